@@ -1,0 +1,176 @@
+//! A chunk: the immutable contribution of one upload to one series, its summary and, compressed, its points.
+
+mod builder;
+mod codec;
+mod keys;
+
+pub use builder::Builder;
+pub use keys::{KeyRange, SpanClass, key_ranges};
+
+use crate::series::{Point, Series};
+use crate::statistics::{InvalidSummary, Summary};
+use codec::Encoder;
+
+/// At most so many points are in a chunk. Compressed or not, they fit DynamoDB's 400 KB for an item.
+pub const MAX_POINTS: usize = 4096;
+
+/// At most 4,096 points of one series in time order, from one upload (or from several, once compacted).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chunk {
+    series: Series,
+    uploads: Vec<String>,
+    segment: u32,
+    summary: Summary,
+    points: Vec<u8>,
+}
+
+/// Why what is stored as a chunk is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CorruptChunk {
+    /// No upload is named.
+    #[error("the chunk names no upload")]
+    NoUpload,
+    /// Its summary is of no points.
+    #[error("the chunk's summary cannot be read")]
+    Summary(#[from] InvalidSummary),
+    /// Its points do not decompress, or end early, or late, or are not in order.
+    #[error("the chunk's points cannot be read")]
+    Points,
+    /// Its points can be read, but are others than it says.
+    #[error("the chunk's points are not those of its summary")]
+    Mismatch,
+}
+
+impl Chunk {
+    /// The chunk of these points, in any order. The same points in the same order make the same bytes.
+    ///
+    /// `segment` tells chunks of one upload and series apart that begin at the same time. `None` of no points, of more than
+    /// [`MAX_POINTS`], and if a value is not finite.
+    #[must_use]
+    pub fn new(series: Series, upload_id: &str, segment: u32, mut points: Vec<Point>) -> Option<Chunk> {
+        if points.len() > MAX_POINTS || !points.iter().all(|point| point.value.is_finite()) {
+            return None;
+        }
+        points.sort_by_key(|point| point.time);
+        Chunk::of_sorted(series, upload_id, segment, &points, &mut Encoder::new())
+    }
+
+    fn of_sorted(
+        series: Series,
+        upload_id: &str,
+        segment: u32,
+        points: &[Point],
+        encoder: &mut Encoder,
+    ) -> Option<Chunk> {
+        let summary = Summary::of(points)?;
+        let points = encoder.encode(points);
+        Some(Chunk { series, uploads: vec![upload_id.to_owned()], segment, summary, points })
+    }
+
+    /// The chunk that was stored as these parts; `summary` is [`Summary::to_bytes`].
+    ///
+    /// # Errors
+    /// When the parts are no chunk's. The points are looked at no sooner than they are asked for.
+    pub fn from_parts(
+        series: Series,
+        uploads: Vec<String>,
+        segment: u32,
+        summary: &[u8],
+        points: Vec<u8>,
+    ) -> Result<Chunk, CorruptChunk> {
+        if uploads.is_empty() {
+            return Err(CorruptChunk::NoUpload);
+        }
+        Ok(Chunk { series, uploads, segment, summary: Summary::from_bytes(summary)?, points })
+    }
+
+    /// The series that it contributes to.
+    #[must_use]
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// The upload that it came with, the one in its key.
+    #[must_use]
+    pub fn upload_id(&self) -> &str {
+        self.uploads.first().map_or("", String::as_str)
+    }
+
+    /// All uploads that it stands for: one, or more once compacted.
+    #[must_use]
+    pub fn uploads(&self) -> &[String] {
+        &self.uploads
+    }
+
+    /// Its number among the chunks of its upload.
+    #[must_use]
+    pub fn segment(&self) -> u32 {
+        self.segment
+    }
+
+    /// How much time it spans.
+    #[must_use]
+    pub fn class(&self) -> SpanClass {
+        SpanClass::of(self.summary.first(), self.summary.last())
+    }
+
+    /// What it says of all its points.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The points as they are stored.
+    #[must_use]
+    pub fn compressed_points(&self) -> &[u8] {
+        &self.points
+    }
+
+    /// How many bytes it takes to store, at most: its points and summary, its names, and these again in its keys.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        let Series { owner, entity, measure } = &self.series;
+        let names = entity.len() + measure.len() + self.uploads.iter().map(String::len).sum::<usize>();
+        let keys = keys::bound(owner) + keys::bound(entity) + keys::bound(measure) + self.upload_id().len() + 64;
+        // The attributes' own names and the overhead of each.
+        self.points.len() + Summary::BYTES + names + keys + 128
+    }
+
+    /// The partition key: one per series, at most 2,048 bytes whatever the names.
+    #[must_use]
+    pub fn partition_key(&self) -> String {
+        keys::partition_key(&self.series)
+    }
+
+    /// The sort key: span class, first time, upload, segment. At most 1,024 bytes if the upload id is at most 900.
+    #[must_use]
+    pub fn sort_key(&self) -> String {
+        keys::sort_key(self.class(), self.summary.first(), self.upload_id(), self.segment)
+    }
+
+    /// The points in time order, to the bit; those of one time in the order in which they came.
+    ///
+    /// # Errors
+    /// When the stored bytes are not the points of the summary. Takes bounded memory and time whatever the bytes.
+    pub fn points(&self) -> Result<Vec<Point>, CorruptChunk> {
+        let points = codec::decode(&self.points)?;
+        let ends = points.first().zip(points.last()).map(|(first, last)| (first.time, last.time));
+        if points.len() as u64 != self.summary.count() || ends != Some((self.summary.first(), self.summary.last())) {
+            return Err(CorruptChunk::Mismatch);
+        }
+        Ok(points)
+    }
+}
+
+impl Series {
+    /// The key under which all chunks of the series are stored: at most 2,048 bytes, different for different series.
+    #[must_use]
+    pub fn partition_key(&self) -> String {
+        keys::partition_key(self)
+    }
+}
+
+#[cfg(test)]
+#[path = "chunk/tests.rs"]
+mod tests;

@@ -1,0 +1,352 @@
+//! Instants, as RFC 3339 writes them and as this crate keeps them.
+
+use std::fmt;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
+
+/// An instant: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted, within the years 0000 to 9999 of UTC.
+///
+/// Those bounds hold for every value, so that [`Display`](fmt::Display) always writes what [`Timestamp::parse`] reads.
+/// Serializes as that string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// 0000-01-01T00:00:00Z.
+    pub const MIN: Timestamp = Timestamp(days_from_civil(0, 1, 1) * MICROS_PER_DAY);
+    /// 9999-12-31T23:59:59.999999Z.
+    pub const MAX: Timestamp = Timestamp(days_from_civil(10_000, 1, 1) * MICROS_PER_DAY - 1);
+
+    /// The instant `micros` microseconds after the Unix epoch; beyond [`MIN`](Self::MIN) or [`MAX`](Self::MAX), that bound.
+    pub const fn from_micros(micros: i64) -> Timestamp {
+        if micros < Self::MIN.0 {
+            Self::MIN
+        } else if micros > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Timestamp(micros)
+        }
+    }
+
+    /// The instant `micros` microseconds after the Unix epoch; `None` beyond [`MIN`](Self::MIN) or [`MAX`](Self::MAX).
+    pub const fn try_from_micros(micros: i64) -> Option<Timestamp> {
+        if micros < Self::MIN.0 || micros > Self::MAX.0 { None } else { Some(Timestamp(micros)) }
+    }
+
+    /// Microseconds since the Unix epoch; negative before it.
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Reads a date-time of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339#section-5.6), and nothing looser.
+    ///
+    /// `T` and `Z` may be lowercase; a space is not a `T`; the day must exist; offsets go up to 23:59. A fraction may have any number
+    /// of digits, those after the microsecond are dropped. A leap second must be 23:59:60 in UTC and is the second that follows it.
+    /// `None` also when the offset moves the instant out of the years 0000 to 9999.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let (head, tail) = text.as_bytes().split_first_chunk::<19>()?;
+        let [y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T' | b't', h1, h2, b':', mi1, mi2, b':', s1, s2] = *head
+        else {
+            return None;
+        };
+        let year = two_digits(y1, y2)? * 100 + two_digits(y3, y4)?;
+        let month = two_digits(mo1, mo2)?;
+        let day = two_digits(d1, d2)?;
+        let minute_of_day = minute_of_day(two_digits(h1, h2)?, two_digits(mi1, mi2)?)?;
+        let second = two_digits(s1, s2)?;
+        if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+            return None;
+        }
+        let (fraction, zone) = fraction(tail)?;
+        let offset = offset_minutes(zone)?;
+        let is_leap_second = second == 60 && (minute_of_day - offset).rem_euclid(1440) == 1439;
+        if second > 59 && !is_leap_second {
+            return None;
+        }
+        let seconds = days_from_civil(year, month, day) * SECONDS_PER_DAY + (minute_of_day - offset) * 60 + second;
+        Timestamp::try_from_micros(seconds * MICROS_PER_SECOND + fraction)
+    }
+}
+
+/// Splits `.123456789Z` into 123456 microseconds and `Z`; no fraction is 0.
+fn fraction(tail: &[u8]) -> Option<(i64, &[u8])> {
+    let [b'.', rest @ ..] = tail else {
+        return Some((0, tail));
+    };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 0 {
+        return None;
+    }
+    let (digits, zone) = rest.split_at(digits);
+    let mut micros = 0;
+    for place in 0..6 {
+        micros = micros * 10 + digits.get(place).map_or(0, |byte| i64::from(byte - b'0'));
+    }
+    Some((micros, zone))
+}
+
+/// Minutes east of Greenwich.
+fn offset_minutes(zone: &[u8]) -> Option<i64> {
+    match *zone {
+        [b'Z' | b'z'] => Some(0),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let minutes = minute_of_day(two_digits(h1, h2)?, two_digits(m1, m2)?)?;
+            Some(if sign == b'-' { -minutes } else { minutes })
+        }
+        _ => None,
+    }
+}
+
+fn minute_of_day(hour: i64, minute: i64) -> Option<i64> {
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+}
+
+fn two_digits(tens: u8, ones: u8) -> Option<i64> {
+    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+}
+
+const fn is_leap_year(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+const fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if is_leap_year(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 in the proleptic Gregorian calendar.
+/// Howard Hinnant, <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>.
+const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// Year, month and day: the inverse of [`days_from_civil`], from the same page.
+const fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC, such as `2025-02-28T12:00:00Z`; a fraction only if there is one, without trailing zeros.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil_from_days(self.0.div_euclid(MICROS_PER_DAY));
+        let micros_of_day = self.0.rem_euclid(MICROS_PER_DAY);
+        let second_of_day = micros_of_day / MICROS_PER_SECOND;
+        let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        let mut fraction = micros_of_day % MICROS_PER_SECOND;
+        if fraction != 0 {
+            let mut width = 6;
+            while fraction % 10 == 0 {
+                fraction /= 10;
+                width -= 1;
+            }
+            write!(f, ".{fraction:0width$}")?;
+        }
+        f.write_str("Z")
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Timestamp;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an RFC 3339 date-time")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+                // The text is not repeated in the message: it may come from a payload.
+                Timestamp::parse(text).ok_or_else(|| E::custom("not an RFC 3339 date-time"))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn micros(text: &str) -> Option<i64> {
+        Timestamp::parse(text).map(Timestamp::as_micros)
+    }
+
+    #[test]
+    fn date_times_of_rfc_3339_are_read() {
+        let rows = [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1970-01-01t00:00:00z", 0),
+            ("1969-12-31T23:59:59.999999Z", -1),
+            ("2025-02-28T12:00:00Z", 1_740_744_000_000_000),
+            ("2025-02-28T12:00:00.5Z", 1_740_744_000_500_000),
+            ("2025-02-28T12:00:00.1234567890123456789012Z", 1_740_744_000_123_456),
+            ("2025-02-28T12:00:00.000000999Z", 1_740_744_000_000_000),
+            ("2025-02-28T14:30:00+02:30", 1_740_744_000_000_000),
+            ("2025-02-28T11:59:00-00:01", 1_740_744_000_000_000),
+            ("2025-02-28T12:00:00-00:00", 1_740_744_000_000_000),
+            ("2025-03-01T11:59:00+23:59", 1_740_744_000_000_000),
+            ("1985-04-12T23:20:50.52Z", 482_196_050_520_000),
+            ("1996-12-19T16:39:57-08:00", 851_042_397_000_000),
+            ("1990-12-31T23:59:60Z", 662_688_000_000_000),
+            ("1990-12-31T15:59:60-08:00", 662_688_000_000_000),
+            ("1991-01-01T00:29:60.25+00:30", 662_688_000_250_000),
+            ("2000-02-29T00:00:00Z", 951_782_400_000_000),
+            ("2024-02-29T00:00:00Z", 1_709_164_800_000_000),
+            ("0000-02-29T00:00:00Z", -62_162_121_600_000_000),
+            ("0000-01-01T00:00:00Z", Timestamp::MIN.as_micros()),
+            ("9999-12-31T23:59:59.999999Z", Timestamp::MAX.as_micros()),
+            ("9999-12-31T23:59:59.9999999999-00:00", Timestamp::MAX.as_micros()),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(micros(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_looser_is_refused() {
+        let rows = [
+            "",
+            "Z",
+            "2025",
+            "2025-02-28",
+            "2025-02-28T12:00:00",
+            "2025-02-28 12:00:00Z",
+            "2025-02-28T12:00Z",
+            "2025-02-28T12:0/:00Z",
+            "2025-02-28T12:00:0:Z",
+            "2025-02-29T12:00:00Z",
+            "1900-02-29T00:00:00Z",
+            "2025-04-31T00:00:00Z",
+            "2025-00-01T00:00:00Z",
+            "2025-13-01T00:00:00Z",
+            "2025-01-00T00:00:00Z",
+            "2025-01-32T00:00:00Z",
+            "2025-01-01T24:00:00Z",
+            "2025-01-01T00:60:00Z",
+            "2025-01-01T00:00:61Z",
+            "2025-01-01T00:00:60Z",
+            "1990-12-31T22:59:60Z",
+            "1990-12-31T23:59:60-08:00",
+            "1990-12-31T23:58:60Z",
+            "1990-12-31T23:59:61Z",
+            "9999-12-31T23:59:60Z",
+            "2025-01-01T00:00:00.Z",
+            "2025-01-01T00:00:00,5Z",
+            "2025-01-01T00:00:00.5",
+            "2025-01-01T00:00:00+24:00",
+            "2025-01-01T00:00:00+00:60",
+            "2025-01-01T00:00:00+0000",
+            "2025-01-01T00:00:00+00",
+            "2025-01-01T00:00:00ZZ",
+            "2025-01-01T00:00:00Z ",
+            " 2025-01-01T00:00:00Z",
+            "2025-01-01T00:00:00+ 1:00",
+            "+2025-01-01T00:00:00Z",
+            "12025-01-01T00:00:00Z",
+            "-001-01-01T00:00:00Z",
+            "0000-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "２025-01-01T00:00:00Z",
+            "2025-01-01T00:00:00.٣Z",
+            "20250101T000000Z",
+            "2025-01-01T00:00:00−01:00",
+            "2025-01-01T00:00:00Z\0",
+            "2025-W01-1T00:00:00Z",
+            "1740744000",
+        ];
+        for text in rows {
+            assert_eq!(micros(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn it_is_written_in_utc_with_the_fraction_it_needs() {
+        let rows = [
+            ("2025-02-28T14:00:00+02:00", "2025-02-28T12:00:00Z"),
+            ("2025-02-28T12:00:00.500Z", "2025-02-28T12:00:00.5Z"),
+            ("2025-02-28T12:00:00.000010Z", "2025-02-28T12:00:00.00001Z"),
+            ("1990-12-31T23:59:60Z", "1991-01-01T00:00:00Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+            ("0099-03-01T00:00:00.000001Z", "0099-03-01T00:00:00.000001Z"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), expected);
+        }
+        assert_eq!(Timestamp::from_micros(i64::MAX).to_string(), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(Timestamp::from_micros(i64::MIN).to_string(), "0000-01-01T00:00:00Z");
+        assert_eq!(Timestamp::try_from_micros(i64::MIN), None);
+    }
+
+    #[test]
+    fn it_serializes_as_text() {
+        let time = Timestamp::parse("2025-02-28T12:00:00.25Z").unwrap();
+        let json = serde_json::to_string(&time).unwrap();
+        assert_eq!(json, r#""2025-02-28T12:00:00.25Z""#);
+        assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), time);
+        assert!(serde_json::from_str::<Timestamp>(r#""yesterday""#).is_err());
+        assert!(serde_json::from_str::<Timestamp>("1740744000").is_err());
+    }
+
+    #[test]
+    fn every_day_of_the_calendar_follows_the_one_before() {
+        let (mut year, mut month, mut day) = (0, 1, 1);
+        let mut number = Timestamp::MIN.as_micros() / MICROS_PER_DAY;
+        while year < 10_000 {
+            assert_eq!(civil_from_days(number), (year, month, day));
+            assert_eq!(days_from_civil(year, month, day), number);
+            number += 1;
+            day += 1;
+            if day > days_in_month(year, month) {
+                (month, day) = (month + 1, 1);
+            }
+            if month > 12 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(micros in Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros()) {
+            let time = Timestamp::from_micros(micros);
+            prop_assert_eq!(time.as_micros(), micros);
+            prop_assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC*", near in "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}[.0-9]{0,9}[-+Zz0-9:]{1,6}") {
+            let _ = Timestamp::parse(&text);
+            let _ = Timestamp::parse(&near);
+        }
+    }
+}
