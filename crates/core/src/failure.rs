@@ -1,0 +1,269 @@
+//! Why something was rejected: the one table of stable codes, and the failure that a report tells.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The most characters of a JSON Pointer that a failure keeps.
+pub const MAX_POINTER_CHARS: usize = 256;
+/// The most targets that a failure names.
+pub const MAX_TARGETS: usize = 10;
+/// The most characters of one target that a failure keeps.
+pub const MAX_TARGET_CHARS: usize = 64;
+
+/// What a [`Code`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The upload as a whole.
+    Upload,
+    /// One record; the other records of the upload may be good.
+    Record,
+}
+
+macro_rules! codes {
+    ($($variant:ident $text:literal $scope:ident $meaning:literal;)*) => {
+        /// A stable, machine-readable reason for a rejection. Codes are never renamed and never reused.
+        ///
+        /// Written and serialized as its SCREAMING_SNAKE_CASE name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            /// The code as reports and notices write it.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Code::$variant => $text,)*
+                }
+            }
+
+            /// What the code says, in one line.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Code::$variant => $meaning,)*
+                }
+            }
+
+            /// Whether the code is about the upload or about one record.
+            pub const fn scope(self) -> Scope {
+                match self {
+                    $(Code::$variant => Scope::$scope,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    EmptyUpload "EMPTY_UPLOAD" Upload "The upload holds no record: it is empty, or only white space.";
+    UnsupportedContentType "UNSUPPORTED_CONTENT_TYPE" Upload "The content type is none of those that are read here.";
+    ContentTypeMismatch "CONTENT_TYPE_MISMATCH" Upload "The bytes are not what the content type says.";
+    CorruptCompression "CORRUPT_COMPRESSION" Upload "The gzip or zstd stream is damaged or ends early.";
+    DecompressedTooLarge "DECOMPRESSED_TOO_LARGE" Upload "The upload is larger than the limit once it is decompressed.";
+    ObjectMissing "OBJECT_MISSING" Upload "The object was deleted before it was read.";
+    TooManyRejected "TOO_MANY_REJECTED" Upload "More records were rejected than the upload allows, so none of it counts.";
+    ProcessingFailed "PROCESSING_FAILED" Upload "Processing this upload failed repeatedly.";
+
+    NotJson "NOT_JSON" Record "The text breaks the grammar of JSON.";
+    Truncated "TRUNCATED" Record "The JSON ends before it is complete.";
+    NotUtf8 "NOT_UTF8" Record "The bytes are not UTF-8.";
+    ByteOrderMark "BYTE_ORDER_MARK" Record "The text starts with a byte order mark, which JSON does not allow.";
+    TooDeep "TOO_DEEP" Record "Arrays and objects are nested more than 64 deep.";
+    DuplicateMember "DUPLICATE_MEMBER" Record "An object has two members of one name.";
+    NumberOutOfRange "NUMBER_OUT_OF_RANGE" Record "A number is too large for double precision.";
+    LoneSurrogate "LONE_SURROGATE" Record "A string has one half of a UTF-16 surrogate pair without the other.";
+    RecordTooLarge "RECORD_TOO_LARGE" Record "The record is larger than 16 MiB.";
+    UnknownSchema "UNKNOWN_SCHEMA" Record "The record, or its upload, asks for a schema that is not deployed.";
+    EntityMissing "ENTITY_MISSING" Record "The value that says whom the record is about is absent, or neither a string nor a whole number.";
+    TimeMissing "TIME_MISSING" Record "The value that says when something was measured is absent, or not an RFC 3339 date-time.";
+    MeasureNotANumber "MEASURE_NOT_A_NUMBER" Record "A measured value is neither a number nor null.";
+
+    Type "TYPE" Record "The value is of a type that the schema does not allow.";
+    Required "REQUIRED" Record "A required member is missing.";
+    DependentRequired "DEPENDENT_REQUIRED" Record "A member is missing that another member requires.";
+    AdditionalProperties "ADDITIONAL_PROPERTIES" Record "The object has a member that the schema does not know.";
+    UnevaluatedProperties "UNEVALUATED_PROPERTIES" Record "The object has a member that no part of the schema that applies knows.";
+    PropertyNames "PROPERTY_NAMES" Record "The name of a member is not of the form that the schema asks for.";
+    MinProperties "MIN_PROPERTIES" Record "The object has too few members.";
+    MaxProperties "MAX_PROPERTIES" Record "The object has too many members.";
+    Format "FORMAT" Record "The string is not of the format that the schema asks for, such as date-time.";
+    Pattern "PATTERN" Record "The string does not match the schema's regular expression.";
+    MinLength "MIN_LENGTH" Record "The string is too short.";
+    MaxLength "MAX_LENGTH" Record "The string is too long.";
+    ContentEncoding "CONTENT_ENCODING" Record "The string is not encoded as the schema asks.";
+    ContentMediaType "CONTENT_MEDIA_TYPE" Record "The string's content is not of the media type that the schema asks for.";
+    Minimum "MINIMUM" Record "The number is below the smallest that the schema allows.";
+    ExclusiveMinimum "EXCLUSIVE_MINIMUM" Record "The number is not above the schema's lower bound.";
+    Maximum "MAXIMUM" Record "The number is above the largest that the schema allows.";
+    ExclusiveMaximum "EXCLUSIVE_MAXIMUM" Record "The number is not below the schema's upper bound.";
+    MultipleOf "MULTIPLE_OF" Record "The number is not a multiple of the schema's step.";
+    Enum "ENUM" Record "The value is none of those that the schema lists.";
+    Const "CONST" Record "The value is not the one that the schema fixes.";
+    MinItems "MIN_ITEMS" Record "The array has too few elements.";
+    MaxItems "MAX_ITEMS" Record "The array has too many elements.";
+    UniqueItems "UNIQUE_ITEMS" Record "The array holds one element twice.";
+    Contains "CONTAINS" Record "The array lacks an element of the kind that it must contain.";
+    MinContains "MIN_CONTAINS" Record "The array has too few elements of the kind that it must contain.";
+    MaxContains "MAX_CONTAINS" Record "The array has too many elements of the kind that it may contain.";
+    Items "ITEMS" Record "The array has an element where the schema allows none.";
+    UnevaluatedItems "UNEVALUATED_ITEMS" Record "The array has an element that no part of the schema that applies knows.";
+    AnyOf "ANY_OF" Record "The value fits none of the forms that the schema allows.";
+    OneOf "ONE_OF" Record "The value fits none, or more than one, of the forms of which the schema asks for exactly one.";
+    Not "NOT" Record "The value is of a form that the schema forbids.";
+    FalseSchema "FALSE_SCHEMA" Record "The schema allows no value here.";
+    SchemaMismatch "SCHEMA_MISMATCH" Record "The record does not fit its schema, and is too large to tell exactly where.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text is no [`Code`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a failure code")]
+pub struct UnknownCode;
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Code::ALL.iter().copied().find(|code| code.as_str() == text).ok_or(UnknownCode)
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+/// One thing that is wrong, and where. Holds names of members, never their values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What is wrong.
+    pub code: Code,
+    /// The schema's keyword that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyword: Option<String>,
+    /// RFC 6901 JSON Pointer to the value within its record, at most [`MAX_POINTER_CHARS`]; empty for the record itself.
+    pub pointer: String,
+    /// JSON Pointer to the keyword within the schema; preceded by the schema's `$id` when it is another than the one applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_pointer: Option<String>,
+    /// The members that the failure is about: those missing, or those not allowed. At most [`MAX_TARGETS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// For the person who must mend it.
+    pub message: String,
+    /// The line of the value, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The byte where the value begins, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub byte_offset: Option<u64>,
+}
+
+impl Failure {
+    /// A failure of the value at `pointer`, at a place in the text that is not known.
+    pub fn new(code: Code, pointer: &str, message: impl Into<String>) -> Self {
+        Failure {
+            code,
+            keyword: None,
+            pointer: shortened(pointer, MAX_POINTER_CHARS),
+            schema_pointer: None,
+            targets: Vec::new(),
+            message: message.into(),
+            line: None,
+            byte_offset: None,
+        }
+    }
+
+    /// A failure at a place in the text: `line` from 1, `byte_offset` from 0.
+    pub fn at(code: Code, message: impl Into<String>, line: u64, byte_offset: u64) -> Self {
+        Failure { line: Some(line), byte_offset: Some(byte_offset), ..Failure::new(code, "", message) }
+    }
+
+    /// The same failure, of the value at `pointer`.
+    #[must_use]
+    pub fn with_pointer(self, pointer: &str) -> Self {
+        Failure { pointer: shortened(pointer, MAX_POINTER_CHARS), ..self }
+    }
+}
+
+/// At most `most` characters of `text`; an ellipsis says that there were more.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_screaming_and_readable_back() {
+        let mut seen = HashSet::new();
+        for &code in Code::ALL {
+            let text = code.as_str();
+            assert!(seen.insert(text), "{text} twice");
+            assert!(text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_' || b == b'8'), "{text}");
+            assert_eq!(text.parse(), Ok(code));
+            assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<Code>(&format!("\"{text}\"")).unwrap(), code);
+            assert!(code.meaning().ends_with('.') && !code.meaning().contains('\n'), "{text}");
+            assert!(!code.meaning().contains('|'), "{text}: the meaning goes into a table");
+        }
+        assert!(serde_json::from_str::<Code>("\"type\"").is_err());
+    }
+
+    #[test]
+    fn a_failure_survives_json() {
+        let rows = [
+            ("bare", Failure::new(Code::NotJson, "", "why")),
+            ("placed", Failure::at(Code::Truncated, "why", 3, 17)),
+            (
+                "full",
+                Failure {
+                    keyword: Some("required".into()),
+                    schema_pointer: Some("/required".into()),
+                    targets: vec!["value".into()],
+                    ..Failure::at(Code::Required, "missing", 1, 0)
+                },
+            ),
+        ];
+        for (name, failure) in rows {
+            let text = serde_json::to_string(&failure).unwrap();
+            assert_eq!(serde_json::from_str::<Failure>(&text).unwrap(), failure, "{name}");
+        }
+    }
+
+    #[test]
+    fn long_pointers_are_cut_at_a_character() {
+        let rows = [("empty", 0, 0), ("at the limit", 256, 256), ("one over", 257, 256), ("huge", 100_000, 256)];
+        for (name, chars, kept) in rows {
+            let failure = Failure::new(Code::Type, &"é".repeat(chars), "");
+            assert_eq!(failure.pointer.chars().count(), kept, "{name}");
+            assert_eq!(failure.pointer.ends_with('…'), chars > 256, "{name}");
+        }
+    }
+}

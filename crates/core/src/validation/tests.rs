@@ -1,0 +1,378 @@
+//! Whole records against whole schemas.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+mod agreement;
+mod keywords;
+mod points;
+
+const GOOD: &str = r#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5}"#;
+
+type Told = Vec<(String, String, String, f64)>;
+
+fn reference(text: &str) -> SchemaRef {
+    SchemaRef::parse(text).unwrap()
+}
+
+/// Checks a record against `catalog`, whose default is `default`.
+fn check_with(catalog: &Catalog, default: &str, record: &str) -> (Verdict, Told) {
+    let mut told = Told::new();
+    let verdict = catalog.check(
+        &mut Parser::new(),
+        record.as_bytes(),
+        None,
+        &reference(default),
+        &mut |entity, measure, time, value| {
+            told.push((entity.into(), measure.into(), time.to_string(), value));
+        },
+    );
+    (verdict, told)
+}
+
+fn check(default: &str, record: &str) -> (Verdict, Told) {
+    check_with(&Catalog::bundled().unwrap(), default, record)
+}
+
+fn failures(verdict: Verdict) -> Vec<Failure> {
+    match verdict {
+        Verdict::Accepted { .. } => Vec::new(),
+        Verdict::Rejected { failures, .. } => failures,
+    }
+}
+
+/// A catalog of one schema `t/1.0` that looks at `/v` with `keywords`, and at nothing else.
+fn probe(keywords: &Value) -> Catalog {
+    let mut schema = json!({
+        "properties": {"id": {}, "at": {}, "n": {}, "v": keywords},
+        "x-eventpulse": {"entity": "/id", "time": "/at", "measures": {"n": "/n"}}
+    });
+    if let Some(definitions) = keywords.get("$defs") {
+        schema["$defs"] = definitions.clone();
+    }
+    Catalog::compile(&[("t/1.0.json", &schema.to_string())]).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+#[test]
+fn good_records_tell_their_points() {
+    let at = "2025-02-28T12:00:00Z";
+    let point = |entity: &str, measure: &str, value: f64| (entity.to_owned(), measure.to_owned(), at.to_owned(), value);
+    let rows: &[(&str, &str, Told)] = &[
+        ("the seed event", GOOD, vec![point("12345", "value", 22.5)]),
+        (
+            "integer",
+            &format!(r#"{{"value":-7,"timestamp":"{at}","device_id":"é a+b"}}"#),
+            vec![point("é a+b", "value", -7.0)],
+        ),
+        (
+            "escaped names and values",
+            &format!(r#"{{"valu\u0065":1,"timestamp":"{at}","device_id":"\"\u00e9"}}"#),
+            vec![point("\"é", "value", 1.0)],
+        ),
+        (
+            "other offset",
+            r#"{"device_id":"a","timestamp":"2025-02-28T13:00:00+01:00","value":1}"#,
+            vec![point("a", "value", 1.0)],
+        ),
+        (
+            "names its schema",
+            &format!(r#"{{"schema":"reading/1.0","device_id":"a","timestamp":"{at}","value":1}}"#),
+            vec![point("a", "value", 1.0)],
+        ),
+        (
+            "asks for a later minor version",
+            &format!(r#"{{"schema":"reading/1.9","device_id":"a","timestamp":"{at}","value":1}}"#),
+            vec![point("a", "value", 1.0)],
+        ),
+        (
+            "batch",
+            &format!(
+                r#"{{"schema":"batch/1.0","readings":[{{"timestamp":"{at}","value":1}},{{"value":2,"timestamp":"{at}"}}],"device_id":"a"}}"#
+            ),
+            vec![point("a", "value", 1.0), point("a", "value", 2.0)],
+        ),
+        (
+            "weather, with null and absent measures",
+            &format!(
+                r#"{{"schema":"weather/1.0","station":"S","observed_at":"{at}","temp_max_c":null,"wind_m_s":4.7,"sky":"sun"}}"#
+            ),
+            vec![point("S", "wind_m_s", 4.7)],
+        ),
+    ];
+    for (name, record, expected) in rows {
+        let (verdict, told) = check("reading/1.0", record);
+        assert!(matches!(verdict, Verdict::Accepted { .. }), "{name}: {verdict:?}");
+        assert_eq!(told, *expected, "{name}");
+    }
+}
+
+#[test]
+fn failures_say_what_where_and_how_to_mend_it() {
+    // name, default schema, record; per failure: code, pointer, line:offset, targets, message
+    type Row<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str, &'a str, &'a [&'a str], &'a str)]);
+    let rows: &[Row<'_>] = &[
+        ("not an object", "reading/1.0", "[]", &[("TYPE", "", "1:0", &[], "must be an object, but is an array")]),
+        (
+            "misspelt member",
+            "reading/1.0",
+            "{\"device_id\":\"a\",\n\"timestamp\":\"2025-02-28T12:00:00Z\",\n \"valeu\":1}",
+            &[
+                (
+                    "REQUIRED",
+                    "",
+                    "1:0",
+                    &["value"],
+                    "missing required member `value`; did you write `valeu` for `value`?",
+                ),
+                (
+                    "ADDITIONAL_PROPERTIES",
+                    "",
+                    "3:55",
+                    &["valeu"],
+                    "the member `valeu` (did you mean `value`?) is not allowed here",
+                ),
+            ],
+        ),
+        (
+            "several missing",
+            "reading/1.0",
+            "{}",
+            &[(
+                "REQUIRED",
+                "",
+                "1:0",
+                &["device_id", "timestamp", "value"],
+                "missing required members `device_id`, `timestamp`, `value`",
+            )],
+        ),
+        (
+            "wrong types",
+            "reading/1.0",
+            r#"{"device_id":12345,"timestamp":null,"value":"22,5"}"#,
+            &[
+                ("TYPE", "/device_id", "1:13", &[], "must be a string, but is a number"),
+                ("TYPE", "/timestamp", "1:31", &[], "must be a string, but is null"),
+                (
+                    "TYPE",
+                    "/value",
+                    "1:44",
+                    &[],
+                    "must be a number, but is a string: write it without the quotes, and with a decimal point",
+                ),
+            ],
+        ),
+        (
+            "in a batch",
+            "batch/1.0",
+            "{\"device_id\":\"\",\"readings\":[{\"timestamp\":\"2025-02-28T12:00:00Z\",\"value\":1},\n{\"timestamp\":\"2025-02-30T12:00:00Z\",\"value\":true}]}",
+            &[
+                ("MIN_LENGTH", "/device_id", "1:13", &[], "must have at least 1 character"),
+                (
+                    "FORMAT",
+                    "/readings/1/timestamp",
+                    "2:89",
+                    &[],
+                    "must be an RFC 3339 date-time, such as 2025-02-28T12:00:00Z",
+                ),
+                ("TYPE", "/readings/1/value", "2:120", &[], "must be a number, but is true"),
+            ],
+        ),
+        (
+            "no readings",
+            "batch/1.0",
+            r#"{"device_id":"a","readings":[]}"#,
+            &[("MIN_ITEMS", "/readings", "1:28", &[], "must have at least 1 element")],
+        ),
+        (
+            "weather",
+            "weather/1.0",
+            r#"{"station":"S","observed_at":"2012-01-01T00:00:00Z","temp_max_c":"x","temp_minc":1,"wind_m_s":-1,"sky":"grey"}"#,
+            &[
+                (
+                    "ADDITIONAL_PROPERTIES",
+                    "",
+                    "1:69",
+                    &["temp_minc"],
+                    "the member `temp_minc` (did you mean `temp_min_c`?) is not allowed here",
+                ),
+                ("TYPE", "/temp_max_c", "1:65", &[], "must be a number or null, but is a string"),
+                ("MINIMUM", "/wind_m_s", "1:94", &[], "must be at least 0"),
+                (
+                    "ENUM",
+                    "/sky",
+                    "1:103",
+                    &[],
+                    "must be one of \"drizzle\", \"fog\", \"rain\", \"snow\", \"sun\", null",
+                ),
+            ],
+        ),
+        (
+            "unknown schema",
+            "reading/1.0",
+            r#"{"schema":"raeding/1.0"}"#,
+            &[(
+                "UNKNOWN_SCHEMA",
+                "/schema",
+                "1:10",
+                &[],
+                "the record asks for the schema `raeding/1.0`, but there is no schema of that name (did you mean `reading`?)",
+            )],
+        ),
+        (
+            "unknown major version",
+            "reading/1.0",
+            r#"{"schema":"reading/2.0"}"#,
+            &[(
+                "UNKNOWN_SCHEMA",
+                "/schema",
+                "1:10",
+                &[],
+                "the record asks for the schema `reading/2.0`, but there is no major version 2 of it; there is reading/1.0",
+            )],
+        ),
+        (
+            "no name of a schema",
+            "reading/1.0",
+            r#"{"schema":"reading"}"#,
+            &[(
+                "UNKNOWN_SCHEMA",
+                "/schema",
+                "1:10",
+                &[],
+                "must be the name of a schema, of the form <name>/<major>.<minor>, such as reading/1.0",
+            )],
+        ),
+        (
+            "schema is no string",
+            "reading/1.0",
+            "{\n\"schema\":{}}",
+            &[(
+                "UNKNOWN_SCHEMA",
+                "/schema",
+                "2:11",
+                &[],
+                "must be the name of a schema, such as \"reading/1.0\", but is an object",
+            )],
+        ),
+        (
+            "unknown default",
+            "nothing/1.0",
+            "{}",
+            &[(
+                "UNKNOWN_SCHEMA",
+                "",
+                "1:0",
+                &[],
+                "the upload asks for the schema `nothing/1.0`, but there is no schema of that name",
+            )],
+        ),
+        (
+            "not JSON",
+            "reading/1.0",
+            "{]",
+            &[("NOT_JSON", "", "1:1", &[], "a member's name must be a string in double quotes")],
+        ),
+    ];
+    for (name, default, record, expected) in rows {
+        let (verdict, told) = check(default, record);
+        assert!(told.is_empty(), "{name}");
+        let found = failures(verdict);
+        let found: Vec<_> = found
+            .iter()
+            .map(|f| {
+                let place = format!("{}:{}", f.line.unwrap_or_default(), f.byte_offset.unwrap_or_default());
+                (
+                    f.code.as_str(),
+                    f.pointer.as_str(),
+                    place,
+                    f.targets.iter().map(String::as_str).collect::<Vec<_>>(),
+                    f.message.as_str(),
+                )
+            })
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|&(code, pointer, place, targets, message)| {
+                (code, pointer, place.to_owned(), targets.to_vec(), message)
+            })
+            .collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn who_picks_the_schema() {
+    let catalog = Catalog::bundled().unwrap();
+    let (wanted, default) = (reference("batch/1.3"), reference("reading/1.0"));
+    let rows = [
+        ("the record", r#"{"schema":"weather/1.2"}"#, Some(&wanted), Some("weather/1.2"), "weather/1.0"),
+        ("the upload", "{}", Some(&wanted), Some("batch/1.3"), "batch/1.0"),
+        ("the deployment", "{}", None, None, "reading/1.0"),
+        ("again the upload, after others", "[]", Some(&wanted), Some("batch/1.3"), "batch/1.0"),
+    ];
+    let mut parser = Parser::new();
+    for (name, record, wanted, requested, applied) in rows {
+        let verdict = catalog.check(&mut parser, record.as_bytes(), wanted, &default, &mut |_, _, _, _| {});
+        let Verdict::Rejected { schema: Some(schema), .. } = verdict else { panic!("{name}: {verdict:?}") };
+        assert_eq!((schema.requested.as_deref(), schema.applied.to_string().as_str()), (requested, applied), "{name}");
+    }
+}
+
+#[test]
+fn many_failures_are_cut_and_counted() {
+    let reading = |count: usize| format!(r#"{{"device_id":"a","readings":[{}]}}"#, vec!["0"; count].join(","));
+    let rows = [
+        ("at the limit", 100, 100, 0),
+        ("one over", 101, 100, 1),
+        ("as many as are looked at", 999, 100, 899),
+        ("far more", 50_000, 100, 900),
+    ];
+    for (name, wrong, told, more) in rows {
+        let Verdict::Rejected { failures, omitted, .. } = check("batch/1.0", &reading(wrong)).0 else {
+            panic!("{name}")
+        };
+        assert_eq!((failures.len(), omitted), (told, more), "{name}");
+        assert_eq!(failures[99].pointer, "/readings/99", "{name}");
+    }
+    let members: Vec<String> = (0..150_000).map(|i| format!("\"x{i}\":0")).collect();
+    let Verdict::Rejected { failures, .. } = check("reading/1.0", &format!("{{{}}}", members.join(","))).0 else {
+        panic!()
+    };
+    let codes: Vec<Code> = failures.iter().map(|failure| failure.code).collect();
+    assert_eq!(codes, [Code::Required, Code::AdditionalProperties]);
+    assert_eq!(failures[1].targets.len(), 10);
+    // What is wrong lies beyond the members that are looked at.
+    let catalog = probe(&json!({"additionalProperties": {"type": "number"}}));
+    let record = format!("{{\"id\":1,\"at\":\"2025-02-28T12:00:00Z\",\"v\":{{{},\"last\":\"\"}}}}", members.join(","));
+    let found = self::failures(check_with(&catalog, "t/1.0", &record).0);
+    assert_eq!(found.iter().map(|failure| failure.code).collect::<Vec<_>>(), [Code::SchemaMismatch]);
+}
+
+#[test]
+fn a_date_time_is_strict_and_comes_with_advice() {
+    let rows = [
+        ("2025-02-28T12:0/:00Z", ""),
+        ("2025-02-29T12:00:00Z", ""),
+        ("2025-02-28T12:00:00", ": it has no time zone, add Z or an offset such as +01:00"),
+        ("2025-02-28", ": it has no time of day"),
+        ("2025-02-28 12:00:00Z", ": put a T between date and time"),
+        ("2025-02-28 12:00:00", ": put a T between date and time, and add Z or an offset such as +01:00"),
+        ("2025-02-28 12:00:00 UTC", ": put a T between date and time, and Z for UTC"),
+        (" 2025-02-28T12:00:00Z ", ": take the white space around it away"),
+        ("1740744000", ": seconds or milliseconds since 1970 are not read"),
+        ("", ", but is empty"),
+        ("yesterday", ""),
+        ("é025-02-28 12:00:00", ""),
+    ];
+    for (text, advice) in rows {
+        let record = json!({"device_id": "a", "timestamp": text, "value": 1}).to_string();
+        let found = failures(check("reading/1.0", &record).0);
+        let messages: Vec<&str> = found.iter().map(|failure| failure.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [format!("must be an RFC 3339 date-time, such as 2025-02-28T12:00:00Z{advice}")],
+            "{text}"
+        );
+    }
+}
