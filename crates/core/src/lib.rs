@@ -1,0 +1,22 @@
+//! EventPulse without AWS: records, schemas, validation, statistics and the history of uploads.
+//!
+//! Nothing here reads a clock, the environment or the network, or waits for anything. The way of an upload:
+//! [`reader`] finds its records, [`validation`] checks each, [`chunk`] gathers what counts and [`rejection`] what does
+//! not; [`examine`] ties these together; [`upload`] decides, from the history, which effect is owed next.
+
+pub mod answer;
+pub mod chunk;
+pub mod examine;
+pub mod failure;
+pub mod id;
+pub mod json;
+pub mod notice;
+pub mod reader;
+pub mod rejection;
+pub mod report;
+pub mod schema;
+pub mod series;
+pub mod statistics;
+pub mod time;
+pub mod upload;
+pub mod validation;
