@@ -1,0 +1,204 @@
+//! Upload ids and the object keys that carry them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::time::Timestamp;
+
+/// Crockford's base 32: digits and capitals that nobody mistakes for one another.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const PREFIX: &str = "up_";
+const DIGITS: usize = 26;
+
+/// The folder of the process bucket that uploads arrive in; the EventBridge rule listens to this prefix only.
+pub const UPLOADS_PREFIX: &str = "uploads/";
+
+/// The longest file name kept in a key, in bytes.
+const MAX_FILE_NAME_BYTES: usize = 200;
+
+/// Names one upload: `up_` and 26 characters of Crockford's base 32, 128 bits.
+///
+/// An issued id sorts by the time of its issue (the layout of a [ULID](https://github.com/ulid/spec)).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UploadId(String);
+
+/// Why a text is no upload id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an upload id is `up_` and 26 characters of 0-9 and A-Z without I, L, O and U")]
+pub struct InvalidUploadId;
+
+impl UploadId {
+    /// A new id: `now` to the millisecond, then 80 random bits.
+    #[must_use]
+    pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
+        let milliseconds = u128::try_from(now.as_micros() / 1000).unwrap_or(0) & ((1 << 48) - 1);
+        let low = random.iter().fold(0u128, |bits, byte| bits << 8 | u128::from(*byte));
+        Self::encode(milliseconds << 80 | low)
+    }
+
+    /// The id of an object that nobody issued (an operator's copy, say): the same for every delivery of its event,
+    /// because it is a digest of the delivery's identity.
+    #[must_use]
+    pub fn of_object(bucket: &str, key: &str, version_id: &str) -> Self {
+        let mut digest = Sha256::new();
+        for part in [bucket, key, version_id] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        let digest = digest.finalize();
+        Self::encode(digest.iter().take(16).fold(0u128, |bits, byte| bits << 8 | u128::from(*byte)))
+    }
+
+    /// Reads an id.
+    ///
+    /// # Errors
+    /// When the text is anything but what [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Result<Self, InvalidUploadId> {
+        let digits = text.strip_prefix(PREFIX).ok_or(InvalidUploadId)?.as_bytes();
+        let fits = digits.len() == DIGITS
+            && digits[0] <= b'7' // 26 digits hold 130 bits, an id has 128
+            && digits.iter().all(|digit| ALPHABET.contains(digit));
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidUploadId) }
+    }
+
+    /// The id as it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn encode(bits: u128) -> Self {
+        let mut text = String::with_capacity(PREFIX.len() + DIGITS);
+        text.push_str(PREFIX);
+        for digit in (0..DIGITS).rev() {
+            text.push(char::from(ALPHABET[(bits >> (5 * digit) & 31) as usize]));
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for UploadId {
+    type Error = InvalidUploadId;
+    fn try_from(text: String) -> Result<Self, InvalidUploadId> {
+        Self::parse(&text)
+    }
+}
+
+impl From<UploadId> for String {
+    fn from(id: UploadId) -> Self {
+        id.0
+    }
+}
+
+/// The key in the process bucket that an issued upload is sent to: `uploads/<upload id>/<file name>`.
+#[must_use]
+pub fn upload_key(id: &UploadId, file_name: &str) -> String {
+    format!("{UPLOADS_PREFIX}{id}/{}", clean_file_name(file_name))
+}
+
+/// The upload id that a key names, if it has the shape of [`upload_key`]. Whether such an upload was issued, and for
+/// this very key, only its history tells.
+#[must_use]
+pub fn upload_id_in_key(key: &str) -> Option<UploadId> {
+    let (id, _) = key.strip_prefix(UPLOADS_PREFIX)?.split_once('/')?;
+    UploadId::parse(id).ok()
+}
+
+/// The last segment of a key, as a file name.
+#[must_use]
+pub fn file_name_in_key(key: &str) -> String {
+    clean_file_name(key.rsplit('/').next().unwrap_or_default())
+}
+
+/// Makes one path segment of whatever a client calls its file: no slash, no control character, at most 200 bytes
+/// (the end is kept, it has the extension), never empty. Everything else stays as it is.
+#[must_use]
+pub fn clean_file_name(name: &str) -> String {
+    let cleaned: String = name.chars().map(|c| if c == '/' || c == '\\' || c.is_control() { '_' } else { c }).collect();
+    let mut start = cleaned.len().saturating_sub(MAX_FILE_NAME_BYTES);
+    while !cleaned.is_char_boundary(start) {
+        start += 1;
+    }
+    match &cleaned[start..] {
+        "" | "." | ".." => "object".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_the_time_of_issue_and_read_back() {
+        let early = UploadId::new(Timestamp::from_micros(1_000_000), [0xff; 10]);
+        let late = UploadId::new(Timestamp::from_micros(2_000_000), [0; 10]);
+        assert!(early < late);
+        assert_eq!(UploadId::parse(early.as_str()), Ok(early));
+    }
+
+    #[test]
+    fn what_is_no_id() {
+        let good = UploadId::new(Timestamp::from_micros(1), [7; 10]).to_string();
+        for (name, text) in [
+            ("empty", String::new()),
+            ("no prefix", good[3..].to_owned()),
+            ("one short", good[..28].to_owned()),
+            ("one long", format!("{good}0")),
+            ("lower case", good.to_lowercase()),
+            ("a letter outside the alphabet", good.replace('7', "U").replace('1', "U")),
+            ("over 128 bits", format!("up_8{}", &good[4..])),
+            ("accent", "up_é234567890123456789012345".to_owned()),
+        ] {
+            assert_eq!(UploadId::parse(&text), Err(InvalidUploadId), "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn an_object_has_one_id_and_its_parts_do_not_run_together() {
+        let id = UploadId::of_object("b", "uploads/x", "v1");
+        assert_eq!(id, UploadId::of_object("b", "uploads/x", "v1"));
+        assert_ne!(id, UploadId::of_object("b", "uploads/x", "v2"));
+        assert_ne!(UploadId::of_object("b", "ab", "c"), UploadId::of_object("b", "a", "bc"));
+    }
+
+    #[test]
+    fn keys_carry_the_id_and_any_file_name() {
+        let id = UploadId::new(Timestamp::from_micros(5), [3; 10]);
+        for (name, expected) in [
+            ("readings.json", "readings.json"),
+            ("a b+c%2Bd é.json", "a b+c%2Bd é.json"),
+            ("../../etc/passwd", ".._.._etc_passwd"),
+            ("..", "object"),
+            ("", "object"),
+            ("line\nfeed", "line_feed"),
+        ] {
+            let key = upload_key(&id, name);
+            assert_eq!(key, format!("uploads/{id}/{expected}"), "{name}");
+            assert_eq!(upload_id_in_key(&key), Some(id.clone()), "{name}");
+            assert_eq!(file_name_in_key(&key), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_end_on_a_character_boundary() {
+        let name = clean_file_name(&format!("{}.json", "é".repeat(300)));
+        assert!(name.len() <= 200 && name.ends_with("é.json"), "{name}");
+    }
+
+    #[test]
+    fn keys_that_name_no_upload() {
+        for key in ["uploads/dropped.json", "other/up_0/x", "uploads/up_short/x", ""] {
+            assert_eq!(upload_id_in_key(key), None, "{key}");
+        }
+    }
+}

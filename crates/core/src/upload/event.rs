@@ -1,0 +1,177 @@
+//! The events of an upload's history. Past tense, versioned, and never changed once written: a new meaning is a new
+//! event or a new version.
+
+use serde::{Deserialize, Serialize};
+
+use super::Decision;
+use crate::id::UploadId;
+use crate::time::Timestamp;
+
+/// The version of the events that this code writes.
+const VERSION: u32 = 1;
+
+/// One thing that happened to an upload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The version of the event's form.
+    pub v: u32,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+impl Event {
+    /// An event of the present form.
+    #[must_use]
+    pub fn new(at: Timestamp, fact: Fact) -> Self {
+        Self { v: VERSION, at, fact }
+    }
+}
+
+/// What can happen to an upload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Fact {
+    /// A presigned URL was handed out.
+    Issued {
+        /// What was asked for and granted.
+        intake: Intake,
+    },
+    /// An object lay in the bucket that nobody was issued a URL for.
+    Found {
+        /// What its key tells.
+        intake: Intake,
+    },
+    /// An object version arrived and is the one that is processed under this id.
+    Received {
+        /// Which one.
+        object: ObjectVersion,
+        /// The id of the delivery that brought it.
+        correlation_id: String,
+    },
+    /// The verdict is to accept, and there are more chunks than one transaction takes: the digest is claimed, the chunks
+    /// are being written.
+    AcceptanceBegan {
+        /// The digest.
+        sha256: String,
+    },
+    /// The object was examined and its fate decided; what counts is stored.
+    Decided {
+        /// What was decided.
+        decision: Decision,
+    },
+    /// What was rejected lies in quarantine, with its report.
+    Quarantined {
+        /// Where.
+        quarantined: Quarantined,
+    },
+    /// The owner was told.
+    Notified {
+        /// The id that SNS gave the message.
+        message_id: String,
+    },
+    /// A delivery was given up: the function died, timed out or erred too often, or was never reached.
+    Failed {
+        /// For the operator.
+        reason: String,
+        /// The id of the delivery.
+        correlation_id: String,
+    },
+    /// A further version came under an id that has its object already. It was removed, unread.
+    LateVersionRemoved {
+        /// Which one.
+        version_id: String,
+    },
+}
+
+/// How an upload came to be, and what its client asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intake {
+    /// The tenant.
+    pub owner: String,
+    /// The key in the process bucket.
+    pub key: String,
+    /// What the client calls the file, cleaned; hostile text all the same.
+    pub file_name: String,
+    /// The schema that applies to records that name none, as the client asked: `<name>/<major>.<minor>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// How many records may be rejected before the whole upload is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rejected: Option<MaxRejected>,
+    /// Until when the presigned URL works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// How many rejected records an upload may have and still count in part.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaxRejected {
+    /// At most this many.
+    Count(u64),
+    /// At most this share of all records, from 0 to 1.
+    Ratio(f64),
+}
+
+impl MaxRejected {
+    /// Whether `rejected` of `total` records are too many.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // counts beyond 2^53 do not fit an upload
+    pub fn exceeded(self, rejected: u64, total: u64) -> bool {
+        match self {
+            Self::Count(most) => rejected > most,
+            Self::Ratio(most) => total > 0 && rejected as f64 / total as f64 > most,
+        }
+    }
+}
+
+/// An object version: the identity of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectVersion {
+    /// The bucket.
+    pub bucket: String,
+    /// The key, decoded.
+    pub key: String,
+    /// The version id.
+    pub version_id: String,
+    /// The size in bytes, as it lies in the bucket.
+    pub size: u64,
+}
+
+/// Where what was rejected lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// The quarantine bucket.
+    pub bucket: String,
+    /// The rejected object, or the rejected records as NDJSON; none when there were no bytes to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The report.
+    pub report_key: String,
+}
+
+/// How many points an upload gave one series.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesCount {
+    /// The entity, e.g. a device id.
+    pub entity: String,
+    /// The measure.
+    pub measure: String,
+    /// The number of points.
+    pub count: u64,
+}
+
+/// The key of what was rejected of an upload, in the quarantine bucket. `partial`: only records, as NDJSON.
+#[must_use]
+pub fn quarantine_key(owner: &str, id: &UploadId, file_name: &str, partial: bool) -> String {
+    format!("{owner}/{id}/{file_name}{}", if partial { ".rejected.ndjson" } else { "" })
+}
+
+/// The key of the report beside it.
+#[must_use]
+pub fn report_key(owner: &str, id: &UploadId, file_name: &str) -> String {
+    format!("{owner}/{id}/{file_name}.report.json")
+}

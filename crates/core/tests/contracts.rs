@@ -1,0 +1,173 @@
+//! Reports and notices are what `contracts/` says, and something else is not.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use eventpulse_core::examine::Examination;
+use eventpulse_core::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
+use eventpulse_core::notice::{self, Notice};
+use eventpulse_core::rejection::{MAX_GROUPS_IN_HISTORY, MAX_GROUPS_TOLD, MAX_RECORDS_TOLD};
+use eventpulse_core::report::{self, Report};
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::Upload;
+use serde_json::{Value, json};
+use support::{Sample, examine, failed, sample, samples, upload};
+
+fn contract(path: &str) -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts").join(path);
+    serde_json::from_slice(&fs::read(&file).unwrap()).unwrap()
+}
+
+fn violations(contract: &Value, document: &Value) -> Vec<String> {
+    let validator = jsonschema::draft202012::options().should_validate_formats(true).build(contract).unwrap();
+    validator.iter_errors(document).map(|error| format!("{} at {}", error, error.instance_path())).collect()
+}
+
+fn report_of(upload: &Upload, examination: &Examination) -> Value {
+    let now = Timestamp::from_micros(support::id_time() + 3_250_000);
+    let report = Report::new(upload, upload.quarantined.as_ref().unwrap(), &examination.rejections, now);
+    serde_json::to_value(report).unwrap()
+}
+
+/// The report and the notice on a sample.
+fn papers(sample: &Sample) -> (Value, Value) {
+    let examination = examine(sample);
+    let upload = upload(&sample.name, &examination);
+    let notice = Notice::of(&upload).unwrap();
+    (report_of(&upload, &examination), serde_json::from_str(&notice.json).unwrap())
+}
+
+/// A document that makes as much of everything as an upload can.
+fn worst() -> Sample {
+    let record = |line: usize| {
+        let members: String = (0..if line == 0 { 130 } else { 11 })
+            .map(|member| format!("\"{}{member}\":[{line}],", "é\u{202e}/~\\n".repeat(40)))
+            .collect();
+        format!("{{{members}\"a{line}\":1,\"value\":true}}\n")
+    };
+    let bytes = (0..1_010).map(record).collect::<String>().into_bytes();
+    Sample { name: "worst.ndjson".to_owned(), bytes, expected: support::Expected::default() }
+}
+
+#[test]
+fn what_is_written_is_what_the_contracts_say() {
+    let (report, notice) = (contract("report/1.0.json"), contract("notice/1.0.json"));
+    let rejected = |sample: &Sample| matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted");
+    let rejected: Vec<Sample> = samples().into_iter().filter(rejected).chain([worst()]).collect();
+    assert!(rejected.len() > 10);
+    for sample in &rejected {
+        let (on_it, told) = papers(sample);
+        assert_eq!(violations(&report, &on_it), [""; 0], "{}", sample.name);
+        assert_eq!(violations(&notice, &told), [""; 0], "{}", sample.name);
+        assert_eq!(on_it["outcome"], told["outcome"], "{}", sample.name);
+    }
+}
+
+#[test]
+fn an_object_that_was_gone_has_a_report_too() {
+    let examination = failed(Failure::new(Code::ObjectMissing, "", "the object was deleted before it was read"));
+    let mut upload = upload("gone.json", &examination);
+    upload.quarantined.as_mut().unwrap().key = None;
+    (upload.object, upload.correlation_id) = (None, None);
+    assert_eq!(violations(&contract("report/1.0.json"), &report_of(&upload, &examination)), [""; 0]);
+    let notice = serde_json::from_str(&Notice::of(&upload).unwrap().json).unwrap();
+    assert_eq!(violations(&contract("notice/1.0.json"), &notice), [""; 0]);
+}
+
+#[test]
+fn what_is_changed_is_something_else() {
+    let (on_it, told) = papers(&sample("mixed.ndjson"));
+    let (failure, message) = ("/records/0/failures/0", "/records/0/failures/0/message");
+    let rows: [(&str, &str, Value); 17] = [
+        ("a member more", "", json!({ "colour": "red" })),
+        ("a member more of a failure", failure, json!({ "value": 21.6 })),
+        ("a member more of a group", "/groups/0", json!({ "value": 21.6 })),
+        ("a member more of a record", "/records/0", json!({ "record": {} })),
+        ("no message", message, Value::Null),
+        ("an empty message", message, json!("")),
+        ("another version", "/report_version", json!("1.1")),
+        ("another outcome", "/outcome", json!("rejected")),
+        ("an outcome that its counts deny", "/outcome", json!("quarantined")),
+        ("a time that is none", "/reported_at", json!("2025-02-30T12:00:00Z")),
+        ("a time without a zone", "/began_at", json!("2025-02-28T12:00:00")),
+        ("a code that is none", "/records/0/failures/0/code", json!("SOMETHING")),
+        ("a negative count", "/rejected", json!(-1)),
+        ("a fraction", "/records_omitted", json!(0.5)),
+        ("line 0", "/records/0/line", json!(0)),
+        ("an id that is none", "/upload_id", json!("up_1")),
+        ("no group", "/groups", json!([])),
+    ];
+    for (name, pointer, value) in rows {
+        for (path, document) in [("report/1.0.json", &on_it), ("notice/1.0.json", &told)] {
+            let mut changed = document.clone();
+            let Some(place) = changed.pointer_mut(pointer) else { continue };
+            match (place, value.clone()) {
+                (Value::Object(members), Value::Object(more)) => members.extend(more),
+                (place, value) => *place = value,
+            }
+            assert!(!violations(&contract(path), &changed).is_empty(), "{path}: {name}");
+        }
+    }
+    for (path, document) in [("report/1.0.json", &on_it), ("notice/1.0.json", &told)] {
+        for name in document.as_object().unwrap().keys() {
+            let mut changed = document.clone();
+            changed.as_object_mut().unwrap().remove(name);
+            assert!(!violations(&contract(path), &changed).is_empty(), "{path} without {name}");
+        }
+    }
+}
+
+/// The contracts say what the code says.
+#[test]
+fn the_bounds_are_those_of_the_code() {
+    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    for (path, version, groups) in [
+        ("report/1.0.json", report::VERSION, MAX_GROUPS_TOLD),
+        ("notice/1.0.json", notice::VERSION, MAX_GROUPS_IN_HISTORY),
+    ] {
+        let contract = contract(path);
+        let at = |pointer: &str| contract.pointer(pointer).unwrap_or_else(|| panic!("{path}{pointer}")).clone();
+        assert_eq!(at("/$defs/failure/properties/code/enum"), json!(codes), "{path}");
+        assert_eq!(at("/$id"), format!("eventpulse:/contracts/{}", path.trim_end_matches(".json")));
+        let name = path.split('/').next().unwrap();
+        assert_eq!(at(&format!("/properties/{name}_version/const")), version);
+        assert_eq!(at("/properties/groups/maxItems"), groups);
+        assert_eq!(at("/$defs/failure/properties/pointer/maxLength"), MAX_POINTER_CHARS);
+        assert_eq!(at("/$defs/failure/properties/targets/maxItems"), MAX_TARGETS);
+        assert_eq!(at("/$defs/failure/properties/targets/items/maxLength"), MAX_TARGET_CHARS);
+    }
+    assert_eq!(contract("report/1.0.json").pointer("/properties/records/maxItems"), Some(&json!(MAX_RECORDS_TOLD)));
+}
+
+#[test]
+fn the_contracts_are_schemas_and_describe_each_member() {
+    for path in ["report/1.0.json", "notice/1.0.json"] {
+        let contract = contract(path);
+        assert!(jsonschema::draft202012::meta::is_valid(&contract), "{path}");
+        each_object_is_strict(path, &contract, &contract);
+    }
+}
+
+fn each_object_is_strict(place: &str, node: &Value, root: &Value) {
+    if let Some(properties) = node.get("properties").and_then(Value::as_object).filter(|_| node.get("type").is_some()) {
+        assert_eq!(node["additionalProperties"], json!(false), "{place}");
+        for (name, member) in properties {
+            let described = match member["$ref"].as_str() {
+                Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
+                None => member,
+            };
+            assert!(described["description"].is_string(), "{place}/{name}");
+        }
+    }
+    let children: Vec<(String, &Value)> = match node {
+        Value::Object(members) => members.iter().map(|(name, child)| (name.clone(), child)).collect(),
+        Value::Array(children) => children.iter().map(|child| ("*".to_owned(), child)).collect(),
+        _ => Vec::new(),
+    };
+    for (name, child) in children {
+        each_object_is_strict(&format!("{place}/{name}"), child, root);
+    }
+}

@@ -1,0 +1,17 @@
+//! The README's table of failure codes is the code's.
+
+use eventpulse_core::failure::{Code, Scope};
+
+#[test]
+fn the_readme_has_the_table_of_failure_codes() {
+    let readme = include_str!("../../../README.md");
+    let mut table = String::from("| code | of | meaning |\n|---|---|---|\n");
+    for code in Code::ALL {
+        let scope = match code.scope() {
+            Scope::Upload => "upload",
+            Scope::Record => "record",
+        };
+        table.push_str(&format!("| `{code}` | {scope} | {} |\n", code.meaning()));
+    }
+    assert!(readme.contains(&table), "the table between the marks must read:\n{table}");
+}

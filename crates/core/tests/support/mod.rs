@@ -1,0 +1,184 @@
+//! The samples of `events/uploads/`, and their way through the core without AWS.
+#![allow(dead_code, reason = "each test uses a part of this")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use eventpulse_core::examine::{Examination, Examiner, Keep, Terms};
+use eventpulse_core::failure::{Code, Failure};
+use eventpulse_core::id::{UploadId, clean_file_name, upload_key};
+use eventpulse_core::reader::{Limits, Media};
+use eventpulse_core::rejection::Rejections;
+use eventpulse_core::schema::{Catalog, SchemaRef};
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::{
+    Decision, Event, Fact, Intake, MaxRejected, ObjectVersion, Quarantined, Upload, quarantine_key, report_key,
+};
+use serde::Deserialize;
+
+/// A sample document and what is expected of it.
+pub struct Sample {
+    /// The name of the file.
+    pub name: String,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+    /// What the file beside it says.
+    pub expected: Expected,
+}
+
+/// How to send a sample, and how it ends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expected {
+    pub about: String,
+    pub content_type: Option<String>,
+    pub content_encoding: Option<String>,
+    pub schema: Option<String>,
+    pub max_rejected: Option<MaxRejected>,
+    pub file_name: Option<String>,
+    pub dropped: bool,
+    pub outcome: String,
+    pub accepted: u64,
+    pub rejected: u64,
+    pub statistics: Vec<Row>,
+    pub failures: Vec<Place>,
+}
+
+/// The statistics of one entity and measure.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    pub entity: String,
+    pub measure: String,
+    pub count: u64,
+    pub mean: f64,
+    pub median: f64,
+    pub standard_deviation: Option<f64>,
+    pub min: f64,
+    pub max: f64,
+}
+
+/// What is wrong, and where.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    pub code: Code,
+    pub pointer: String,
+    #[serde(default)]
+    pub line: Option<u64>,
+    #[serde(default)]
+    pub byte_offset: Option<u64>,
+}
+
+impl Place {
+    /// The place of a failure.
+    pub fn of(failure: &Failure) -> Self {
+        let Failure { code, pointer, line, byte_offset, .. } = failure.clone();
+        Self { code, pointer, line, byte_offset }
+    }
+}
+
+/// Where the samples are.
+pub fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/uploads")
+}
+
+/// All samples, in the order of their names.
+pub fn samples() -> Vec<Sample> {
+    const EXPECTED: &str = ".expected.json";
+    let mut names: Vec<String> =
+        fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name.ends_with(EXPECTED));
+    names.sort();
+    let sample = |name: String| {
+        let text = fs::read(directory().join(&name)).unwrap();
+        let expected = serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let name = name.trim_end_matches(EXPECTED).to_owned();
+        Sample { bytes: fs::read(directory().join(&name)).unwrap(), name, expected }
+    };
+    names.into_iter().map(sample).collect()
+}
+
+/// The sample whose name ends so.
+pub fn sample(name: &str) -> Sample {
+    samples().into_iter().find(|sample| sample.name.ends_with(name)).unwrap()
+}
+
+/// The time of the upload.
+pub fn id_time() -> i64 {
+    Timestamp::parse("2025-02-28T12:34:56Z").unwrap().as_micros()
+}
+
+/// Examines a sample as the shell does, in pieces.
+pub fn examine(sample: &Sample) -> Examination {
+    let Sample { name, bytes, expected } = sample;
+    let file_name = expected.file_name.as_deref().unwrap_or(name);
+    let media = match Media::parse(expected.content_type.as_deref(), expected.content_encoding.as_deref(), file_name) {
+        Ok(media) => media,
+        Err(failure) => return failed(failure),
+    };
+    let terms = Terms {
+        owner: "demo".to_owned(),
+        upload_id: id(),
+        media,
+        schema: expected.schema.as_deref().map(|schema| SchemaRef::parse(schema).unwrap()),
+        default_schema: SchemaRef::parse("reading/1.0").unwrap(),
+        max_rejected: expected.max_rejected,
+        limits: Limits::default(),
+    };
+    let catalog = Catalog::bundled().unwrap();
+    let mut examiner = Examiner::new(&catalog, terms, Keep::Bounded);
+    if bytes.chunks(61).all(|piece| examiner.push(piece)) {
+        examiner.finish();
+    }
+    examiner.examination()
+}
+
+/// An examination that found only this.
+pub fn failed(failure: Failure) -> Examination {
+    let mut rejections = Rejections::default();
+    rejections.fail_upload(failure);
+    Examination::failed(rejections)
+}
+
+/// The id of the upload.
+pub fn id() -> UploadId {
+    UploadId::new(Timestamp::from_micros(id_time()), *b"eventpulse")
+}
+
+/// The upload whose examination this is, moved to quarantine if need be.
+pub fn upload(file_name: &str, examination: &Examination) -> Upload {
+    let at = |second: i64| Timestamp::from_micros(id_time() + second * 1_000_000);
+    let (owner, file_name) = ("demo".to_owned(), clean_file_name(file_name));
+    let key = upload_key(&id(), &file_name);
+    let intake = Intake {
+        owner: owner.clone(),
+        key: key.clone(),
+        file_name: file_name.clone(),
+        schema: None,
+        max_rejected: None,
+        expires_at: Some(at(3600)),
+    };
+    let object = ObjectVersion {
+        bucket: "eventpulse-process".into(),
+        key,
+        version_id: "3HL4kqtJlcpXroDTDmJ.rmSpXd3d".into(),
+        size: 97,
+    };
+    let correlation_id = "17793124-05d4-b198-2fde-7ededc63b103".to_owned();
+    let decision = examination.decision();
+    let partial = matches!(decision, Decision::Accepted { .. });
+    let quarantined = Quarantined {
+        bucket: "eventpulse-quarantine".to_owned(),
+        key: Some(quarantine_key(&owner, &id(), &file_name, partial)),
+        report_key: report_key(&owner, &id(), &file_name),
+    };
+    let facts = [
+        Fact::Issued { intake },
+        Fact::Received { object, correlation_id },
+        Fact::Decided { decision },
+        Fact::Quarantined { quarantined },
+    ];
+    let history: Vec<Event> = facts.into_iter().zip(0..).map(|(fact, second)| Event::new(at(second), fact)).collect();
+    Upload::fold(id(), &history).unwrap()
+}
