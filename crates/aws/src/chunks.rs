@@ -1,0 +1,186 @@
+//! DynamoDB: the chunks, what counts.
+//!
+//! One item a chunk: `pk` is the series, `sk` its place in it; both are deterministic, so writing a chunk twice is
+//! writing it once. The index `by_upload` finds the chunks of an upload.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
+use eventpulse_core::answer::{Answer, AnswerError, Pass, key_ranges};
+use eventpulse_core::chunk::Chunk;
+use eventpulse_core::id::UploadId;
+use eventpulse_core::series::Series;
+use eventpulse_core::statistics::Statistics;
+use eventpulse_core::time::Timestamp;
+
+use crate::error::{Error, Kind};
+use crate::item::{Item, number, s, text};
+
+/// [BatchWriteItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html) takes 25.
+const BATCH: usize = 25;
+/// The index that finds the chunks of an upload.
+const BY_UPLOAD: &str = "by_upload";
+/// How often what a batch left undone is sent again: 50 ms, doubled each time, 25 s in all.
+const BATCH_ATTEMPTS: u32 = 9;
+
+/// The chunks table.
+#[derive(Debug, Clone)]
+pub struct Chunks {
+    client: Client,
+    table: String,
+}
+
+impl Chunks {
+    /// Over an SDK client.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Writes chunks, in batches.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses, or keeps on leaving items undone.
+    pub async fn write(&self, chunks: &[Chunk]) -> Result<(), Error> {
+        for batch in chunks.chunks(BATCH) {
+            let mut requests = Vec::with_capacity(batch.len());
+            for chunk in batch {
+                let put = PutRequest::builder().set_item(Some(chunk_item(chunk))).build();
+                let put = put.map_err(|error| self.error("BatchWriteItem", Kind::Other).because(error))?;
+                requests.push(WriteRequest::builder().put_request(put).build());
+            }
+            self.batch(requests).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes every chunk of an upload.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn delete_of_upload(&self, id: &UploadId) -> Result<(), Error> {
+        let query = self.client.query().table_name(&self.table).index_name(BY_UPLOAD);
+        let query = query.key_condition_expression("upload_id = :id").expression_attribute_values(":id", s(id.as_str()));
+        let mut pages = query.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
+            for batch in page.items().chunks(BATCH) {
+                let mut requests = Vec::with_capacity(batch.len());
+                for item in batch {
+                    let key = |name: &str| item.get(name).cloned().unwrap_or(AttributeValue::Null(true));
+                    let delete = DeleteRequest::builder().key("pk", key("pk")).key("sk", key("sk")).build();
+                    let delete = delete.map_err(|error| self.error("BatchWriteItem", Kind::Other).because(error))?;
+                    requests.push(WriteRequest::builder().delete_request(delete).build());
+                }
+                self.batch(requests).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The exact statistics of a series in `from <= time < to`; of one upload's points only, if one is named. None when
+    /// there are no points.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer or refuses, a chunk cannot be read, or chunks keep on coming while it is read.
+    pub async fn statistics(
+        &self,
+        series: &Series,
+        upload: Option<&UploadId>,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<Option<Statistics>, Error> {
+        for _ in 0..5 {
+            match self.try_statistics(series, upload, from, to).await? {
+                Ok(statistics) => return Ok(statistics),
+                Err(AnswerError::Changed) => {}
+                Err(error) => return Err(self.error("Query", Kind::Corrupt).because(error)),
+            }
+        }
+        Err(self.error("Query", Kind::Contended))
+    }
+
+    async fn try_statistics(
+        &self,
+        series: &Series,
+        upload: Option<&UploadId>,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<Result<Option<Statistics>, AnswerError>, Error> {
+        let mut answer = Answer::new(from, to);
+        loop {
+            for range in key_ranges(from, to) {
+                let query = self.client.query().table_name(&self.table).consistent_read(true);
+                let query = query.key_condition_expression("pk = :series AND sk BETWEEN :lo AND :hi");
+                let query = query.expression_attribute_values(":series", s(series.partition_key()));
+                let query = query.expression_attribute_values(":lo", s(range.lo)).expression_attribute_values(":hi", s(range.hi));
+                let mut pages = query.into_paginator().send();
+                while let Some(page) = pages.next().await {
+                    let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
+                    for item in page.items() {
+                        let chunk = self.read_chunk(series, item)?;
+                        if upload.is_some_and(|upload| chunk.upload_id() != upload.as_str()) {
+                            continue;
+                        }
+                        if let Err(error) = answer.add(&chunk) {
+                            return Ok(Err(error));
+                        }
+                    }
+                }
+            }
+            match answer.end_pass() {
+                Ok(Pass::Complete(statistics)) => return Ok(Ok(statistics)),
+                Ok(Pass::Again) => {}
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    fn read_chunk(&self, series: &Series, item: &Item) -> Result<Chunk, Error> {
+        let corrupt = || self.error("Query", Kind::Corrupt);
+        let blob = |name: &str| item.get(name).and_then(|value| value.as_b().ok()).ok_or_else(corrupt);
+        let upload = text(item, "upload_id").ok_or_else(corrupt)?.to_owned();
+        let segment = item.get("segment").and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok());
+        let (summary, points) = (blob("summary")?.as_ref(), blob("points")?.as_ref().to_vec());
+        let chunk = Chunk::from_parts(series.clone(), vec![upload], segment.ok_or_else(corrupt)?, summary, points);
+        chunk.map_err(|error| corrupt().because(error))
+    }
+
+    /// Sends a batch until nothing of it is left undone.
+    async fn batch(&self, requests: Vec<WriteRequest>) -> Result<(), Error> {
+        let mut left = HashMap::from([(self.table.clone(), requests)]);
+        for attempt in 0..BATCH_ATTEMPTS {
+            let sent = self.client.batch_write_item().set_request_items(Some(left)).send().await;
+            let output = sent.map_err(|error| Error::sdk("BatchWriteItem", self.table.as_str(), error))?;
+            left = output.unprocessed_items.unwrap_or_default();
+            left.retain(|_, requests| !requests.is_empty());
+            if left.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
+        }
+        Err(self.error("BatchWriteItem", Kind::Throttled))
+    }
+
+    fn error(&self, op: &'static str, kind: Kind) -> Error {
+        Error::new(op, self.table.as_str(), kind)
+    }
+}
+
+/// A chunk as it is stored. The numbers of its summary are bytes: DynamoDB's own end at 9.9e125.
+pub(crate) fn chunk_item(chunk: &Chunk) -> Item {
+    let blob = |bytes: &[u8]| AttributeValue::B(Blob::new(bytes));
+    Item::from([
+        ("pk".to_owned(), s(chunk.partition_key())),
+        ("sk".to_owned(), s(chunk.sort_key())),
+        ("upload_id".to_owned(), s(chunk.upload_id())),
+        ("entity".to_owned(), s(chunk.series().entity.as_str())),
+        ("measure".to_owned(), s(chunk.series().measure.as_str())),
+        ("segment".to_owned(), number(chunk.segment() as usize)),
+        ("summary".to_owned(), blob(&chunk.summary().to_bytes())),
+        ("points".to_owned(), blob(chunk.compressed_points())),
+    ])
+}

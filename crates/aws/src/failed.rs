@@ -1,0 +1,75 @@
+//! The failure queue: deliveries that were given up. Nothing vanishes here: an upload becomes `failed`, which a later
+//! delivery can still mend, or, when it is the upload that kills the function, goes into quarantine.
+
+use eventpulse_core::failure::{Code, Failure};
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::{Arrival, Fact, State, Upload};
+
+use crate::Services;
+use crate::error::{Error, Kind};
+use crate::delivery::Delivery;
+use crate::ingest::{Outcome, Work};
+use crate::uploads::Append;
+
+/// So many invocations in a row that died make an object a poison: as many as Lambda makes of one event.
+const DEATHS_OF_A_POISON: u32 = 3;
+/// How often a race for an upload's history may be lost.
+const ATTEMPTS: u32 = 8;
+
+/// A delivery that was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// What was to be delivered.
+    pub delivery: Delivery,
+    /// Why it was given up, for the operator.
+    pub reason: String,
+    /// How many invocations died of it: timed out, ran out of memory, exited. 0 when they erred, or never began.
+    pub deaths: u32,
+}
+
+/// Deals with a delivery that was given up. Returns what the delivery came to.
+///
+/// # Errors
+/// When AWS does not answer, or refuses: the message stays in the queue.
+pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -> Timestamp) -> Result<Outcome, Error> {
+    for _ in 0..ATTEMPTS {
+        let mut work = Work::begin(services, &given_up.delivery, &clock).await?;
+        if work.upload.arrival(&work.object.version_id) == Arrival::Late {
+            return work.remove_late_version().await;
+        }
+        if work.upload.next().is_none() {
+            return Ok(work.settled()); // nothing is owed: it went well in the end
+        }
+        let poison = given_up.deaths >= DEATHS_OF_A_POISON && work.upload.decision.is_none();
+        if poison {
+            withdraw_what_was_begun(services, &work.upload).await?;
+            let message = format!("reading it failed {} times ({}): send it in smaller files", given_up.deaths, given_up.reason);
+            work.reject(Failure::new(Code::ProcessingFailed, "", message));
+            if work.run().await? == Append::Done {
+                return Ok(work.settled());
+            }
+        } else {
+            let (reason, correlation_id) = (given_up.reason.clone(), given_up.delivery.correlation_id.clone());
+            let told_already = work.upload.state() == State::Failed
+                && work.upload.failure_reason.as_ref() == Some(&reason)
+                && work.upload.correlation_id.as_ref() == Some(&correlation_id);
+            if told_already {
+                return Ok(work.settled());
+            }
+            work.happened(Fact::Failed { reason, correlation_id });
+            if work.store().await? == Append::Done {
+                return Ok(work.settled());
+            }
+        }
+    }
+    Err(Error::new("giving up", &given_up.delivery.key, Kind::Contended))
+}
+
+/// Takes back the chunks and the claim of an upload that died half-way.
+async fn withdraw_what_was_begun(services: &Services, upload: &Upload) -> Result<(), Error> {
+    if let Some(sha256) = &upload.claimed {
+        services.chunks.delete_of_upload(&upload.id).await?;
+        services.uploads.release(&upload.intake.owner, sha256, &upload.id).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! EventPulse's edge to AWS: one adapter a service, and the imperative shell that loads, lets the pure core decide,
+//! performs and appends.
+//!
+//! Read [`ingest::ingest`] first: it is the way of one upload.
+
+pub mod chunks;
+pub mod config;
+pub mod delivery;
+pub mod error;
+pub mod failed;
+pub mod ingest;
+pub mod issue;
+mod item;
+pub mod logs;
+pub mod notices;
+pub mod objects;
+mod quarantine;
+pub mod uploads;
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_s3::config::SharedHttpClient;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+pub use config::Config;
+pub use error::{Error, Kind};
+use eventpulse_core::schema::Catalog;
+use eventpulse_core::time::Timestamp;
+
+/// Everything that the shell works with, made once per process.
+pub struct Services {
+    /// The environment.
+    pub config: Config,
+    /// The compiled schemas.
+    pub catalog: Catalog,
+    /// S3.
+    pub objects: objects::Objects,
+    /// The histories.
+    pub uploads: uploads::Uploads,
+    /// What counts.
+    pub chunks: chunks::Chunks,
+    /// SNS.
+    pub notices: notices::Notices,
+}
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Something is wrong with the environment.
+    #[error(transparent)]
+    Config(#[from] config::ConfigError),
+    /// The bundled schemas do not compile. The build checks them, so this is a bug.
+    #[error("the bundled schemas do not compile: {0}")]
+    Schemas(String),
+    /// The default schema is none of the bundled ones.
+    #[error("DEFAULT_SCHEMA names no bundled schema")]
+    DefaultSchema,
+}
+
+impl Services {
+    /// From the environment of a function.
+    ///
+    /// # Errors
+    /// When the environment is not what `template.yaml` makes it.
+    pub async fn from_env() -> Result<Self, StartError> {
+        let config = Config::from_env()?;
+        let catalog = Catalog::bundled().map_err(|error| StartError::Schemas(error.to_string()))?;
+        Ok(Self::new(config, &sdk_config().await, catalog))
+    }
+
+    /// Over SDK clients of one SDK configuration.
+    #[must_use]
+    pub fn new(config: Config, sdk: &SdkConfig, catalog: Catalog) -> Self {
+        let s3 = aws_sdk_s3::config::Builder::from(sdk)
+            .force_path_style(config.s3_path_style)
+            // Only checksums that we ask for: a presigned PUT must not sign one of an empty body.
+            .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
+            .build();
+        let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
+        let (uploads, chunks) = (config.uploads_table.clone(), config.chunks_table.clone());
+        Self {
+            objects: objects::Objects::new(aws_sdk_s3::Client::from_conf(s3)),
+            uploads: uploads::Uploads::new(dynamodb.clone(), uploads, chunks.clone()),
+            chunks: chunks::Chunks::new(dynamodb, chunks),
+            notices: notices::Notices::new(aws_sdk_sns::Client::new(sdk), config.notices_topic_arn.clone()),
+            config,
+            catalog,
+        }
+    }
+}
+
+/// The SDK's configuration from the environment, with limits on how long a call may take.
+pub async fn sdk_config() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(Duration::from_secs(20))
+        .operation_attempt_timeout(Duration::from_secs(60))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).http_client(http_client()).load().await
+}
+
+/// The HTTP client of every SDK client: rustls on ring.
+#[must_use]
+pub fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
+/// The present time.
+#[must_use]
+#[allow(clippy::disallowed_methods)] // the one place that reads the clock
+pub fn clock() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,37 @@
+//! JSON logs on standard output, one object a line.
+
+use tracing::Span;
+use tracing_subscriber::EnvFilter;
+
+use crate::delivery::Delivery;
+
+/// Starts logging. `level` is a [filter](EnvFilter), `info` where it is none.
+pub fn init(level: Option<&str>) {
+    let filter = level.and_then(|level| EnvFilter::try_new(level).ok()).unwrap_or_else(|| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_env_filter(filter)
+        .init();
+}
+
+/// The span around a delivery: every line logged in it carries the correlation id and, once known, the upload id.
+#[must_use]
+pub fn delivery_span(delivery: &Delivery, request_id: &str) -> Span {
+    tracing::info_span!(
+        "delivery",
+        correlation_id = delivery.correlation_id,
+        request_id,
+        upload_id = tracing::field::Empty,
+        size_bytes = delivery.size,
+    )
+}
+
+/// Starts logging at the level that the function's environment asks for.
+#[allow(clippy::disallowed_methods)] // before there is a Config, so that what is wrong with it can be logged
+pub fn init_from_env() {
+    init(std::env::var("LOG_LEVEL").ok().as_deref());
+}

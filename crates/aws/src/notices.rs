@@ -1,0 +1,39 @@
+//! SNS: the notices.
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::types::MessageAttributeValue;
+use eventpulse_core::notice::Notice;
+
+use crate::error::{Error, Kind};
+
+/// The topic of the notices.
+#[derive(Debug, Clone)]
+pub struct Notices {
+    client: Client,
+    topic_arn: String,
+}
+
+impl Notices {
+    /// Over an SDK client.
+    #[must_use]
+    pub fn new(client: Client, topic_arn: String) -> Self {
+        Self { client, topic_arn }
+    }
+
+    /// Publishes a notice: the text to e-mail addresses, the JSON to everything else. Returns SNS's message id.
+    ///
+    /// # Errors
+    /// When SNS does not answer, or refuses.
+    pub async fn publish(&self, notice: &Notice) -> Result<String, Error> {
+        let failed = || Error::new("Publish", &self.topic_arn, Kind::Other);
+        let message = serde_json::json!({ "default": notice.json, "email": notice.text }).to_string();
+        let mut publish = self.client.publish().topic_arn(&self.topic_arn).subject(&notice.subject);
+        publish = publish.message_structure("json").message(message);
+        for (name, value) in [("owner", notice.owner.as_str()), ("outcome", notice.outcome), ("schema", &notice.schema)] {
+            let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            publish = publish.message_attributes(name, attribute.map_err(|error| failed().because(error))?);
+        }
+        let output = publish.send().await.map_err(|error| Error::sdk("Publish", &self.topic_arn, error))?;
+        Ok(output.message_id.unwrap_or_default())
+    }
+}

@@ -1,0 +1,300 @@
+//! S3: the process bucket and the quarantine bucket.
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::error::{Error, Kind};
+
+/// [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html) copies at most this.
+const MAX_COPY_BYTES: u64 = 5 << 30;
+/// A part of a larger copy.
+const COPY_PART_BYTES: u64 = 1 << 30;
+/// A part of an object that is written as it comes; S3 wants at least 5 MiB.
+const WRITE_PART_BYTES: usize = 8 << 20;
+/// What stays as it is in `x-amz-copy-source`: RFC 3986's unreserved characters, and the slash.
+const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// S3.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    client: Client,
+}
+
+/// An object that is being read.
+#[derive(Debug)]
+pub struct Object {
+    /// Its version; `null` in a bucket without versions.
+    pub version_id: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its `Content-Type`.
+    pub content_type: Option<String>,
+    /// Its `Content-Encoding`.
+    pub content_encoding: Option<String>,
+    /// Its bytes.
+    pub body: ByteStream,
+}
+
+/// What a presigned PUT signs: nothing else can be sent with its URL.
+#[derive(Debug, Clone)]
+pub struct PutTerms<'a> {
+    /// `Content-Type`.
+    pub content_type: &'a str,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<&'a str>,
+    /// `Content-Length`, in bytes.
+    pub size: u64,
+    /// `x-amz-checksum-sha256`, base 64.
+    pub sha256_base64: Option<&'a str>,
+    /// How long the URL works.
+    pub expires_in: Duration,
+}
+
+/// A presigned request.
+#[derive(Debug, Clone)]
+pub struct Presigned {
+    /// Where to send it. A secret.
+    pub url: String,
+    /// The headers to send with it.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Objects {
+    /// Over an SDK client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Opens an object, or one version of it. None when it is not, or no longer, there.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn get(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<Option<Object>, Error> {
+        let request = self.client.get_object().bucket(bucket).key(key).set_version_id(version_id.map(str::to_owned));
+        match request.send().await {
+            Ok(object) => Ok(Some(Object {
+                version_id: object.version_id.clone().unwrap_or_else(|| "null".to_owned()),
+                size: object.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+                content_type: object.content_type,
+                content_encoding: object.content_encoding,
+                body: object.body,
+            })),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(Error::sdk("GetObject", target(bucket, key), error)),
+        }
+    }
+
+    /// The version id and size of an object's current version. None when it is not there.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn head(&self, bucket: &str, key: &str) -> Result<Option<(String, u64)>, Error> {
+        match self.client.head_object().bucket(bucket).key(key).send().await {
+            Ok(head) => {
+                let size = head.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+                Ok(Some((head.version_id.unwrap_or_else(|| "null".to_owned()), size)))
+            }
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(Error::sdk("HeadObject", target(bucket, key), error)),
+        }
+    }
+
+    /// Writes a small object.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn put(&self, bucket: &str, key: &str, content_type: &str, body: Vec<u8>) -> Result<(), Error> {
+        let put = self.client.put_object().bucket(bucket).key(key).content_type(content_type).body(body.into());
+        put.send().await.map_err(|error| Error::sdk("PutObject", target(bucket, key), error))?;
+        Ok(())
+    }
+
+    /// Copies one version within S3, whatever its size. `Ok(false)`: it is not there any more.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn copy(&self, from: (&str, &str, &str), size: u64, to: (&str, &str)) -> Result<bool, Error> {
+        let (bucket, key, version_id) = from;
+        let mut source = format!("{bucket}/{}", utf8_percent_encode(key, COPY_SOURCE));
+        if version_id != "null" {
+            source.push_str(&format!("?versionId={}", utf8_percent_encode(version_id, NON_ALPHANUMERIC)));
+        }
+        if size > MAX_COPY_BYTES {
+            return self.copy_in_parts(&source, size, to).await.map(|()| true);
+        }
+        match self.client.copy_object().copy_source(source).bucket(to.0).key(to.1).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(Error::sdk("CopyObject", target(bucket, key), error)),
+        }
+    }
+
+    async fn copy_in_parts(&self, source: &str, size: u64, (bucket, key): (&str, &str)) -> Result<(), Error> {
+        let mut parts = Parts::begin(self, bucket, key, "application/octet-stream").await?;
+        let mut start = 0;
+        while start < size {
+            let end = size.min(start + COPY_PART_BYTES);
+            let copy = self.client.upload_part_copy().bucket(bucket).key(key).upload_id(&parts.upload_id);
+            let copy = copy.part_number(parts.next()).copy_source(source).copy_source_range(format!("bytes={start}-{}", end - 1));
+            match copy.send().await {
+                Ok(part) => parts.add(part.copy_part_result.and_then(|result| result.e_tag)),
+                Err(error) => return Err(parts.abort(Error::sdk("UploadPartCopy", target(bucket, key), error)).await),
+            }
+            start = end;
+        }
+        parts.complete().await
+    }
+
+    /// Removes one version of an object for good. Removing it twice is removing it once.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn delete_version(&self, bucket: &str, key: &str, version_id: &str) -> Result<(), Error> {
+        let delete = self.client.delete_object().bucket(bucket).key(key).version_id(version_id);
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_absent(&error) => Ok(()),
+            Err(error) => Err(Error::sdk("DeleteObject", target(bucket, key), error)),
+        }
+    }
+
+    /// Begins an object that is written as it comes.
+    #[must_use]
+    pub fn writer<'a>(&'a self, bucket: &'a str, key: &'a str, content_type: &'a str) -> ObjectWriter<'a> {
+        ObjectWriter { objects: self, bucket, key, content_type, held: Vec::new(), parts: None }
+    }
+
+    /// Signs a PUT that is valid once, for exactly these terms: only if no such object exists yet.
+    ///
+    /// # Errors
+    /// When it cannot be signed: no credentials, or a lifetime that AWS does not allow.
+    pub async fn presign_put(&self, bucket: &str, key: &str, terms: &PutTerms<'_>) -> Result<Presigned, Error> {
+        let failed = || Error::new("presigned PutObject", target(bucket, key), Kind::Other);
+        let config = PresigningConfig::expires_in(terms.expires_in).map_err(|error| failed().because(error))?;
+        let size = i64::try_from(terms.size).map_err(|error| failed().because(error))?;
+        let put = self.client.put_object().bucket(bucket).key(key).content_length(size).content_type(terms.content_type);
+        let put = put.if_none_match("*").set_content_encoding(terms.content_encoding.map(str::to_owned));
+        let put = put.set_checksum_sha256(terms.sha256_base64.map(str::to_owned));
+        let request = put.presigned(config).await.map_err(|error| failed().because(error))?;
+        let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Ok(Presigned { url: request.uri().to_owned(), headers })
+    }
+}
+
+/// Writes an object as it comes, holding one part at the most.
+pub struct ObjectWriter<'a> {
+    objects: &'a Objects,
+    bucket: &'a str,
+    key: &'a str,
+    content_type: &'a str,
+    held: Vec<u8>,
+    parts: Option<Parts<'a>>,
+}
+
+impl ObjectWriter<'_> {
+    /// Takes more bytes.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.held.extend_from_slice(bytes);
+        if self.held.len() >= WRITE_PART_BYTES { self.send_part().await } else { Ok(()) }
+    }
+
+    /// Says that there are no more: now the object exists.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn finish(mut self) -> Result<(), Error> {
+        if self.parts.is_none() {
+            return self.objects.put(self.bucket, self.key, self.content_type, self.held).await;
+        }
+        if !self.held.is_empty() {
+            self.send_part().await?;
+        }
+        match self.parts {
+            Some(parts) => parts.complete().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn send_part(&mut self) -> Result<(), Error> {
+        let mut parts = match self.parts.take() {
+            Some(parts) => parts,
+            None => Parts::begin(self.objects, self.bucket, self.key, self.content_type).await?,
+        };
+        let body = std::mem::take(&mut self.held);
+        let upload = self.objects.client.upload_part().bucket(self.bucket).key(self.key).upload_id(&parts.upload_id);
+        match upload.part_number(parts.next()).body(body.into()).send().await {
+            Ok(part) => parts.add(part.e_tag),
+            Err(error) => return Err(parts.abort(Error::sdk("UploadPart", target(self.bucket, self.key), error)).await),
+        }
+        self.parts = Some(parts);
+        Ok(())
+    }
+}
+
+/// A multipart upload under way.
+struct Parts<'a> {
+    objects: &'a Objects,
+    bucket: String,
+    key: String,
+    upload_id: String,
+    done: Vec<CompletedPart>,
+}
+
+impl<'a> Parts<'a> {
+    async fn begin(objects: &'a Objects, bucket: &str, key: &str, content_type: &str) -> Result<Self, Error> {
+        let create = objects.client.create_multipart_upload().bucket(bucket).key(key).content_type(content_type);
+        let created =
+            create.send().await.map_err(|error| Error::sdk("CreateMultipartUpload", target(bucket, key), error))?;
+        let upload_id = created
+            .upload_id
+            .ok_or_else(|| Error::new("CreateMultipartUpload", target(bucket, key), Kind::Corrupt))?;
+        Ok(Self { objects, bucket: bucket.to_owned(), key: key.to_owned(), upload_id, done: Vec::new() })
+    }
+
+    fn next(&self) -> i32 {
+        i32::try_from(self.done.len()).unwrap_or(i32::MAX - 1) + 1
+    }
+
+    fn add(&mut self, e_tag: Option<String>) {
+        let number = self.next();
+        self.done.push(CompletedPart::builder().part_number(number).set_e_tag(e_tag).build());
+    }
+
+    async fn complete(self) -> Result<(), Error> {
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(self.done)).build();
+        let complete = self.objects.client.complete_multipart_upload().bucket(&self.bucket).key(&self.key);
+        let sent = complete.upload_id(&self.upload_id).multipart_upload(parts).send().await;
+        sent.map_err(|error| Error::sdk("CompleteMultipartUpload", target(&self.bucket, &self.key), error))?;
+        Ok(())
+    }
+
+    /// Gives the upload up. The parts cost nothing then; should this fail too, the bucket's lifecycle removes them.
+    async fn abort(self, error: Error) -> Error {
+        let abort = self.objects.client.abort_multipart_upload().bucket(&self.bucket).key(&self.key);
+        if let Err(error) = abort.upload_id(&self.upload_id).send().await {
+            let error = Error::sdk("AbortMultipartUpload", target(&self.bucket, &self.key), error);
+            tracing::warn!(error = error.chain(), "parts of an object are left behind");
+        }
+        error
+    }
+}
+
+fn target(bucket: &str, key: &str) -> String {
+    format!("s3://{bucket}/{key}")
+}
+
+/// Whether S3 says that the object or version is not there (a version that is a delete marker is not, either).
+fn is_absent<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    matches!(code, Some("NoSuchKey" | "NoSuchVersion" | "NotFound" | "MethodNotAllowed"))
+}

@@ -1,0 +1,261 @@
+//! DynamoDB: the histories of uploads, and the claims of digests.
+//!
+//! One item an upload: `pk = upload#<id>`, `history` (a list of JSON texts, one an event), `revision` (their number),
+//! and, for people who look at the table, `owner` and `state`. One item a claim: `pk = digest#<owner>#<sha256>`,
+//! `upload_id`: the upload under which these bytes count.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use eventpulse_core::chunk::Chunk;
+use eventpulse_core::id::UploadId;
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::{Event, Upload};
+
+use crate::chunks::chunk_item;
+use crate::error::{Error, Kind};
+use crate::item::{Item, n, number, s, text};
+
+/// A transaction takes [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html),
+/// two of which are not chunks.
+const MAX_CHUNKS_IN_TRANSACTION: usize = 98;
+/// It takes 4 MB; the rest is for names and the history.
+const MAX_CHUNK_BYTES_IN_TRANSACTION: usize = 3 << 20;
+/// How long an upload that was issued but never sent is remembered after its URL expired, in seconds.
+const REMEMBER_UNSENT_SECONDS: i64 = 30 * 24 * 3600;
+
+/// The uploads table.
+#[derive(Debug, Clone)]
+pub struct Uploads {
+    client: Client,
+    table: String,
+    chunks_table: String,
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Append {
+    /// It is written.
+    Done,
+    /// Somebody else wrote since the history was read: read it again and decide anew.
+    Conflict,
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The bytes count under this upload, and what came with the claim is written.
+    Mine,
+    /// They count under another upload already; nothing is written.
+    TakenBy(UploadId),
+    /// Somebody else wrote since the history was read; nothing is written.
+    Conflict,
+}
+
+impl Uploads {
+    /// Over an SDK client. The chunks table is written in the same transaction as a history.
+    #[must_use]
+    pub fn new(client: Client, table: String, chunks_table: String) -> Self {
+        Self { client, table, chunks_table }
+    }
+
+    /// Reads a history. Empty when there is no such upload.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer or refuses, or an event cannot be read.
+    pub async fn history(&self, id: &UploadId) -> Result<Vec<Event>, Error> {
+        let get = self.client.get_item().table_name(&self.table).key("pk", s(upload_pk(id))).consistent_read(true);
+        let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.target(id), error))?;
+        let Some(item) = output.item else { return Ok(Vec::new()) };
+        let corrupt = || Error::new("GetItem", self.target(id), Kind::Corrupt);
+        let events = item.get("history").and_then(|history| history.as_l().ok()).ok_or_else(corrupt)?;
+        let event = |value: &AttributeValue| {
+            let json = value.as_s().map_err(|_| corrupt())?;
+            serde_json::from_str(json).map_err(|error| corrupt().because(error))
+        };
+        events.iter().map(event).collect()
+    }
+
+    /// Reads an upload.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer or refuses, or the history makes no sense.
+    pub async fn load(&self, id: &UploadId) -> Result<Option<Upload>, Error> {
+        let history = self.history(id).await?;
+        if history.is_empty() {
+            return Ok(None);
+        }
+        let upload = Upload::fold(id.clone(), &history);
+        upload.map(Some).map_err(|error| Error::new("GetItem", self.target(id), Kind::Corrupt).because(error))
+    }
+
+    /// Appends events, if the history still has `revision` events.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn append(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<Append, Error> {
+        let (expression, condition, mut values) = self.append_terms(after, revision, events)?;
+        let mut update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
+        update = update.update_expression(expression).condition_expression(condition);
+        for (name, alias) in NAMES {
+            update = update.expression_attribute_names(alias, name);
+        }
+        for (name, value) in values.drain(..) {
+            update = update.expression_attribute_values(name, value);
+        }
+        match update.send().await {
+            Ok(_) => Ok(Append::Done),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(Append::Conflict)
+            }
+            Err(error) => Err(Error::sdk("UpdateItem", self.target(&after.id), error)),
+        }
+    }
+
+    /// Whether these chunks fit one transaction with a claim and an append.
+    #[must_use]
+    pub fn fits_one_transaction(chunks: &[Chunk]) -> bool {
+        chunks.len() <= MAX_CHUNKS_IN_TRANSACTION
+            && chunks.iter().map(Chunk::size_bytes).sum::<usize>() <= MAX_CHUNK_BYTES_IN_TRANSACTION
+    }
+
+    /// Claims a digest for an upload, writes chunks and appends events: all or nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn claim(
+        &self,
+        sha256: &str,
+        chunks: &[Chunk],
+        after: &Upload,
+        revision: usize,
+        events: &[Event],
+    ) -> Result<Claim, Error> {
+        let failed = || Error::new("TransactWriteItems", self.target(&after.id), Kind::Other);
+        let (expression, condition, values) = self.append_terms(after, revision, events)?;
+        let mut update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
+        update = update.update_expression(expression).condition_expression(condition);
+        for (name, alias) in NAMES {
+            update = update.expression_attribute_names(alias, name);
+        }
+        update = update.set_expression_attribute_values(Some(values.into_iter().collect()));
+        let claim = Put::builder()
+            .table_name(&self.table)
+            .item("pk", s(digest_pk(&after.intake.owner, sha256)))
+            .item("upload_id", s(after.id.as_str()))
+            .condition_expression("attribute_not_exists(pk) OR upload_id = :me")
+            .expression_attribute_values(":me", s(after.id.as_str()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut actions = vec![
+            TransactWriteItem::builder().update(update.build().map_err(|error| failed().because(error))?).build(),
+            TransactWriteItem::builder().put(claim.build().map_err(|error| failed().because(error))?).build(),
+        ];
+        for chunk in chunks {
+            let put = Put::builder().table_name(&self.chunks_table).set_item(Some(chunk_item(chunk)));
+            let put = put.build().map_err(|error| failed().because(error))?;
+            actions.push(TransactWriteItem::builder().put(put).build());
+        }
+        let sent = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        match sent {
+            Ok(_) => Ok(Claim::Mine),
+            Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
+                let reasons = match error.err() {
+                    TransactWriteItemsError::TransactionCanceledException(canceled) => canceled.cancellation_reasons(),
+                    _ => &[],
+                };
+                match why_canceled(reasons) {
+                    Some(claim) => Ok(claim),
+                    None => Err(Error::sdk("TransactWriteItems", self.target(&after.id), SdkError::ServiceError(error))),
+                }
+            }
+            Err(error) => Err(Error::sdk("TransactWriteItems", self.target(&after.id), error)),
+        }
+    }
+
+    /// Gives a claim up, if it is this upload's.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn release(&self, owner: &str, sha256: &str, id: &UploadId) -> Result<(), Error> {
+        let delete = self.client.delete_item().table_name(&self.table).key("pk", s(digest_pk(owner, sha256)));
+        let delete = delete.condition_expression("upload_id = :me").expression_attribute_values(":me", s(id.as_str()));
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
+            Err(error) => Err(Error::sdk("DeleteItem", self.target(id), error)),
+        }
+    }
+
+    /// The expressions that append `events` behind `revision` others; `after` is the upload with them applied.
+    fn append_terms(
+        &self,
+        after: &Upload,
+        revision: usize,
+        events: &[Event],
+    ) -> Result<(String, &'static str, Vec<(String, AttributeValue)>), Error> {
+        let failed = |error| Error::new("UpdateItem", self.target(&after.id), Kind::Corrupt).because(error);
+        let mut texts = Vec::with_capacity(events.len());
+        for event in events {
+            texts.push(s(serde_json::to_string(event).map_err(failed)?));
+        }
+        let mut values = vec![
+            (":events".to_owned(), AttributeValue::L(texts)),
+            (":revision".to_owned(), number(revision + events.len())),
+            (":owner".to_owned(), s(&after.intake.owner)),
+            (":state".to_owned(), s(after.state().as_str())),
+        ];
+        let history = if revision == 0 { ":events" } else { "list_append(#history, :events)" };
+        let mut expression = format!("SET #history = {history}, #revision = :revision, #owner = :owner, #state = :state");
+        match after.intake.expires_at.filter(|_| after.object.is_none()) {
+            Some(expires_at) => {
+                expression.push_str(", #expires_at = :expires_at");
+                values.push((":expires_at".to_owned(), n(forget_at(expires_at).to_string())));
+            }
+            None => expression.push_str(" REMOVE #expires_at"),
+        }
+        if revision == 0 {
+            return Ok((expression, "attribute_not_exists(#revision)", values));
+        }
+        values.push((":read".to_owned(), number(revision)));
+        Ok((expression, "#revision = :read", values))
+    }
+
+    fn target(&self, id: &UploadId) -> String {
+        format!("{}/{id}", self.table)
+    }
+}
+
+/// `#alias` of each attribute: some of their names are words of DynamoDB's expression language.
+const NAMES: [(&str, &str); 5] = [
+    ("history", "#history"),
+    ("revision", "#revision"),
+    ("owner", "#owner"),
+    ("state", "#state"),
+    ("expires_at", "#expires_at"),
+];
+
+/// Why a transaction was cancelled, where it is no failure: the first action is the append, the second the claim.
+fn why_canceled(reasons: &[CancellationReason]) -> Option<Claim> {
+    let code = |at: usize| reasons.get(at).and_then(CancellationReason::code).unwrap_or_default();
+    if code(0) == "ConditionalCheckFailed" || reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
+        return Some(Claim::Conflict);
+    }
+    if code(1) == "ConditionalCheckFailed" {
+        let item: &Item = reasons.get(1)?.item()?;
+        return UploadId::parse(text(item, "upload_id")?).ok().map(Claim::TakenBy);
+    }
+    None
+}
+
+fn forget_at(expires_at: Timestamp) -> i64 {
+    expires_at.as_micros() / 1_000_000 + REMEMBER_UNSENT_SECONDS
+}
+
+fn upload_pk(id: &UploadId) -> String {
+    format!("upload#{id}")
+}
+
+fn digest_pk(owner: &str, sha256: &str) -> String {
+    format!("digest#{owner}#{sha256}")
+}
