@@ -1,0 +1,15 @@
+//! The Lambda function that takes an object from the process bucket to its outcome. EventBridge invokes it.
+
+mod handler;
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use eventpulse_aws::delivery::ObjectCreated;
+use eventpulse_aws::{Services, logs};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    logs::init_from_env();
+    let services = Services::from_env().await?;
+    run(service_fn(|event: LambdaEvent<EventBridgeEvent<ObjectCreated>>| handler::handle(&services, event))).await
+}
