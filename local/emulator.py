@@ -1,0 +1,27 @@
+"""Runs the emulator for as long as its starter lives.
+
+Standard input is a pipe from the starter that nothing is ever written to. It ends when the starter closes it or is
+gone, however it went; then the whole process group goes too: the emulator and the functions that it runs. Nothing
+is saved, so there is nothing to shut down first.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import threading
+
+
+def end_with_starter() -> None:
+    sys.stdin.buffer.read()
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+if os.getpgrp() != os.getpid():
+    sys.exit("emulator.py must lead a process group of its own, it kills its group")
+threading.Thread(target=end_with_starter, daemon=True).start()
+
+from ministack.app import main  # noqa: E402  (slow: the starter must be watched before)
+
+main()
