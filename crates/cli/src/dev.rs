@@ -1,0 +1,199 @@
+//! `eventpulse dev`: the whole of EventPulse on this machine, and its samples.
+
+pub mod client;
+pub mod mailbox;
+pub mod samples;
+pub mod show;
+
+use std::time::Duration;
+
+use eventpulse_core::series::Series;
+use eventpulse_core::statistics::Statistics;
+use eventpulse_core::upload::{Decision, OPERATOR, SeriesCount, State, Upload};
+
+use crate::BoxError;
+use crate::stack::{Options, Stack};
+use client::Client;
+use mailbox::{Mail, Mailbox};
+use samples::{Expected, Sample};
+use serde_json::Value;
+
+/// The owner of the samples.
+const DEMO: &str = "demo";
+/// How long a notice may take.
+const MAIL_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The arguments of `eventpulse dev`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Stop after the samples: exit 0 only if each of them ended as its expectation file says.
+    #[arg(long)]
+    once: bool,
+}
+
+/// Starts the stack, uploads the samples, shows what became of them, and stays until Ctrl-C. `false`: a sample did not
+/// end as expected.
+///
+/// # Errors
+/// When the stack does not start, or does not answer.
+pub async fn run(args: &Args) -> Result<bool, BoxError> {
+    tokio::select! {
+        result = start_and_show(args) => result,
+        _ = tokio::signal::ctrl_c() => {
+            eprintln!("\nstopped");
+            Ok(true)
+        }
+    }
+}
+
+async fn start_and_show(args: &Args) -> Result<bool, BoxError> {
+    let stack = Stack::start(Options::default()).await?;
+    let client = Client::new(&stack).await?;
+    let sns = aws_sdk_sns::Client::new(&client.sdk);
+    let topic = &client.services.config.notices_topic_arn;
+    let mailbox = Mailbox::open(&sns, topic, &[DEMO, OPERATOR]).await?;
+    let unexpected = show_samples(&stack, &client, &mailbox).await?;
+    if args.once {
+        stack.stop().await?;
+        return Ok(unexpected == 0);
+    }
+    println!("{}", urls(&stack, &client));
+    std::future::pending::<()>().await;
+    Ok(true)
+}
+
+/// Uploads each sample and shows what became of it. Returns how many did not end as expected.
+async fn show_samples(stack: &Stack, client: &Client, mailbox: &Mailbox) -> Result<usize, BoxError> {
+    let samples = Sample::read_all(&stack.root.join("events/uploads"))?;
+    let mut unexpected = 0;
+    for sample in &samples {
+        let id = client.upload(DEMO, sample).await?;
+        let upload = client.settled(&id).await?;
+        let statistics = statistics_of(client, &upload).await?;
+        let mails = mails_about(mailbox, &upload).await;
+        print!("{}", show::upload(&upload, &sample.expected.about, &statistics, &mails));
+        let report = report_on(client, &upload).await?;
+        for difference in differences(&sample.expected, &upload, &statistics, &mails, &report) {
+            unexpected += 1;
+            println!("   ✗ not as expected: {difference}");
+        }
+    }
+    match unexpected {
+        0 => println!("\n✓ all {} samples ended as their expectation files say", samples.len()),
+        _ => println!("\n✗ {unexpected} differences from what the expectation files say"),
+    }
+    Ok(unexpected)
+}
+
+/// The statistics of what an upload contributed, from the stored chunks.
+///
+/// # Errors
+/// When the stack does not answer.
+pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(SeriesCount, Statistics)>, BoxError> {
+    let Some(Decision::Accepted { series, .. }) = &upload.decision else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for count in series.iter().take(show::SERIES_SHOWN) {
+        let (entity, measure) = (count.entity.clone(), count.measure.clone());
+        let series = Series { owner: upload.intake.owner.clone(), entity, measure };
+        if let Some(statistics) = client.services.chunks.statistics(&series, Some(&upload.id), None, None).await? {
+            all.push((count.clone(), statistics));
+        }
+    }
+    Ok(all)
+}
+
+/// The report on an upload; `null` where nothing of it was rejected.
+///
+/// # Errors
+/// When the stack does not answer, or the report is not there.
+pub async fn report_on(client: &Client, upload: &Upload) -> Result<Value, BoxError> {
+    let Some(quarantined) = &upload.quarantined else { return Ok(Value::Null) };
+    let report = client.services.objects.get(&quarantined.bucket, &quarantined.report_key, None).await?;
+    Ok(serde_json::from_slice(&report.ok_or("there is no report")?.body.collect().await?.to_vec())?)
+}
+
+/// The mails about an upload, as soon as there is one, if there is to be one.
+pub async fn mails_about(mailbox: &Mailbox, upload: &Upload) -> Vec<Mail> {
+    let deadline = tokio::time::Instant::now() + MAIL_PATIENCE;
+    loop {
+        let mails = mailbox.about(upload.id.as_str());
+        if !mails.is_empty() || !upload.notified || tokio::time::Instant::now() > deadline {
+            return mails;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Where an upload differs from what is expected of it.
+#[must_use]
+pub fn differences(
+    expected: &Expected,
+    upload: &Upload,
+    statistics: &[(SeriesCount, Statistics)],
+    mails: &[Mail],
+    report: &Value,
+) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut compare = |what: &str, expected: String, found: String| {
+        if expected != found {
+            differences.push(format!("{what} is {found}, expected {expected}"));
+        }
+    };
+    compare("the outcome", expected.outcome.clone(), upload.state().as_str().to_owned());
+    compare("accepted", expected.accepted.to_string(), upload.accepted().to_string());
+    compare("rejected", expected.rejected.to_string(), upload.rejected().to_string());
+    let rejected = matches!(upload.state(), State::Quarantined | State::PartiallyAccepted);
+    compare("the number of mails", usize::from(rejected).to_string(), mails.len().to_string());
+    for series in &expected.statistics {
+        let found = statistics.iter().find(|(name, _)| name.entity == series.entity && name.measure == series.measure);
+        let told = |all: [Option<f64>; 5], count: u64| format!("{count} points, {}", all.map(six_digits).join(" "));
+        let wanted = [Some(series.mean), Some(series.median), series.standard_deviation, Some(series.min), Some(series.max)];
+        let got = found.map_or_else(
+            || "nothing".to_owned(),
+            |(_, s)| told([Some(s.mean), Some(s.median), s.standard_deviation, Some(s.min), Some(s.max)], s.count),
+        );
+        compare(&format!("{}/{}", series.entity, series.measure), told(wanted, series.count), got);
+    }
+    let records = report["records"].as_array().map_or(&[][..], Vec::as_slice);
+    let of_records = records.iter().flat_map(|record| record["failures"].as_array().map_or(&[][..], Vec::as_slice));
+    let told_failures: Vec<&Value> = std::iter::once(&report["upload_failure"]).chain(of_records).collect();
+    for failure in &expected.failures {
+        let told = told_failures.iter().any(|told| {
+            told["code"] == *failure.code
+                && told["pointer"] == *failure.pointer
+                && failure.line.is_none_or(|line| told["line"] == line)
+                && failure.byte_offset.is_none_or(|byte_offset| told["byte_offset"] == byte_offset)
+        });
+        if !told {
+            differences.push(format!("there is no {failure:?}"));
+        }
+    }
+    differences
+}
+
+fn six_digits(value: Option<f64>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| format!("{value:.5e}"))
+}
+
+fn urls(stack: &Stack, client: &Client) -> String {
+    let config = &client.services.config;
+    format!(
+        "
+The stack is up until Ctrl-C. To look around, in another terminal:
+  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={region}
+  export AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret}
+Uploads arrive in s3://{process}/uploads/
+Rejected ones go to s3://{quarantine}/
+Histories are in the table {uploads}, statistics in {chunks}
+The emulator's log is {log}",
+        endpoint = stack.endpoint,
+        region = stack.region,
+        key = stack.access_key_id,
+        secret = stack.secret_access_key,
+        process = config.process_bucket,
+        quarantine = config.quarantine_bucket,
+        uploads = config.uploads_table,
+        chunks = config.chunks_table,
+        log = stack.log.display(),
+    )
+}

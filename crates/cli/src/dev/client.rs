@@ -1,0 +1,152 @@
+//! What the sample run and the tests do with a running stack: issue, send, wait, ask.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::Credentials;
+use eventpulse_aws::issue::{Issued, Request, issue};
+use eventpulse_aws::{Config, Services, clock};
+use eventpulse_core::id::UploadId;
+use eventpulse_core::schema::{Catalog, SchemaRef};
+use eventpulse_core::upload::Upload;
+
+use crate::BoxError;
+use crate::dev::samples::Sample;
+use crate::stack::Stack;
+
+/// How long an upload may take to its outcome.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A running stack, with the operator's credentials.
+pub struct Client {
+    /// The SDK's configuration.
+    pub sdk: SdkConfig,
+    /// S3, for what only operators and tests do.
+    pub s3: aws_sdk_s3::Client,
+    /// The same adapters that the functions use.
+    pub services: Services,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// For a stack that runs.
+    ///
+    /// # Errors
+    /// When the stack lacks an output.
+    pub async fn new(stack: &Stack) -> Result<Self, BoxError> {
+        let output = |name: &str| stack.outputs.get(name).cloned().ok_or(format!("the stack has no output {name}"));
+        let config = Config {
+            uploads_table: output("UploadsTableName")?,
+            chunks_table: output("ChunksTableName")?,
+            process_bucket: output("ProcessBucketName")?,
+            quarantine_bucket: output("QuarantineBucketName")?,
+            notices_topic_arn: output("NoticesTopicArn")?,
+            default_schema: SchemaRef::parse("reading/1.0")?,
+            s3_path_style: true,
+        };
+        let credentials =
+            Credentials::new(&stack.access_key_id, &stack.secret_access_key, None, None, "the local stack's operator");
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .endpoint_url(&stack.endpoint)
+            .region(Region::new(stack.region.clone()))
+            .credentials_provider(credentials)
+            .http_client(eventpulse_aws::http_client())
+            .load()
+            .await;
+        let catalog = Catalog::bundled().map_err(|error| error.to_string())?;
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
+        Ok(Self {
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            services: Services::new(config, &sdk, catalog),
+            http: reqwest::Client::new(),
+            sdk,
+        })
+    }
+
+    /// Issues an upload for bytes of this owner.
+    ///
+    /// # Errors
+    /// When the stack does not answer.
+    pub async fn issue(&self, owner: &str, sample: &Sample) -> Result<Issued, BoxError> {
+        let request = Request {
+            owner,
+            file_name: &sample.name(),
+            content_type: sample.content_type(),
+            content_encoding: sample.expected.content_encoding.as_deref(),
+            size: sample.bytes.len() as u64,
+            sha256_base64: None,
+            schema: sample.expected.schema.as_deref(),
+            max_rejected: sample.expected.max_rejected,
+            expires_in: Duration::from_secs(300),
+        };
+        let mut random = [0; 10];
+        getrandom::fill(&mut random)?;
+        Ok(issue(&self.services, &request, clock(), random).await?)
+    }
+
+    /// Sends bytes to a presigned URL. Returns the HTTP status.
+    ///
+    /// # Errors
+    /// When the stack does not answer.
+    pub async fn put(&self, issued: &Issued, bytes: Vec<u8>) -> Result<u16, BoxError> {
+        let mut put = self.http.put(&issued.put.url);
+        for (name, value) in issued.put.headers.iter().filter(|(name, _)| name != "host") {
+            put = put.header(name, value);
+        }
+        Ok(put.body(bytes).send().await?.status().as_u16())
+    }
+
+    /// Uploads a sample as its expectation says. Returns the id of the upload.
+    ///
+    /// # Errors
+    /// When the stack does not answer, or refuses.
+    pub async fn upload(&self, owner: &str, sample: &Sample) -> Result<UploadId, BoxError> {
+        if sample.expected.dropped {
+            return self.drop_in(&format!("uploads/{}", sample.name()), sample).await;
+        }
+        let issued = self.issue(owner, sample).await?;
+        match self.put(&issued, sample.bytes.clone()).await? {
+            200 => Ok(issued.upload_id),
+            status => Err(format!("{}: the presigned URL answered {status}", sample.name()).into()),
+        }
+    }
+
+    /// Copies a sample straight into the process bucket, as an operator would.
+    ///
+    /// # Errors
+    /// When the stack does not answer, or refuses.
+    pub async fn drop_in(&self, key: &str, sample: &Sample) -> Result<UploadId, BoxError> {
+        let bucket = &self.services.config.process_bucket;
+        let put = self.s3.put_object().bucket(bucket).key(key).content_type(sample.content_type());
+        let put = put.set_content_encoding(sample.expected.content_encoding.clone());
+        let version_id = put.body(sample.bytes.clone().into()).send().await?.version_id.unwrap_or_default();
+        Ok(UploadId::of_object(bucket, key, &version_id))
+    }
+
+    /// Waits until nothing is owed for an upload.
+    ///
+    /// # Errors
+    /// When that takes longer than a minute and a half.
+    pub async fn settled(&self, id: &UploadId) -> Result<Upload, BoxError> {
+        self.wait(id, |upload| upload.next().is_none()).await
+    }
+
+    /// Waits until an upload is as it should be.
+    ///
+    /// # Errors
+    /// When that takes longer than a minute and a half.
+    pub async fn wait(&self, id: &UploadId, ready: impl Fn(&Upload) -> bool) -> Result<Upload, BoxError> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let upload = self.services.uploads.load(id).await?;
+            let state = upload.as_ref().map_or("unknown", |upload| upload.state().as_str());
+            match upload {
+                Some(upload) if ready(&upload) => return Ok(upload),
+                _ if tokio::time::Instant::now() > deadline => {
+                    return Err(format!("upload {id} is still {state} after {} s", PATIENCE.as_secs()).into());
+                }
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a person reads about an upload.
+
+use std::fmt::Write;
+
+use eventpulse_core::rejection::Rejection;
+use eventpulse_core::statistics::Statistics;
+use eventpulse_core::upload::{Decision, SeriesCount, Upload};
+
+use super::mailbox::Mail;
+
+/// The most series that are shown of one upload.
+pub const SERIES_SHOWN: usize = 10;
+
+/// One upload, as text.
+#[must_use]
+pub fn upload(upload: &Upload, about: &str, statistics: &[(SeriesCount, Statistics)], mails: &[Mail]) -> String {
+    let mut text = String::new();
+    let name = &upload.intake.file_name;
+    let _ = writeln!(text, "\n── {name} {}", "─".repeat(74usize.saturating_sub(name.chars().count())));
+    if !about.is_empty() {
+        let _ = writeln!(text, "   {about}");
+    }
+    let (state, accepted, rejected) = (upload.state().as_str(), upload.accepted(), upload.rejected());
+    let _ = writeln!(text, "   {state}: {accepted} accepted, {rejected} rejected   (upload {})", upload.id);
+    if let Some(Decision::Duplicate { of }) = &upload.decision {
+        let _ = writeln!(text, "   the same bytes count already, under upload {of}");
+    }
+    table(&mut text, upload, statistics);
+    if let Some(rejection) = upload.rejection() {
+        failures(&mut text, rejection);
+    }
+    if let Some(quarantined) = &upload.quarantined {
+        if let Some(key) = &quarantined.key {
+            let _ = writeln!(text, "   now at s3://{}/{key}", quarantined.bucket);
+        }
+        let _ = writeln!(text, "   report s3://{}/{}", quarantined.bucket, quarantined.report_key);
+    }
+    for mail in mails {
+        let _ = writeln!(text, "   ┌ mail to {}", upload.intake.owner);
+        let _ = writeln!(text, "   │ Subject: {}\n   │", mail.subject);
+        for line in mail.text.lines() {
+            let _ = writeln!(text, "   │ {line}");
+        }
+        let _ = writeln!(text, "   └");
+    }
+    text
+}
+
+fn table(text: &mut String, upload: &Upload, statistics: &[(SeriesCount, Statistics)]) {
+    if statistics.is_empty() {
+        return;
+    }
+    let mut rows = vec![["entity", "measure", "count", "mean", "median", "std. dev.", "min", "max"].map(str::to_owned)];
+    for (series, statistics) in statistics {
+        rows.push([
+            series.entity.clone(),
+            series.measure.clone(),
+            statistics.count.to_string(),
+            number(statistics.mean),
+            number(statistics.median),
+            statistics.standard_deviation.map_or_else(|| "none of one".to_owned(), number),
+            number(statistics.min),
+            number(statistics.max),
+        ]);
+    }
+    let widths: Vec<usize> =
+        (0..8).map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0)).collect();
+    for row in &rows {
+        let _ = write!(text, "  ");
+        for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            // Names to the left, numbers to the right.
+            let _ = if at < 2 { write!(text, " {cell:<width$} ") } else { write!(text, " {cell:>width$} ") };
+        }
+        let _ = writeln!(text);
+    }
+    if let Some(Decision::Accepted { series, series_omitted, .. }) = &upload.decision {
+        let beyond = series.len() as u64 + series_omitted - statistics.len() as u64;
+        if beyond > 0 {
+            let _ = writeln!(text, "   ... and {beyond} further series");
+        }
+    }
+}
+
+fn failures(text: &mut String, rejection: &Rejection) {
+    for group in &rejection.groups {
+        let failure = &group.first;
+        let pointer = if failure.pointer.is_empty() { String::new() } else { format!(" at {}", failure.pointer) };
+        let times = if group.count > 1 { format!(" ({} times, the first:)", group.count) } else { String::new() };
+        let place = match (failure.line, failure.byte_offset) {
+            (Some(line), Some(byte)) => format!(", line {line}, byte {byte}"),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "   {}{pointer}{place}{times}", failure.code.as_str());
+        let _ = writeln!(text, "      {}", failure.message);
+    }
+    if rejection.groups_omitted > 0 {
+        let _ = writeln!(text, "   ... and {} further kinds of failure, in the report", rejection.groups_omitted);
+    }
+}
+
+/// Six significant digits, without trailing zeros.
+fn number(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = value.abs().log10().floor();
+    if !(-4.0..15.0).contains(&magnitude) {
+        return format!("{value:.5e}");
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and 9
+    let decimals = (5.0 - magnitude).clamp(0.0, 9.0) as usize;
+    let digits = format!("{value:.decimals$}");
+    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.').to_owned() } else { digits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_are_short_and_true() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (66.0, "66"),
+            (49.426_713_424_1, "49.4267"),
+            (-0.001_234_567, "-0.00123457"),
+            (1_234_567.0, "1234567"),
+            (1e20, "1.00000e20"),
+            (100.0, "100"),
+        ] {
+            assert_eq!(number(value), expected);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Running a tool: which variables it sees, where its output goes, what is kept of that for an error.
+
+use std::{
+    collections::VecDeque,
+    env,
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::Command,
+    sync::mpsc,
+};
+
+use super::{ADMIN, REGION, StackError, progress::Step};
+
+/// Lines of a tool's output that an error repeats.
+const TAIL: usize = 25;
+
+/// The variables with which a tool or an SDK speaks to the emulator at `endpoint`.
+pub(super) fn aws_environment(endpoint: &str) -> [(&'static str, String); 4] {
+    [
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", ADMIN.access_key_id.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", ADMIN.secret_access_key.to_owned()),
+    ]
+}
+
+/// This process's variables, for a tool: without those that cargo sets for the program that it runs (build scripts
+/// watch them, a change rebuilds), and without any that lead to a real AWS account.
+pub(super) fn environment() -> impl Iterator<Item = (OsString, OsString)> {
+    env::vars_os().filter(|(name, _)| name.to_str().is_none_or(|name| !(is_cargos_own(name) || is_aws(name))))
+}
+
+fn is_cargos_own(name: &str) -> bool {
+    const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+    const NAMES: [&str; 6] =
+        ["CARGO", "CARGO_CRATE_NAME", "CARGO_MAKEFLAGS", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_aws(name: &str) -> bool {
+    // The bundle of certificates is about the network, not about an account.
+    name.starts_with("AWS_") && name != "AWS_CA_BUNDLE"
+}
+
+/// `PATH`, with `directory` before all others.
+pub(super) fn path_with(directory: &Path) -> OsString {
+    let old = env::vars_os().find(|(name, _)| name == "PATH").map(|(_, path)| path).unwrap_or_default();
+    let paths = std::iter::once(directory.to_path_buf()).chain(env::split_paths(&old));
+    // Only a directory with a colon in its name cannot be joined, and that one would not be found anyway.
+    env::join_paths(paths).unwrap_or(old)
+}
+
+/// A command that sees [`environment`] and nothing of standard input.
+pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(environment()).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Runs `command` to its end within `step`, appending what it prints to `log`; `note` takes from its lines what is to
+/// be shown and not kept.
+///
+/// # Errors
+/// [`StackError::Tool`] with its last lines when it fails.
+pub(super) async fn run(
+    mut command: Command,
+    step: &Step,
+    log: &Path,
+    note: fn(&str) -> Option<String>,
+) -> Result<(), StackError> {
+    let program = PathBuf::from(command.as_std().get_program());
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(StackError::io("run", &program))?;
+    let mut file = File::options().append(true).create(true).open(log).map_err(StackError::io("write", log))?;
+    let (sender, mut lines) = mpsc::channel(64);
+    for output in [child.stdout.take().map(boxed), child.stderr.take().map(boxed)].into_iter().flatten() {
+        tokio::spawn(split(output, sender.clone()));
+    }
+    drop(sender);
+
+    let mut tail: VecDeque<String> = VecDeque::with_capacity(TAIL);
+    while let Some(line) = lines.recv().await {
+        match note(&line) {
+            Some(note) => step.note(&note),
+            None => {
+                writeln!(file, "{line}").map_err(StackError::io("write", log))?;
+                tail.truncate(TAIL - 1);
+                tail.push_front(line);
+            }
+        }
+    }
+    let status = child.wait().await.map_err(StackError::io("wait for", &program))?;
+    if status.success() {
+        return Ok(());
+    }
+    let program = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+    Err(StackError::Tool { step: step.label(), program, status, tail, log: log.to_path_buf() })
+}
+
+fn boxed(output: impl AsyncRead + Send + Unpin + 'static) -> Box<dyn AsyncRead + Send + Unpin> {
+    Box::new(output)
+}
+
+/// Sends what is between newlines or carriage returns (which redraw a progress bar), leaving out what is blank.
+async fn split(mut output: Box<dyn AsyncRead + Send + Unpin>, lines: mpsc::Sender<String>) {
+    const LONGEST: usize = 64 * 1024;
+    let (mut line, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        // An error here is the end as well: the exit status will tell.
+        let read = output.read(&mut buffer).await.unwrap_or(0);
+        for &byte in &buffer[..read] {
+            if matches!(byte, b'\n' | b'\r') || line.len() == LONGEST {
+                send(&mut line, &lines).await;
+            } else {
+                line.push(byte);
+            }
+        }
+        if read == 0 {
+            return send(&mut line, &lines).await;
+        }
+    }
+}
+
+async fn send(line: &mut Vec<u8>, lines: &mpsc::Sender<String>) {
+    let text = String::from_utf8_lossy(line).trim_end().to_owned();
+    line.clear();
+    if !text.trim_start().is_empty() {
+        // Nobody listens any more when writing the log failed.
+        let _ = lines.send(text).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Progress, *};
+
+    fn nothing(_: &str) -> Option<String> {
+        None
+    }
+
+    fn bars(line: &str) -> Option<String> {
+        line.strip_prefix("bar ").map(str::to_owned)
+    }
+
+    fn step(label: &'static str) -> Step {
+        Progress::silent().step(label)
+    }
+
+    fn shell(script: &str) -> Command {
+        let mut sh = command("sh");
+        sh.args(["-c", script]);
+        sh
+    }
+
+    #[tokio::test]
+    async fn a_failure_repeats_the_last_lines_of_both_outputs_without_the_bars() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let script = r"for i in $(seq 40); do echo line $i; done; printf 'bar 1\rbar 2\rlast'; exit 3";
+        let error = run(shell(script), &step("counting"), &log, bars).await.unwrap_err();
+        let StackError::Tool { step: "counting", status, tail, .. } = error else { panic!("{error}") };
+        assert_eq!(status.code(), Some(3));
+        assert_eq!(tail.lines().count(), TAIL);
+        assert!(tail.starts_with("line 17\n") && tail.ends_with("line 40\nlast"), "{tail}");
+        assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 41);
+    }
+
+    #[tokio::test]
+    async fn a_tool_sees_neither_cargo_nor_an_account() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        // Cargo set CARGO_PKG_NAME for this test.
+        let script = r#"test -z "$CARGO_PKG_NAME$AWS_PROFILE" && test -n "$PATH""#;
+        run(shell(script), &step("looking"), &log, nothing).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_tool_that_is_not_there_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let step = step("looking");
+        let error = run(command("no-such-tool"), &step, &log, nothing);
+        assert!(error.await.unwrap_err().to_string().starts_with("cannot run no-such-tool: "));
+    }
+
+    #[test]
+    fn variables_by_name() {
+        for (name, own, aws) in [
+            ("CARGO_PKG_VERSION", true, false),
+            ("CARGO", true, false),
+            ("CARGO_HOME", false, false),
+            ("CARGO_TARGET_DIR", false, false),
+            ("AWS_PROFILE", false, true),
+            ("AWS_CA_BUNDLE", false, false),
+            ("PATH", false, false),
+        ] {
+            assert_eq!((is_cargos_own(name), is_aws(name)), (own, aws), "{name}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `sam deploy` of `template.yaml` to the emulator, and what it made.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{
+    Progress, REGION, STACK_NAME, StackError,
+    command::{aws_environment, run},
+    emulator::Emulator,
+    tools::{Tools, forget},
+};
+
+/// Deploys what was built, and asks for the outputs.
+pub(super) async fn deploy(
+    tools: &Tools,
+    emulator: &Emulator,
+    progress: Progress,
+) -> Result<BTreeMap<String, String>, StackError> {
+    let step = progress.step("deploying template.yaml");
+    let log = emulator.logs().join("deploy.log");
+    forget(&log)?;
+    let mut sam = tools.command("sam");
+    sam.args(["deploy", "--config-env", "local", "--stack-name", STACK_NAME, "--region", REGION, "--no-progressbar"])
+        .arg("--parameter-overrides")
+        .arg(format!("Architecture={}", tools.architecture))
+        .arg(format!("EndpointUrl={}", emulator.endpoint()))
+        .envs(without_account(emulator))
+        // Seconds between two looks at how far it is.
+        .env("SAM_CLI_POLL_DELAY", "1");
+    run(sam, &step, &log, |_| None).await?;
+
+    let output = tools
+        .command("sam")
+        .args(["list", "stack-outputs", "--stack-name", STACK_NAME, "--region", REGION, "--output", "json"])
+        .envs(without_account(emulator))
+        .output()
+        .await
+        .map_err(StackError::io("run", "sam list stack-outputs"))?;
+    step.done();
+    parse(&output.stdout)
+}
+
+/// The emulator's variables, and no file that could name an account or a proxy instead.
+fn without_account(emulator: &Emulator) -> impl Iterator<Item = (&'static str, String)> {
+    let nowhere =
+        [("AWS_CONFIG_FILE", "/dev/null"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"), ("NO_PROXY", "127.0.0.1")];
+    aws_environment(emulator.endpoint()).into_iter().chain(nowhere.map(|(name, value)| (name, value.to_owned())))
+}
+
+fn parse(json: &[u8]) -> Result<BTreeMap<String, String>, StackError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Output {
+        output_key: String,
+        output_value: String,
+    }
+    let outputs = serde_json::from_slice::<Vec<Output>>(json);
+    let outputs = outputs.map_err(|error| StackError::Outputs { detail: error.to_string() })?;
+    Ok(outputs.into_iter().map(|output| (output.output_key, output.output_value)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_by_name() {
+        let json = br#"[{"OutputKey": "ProcessBucketName", "OutputValue": "b", "Description": "d"}]"#;
+        assert_eq!(parse(json).unwrap(), BTreeMap::from([("ProcessBucketName".to_owned(), "b".to_owned())]));
+    }
+
+    #[test]
+    fn no_answer_is_an_error() {
+        assert!(matches!(parse(b""), Err(StackError::Outputs { .. })));
+    }
+}
