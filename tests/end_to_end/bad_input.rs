@@ -1,0 +1,147 @@
+//! Bad input: each kind has its code, and nothing is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventpulse_cli::dev::report_on;
+use eventpulse_cli::dev::samples::Sample;
+use eventpulse_core::id::UploadId;
+use eventpulse_core::upload::{Fact, State};
+
+use crate::Outcome;
+use crate::world::{World, document, gzip, reading};
+
+fn with_content_type(content_type: &str, mut sample: Sample) -> Sample {
+    sample.expected.content_type = Some(content_type.to_owned());
+    sample
+}
+
+pub async fn each_has_its_code_and_nothing_is_lost(world: Arc<World>) -> Outcome {
+    let seed = reading("bad", 0, 22.5).to_string();
+    let json = |text: &str| document("x.json", text);
+    let deep = format!("{}1{}", "[".repeat(65), "]".repeat(65));
+    let long = format!(r#"{{"device_id":"bad","timestamp":"2025-02-28T12:00:00Z","value":1,"x":"{}"}}"#, "x".repeat(16 << 20));
+    let bomb = gzip(&vec![b'0'; 1 << 20]).repeat(64); // gzip members may follow one another
+    let rows: Vec<(&str, &str, Sample)> = vec![
+        ("not JSON", "NOT_JSON", json("hello")),
+        ("single quotes", "NOT_JSON", json("{'device_id': 'x'}")),
+        ("truncated", "TRUNCATED", json(&seed[..seed.len() - 5])),
+        ("empty", "EMPTY_UPLOAD", json("")),
+        ("white space", "EMPTY_UPLOAD", json(" \n\t ")),
+        ("an empty array", "EMPTY_UPLOAD", json("[]")),
+        ("wrong schema", "REQUIRED", json(r#"{"schema":"weather/1.0","device_id":"1"}"#)),
+        ("unknown schema", "UNKNOWN_SCHEMA", json(r#"{"schema":"orders/1.0","device_id":"1"}"#)),
+        ("no schema at all", "UNKNOWN_SCHEMA", json(r#"{"schema":7}"#)),
+        ("missing member", "REQUIRED", json(r#"{"device_id":"1","timestamp":"2025-02-28T12:00:00Z"}"#)),
+        ("wrong type", "TYPE", json(&seed.replace("22.5", "\"22.5\""))),
+        ("extra member", "ADDITIONAL_PROPERTIES", json(&seed.replace('{', r#"{"extra":1,"#))),
+        ("bad timestamp", "FORMAT", json(&seed.replace("2025-02-28", "2025-02-30"))),
+        ("a timestamp that lax parsers take", "FORMAT", json(&seed.replace("T00:00:00Z", "T12:0/:00Z"))),
+        ("number beyond f64", "NUMBER_OUT_OF_RANGE", json(&seed.replace("22.5", "1e400"))),
+        ("NaN", "NOT_JSON", json(&seed.replace("22.5", "NaN"))),
+        ("duplicate member", "DUPLICATE_MEMBER", json(&seed.replace('{', r#"{"value":1,"#))),
+        ("depth 65", "TOO_DEEP", json(&seed.replace("22.5", &deep))),
+        ("byte order mark", "BYTE_ORDER_MARK", json(&format!("\u{feff}{seed}"))),
+        ("UTF-16", "NOT_UTF8", document("x.json", seed.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>())),
+        ("Latin-1", "NOT_UTF8", document("x.json", [b"{\"device_id\":\"caf\xe9\"," as &[u8], &seed.as_bytes()[1..]].concat())),
+        ("lone surrogate", "LONE_SURROGATE", json(&seed.replace("\"bad\"", "\"\\ud800\""))),
+        ("16 MiB and more", "RECORD_TOO_LARGE", json(&long)),
+        ("16 MiB and more in a line", "RECORD_TOO_LARGE", document("x.ndjson", long.clone())),
+        ("a gzip bomb", "RECORD_TOO_LARGE", document("x.json", bomb)),
+        ("damaged gzip", "CORRUPT_COMPRESSION", document("x.json", &gzip(seed.as_bytes())[..20])),
+        ("wrong content type", "UNSUPPORTED_CONTENT_TYPE", with_content_type("text/plain", json(&seed))),
+        ("an array called NDJSON", "CONTENT_TYPE_MISMATCH", document("x.ndjson", format!("[{seed}]"))),
+        ("NDJSON called JSON", "CONTENT_TYPE_MISMATCH", json(&format!("{seed}\n{seed}\n"))),
+    ];
+    let owner = world.owner();
+    for (name, code, sample) in rows {
+        let upload = world.upload(&owner, &sample).await.map_err(|error| format!("{name}: {error}"))?;
+        let rejection = upload.rejection().ok_or(format!("{name}: not rejected but {:?}", upload.state()))?;
+        let codes: Vec<&str> = rejection.groups.iter().map(|group| group.code.as_str()).collect();
+        assert!(codes.contains(&code), "{name}: expected {code}, got {rejection:#?}");
+        assert_eq!(upload.state(), State::Quarantined, "{name}");
+        let quarantined = upload.quarantined.as_ref().ok_or("not in quarantine")?;
+        let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
+        assert!(held.as_ref() == Some(&sample.bytes), "{name}: quarantine does not hold what was sent");
+        let report = report_on(&world.client, &upload).await?.to_string();
+        assert!(report.contains(code), "{name}: the report does not tell {code}");
+        assert!(!report.contains("22.5"), "{name}: the report tells a value");
+    }
+    assert_eq!(world.statistics(&owner, "bad").await?, None, "nothing of all this counts");
+    Ok(())
+}
+
+pub async fn keys_with_special_characters(world: Arc<World>) -> Outcome {
+    let owner = world.owner();
+    for (number, name) in ["a b.json", "a+b.json", "a%2Bb.json", "é.json", "ü ☃ +%20&?=#.json", "..", "-rf.json"].iter().enumerate() {
+        let mut sample = document(name, reading("named", u32::try_from(number)?, 1.0).to_string());
+        sample.expected.content_type = Some("application/json".to_owned());
+        sample.expected.file_name = Some((*name).to_owned());
+        let upload = world.upload(&owner, &sample).await.map_err(|error| format!("{name}: {error}"))?;
+        assert_eq!(upload.state(), State::Accepted, "{name}");
+        assert_eq!(upload.intake.owner, owner, "{name}");
+        sample.bytes = b"{".to_vec();
+        let upload = world.upload(&owner, &sample).await.map_err(|error| format!("{name}: {error}"))?;
+        let quarantined = upload.quarantined.as_ref().ok_or("not in quarantine")?;
+        let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
+        assert_eq!(held, Some(sample.bytes), "{name}");
+    }
+    assert_eq!(world.statistics(&owner, "named").await?.map(|statistics| statistics.count), Some(7));
+    Ok(())
+}
+
+pub async fn presigned_urls_take_only_what_was_asked_for(world: Arc<World>) -> Outcome {
+    let owner = world.owner();
+    let sample = document("x.json", reading("once", 0, 1.0).to_string());
+    let issued = world.client.issue(&owner, &sample).await?;
+    assert_eq!(world.client.put(&issued, vec![b' '; sample.bytes.len() + 1]).await?, 403, "another size");
+    let mut altered = world.client.issue(&owner, &sample).await?;
+    altered.put.url = altered.put.url.replace(issued.upload_id.as_str(), "other").replace(altered.upload_id.as_str(), "other");
+    assert_eq!(world.client.put(&altered, sample.bytes.clone()).await?, 403, "another key");
+    let mut retyped = world.client.issue(&owner, &sample).await?;
+    for (name, value) in &mut retyped.put.headers {
+        if name == "content-type" {
+            *value = "text/html".to_owned();
+        }
+    }
+    assert_eq!(world.client.put(&retyped, sample.bytes.clone()).await?, 403, "another content type");
+    assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
+    world.client.settled(&issued.upload_id).await?;
+    assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 412, "twice");
+    Ok(())
+}
+
+pub async fn a_later_version_is_removed_unread(world: Arc<World>) -> Outcome {
+    let owner = world.owner();
+    // The URL works again once its object was moved to quarantine.
+    let bad = document("x.json", "{}");
+    let issued = world.client.issue(&owner, &bad).await?;
+    assert_eq!(world.client.put(&issued, bad.bytes.clone()).await?, 200);
+    let first = world.client.settled(&issued.upload_id).await?;
+    assert_eq!(first.state(), State::Quarantined);
+    assert_eq!(world.client.put(&issued, b"[]".to_vec()).await?, 200, "S3 takes it: the key is free again");
+    world.client.wait(&issued.upload_id, |upload| upload.revision > first.revision).await?;
+    let history = world.client.services.uploads.history(&issued.upload_id).await?;
+    let Some(Fact::LateVersionRemoved { version_id }) = history.last().map(|event| &event.fact) else {
+        return Err(format!("not noted: {history:?}").into());
+    };
+    assert_eq!(world.object(world.process_bucket(), &issued.key, Some(version_id)).await?, None, "it is removed");
+    assert_eq!(world.object(world.process_bucket(), &issued.key, None).await?, None);
+    let after = world.client.settled(&issued.upload_id).await?;
+    assert_eq!((after.state(), after.rejected()), (first.state(), first.rejected()), "nothing else changed");
+    assert_eq!(world.mailbox.about(issued.upload_id.as_str()).len(), 1, "and nobody was told twice");
+    Ok(())
+}
+
+pub async fn the_quarantine_bucket_triggers_nothing(world: Arc<World>) -> Outcome {
+    let sample = document("uploads/x.json", reading("trap", 0, 1.0).to_string());
+    let bucket = world.quarantine_bucket();
+    let put = world.client.s3.put_object().bucket(bucket).key("uploads/x.json").content_type("application/json");
+    let version = put.body(sample.bytes.clone().into()).send().await?.version_id.unwrap_or_default();
+    // An upload into the process bucket made later has long been processed when this one still is not.
+    world.upload(&world.owner(), &document("y.json", reading("after", 0, 1.0).to_string())).await?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let id = UploadId::of_object(bucket, "uploads/x.json", &version);
+    assert!(world.client.services.uploads.load(&id).await?.is_none(), "it was taken for an upload");
+    Ok(())
+}

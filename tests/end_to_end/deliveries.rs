@@ -1,0 +1,231 @@
+//! Deliveries that come twice, at the same time, late, or after a crash.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::config::{HttpClient, RuntimeComponents, SharedHttpClient};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use eventpulse_aws::delivery::Delivery;
+use eventpulse_aws::ingest::{Outcome as IngestOutcome, ingest};
+use eventpulse_aws::{Services, clock};
+use eventpulse_cli::BoxError;
+use eventpulse_cli::dev::{mails_about, report_on};
+use eventpulse_core::id::UploadId;
+use eventpulse_core::schema::Catalog;
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::{Decision, Event, Fact, OPERATOR, ObjectVersion, State, Upload};
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::world::{World, document, kinds, reading};
+
+/// Puts an object where nothing listens or, under `uploads/`, where EventBridge does.
+async fn put(world: &World, key: &str, body: &str) -> Result<ObjectVersion, BoxError> {
+    let bucket = world.process_bucket().to_owned();
+    let put = world.client.s3.put_object().bucket(&bucket).key(key).content_type("application/x-ndjson");
+    let version_id = put.body(body.as_bytes().to_vec().into()).send().await?.version_id.ok_or("no version")?;
+    Ok(ObjectVersion { bucket, key: key.to_owned(), version_id, size: body.len() as u64 })
+}
+
+fn id_of(object: &ObjectVersion) -> UploadId {
+    UploadId::of_object(&object.bucket, &object.key, &object.version_id)
+}
+
+/// Good, mixed and bad lines of a device.
+fn bodies(device: &str) -> [(&'static str, String, State, u64); 3] {
+    let good = format!("{}\n{}\n", reading(device, 1, 1.0), reading(device, 2, 2.0));
+    [
+        ("accepted", good.clone(), State::Accepted, 2),
+        ("mixed", format!("{good}{{\"device_id\":\"{device}\"}}\n"), State::PartiallyAccepted, 2),
+        ("bad", format!("{{\"device_id\":\"{device}\"}}\n"), State::Quarantined, 0),
+    ]
+}
+
+pub async fn twice_in_any_interleaving_is_once(world: Arc<World>) -> Outcome {
+    for round in 0..3 {
+        for (name, _, state, count) in bodies("") {
+            let device = format!("interleaved-{name}-{round}");
+            let body = bodies(&device).into_iter().find(|row| row.0 == name).ok_or("no body")?.1;
+            let object = put(&world, &format!("uploads/{device}.ndjson"), &body).await?;
+            let deliveries = (0..4).map(|number| {
+                let (world, object) = (Arc::clone(&world), object.clone());
+                tokio::spawn(async move { world.deliver(&object, &format!("again-{number}")).await.map_err(|e| e.to_string()) })
+            });
+            for delivery in deliveries.collect::<Vec<_>>() {
+                let answer = delivery.await??;
+                assert_eq!(answer.error, None, "{name}: {} {}", answer.payload, answer.log);
+            }
+            let upload = world.client.settled(&id_of(&object)).await?;
+            assert_eq!(upload.state(), state, "{name}");
+            let found = world.statistics(OPERATOR, &device).await?.map_or(0, |statistics| statistics.count);
+            assert_eq!(found, count, "{name} counts once");
+            let history = world.client.services.uploads.history(&upload.id).await?;
+            assert!(kinds(&history).values().all(|count| *count == 1), "{name}: {:?}", kinds(&history));
+            let mails = mails_about(&world.mailbox, &upload).await;
+            assert_eq!(mails.len(), usize::from(upload.rejected() > 0), "{name}: one mail");
+        }
+    }
+    Ok(())
+}
+
+pub async fn the_same_bytes_at_the_same_time_count_once(world: Arc<World>) -> Outcome {
+    let (owner, other) = (world.owner(), world.owner());
+    let body = format!("{}\n{}\n", reading("same", 1, 10.0), reading("same", 2, 20.0));
+    let uploads = (0..6).map(|number| {
+        let (world, owner, body) = (Arc::clone(&world), owner.clone(), body.clone());
+        tokio::spawn(async move {
+            world.upload(&owner, &document(&format!("copy-{number}.ndjson"), body)).await.map_err(|e| e.to_string())
+        })
+    });
+    let mut accepted: Vec<Upload> = Vec::new();
+    let mut duplicates = Vec::new();
+    for upload in uploads.collect::<Vec<_>>() {
+        let upload = upload.await??;
+        match &upload.decision {
+            Some(Decision::Duplicate { of }) => duplicates.push(of.clone()),
+            _ => accepted.push(upload),
+        }
+    }
+    assert_eq!((accepted.len(), duplicates.len()), (1, 5));
+    assert!(duplicates.iter().all(|of| *of == accepted[0].id), "each names the one that counts");
+    assert_eq!(world.statistics(&owner, "same").await?.map(|statistics| statistics.count), Some(2));
+    let theirs = world.upload(&other, &document("copy.ndjson", body)).await?;
+    assert_eq!(theirs.state(), State::Accepted, "another owner's like bytes are another owner's");
+    Ok(())
+}
+
+/// Puts a stored history back to its first events, as if the function had died behind them an hour ago.
+async fn rewind(world: &World, id: &UploadId, history: &[Event], keep: usize) -> Result<(), BoxError> {
+    let mut texts = Vec::new();
+    for event in &history[..keep] {
+        let mut event = event.clone();
+        event.at = Timestamp::from_micros(event.at.as_micros() - 3_600_000_000);
+        texts.push(AttributeValue::S(serde_json::to_string(&event)?));
+    }
+    let put = world.dynamodb.put_item().table_name(&world.client.services.config.uploads_table);
+    let put = put.item("pk", AttributeValue::S(format!("upload#{id}"))).item("history", AttributeValue::L(texts));
+    put.item("revision", AttributeValue::N(keep.to_string())).send().await?;
+    Ok(())
+}
+
+pub async fn what_is_owed_is_resumed_after_a_crash_at_every_step(world: Arc<World>) -> Outcome {
+    for (name, _, state, count) in bodies("") {
+        let device = format!("crash-{name}");
+        let body = bodies(&device).into_iter().find(|row| row.0 == name).ok_or("no body")?.1;
+        let object = put(&world, &format!("uploads/{device}.ndjson"), &body).await?;
+        let id = id_of(&object);
+        let whole = world.client.settled(&id).await?;
+        let history = world.client.services.uploads.history(&id).await?;
+        // A fully rejected object is removed after its decision is stored, so before that it is still there.
+        let decided = history.iter().position(|event| matches!(event.fact, Fact::Decided { .. })).ok_or("undecided")?;
+        let first = if state == State::Quarantined { decided + 1 } else { 1 };
+        for keep in first..=history.len() {
+            rewind(&world, &id, &history, keep).await?;
+            let answer = world.deliver(&object, "resumed").await?;
+            assert_eq!(answer.error, None, "{name} after {keep} events: {} {}", answer.payload, answer.log);
+            let resumed = world.client.settled(&id).await?;
+            assert_eq!(resumed.state(), state, "{name} after {keep} events");
+            assert_eq!(resumed.quarantined, whole.quarantined, "{name} after {keep} events");
+            assert_eq!(resumed.notified, whole.notified, "{name} after {keep} events");
+            let again = world.client.services.uploads.history(&id).await?;
+            assert_eq!(kinds(&again), kinds(&history), "{name} after {keep} events");
+            let found = world.statistics(OPERATOR, &device).await?.map_or(0, |statistics| statistics.count);
+            assert_eq!(found, count, "{name} after {keep} events");
+        }
+    }
+    Ok(())
+}
+
+pub async fn an_object_deleted_before_it_is_read(world: Arc<World>) -> Outcome {
+    let object = put(&world, "uploads/deleted.ndjson", &reading("deleted", 0, 1.0).to_string()).await?;
+    let id = id_of(&object);
+    world.client.settled(&id).await?;
+    // As if nothing had happened yet but the deletion.
+    let delete = world.dynamodb.delete_item().table_name(&world.client.services.config.uploads_table);
+    delete.key("pk", AttributeValue::S(format!("upload#{id}"))).send().await?;
+    let delete = world.client.s3.delete_object().bucket(&object.bucket).key(&object.key);
+    delete.version_id(&object.version_id).send().await?;
+    let answer = world.deliver(&object, "too-late").await?;
+    assert_eq!(answer.error, None, "{}", answer.payload);
+    let upload = world.client.settled(&id).await?;
+    assert_eq!(upload.rejection().and_then(|r| r.chief()).map(|f| f.code.as_str()), Some("OBJECT_MISSING"));
+    assert_eq!(upload.quarantined.as_ref().map(|quarantined| &quarantined.key), Some(&None), "there is nothing to keep");
+    assert_eq!(report_on(&world.client, &upload).await?["upload_failure"]["code"], "OBJECT_MISSING");
+    assert_eq!(mails_about(&world.mailbox, &upload).await.len(), 1);
+    Ok(())
+}
+
+pub async fn logs_carry_one_correlation_id_and_no_payload(world: Arc<World>) -> Outcome {
+    for (name, body, ..) in bodies("logged-22.5") {
+        let object = put(&world, &format!("elsewhere/logged-{name}.ndjson"), &body).await?;
+        // Not under uploads/, so only this invocation sees it, and is denied it: that is logged as well.
+        let denied = world.deliver(&object, &format!("trace-{name}")).await?;
+        assert!(denied.error.is_some());
+        let object = put(&world, &format!("uploads/logged-{name}.ndjson"), &body).await?;
+        world.client.settled(&id_of(&object)).await?;
+        let answer = world.deliver(&object, &format!("trace-{name}")).await?;
+        for log in [denied.log, answer.log] {
+            let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            let ours: Vec<&Value> = lines.iter().filter(|line| line.get("level").is_some()).collect();
+            assert!(!ours.is_empty(), "{name}: nothing was logged: {log}");
+            for line in ours {
+                assert_eq!(line["span"]["correlation_id"], format!("trace-{name}"), "{name}: {line}");
+            }
+            assert!(!log.contains("22.5") && !log.contains("X-Amz-Signature"), "{name}: {log}");
+        }
+    }
+    Ok(())
+}
+
+/// Counts the requests of an SDK client.
+#[derive(Debug, Clone)]
+struct Counting {
+    inner: SharedHttpClient,
+    count: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct CountingConnector {
+    inner: SharedHttpConnector,
+    count: Arc<AtomicUsize>,
+}
+
+impl HttpClient for Counting {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(CountingConnector { inner, count: Arc::clone(&self.count) })
+    }
+}
+
+impl HttpConnector for CountingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.inner.call(request)
+    }
+}
+
+pub async fn a_small_upload_takes_at_most_four_round_trips(world: Arc<World>) -> Outcome {
+    let count = Arc::new(AtomicUsize::new(0));
+    let client = Counting { inner: eventpulse_aws::http_client(), count: Arc::clone(&count) };
+    let sdk = world.client.sdk.to_builder().http_client(client).build();
+    let services = Services::new(world.client.services.config.clone(), &sdk, Catalog::bundled()?);
+    let object = put(&world, "elsewhere/small.ndjson", &reading("small", 0, 1.0).to_string()).await?;
+    let delivery = Delivery {
+        bucket: object.bucket.clone(),
+        key: object.key.clone(),
+        version_id: Some(object.version_id.clone()),
+        size: object.size,
+        correlation_id: "counted".to_owned(),
+    };
+    let outcome = ingest(&services, &delivery, clock).await?;
+    let IngestOutcome::Settled(upload) = outcome else { return Err("not settled".into()) };
+    assert_eq!(upload.state(), State::Accepted);
+    let trips = count.load(Ordering::Relaxed);
+    assert!(trips <= 4, "{trips} round trips");
+    println!("{trips} round trips");
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Permissions that are missing, and uploads that kill the function.
+
+use std::sync::Arc;
+
+use eventpulse_cli::BoxError;
+use eventpulse_cli::dev::mails_about;
+use eventpulse_core::upload::{State, Step};
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::world::{World, document, gzip, reading};
+
+/// Takes an action away from ingest-object's role. Returns what puts it back.
+async fn without(world: &World, action: &str) -> Result<(String, String, Value), BoxError> {
+    let (role, name, policy) = world.policy("IngestObjectRole").await?;
+    let mut less = policy.clone();
+    let mut taken = 0;
+    for statement in less["Statement"].as_array_mut().ok_or("no statements")? {
+        if let Some(actions) = statement["Action"].as_array_mut() {
+            let before = actions.len();
+            actions.retain(|one| one != action);
+            taken += before - actions.len();
+        } else if statement["Action"] == action {
+            statement["Action"] = "sts:GetCallerIdentity".into();
+            taken += 1;
+        }
+    }
+    assert!(taken > 0, "the role does not have {action}: {policy:#}");
+    world.put_policy(&role, &name, &less).await?;
+    Ok((role, name, policy))
+}
+
+async fn restore(world: &World, (role, name, policy): (String, String, Value)) -> Outcome {
+    world.put_policy(&role, &name, &policy).await
+}
+
+pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Outcome {
+    let owner = world.owner();
+    let whole = without(&world, "sns:Publish").await?;
+    let id = world.client.upload(&owner, &document("x.json", "{}")).await?;
+    let decided = world.client.wait(&id, |upload| upload.next() != Some(Step::Process)).await?;
+    let object = decided.object.clone().ok_or("no object")?;
+    let denied = world.deliver(&object, "denied").await?;
+    restore(&world, whole).await?;
+    assert!(denied.error.is_some(), "without sns:Publish the function must fail");
+    assert!(denied.payload.to_string().contains("Denied"), "{}", denied.payload);
+    assert!(world.mailbox.about(id.as_str()).is_empty());
+    let healed = world.deliver(&object, "healed").await?;
+    assert_eq!(healed.error, None, "{}", healed.payload);
+    let upload = world.client.settled(&id).await?;
+    assert_eq!((upload.state(), mails_about(&world.mailbox, &upload).await.len()), (State::Quarantined, 1));
+    Ok(())
+}
+
+pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<World>) -> Outcome {
+    let owner = world.owner();
+    let sample = document("x.json", reading("healed", 0, 7.0).to_string());
+    let whole = without(&world, "s3:GetObjectVersion").await?;
+    let issued = world.client.issue(&owner, &sample).await?;
+    assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
+    let (version_id, size) =
+        world.client.services.objects.head(world.process_bucket(), &issued.key).await?.ok_or("not there")?;
+    let bucket = world.process_bucket().to_owned();
+    let object = eventpulse_core::upload::ObjectVersion { bucket, key: issued.key.clone(), version_id, size };
+    world.deliver_later(&object, "never").await?;
+    let failed = world.client.wait(&issued.upload_id, |upload| upload.state() == State::Failed).await;
+    restore(&world, whole).await?;
+    let failed = failed?;
+    assert!(failed.failure_reason.as_ref().is_some_and(|reason| reason.contains("Denied")), "{failed:?}");
+    assert!(world.mailbox.about(issued.upload_id.as_str()).is_empty(), "what the sender cannot mend is not mailed");
+    assert!(world.object(&object.bucket, &object.key, None).await?.is_some(), "and nothing is lost");
+    let healed = world.deliver(&object, "healed").await?;
+    assert_eq!(healed.error, None, "{} {}", healed.payload, healed.log);
+    let upload = world.client.settled(&issued.upload_id).await?;
+    assert_eq!((upload.state(), upload.accepted()), (State::Accepted, 1));
+    Ok(())
+}
+
+pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<World>) -> Outcome {
+    let owner = world.owner();
+    // Takes far longer than the second that the function is given.
+    let lines: String = (0..20_000).map(|second| format!("{}\n", reading("slow", second, 1.0))).collect();
+    let sample = document("slow.ndjson.gz", gzip(lines.as_bytes()).repeat(500)); // gzip members may follow one another
+    let function = world.output("IngestObjectFunctionName").to_owned();
+    let set_timeout = async |seconds| {
+        let update = world.lambda.update_function_configuration().function_name(&function).timeout(seconds);
+        update.send().await.map_err(BoxError::from)
+    };
+    set_timeout(1).await?;
+    let issued = world.client.issue(&owner, &sample).await?;
+    assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
+    let (version_id, size) =
+        world.client.services.objects.head(world.process_bucket(), &issued.key).await?.ok_or("not there")?;
+    let bucket = world.process_bucket().to_owned();
+    let object = eventpulse_core::upload::ObjectVersion { bucket, key: issued.key.clone(), version_id, size };
+    world.deliver_later(&object, "poison").await?;
+    let settled = world.client.settled(&issued.upload_id).await;
+    set_timeout(900).await?;
+    let upload = settled?;
+    assert_eq!(upload.state(), State::Quarantined);
+    assert_eq!(upload.rejection().and_then(|r| r.chief()).map(|f| f.code.as_str()), Some("PROCESSING_FAILED"));
+    let quarantined = upload.quarantined.as_ref().ok_or("not in quarantine")?;
+    let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
+    assert!(held == Some(sample.bytes), "quarantine holds what was sent");
+    assert_eq!(world.object(&object.bucket, &object.key, Some(&object.version_id)).await?, None);
+    assert_eq!(world.statistics(&owner, "slow").await?, None, "nothing of it counts");
+    assert_eq!(mails_about(&world.mailbox, &upload).await.len(), 1);
+    Ok(())
+}

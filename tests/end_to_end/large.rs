@@ -1,0 +1,120 @@
+//! Uploads that are large, or mean to be.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use eventpulse_core::upload::State;
+
+use crate::Outcome;
+use crate::world::{World, document};
+
+/// What a function must stay under, whatever arrives.
+const LIMIT_MIB: u64 = 256;
+
+/// Watches the peak resident memory of the functions while something happens. In MiB.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    peak: tokio::task::JoinHandle<u64>,
+}
+
+impl Watch {
+    fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&stop);
+        let peak = tokio::spawn(async move {
+            let mut peak = 0;
+            while !until.load(Ordering::Relaxed) {
+                peak = peak.max(peak_of_functions());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            peak.max(peak_of_functions())
+        });
+        Self { stop, peak }
+    }
+
+    async fn peak_mib(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.peak.await.expect("the watch")
+    }
+}
+
+/// The largest `VmHWM` (peak resident set, proc(5)) of the running bootstraps, in MiB.
+fn peak_of_functions() -> u64 {
+    let processes = std::fs::read_dir("/proc").expect("/proc");
+    let peaks = processes.filter_map(|process| {
+        let process = process.ok()?.path();
+        let command = std::fs::read(process.join("cmdline")).ok()?;
+        let program = command.split(|byte| *byte == 0).next()?;
+        if !program.ends_with(b"/bootstrap") {
+            return None;
+        }
+        let status = std::fs::read_to_string(process.join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()
+    });
+    peaks.max().unwrap_or(0) / 1024
+}
+
+pub async fn a_gibibyte_in_flat_memory(world: Arc<World>) -> Outcome {
+    // A hundred devices in turn, one reading a second each; 80 bytes a line.
+    let mut body = Vec::with_capacity((1 << 30) + 100);
+    let (mut second, mut records) = (0u64, 0u64);
+    while body.len() < 1 << 30 {
+        let (day, hour, minute) = (1 + second / 86_400 % 28, second / 3600 % 24, second / 60 % 60);
+        let month = 1 + second / 86_400 / 28;
+        for device in 0..100 {
+            let line = format!(
+                "{{\"device_id\":\"device-{device:02}\",\"timestamp\":\"2025-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z\",\"value\":{}}}\n",
+                second % 60,
+                (second * 7 + device) % 1000,
+            );
+            body.extend_from_slice(line.as_bytes());
+            records += 1;
+        }
+        second += 1;
+    }
+    let owner = world.owner();
+    let watch = Watch::start();
+    let upload = world.upload(&owner, &document("gibibyte.ndjson", body)).await?;
+    let peak = watch.peak_mib().await;
+    assert_eq!((upload.state(), upload.accepted()), (State::Accepted, records));
+    assert!((1..LIMIT_MIB).contains(&peak), "{peak} MiB resident");
+    for device in ["device-00", "device-99"] {
+        let statistics = world.statistics(&owner, device).await?.ok_or("nothing counts")?;
+        let offset = if device == "device-00" { 0 } else { 99 };
+        let values = (0..second).map(|at| (at * 7 + offset) % 1000);
+        assert_eq!(statistics.count, second);
+        #[allow(clippy::cast_precision_loss)]
+        let mean = values.sum::<u64>() as f64 / second as f64;
+        assert!((statistics.mean - mean).abs() < 1e-9, "{} is not {mean}", statistics.mean);
+    }
+    println!("{records} records, {peak} MiB resident");
+    Ok(())
+}
+
+pub async fn hostile_records_in_flat_memory(world: Arc<World>) -> Outcome {
+    let size = (16 << 20) - 64;
+    let members: String = (0..1_100_000).map(|number| format!("\"{number:07}\":0,")).collect();
+    let readings = r#"{"timestamp":"x","value":"y"},"#.repeat(size / 30);
+    let rows: Vec<(&str, String)> = vec![
+        ("numbers", format!("[{}0]", "0,".repeat(size / 2))),
+        ("arrays", format!("{{\"device_id\":[{}[]]}}", "[],".repeat(size / 3 - 10))),
+        ("members", format!("{{{}\"z\":0}}", &members[..members.len().min(size / 11 * 11)])),
+        ("wrong readings", format!("{{\"schema\":\"batch/1.0\",\"device_id\":\"1\",\"readings\":[{}1]}}", readings)),
+        ("a long string", format!("{{\"device_id\":\"{}\"}}", "\\u00e9".repeat(size / 6 - 10))),
+    ];
+    let owner = world.owner();
+    for (name, text) in rows {
+        // In an array each is one record; NDJSON takes it as it is.
+        let watch = Watch::start();
+        let line = if text.starts_with('[') { format!("{{\"device_id\":{text}}}") } else { text };
+        assert!(line.len() <= 16 << 20, "{name}: {} bytes", line.len());
+        let upload = world.upload(&owner, &document("hostile.ndjson", line)).await?;
+        let peak = watch.peak_mib().await;
+        assert_eq!(upload.state(), State::Quarantined, "{name}");
+        assert!((1..LIMIT_MIB).contains(&peak), "{name}: {peak} MiB resident");
+        println!("{name}: {peak} MiB resident");
+    }
+    Ok(())
+}

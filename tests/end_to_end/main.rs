@@ -1,0 +1,95 @@
+//! EventPulse end to end: the real functions, deployed from the real template, on the local stack with IAM enforced.
+//! Without a stack these tests fail; nothing is skipped, nothing is tried twice to hide a failure.
+
+mod bad_input;
+mod deliveries;
+mod disturbances;
+mod large;
+mod samples;
+mod world;
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Handle;
+use world::World;
+
+/// What a test returns: any error fails it.
+type Outcome = Result<(), eventpulse_cli::BoxError>;
+
+/// What a test does to the others.
+#[derive(Clone, Copy, PartialEq)]
+enum Manners {
+    /// It runs beside them.
+    Shares,
+    /// It changes functions or roles: it runs alone.
+    Alone,
+}
+
+fn trial<F>(world: &Arc<World>, handle: &Handle, manners: Manners, name: &str, test: fn(Arc<World>) -> F) -> Trial
+where
+    F: Future<Output = Outcome> + Send + 'static,
+{
+    let (world, handle) = (Arc::clone(world), handle.clone());
+    Trial::test(name, move || {
+        handle.block_on(async {
+            let (mut shared, mut alone) = (None, None);
+            match manners {
+                Manners::Shares => shared = Some(world.quiet.read().await),
+                Manners::Alone => alone = Some(world.quiet.write().await),
+            }
+            let result = test(Arc::clone(&world)).await;
+            drop((shared.take(), alone.take()));
+            result.map_err(|error| Failed::from(error.to_string()))
+        })
+    })
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let world = match runtime.block_on(World::start()) {
+        Ok(world) => Arc::new(world),
+        Err(error) => {
+            eprintln!("error: the local stack did not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let handle = runtime.handle().clone();
+    macro_rules! trials {
+        ($($manners:ident $module:ident :: $test:ident),* $(,)?) => {
+            vec![$(trial(&world, &handle, Manners::$manners, concat!(stringify!($module), "::", stringify!($test)), $module::$test)),*]
+        };
+    }
+    let trials = trials![
+        Shares samples::each_ends_as_its_expectation_says,
+        Shares samples::quarantine_holds_the_bytes_and_a_valid_report,
+        Shares samples::the_bootstrap_runs_on_amazon_linux_2023,
+        Shares bad_input::each_has_its_code_and_nothing_is_lost,
+        Shares bad_input::keys_with_special_characters,
+        Shares bad_input::presigned_urls_take_only_what_was_asked_for,
+        Shares bad_input::a_later_version_is_removed_unread,
+        Shares bad_input::the_quarantine_bucket_triggers_nothing,
+        Shares deliveries::twice_in_any_interleaving_is_once,
+        Shares deliveries::the_same_bytes_at_the_same_time_count_once,
+        Shares deliveries::what_is_owed_is_resumed_after_a_crash_at_every_step,
+        Shares deliveries::an_object_deleted_before_it_is_read,
+        Shares deliveries::logs_carry_one_correlation_id_and_no_payload,
+        Shares deliveries::a_small_upload_takes_at_most_four_round_trips,
+        Alone large::a_gibibyte_in_flat_memory,
+        Alone large::hostile_records_in_flat_memory,
+        Alone disturbances::a_missing_permission_is_a_denial_and_heals,
+        Alone disturbances::an_upload_that_cannot_be_read_becomes_failed_and_heals,
+        Alone disturbances::an_upload_that_kills_the_function_goes_to_quarantine,
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(handle);
+    let stopped = Arc::try_unwrap(world).map_err(|_| "tests still use the stack".into());
+    if let Err(error) = stopped.and_then(|world| runtime.block_on(world.stop())) {
+        eprintln!("error: the local stack did not stop: {error}");
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
+}

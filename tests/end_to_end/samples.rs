@@ -1,0 +1,92 @@
+//! The samples that `cargo dev` shows.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use eventpulse_cli::dev::samples::Sample;
+use eventpulse_cli::dev::{differences, mails_about, report_on, statistics_of};
+use eventpulse_core::upload::State;
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::world::World;
+
+pub async fn each_ends_as_its_expectation_says(world: Arc<World>) -> Outcome {
+    let samples = Sample::read_all(&world.stack.root.join("events/uploads"))?;
+    assert!(samples.len() >= 10, "there are {} samples", samples.len());
+    let owner = world.owner();
+    for sample in &samples {
+        let upload = world.upload(&owner, sample).await?;
+        let statistics = statistics_of(&world.client, &upload).await?;
+        let mails = mails_about(&world.mailbox, &upload).await;
+        let report = report_on(&world.client, &upload).await?;
+        let differences = differences(&sample.expected, &upload, &statistics, &mails, &report);
+        assert!(differences.is_empty(), "{}: {differences:#?}", sample.path.display());
+        for mail in &mails {
+            assert!(mail.subject.is_ascii() && mail.subject.len() < 100, "{}", mail.subject);
+            assert_eq!(mail.attributes["owner"]["Value"], upload.intake.owner.as_str());
+            assert_eq!(mail.attributes["outcome"]["Value"], upload.state().as_str());
+            assert!(mail.attributes["schema"]["Value"].is_string());
+            assert_valid(&world, "notice", &mail.message);
+        }
+    }
+    Ok(())
+}
+
+pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) -> Outcome {
+    let owner = world.owner();
+    let mut seen = 0;
+    for sample in Sample::read_all(&world.stack.root.join("events/uploads"))? {
+        if sample.expected.dropped || !matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted") {
+            continue;
+        }
+        let upload = world.upload(&owner, &sample).await?;
+        let name = sample.path.display().to_string();
+        let report = report_on(&world.client, &upload).await?;
+        assert_valid(&world, "report", &report);
+        assert_eq!(report["upload_id"], upload.id.as_str(), "{name}");
+        let (object, quarantined) = (upload.object.clone().ok_or("no object")?, upload.quarantined.clone().ok_or("none")?);
+        let key = quarantined.key.ok_or("no object in quarantine")?;
+        let held = world.object(&quarantined.bucket, &key, None).await?.ok_or("not there")?;
+        let raw = world.object(&object.bucket, &object.key, Some(&object.version_id)).await?;
+        if upload.state() == State::Quarantined {
+            assert_eq!(held, sample.bytes, "{name}: quarantine holds what was sent");
+            assert_eq!(raw, None, "{name}: the process bucket holds it no longer");
+        } else {
+            assert_eq!(raw.as_ref(), Some(&sample.bytes), "{name}: its good records count, so it stays");
+            let lines: Vec<Value> = held.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(serde_json::from_slice).collect::<Result<_, _>>()?;
+            assert_eq!(lines.len() as u64, upload.rejected(), "{name}: every rejected record is kept");
+            for line in lines {
+                assert!(line["index"].is_u64() && line["line"].is_u64() && line["byte_offset"].is_u64(), "{name}: {line}");
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen >= 6, "{seen} samples were rejected");
+    Ok(())
+}
+
+pub async fn the_bootstrap_runs_on_amazon_linux_2023(world: Arc<World>) -> Outcome {
+    for function in ["IngestObject", "IngestFailed"] {
+        let bootstrap = std::fs::read(world.stack.root.join(".aws-sam/local/build").join(function).join("bootstrap"))?;
+        assert!(bootstrap.starts_with(b"\x7fELF\x02\x01"), "{function} is no 64-bit little-endian ELF file");
+        // Amazon Linux 2023 has glibc 2.34.
+        let text = String::from_utf8_lossy(&bootstrap);
+        let newest = text.match_indices("GLIBC_2.").filter_map(|(at, found)| {
+            let digits: String = text[at + found.len()..].chars().take_while(char::is_ascii_digit).collect();
+            digits.parse::<u32>().ok()
+        });
+        let newest = newest.max().ok_or("it links no glibc at all")?;
+        assert!(newest <= 34, "{function} needs glibc 2.{newest}");
+    }
+    Ok(())
+}
+
+/// Fails unless a document fits `contracts/<name>/1.0.json`.
+fn assert_valid(world: &World, name: &str, document: &Value) {
+    let path = world.stack.root.join("contracts").join(name).join("1.0.json");
+    let schema: Value = serde_json::from_slice(&std::fs::read(Path::new(&path)).expect("the contract")).expect("JSON");
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{name}: {errors:?}\n{document:#}");
+}

@@ -1,0 +1,193 @@
+//! The stack under test, and what tests do with it.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{InvocationType, LogType};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use eventpulse_cli::BoxError;
+use eventpulse_cli::dev::client::Client;
+use eventpulse_cli::dev::mailbox::Mailbox;
+use eventpulse_cli::dev::samples::{Expected, Sample};
+use eventpulse_cli::stack::{Options, Stack};
+use eventpulse_core::series::Series;
+use eventpulse_core::statistics::Statistics;
+use eventpulse_core::upload::{ObjectVersion, Upload};
+use serde_json::{Value, json};
+use tokio::sync::RwLock;
+
+/// A running stack.
+pub struct World {
+    pub stack: Stack,
+    pub client: Client,
+    pub mailbox: Mailbox,
+    pub lambda: aws_sdk_lambda::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Read by tests that run beside others, written by those that run alone.
+    pub quiet: RwLock<()>,
+    owners: AtomicU32,
+}
+
+/// What an invocation answered.
+pub struct Answer {
+    pub error: Option<String>,
+    pub payload: Value,
+    pub log: String,
+}
+
+impl World {
+    pub async fn start() -> Result<Self, BoxError> {
+        let stack = Stack::start(Options::for_test()).await?;
+        let client = Client::new(&stack).await?;
+        let sns = aws_sdk_sns::Client::new(&client.sdk);
+        // Everybody's mails: each test looks only at those about its own uploads.
+        let topic = client.services.config.notices_topic_arn.clone();
+        let mailbox = Mailbox::open_unfiltered(&sns, &topic).await?;
+        Ok(Self {
+            lambda: aws_sdk_lambda::Client::new(&client.sdk),
+            iam: aws_sdk_iam::Client::new(&client.sdk),
+            dynamodb: aws_sdk_dynamodb::Client::new(&client.sdk),
+            stack,
+            client,
+            mailbox,
+            quiet: RwLock::new(()),
+            owners: AtomicU32::new(0),
+        })
+    }
+
+    pub async fn stop(self) -> Result<(), BoxError> {
+        drop(self.mailbox);
+        self.stack.stop().await?;
+        Ok(())
+    }
+
+    /// An owner that no other test has.
+    pub fn owner(&self) -> String {
+        format!("owner-{}", self.owners.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn output(&self, name: &str) -> &str {
+        self.stack.outputs.get(name).map_or("", String::as_str)
+    }
+
+    pub fn process_bucket(&self) -> &str {
+        &self.client.services.config.process_bucket
+    }
+
+    pub fn quarantine_bucket(&self) -> &str {
+        &self.client.services.config.quarantine_bucket
+    }
+
+    /// Uploads by a presigned URL and waits for the outcome.
+    pub async fn upload(&self, owner: &str, sample: &Sample) -> Result<Upload, BoxError> {
+        let id = self.client.upload(owner, sample).await?;
+        self.client.settled(&id).await
+    }
+
+    /// Invokes ingest-object as EventBridge would for this object version, and waits for the answer.
+    pub async fn deliver(&self, object: &ObjectVersion, correlation_id: &str) -> Result<Answer, BoxError> {
+        let event = event(object, correlation_id);
+        let function = self.output("IngestObjectFunctionName");
+        let invoke = self.lambda.invoke().function_name(function).log_type(LogType::Tail);
+        let output = invoke.payload(Blob::new(event.to_string())).send().await?;
+        let log = output.log_result().map(|text| BASE64_STANDARD.decode(text)).transpose()?.unwrap_or_default();
+        let payload = output.payload().map(Blob::as_ref).unwrap_or_default();
+        Ok(Answer {
+            error: output.function_error().map(str::to_owned),
+            payload: serde_json::from_slice(payload).unwrap_or_default(),
+            log: String::from_utf8(log)?,
+        })
+    }
+
+    /// The same asynchronously, as EventBridge does it: with retries, and the failure queue at the end.
+    pub async fn deliver_later(&self, object: &ObjectVersion, correlation_id: &str) -> Result<(), BoxError> {
+        let function = self.output("IngestObjectFunctionName");
+        let invoke = self.lambda.invoke().function_name(function).invocation_type(InvocationType::Event);
+        invoke.payload(Blob::new(event(object, correlation_id).to_string())).send().await?;
+        Ok(())
+    }
+
+    /// All that counts of a device's `value`.
+    pub async fn statistics(&self, owner: &str, entity: &str) -> Result<Option<Statistics>, BoxError> {
+        let series = Series { owner: owner.to_owned(), entity: entity.to_owned(), measure: "value".to_owned() };
+        Ok(self.client.services.chunks.statistics(&series, None, None, None).await?)
+    }
+
+    /// The bytes of an object, or of one version; none when it is not there.
+    pub async fn object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Option<Vec<u8>>, BoxError> {
+        match self.client.services.objects.get(bucket, key, version).await? {
+            Some(object) => Ok(Some(object.body.collect().await?.to_vec())),
+            None => Ok(None),
+        }
+    }
+
+    /// The inline policy of a function's role, by the end of its logical name.
+    pub async fn policy(&self, role_part: &str) -> Result<(String, String, Value), BoxError> {
+        let mut roles = self.iam.list_roles().into_paginator().items().send();
+        while let Some(role) = roles.next().await {
+            let name = role?.role_name().to_owned();
+            if !name.contains(role_part) {
+                continue;
+            }
+            let policies = self.iam.list_role_policies().role_name(&name).send().await?;
+            let policy = policies.policy_names().first().ok_or("the role has no inline policy")?.clone();
+            let got = self.iam.get_role_policy().role_name(&name).policy_name(&policy).send().await?;
+            let document = percent_encoding::percent_decode_str(got.policy_document()).decode_utf8()?;
+            return Ok((name, policy, serde_json::from_str(&document)?));
+        }
+        Err(format!("there is no role {role_part}").into())
+    }
+
+    pub async fn put_policy(&self, role: &str, policy: &str, document: &Value) -> Result<(), BoxError> {
+        let put = self.iam.put_role_policy().role_name(role).policy_name(policy);
+        put.policy_document(document.to_string()).send().await?;
+        Ok(())
+    }
+}
+
+/// A document of these bytes.
+pub fn document(name: &str, bytes: impl Into<Vec<u8>>) -> Sample {
+    let expected: Expected = serde_json::from_value(json!({ "outcome": "" })).expect("an expectation");
+    Sample { path: PathBuf::from(name), bytes: bytes.into(), expected }
+}
+
+/// A reading of a device, one a second.
+pub fn reading(device: &str, second: u32, value: f64) -> Value {
+    let (hour, minute, second) = (second / 3600 % 24, second / 60 % 60, second % 60);
+    json!({ "device_id": device, "timestamp": format!("2025-02-28T{hour:02}:{minute:02}:{second:02}Z"), "value": value })
+}
+
+/// An event of the form that AWS sends for versioned buckets.
+pub fn event(object: &ObjectVersion, correlation_id: &str) -> Value {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../events/object-created.json"))
+        .expect("events/object-created.json");
+    let mut event: Value = serde_json::from_str(&text).expect("an event");
+    event["id"] = json!(correlation_id);
+    event["detail"]["bucket"]["name"] = json!(object.bucket);
+    event["detail"]["object"]["key"] = json!(object.key);
+    event["detail"]["object"]["size"] = json!(object.size);
+    event["detail"]["object"]["version-id"] = json!(object.version_id);
+    event
+}
+
+/// The counts of an upload's history, by event: for comparing two ways to the same end.
+pub fn kinds(history: &[eventpulse_core::upload::Event]) -> BTreeMap<String, usize> {
+    let mut kinds = BTreeMap::new();
+    for event in history {
+        let value = serde_json::to_value(event).unwrap_or_default();
+        *kinds.entry(value["event"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
+    }
+    kinds
+}
+
+/// One gzip member.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("gzip");
+    encoder.finish().expect("gzip")
+}

@@ -1,0 +1,1 @@
+//! Only tests live here: see `end_to_end/`.
