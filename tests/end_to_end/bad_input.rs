@@ -20,7 +20,8 @@ pub async fn each_has_its_code_and_nothing_is_lost(world: Arc<World>) -> Outcome
     let seed = reading("bad", 0, 22.5).to_string();
     let json = |text: &str| document("x.json", text);
     let deep = format!("{}1{}", "[".repeat(65), "]".repeat(65));
-    let long = format!(r#"{{"device_id":"bad","timestamp":"2025-02-28T12:00:00Z","value":1,"x":"{}"}}"#, "x".repeat(16 << 20));
+    let long =
+        format!(r#"{{"device_id":"bad","timestamp":"2025-02-28T12:00:00Z","value":1,"x":"{}"}}"#, "x".repeat(16 << 20));
     let bomb = gzip(&vec![b'0'; 1 << 20]).repeat(64); // gzip members may follow one another
     let rows: Vec<(&str, &str, Sample)> = vec![
         ("not JSON", "NOT_JSON", json("hello")),
@@ -43,7 +44,11 @@ pub async fn each_has_its_code_and_nothing_is_lost(world: Arc<World>) -> Outcome
         ("depth 65", "TOO_DEEP", json(&seed.replace("22.5", &deep))),
         ("byte order mark", "BYTE_ORDER_MARK", json(&format!("\u{feff}{seed}"))),
         ("UTF-16", "NOT_UTF8", document("x.json", seed.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>())),
-        ("Latin-1", "NOT_UTF8", document("x.json", [b"{\"device_id\":\"caf\xe9\"," as &[u8], &seed.as_bytes()[1..]].concat())),
+        (
+            "Latin-1",
+            "NOT_UTF8",
+            document("x.json", [b"{\"device_id\":\"caf\xe9\"," as &[u8], &seed.as_bytes()[1..]].concat()),
+        ),
         ("lone surrogate", "LONE_SURROGATE", json(&seed.replace("\"bad\"", "\"\\ud800\""))),
         ("16 MiB and more", "RECORD_TOO_LARGE", json(&long)),
         ("16 MiB and more in a line", "RECORD_TOO_LARGE", document("x.ndjson", long.clone())),
@@ -73,7 +78,9 @@ pub async fn each_has_its_code_and_nothing_is_lost(world: Arc<World>) -> Outcome
 
 pub async fn keys_with_special_characters(world: Arc<World>) -> Outcome {
     let owner = world.owner();
-    for (number, name) in ["a b.json", "a+b.json", "a%2Bb.json", "é.json", "ü ☃ +%20&?=#.json", "..", "-rf.json"].iter().enumerate() {
+    for (number, name) in
+        ["a b.json", "a+b.json", "a%2Bb.json", "é.json", "ü ☃ +%20&?=#.json", "..", "-rf.json"].iter().enumerate()
+    {
         let mut sample = document(name, reading("named", u32::try_from(number)?, 1.0).to_string());
         sample.expected.content_type = Some("application/json".to_owned());
         sample.expected.file_name = Some((*name).to_owned());
@@ -96,7 +103,8 @@ pub async fn presigned_urls_take_only_what_was_asked_for(world: Arc<World>) -> O
     let issued = world.client.issue(&owner, &sample).await?;
     assert_eq!(world.client.put(&issued, vec![b' '; sample.bytes.len() + 1]).await?, 403, "another size");
     let mut altered = world.client.issue(&owner, &sample).await?;
-    altered.put.url = altered.put.url.replace(issued.upload_id.as_str(), "other").replace(altered.upload_id.as_str(), "other");
+    altered.put.url =
+        altered.put.url.replace(issued.upload_id.as_str(), "other").replace(altered.upload_id.as_str(), "other");
     assert_eq!(world.client.put(&altered, sample.bytes.clone()).await?, 403, "another key");
     let mut retyped = world.client.issue(&owner, &sample).await?;
     for (name, value) in &mut retyped.put.headers {

@@ -53,7 +53,9 @@ pub async fn twice_in_any_interleaving_is_once(world: Arc<World>) -> Outcome {
             let object = put(&world, &format!("uploads/{device}.ndjson"), &body).await?;
             let deliveries = (0..4).map(|number| {
                 let (world, object) = (Arc::clone(&world), object.clone());
-                tokio::spawn(async move { world.deliver(&object, &format!("again-{number}")).await.map_err(|e| e.to_string()) })
+                tokio::spawn(async move {
+                    world.deliver(&object, &format!("again-{number}")).await.map_err(|e| e.to_string())
+                })
             });
             for delivery in deliveries.collect::<Vec<_>>() {
                 let answer = delivery.await??;
@@ -153,7 +155,11 @@ pub async fn an_object_deleted_before_it_is_read(world: Arc<World>) -> Outcome {
     assert_eq!(answer.error, None, "{}", answer.payload);
     let upload = world.client.settled(&id).await?;
     assert_eq!(upload.rejection().and_then(|r| r.chief()).map(|f| f.code.as_str()), Some("OBJECT_MISSING"));
-    assert_eq!(upload.quarantined.as_ref().map(|quarantined| &quarantined.key), Some(&None), "there is nothing to keep");
+    assert_eq!(
+        upload.quarantined.as_ref().map(|quarantined| &quarantined.key),
+        Some(&None),
+        "there is nothing to keep"
+    );
     assert_eq!(report_on(&world.client, &upload).await?["upload_failure"]["code"], "OBJECT_MISSING");
     assert_eq!(mails_about(&world.mailbox, &upload).await.len(), 1);
     Ok(())

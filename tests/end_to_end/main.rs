@@ -1,6 +1,9 @@
 //! EventPulse end to end: the real functions, deployed from the real template, on the local stack with IAM enforced.
 //! Without a stack these tests fail; nothing is skipped, nothing is tried twice to hide a failure.
 
+// A test may panic: that is how it fails.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod bad_input;
 mod deliveries;
 mod disturbances;

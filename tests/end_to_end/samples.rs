@@ -37,7 +37,8 @@ pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) ->
     let owner = world.owner();
     let mut seen = 0;
     for sample in Sample::read_all(&world.stack.root.join("events/uploads"))? {
-        if sample.expected.dropped || !matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted") {
+        if sample.expected.dropped || !matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted")
+        {
             continue;
         }
         let upload = world.upload(&owner, &sample).await?;
@@ -45,7 +46,8 @@ pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) ->
         let report = report_on(&world.client, &upload).await?;
         assert_valid(&world, "report", &report);
         assert_eq!(report["upload_id"], upload.id.as_str(), "{name}");
-        let (object, quarantined) = (upload.object.clone().ok_or("no object")?, upload.quarantined.clone().ok_or("none")?);
+        let (object, quarantined) =
+            (upload.object.clone().ok_or("no object")?, upload.quarantined.clone().ok_or("none")?);
         let key = quarantined.key.ok_or("no object in quarantine")?;
         let held = world.object(&quarantined.bucket, &key, None).await?.ok_or("not there")?;
         let raw = world.object(&object.bucket, &object.key, Some(&object.version_id)).await?;
@@ -54,10 +56,17 @@ pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) ->
             assert_eq!(raw, None, "{name}: the process bucket holds it no longer");
         } else {
             assert_eq!(raw.as_ref(), Some(&sample.bytes), "{name}: its good records count, so it stays");
-            let lines: Vec<Value> = held.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(serde_json::from_slice).collect::<Result<_, _>>()?;
+            let lines: Vec<Value> = held
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .map(serde_json::from_slice)
+                .collect::<Result<_, _>>()?;
             assert_eq!(lines.len() as u64, upload.rejected(), "{name}: every rejected record is kept");
             for line in lines {
-                assert!(line["index"].is_u64() && line["line"].is_u64() && line["byte_offset"].is_u64(), "{name}: {line}");
+                assert!(
+                    line["index"].is_u64() && line["line"].is_u64() && line["byte_offset"].is_u64(),
+                    "{name}: {line}"
+                );
             }
         }
         seen += 1;

@@ -63,7 +63,8 @@ impl Chunks {
     /// When DynamoDB does not answer, or refuses.
     pub async fn delete_of_upload(&self, id: &UploadId) -> Result<(), Error> {
         let query = self.client.query().table_name(&self.table).index_name(BY_UPLOAD);
-        let query = query.key_condition_expression("upload_id = :id").expression_attribute_values(":id", s(id.as_str()));
+        let query =
+            query.key_condition_expression("upload_id = :id").expression_attribute_values(":id", s(id.as_str()));
         let mut pages = query.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
@@ -116,7 +117,9 @@ impl Chunks {
                 let query = self.client.query().table_name(&self.table).consistent_read(true);
                 let query = query.key_condition_expression("pk = :series AND sk BETWEEN :lo AND :hi");
                 let query = query.expression_attribute_values(":series", s(series.partition_key()));
-                let query = query.expression_attribute_values(":lo", s(range.lo)).expression_attribute_values(":hi", s(range.hi));
+                let query = query
+                    .expression_attribute_values(":lo", s(range.lo))
+                    .expression_attribute_values(":hi", s(range.hi));
                 let mut pages = query.into_paginator().send();
                 while let Some(page) = pages.next().await {
                     let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;

@@ -105,11 +105,19 @@ impl Error {
 
 fn kind_of_code(code: &str) -> Kind {
     match code {
-        "ThrottlingException" | "Throttling" | "ThrottledException" | "SlowDown" | "TooManyRequestsException"
-        | "ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "LimitExceededException" => Kind::Throttled,
-        "InternalError" | "InternalFailure" | "InternalServerError" | "ServiceUnavailable" | "InternalServerException" => {
-            Kind::Server
-        }
+        "ThrottlingException"
+        | "Throttling"
+        | "ThrottledException"
+        | "SlowDown"
+        | "TooManyRequestsException"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "LimitExceededException" => Kind::Throttled,
+        "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "ServiceUnavailable"
+        | "InternalServerException" => Kind::Server,
         "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException" => Kind::Denied,
         "NoSuchBucket" | "NoSuchKey" | "NoSuchVersion" | "NotFound" | "ResourceNotFoundException" => Kind::Missing,
         "TransactionConflictException" | "TransactionInProgressException" => Kind::Contended,

@@ -6,8 +6,8 @@ use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Arrival, Fact, State, Upload};
 
 use crate::Services;
-use crate::error::{Error, Kind};
 use crate::delivery::Delivery;
+use crate::error::{Error, Kind};
 use crate::ingest::{Outcome, Work};
 use crate::uploads::Append;
 
@@ -43,7 +43,8 @@ pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -
         let poison = given_up.deaths >= DEATHS_OF_A_POISON && work.upload.decision.is_none();
         if poison {
             withdraw_what_was_begun(services, &work.upload).await?;
-            let message = format!("reading it failed {} times ({}): send it in smaller files", given_up.deaths, given_up.reason);
+            let message =
+                format!("reading it failed {} times ({}): send it in smaller files", given_up.deaths, given_up.reason);
             work.reject(Failure::new(Code::ProcessingFailed, "", message));
             if work.run().await? == Append::Done {
                 return Ok(work.settled());

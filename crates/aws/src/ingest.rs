@@ -13,7 +13,9 @@ use eventpulse_core::reader::{Limits, Media};
 use eventpulse_core::rejection::Rejection;
 use eventpulse_core::schema::SchemaRef;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Arrival, Decision, Event, Fact, Intake, OPERATOR, ObjectVersion, SeriesCount, Step, Upload};
+use eventpulse_core::upload::{
+    Arrival, Decision, Event, Fact, Intake, OPERATOR, ObjectVersion, SeriesCount, Step, Upload,
+};
 
 use crate::Services;
 use crate::delivery::Delivery;

@@ -6,10 +6,10 @@ use eventpulse_core::id::{UploadId, clean_file_name, upload_key};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Event, Fact, Intake, MaxRejected, Upload};
 
+use crate::Services;
 use crate::error::{Error, Kind};
 use crate::objects::{Presigned, PutTerms};
 use crate::uploads::Append;
-use crate::Services;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -51,7 +51,12 @@ pub struct Issued {
 ///
 /// # Errors
 /// When AWS does not answer, or refuses.
-pub async fn issue(services: &Services, request: &Request<'_>, now: Timestamp, random: [u8; 10]) -> Result<Issued, Error> {
+pub async fn issue(
+    services: &Services,
+    request: &Request<'_>,
+    now: Timestamp,
+    random: [u8; 10],
+) -> Result<Issued, Error> {
     let upload_id = UploadId::new(now, random);
     let key = upload_key(&upload_id, request.file_name);
     let lifetime = i64::try_from(request.expires_in.as_micros()).unwrap_or(i64::MAX);

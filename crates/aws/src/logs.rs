@@ -5,9 +5,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::delivery::Delivery;
 
+/// The runtime logs each error that a handler returns once more, without the correlation id.
+const NOT_TWICE: &str = "lambda_runtime=off";
+
 /// Starts logging. `level` is a [filter](EnvFilter), `info` where it is none.
 pub fn init(level: Option<&str>) {
-    let filter = level.and_then(|level| EnvFilter::try_new(level).ok()).unwrap_or_else(|| EnvFilter::new("info"));
+    let filter = level.and_then(|level| EnvFilter::try_new(format!("{level},{NOT_TWICE}")).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("info,{NOT_TWICE}")));
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

@@ -29,7 +29,8 @@ impl Notices {
         let message = serde_json::json!({ "default": notice.json, "email": notice.text }).to_string();
         let mut publish = self.client.publish().topic_arn(&self.topic_arn).subject(&notice.subject);
         publish = publish.message_structure("json").message(message);
-        for (name, value) in [("owner", notice.owner.as_str()), ("outcome", notice.outcome), ("schema", &notice.schema)] {
+        for (name, value) in [("owner", notice.owner.as_str()), ("outcome", notice.outcome), ("schema", &notice.schema)]
+        {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             publish = publish.message_attributes(name, attribute.map_err(|error| failed().because(error))?);
         }

@@ -142,7 +142,10 @@ impl Objects {
         while start < size {
             let end = size.min(start + COPY_PART_BYTES);
             let copy = self.client.upload_part_copy().bucket(bucket).key(key).upload_id(&parts.upload_id);
-            let copy = copy.part_number(parts.next()).copy_source(source).copy_source_range(format!("bytes={start}-{}", end - 1));
+            let copy = copy
+                .part_number(parts.next())
+                .copy_source(source)
+                .copy_source_range(format!("bytes={start}-{}", end - 1));
             match copy.send().await {
                 Ok(part) => parts.add(part.copy_part_result.and_then(|result| result.e_tag)),
                 Err(error) => return Err(parts.abort(Error::sdk("UploadPartCopy", target(bucket, key), error)).await),
@@ -179,7 +182,8 @@ impl Objects {
         let failed = || Error::new("presigned PutObject", target(bucket, key), Kind::Other);
         let config = PresigningConfig::expires_in(terms.expires_in).map_err(|error| failed().because(error))?;
         let size = i64::try_from(terms.size).map_err(|error| failed().because(error))?;
-        let put = self.client.put_object().bucket(bucket).key(key).content_length(size).content_type(terms.content_type);
+        let put =
+            self.client.put_object().bucket(bucket).key(key).content_length(size).content_type(terms.content_type);
         let put = put.if_none_match("*").set_content_encoding(terms.content_encoding.map(str::to_owned));
         let put = put.set_checksum_sha256(terms.sha256_base64.map(str::to_owned));
         let request = put.presigned(config).await.map_err(|error| failed().because(error))?;
@@ -234,7 +238,9 @@ impl ObjectWriter<'_> {
         let upload = self.objects.client.upload_part().bucket(self.bucket).key(self.key).upload_id(&parts.upload_id);
         match upload.part_number(parts.next()).body(body.into()).send().await {
             Ok(part) => parts.add(part.e_tag),
-            Err(error) => return Err(parts.abort(Error::sdk("UploadPart", target(self.bucket, self.key), error)).await),
+            Err(error) => {
+                return Err(parts.abort(Error::sdk("UploadPart", target(self.bucket, self.key), error)).await);
+            }
         }
         self.parts = Some(parts);
         Ok(())
@@ -255,9 +261,8 @@ impl<'a> Parts<'a> {
         let create = objects.client.create_multipart_upload().bucket(bucket).key(key).content_type(content_type);
         let created =
             create.send().await.map_err(|error| Error::sdk("CreateMultipartUpload", target(bucket, key), error))?;
-        let upload_id = created
-            .upload_id
-            .ok_or_else(|| Error::new("CreateMultipartUpload", target(bucket, key), Kind::Corrupt))?;
+        let upload_id =
+            created.upload_id.ok_or_else(|| Error::new("CreateMultipartUpload", target(bucket, key), Kind::Corrupt))?;
         Ok(Self { objects, bucket: bucket.to_owned(), key: key.to_owned(), upload_id, done: Vec::new() })
     }
 

@@ -4,10 +4,14 @@
 //! and, for people who look at the table, `owner` and `state`. One item a claim: `pk = digest#<owner>#<sha256>`,
 //! `upload_id`: the upload under which these bytes count.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use eventpulse_core::chunk::Chunk;
 use eventpulse_core::id::UploadId;
 use eventpulse_core::time::Timestamp;
@@ -95,15 +99,10 @@ impl Uploads {
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
     pub async fn append(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<Append, Error> {
-        let (expression, condition, mut values) = self.append_terms(after, revision, events)?;
-        let mut update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
-        update = update.update_expression(expression).condition_expression(condition);
-        for (name, alias) in NAMES {
-            update = update.expression_attribute_names(alias, name);
-        }
-        for (name, value) in values.drain(..) {
-            update = update.expression_attribute_values(name, value);
-        }
+        let AppendTerms { expression, condition, values } = self.append_terms(after, revision, events)?;
+        let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
+        let update = update.update_expression(expression).condition_expression(condition);
+        let update = update.set_expression_attribute_names(Some(names())).set_expression_attribute_values(Some(values));
         match update.send().await {
             Ok(_) => Ok(Append::Done),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
@@ -133,13 +132,10 @@ impl Uploads {
         events: &[Event],
     ) -> Result<Claim, Error> {
         let failed = || Error::new("TransactWriteItems", self.target(&after.id), Kind::Other);
-        let (expression, condition, values) = self.append_terms(after, revision, events)?;
-        let mut update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
-        update = update.update_expression(expression).condition_expression(condition);
-        for (name, alias) in NAMES {
-            update = update.expression_attribute_names(alias, name);
-        }
-        update = update.set_expression_attribute_values(Some(values.into_iter().collect()));
+        let AppendTerms { expression, condition, values } = self.append_terms(after, revision, events)?;
+        let update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
+        let update = update.update_expression(expression).condition_expression(condition);
+        let update = update.set_expression_attribute_names(Some(names())).set_expression_attribute_values(Some(values));
         let claim = Put::builder()
             .table_name(&self.table)
             .item("pk", s(digest_pk(&after.intake.owner, sha256)))
@@ -166,7 +162,9 @@ impl Uploads {
                 };
                 match why_canceled(reasons) {
                     Some(claim) => Ok(claim),
-                    None => Err(Error::sdk("TransactWriteItems", self.target(&after.id), SdkError::ServiceError(error))),
+                    None => {
+                        Err(Error::sdk("TransactWriteItems", self.target(&after.id), SdkError::ServiceError(error)))
+                    }
                 }
             }
             Err(error) => Err(Error::sdk("TransactWriteItems", self.target(&after.id), error)),
@@ -188,37 +186,33 @@ impl Uploads {
     }
 
     /// The expressions that append `events` behind `revision` others; `after` is the upload with them applied.
-    fn append_terms(
-        &self,
-        after: &Upload,
-        revision: usize,
-        events: &[Event],
-    ) -> Result<(String, &'static str, Vec<(String, AttributeValue)>), Error> {
+    fn append_terms(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<AppendTerms, Error> {
         let failed = |error| Error::new("UpdateItem", self.target(&after.id), Kind::Corrupt).because(error);
         let mut texts = Vec::with_capacity(events.len());
         for event in events {
             texts.push(s(serde_json::to_string(event).map_err(failed)?));
         }
-        let mut values = vec![
+        let mut values = Item::from([
             (":events".to_owned(), AttributeValue::L(texts)),
             (":revision".to_owned(), number(revision + events.len())),
             (":owner".to_owned(), s(&after.intake.owner)),
             (":state".to_owned(), s(after.state().as_str())),
-        ];
+        ]);
         let history = if revision == 0 { ":events" } else { "list_append(#history, :events)" };
-        let mut expression = format!("SET #history = {history}, #revision = :revision, #owner = :owner, #state = :state");
+        let mut expression =
+            format!("SET #history = {history}, #revision = :revision, #owner = :owner, #state = :state");
         match after.intake.expires_at.filter(|_| after.object.is_none()) {
             Some(expires_at) => {
                 expression.push_str(", #expires_at = :expires_at");
-                values.push((":expires_at".to_owned(), n(forget_at(expires_at).to_string())));
+                values.insert(":expires_at".to_owned(), n(forget_at(expires_at).to_string()));
             }
             None => expression.push_str(" REMOVE #expires_at"),
         }
         if revision == 0 {
-            return Ok((expression, "attribute_not_exists(#revision)", values));
+            return Ok(AppendTerms { expression, condition: "attribute_not_exists(#revision)", values });
         }
-        values.push((":read".to_owned(), number(revision)));
-        Ok((expression, "#revision = :read", values))
+        values.insert(":read".to_owned(), number(revision));
+        Ok(AppendTerms { expression, condition: "#revision = :read", values })
     }
 
     fn target(&self, id: &UploadId) -> String {
@@ -226,19 +220,23 @@ impl Uploads {
     }
 }
 
-/// `#alias` of each attribute: some of their names are words of DynamoDB's expression language.
-const NAMES: [(&str, &str); 5] = [
-    ("history", "#history"),
-    ("revision", "#revision"),
-    ("owner", "#owner"),
-    ("state", "#state"),
-    ("expires_at", "#expires_at"),
-];
+/// An append as DynamoDB's expressions.
+struct AppendTerms {
+    expression: String,
+    condition: &'static str,
+    values: Item,
+}
+
+/// An alias of each attribute: some of their names are words of DynamoDB's expression language.
+fn names() -> HashMap<String, String> {
+    ["history", "revision", "owner", "state", "expires_at"].map(|name| (format!("#{name}"), name.to_owned())).into()
+}
 
 /// Why a transaction was cancelled, where it is no failure: the first action is the append, the second the claim.
 fn why_canceled(reasons: &[CancellationReason]) -> Option<Claim> {
     let code = |at: usize| reasons.get(at).and_then(CancellationReason::code).unwrap_or_default();
-    if code(0) == "ConditionalCheckFailed" || reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
+    if code(0) == "ConditionalCheckFailed" || reasons.iter().any(|reason| reason.code() == Some("TransactionConflict"))
+    {
         return Some(Claim::Conflict);
     }
     if code(1) == "ConditionalCheckFailed" {

@@ -147,7 +147,8 @@ pub fn differences(
     for series in &expected.statistics {
         let found = statistics.iter().find(|(name, _)| name.entity == series.entity && name.measure == series.measure);
         let told = |all: [Option<f64>; 5], count: u64| format!("{count} points, {}", all.map(six_digits).join(" "));
-        let wanted = [Some(series.mean), Some(series.median), series.standard_deviation, Some(series.min), Some(series.max)];
+        let wanted =
+            [Some(series.mean), Some(series.median), series.standard_deviation, Some(series.min), Some(series.max)];
         let got = found.map_or_else(
             || "nothing".to_owned(),
             |(_, s)| told([Some(s.mean), Some(s.median), s.standard_deviation, Some(s.min), Some(s.max)], s.count),

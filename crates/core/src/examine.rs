@@ -90,7 +90,14 @@ impl<'c> Examiner<'c> {
             terms,
             accepted: 0,
             rejections: Rejections::default(),
-            found: Found { keep, chunks: Vec::new(), chunk_bytes: 0, chunks_dropped: false, series: BTreeMap::new(), series_omitted: 0 },
+            found: Found {
+                keep,
+                chunks: Vec::new(),
+                chunk_bytes: 0,
+                chunks_dropped: false,
+                series: BTreeMap::new(),
+                series_omitted: 0,
+            },
             rejected: Vec::new(),
             rejected_dropped: false,
         };
@@ -136,7 +143,7 @@ impl<'c> Examiner<'c> {
     /// What was found, after [`Examiner::finish`].
     #[must_use]
     pub fn examination(mut self) -> Examination {
-        let sha256 = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hexadecimal(&self.digest.finalize());
         let checker = self.reader.sink();
         Examination {
             sha256,
@@ -187,6 +194,12 @@ impl Examination {
     }
 }
 
+/// Lower-case digits, two a byte.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// Validates each record and keeps what is found.
 struct Checker<'c> {
     catalog: &'c Catalog,
@@ -233,16 +246,10 @@ impl Found {
         }
     }
 
-    fn series_told(&self) -> (Vec<SeriesCount>, u64) {
-        let mut series: Vec<SeriesCount> = self
-            .series
-            .iter()
-            .map(|((entity, measure), count)| SeriesCount {
-                entity: entity.clone(),
-                measure: measure.clone(),
-                count: *count,
-            })
-            .collect();
+    fn series_told(&mut self) -> (Vec<SeriesCount>, u64) {
+        let counted = std::mem::take(&mut self.series).into_iter();
+        let mut series: Vec<SeriesCount> =
+            counted.map(|((entity, measure), count)| SeriesCount { entity, measure, count }).collect();
         series.sort_by_key(|series| std::cmp::Reverse(series.count)); // stable: by name among equals
         let beyond = series.len().saturating_sub(MAX_SERIES_TOLD) as u64 + self.series_omitted;
         series.truncate(MAX_SERIES_TOLD);
@@ -275,15 +282,17 @@ impl Sink for Checker<'_> {
                     failure.line = Some(failure.line.map_or(frame.line, |line| frame.line + line - 1));
                     failure.byte_offset = Some(frame.byte_offset + failure.byte_offset.unwrap_or(0));
                 }
-                let fatal = |failure: &&Failure| matches!(failure.code, Code::NotJson | Code::Truncated | Code::NotUtf8);
-                if frame.in_array && let Some(failure) = failures.iter().find(fatal) {
+                let fatal =
+                    |failure: &&Failure| matches!(failure.code, Code::NotJson | Code::Truncated | Code::NotUtf8);
+                if frame.in_array
+                    && let Some(failure) = failures.iter().find(fatal)
+                {
                     // The array is no JSON, then, and its further bounds are guesses. It goes on, so it is not truncated.
                     let code = if failure.code == Code::Truncated { Code::NotJson } else { failure.code };
                     return Err(Failure { code, ..failure.clone() });
                 }
-                let schema = schema.map_or((None, None), |schema| {
-                    (schema.requested.clone(), Some(schema.applied.to_string()))
-                });
+                let schema =
+                    schema.map_or((None, None), |schema| (schema.requested.clone(), Some(schema.applied.to_string())));
                 self.reject(&frame, schema, failures, omitted);
             }
         }
@@ -333,7 +342,8 @@ impl Checker<'_> {
             self.rejections.fail_upload(Failure::new(Code::EmptyUpload, "", message));
         }
         if self.terms.max_rejected.is_some_and(|most| most.exceeded(rejected, accepted + rejected)) {
-            let message = format!("{rejected} of {} records are wrong, more than max_rejected allows", accepted + rejected);
+            let message =
+                format!("{rejected} of {} records are wrong, more than max_rejected allows", accepted + rejected);
             self.rejections.fail_upload(Failure::new(Code::TooManyRejected, "", message));
         }
     }

@@ -45,19 +45,22 @@ impl RejectedRecord {
     /// itself, as `record` when it is JSON that other parsers take too, else as `text`. A record that was too large to
     /// hold has neither; the upload in the process bucket still has it.
     pub fn write_line(&self, bytes: Option<&[u8]>, line: &mut Vec<u8>) {
-        let head = serde_json::json!({
-            "index": self.index,
-            "line": self.line,
-            "byte_offset": self.byte_offset,
-            "byte_length": self.byte_length,
-            "schema_requested": self.schema_requested,
-            "schema_applied": self.schema_applied,
-            "failures": self.failures,
-            "failures_omitted": self.failures_omitted,
-        });
-        let Ok(mut head) = serde_json::to_vec(&head) else { return };
-        head.pop(); // the closing brace
-        line.append(&mut head);
+        let head = Head {
+            index: self.index,
+            line: self.line,
+            byte_offset: self.byte_offset,
+            byte_length: self.byte_length,
+            schema_requested: self.schema_requested.as_deref(),
+            schema_applied: self.schema_applied.as_deref(),
+            failures: &self.failures,
+            failures_omitted: self.failures_omitted,
+        };
+        let start = line.len();
+        if serde_json::to_writer(&mut *line, &head).is_err() {
+            line.truncate(start);
+            return;
+        }
+        line.pop(); // the closing brace
         if let Some(bytes) = bytes {
             if self.failures.iter().all(|failure| is_portable(failure.code)) {
                 line.extend_from_slice(b",\"record\":");
@@ -70,6 +73,19 @@ impl RejectedRecord {
         }
         line.extend_from_slice(b"}\n");
     }
+}
+
+/// What a line of the quarantined NDJSON begins with.
+#[derive(Serialize)]
+struct Head<'a> {
+    index: u64,
+    line: u64,
+    byte_offset: u64,
+    byte_length: u64,
+    schema_requested: Option<&'a str>,
+    schema_applied: Option<&'a str>,
+    failures: &'a [Failure],
+    failures_omitted: u64,
 }
 
 /// Whether a record with this failure is JSON all the same, such as any parser takes.
@@ -220,8 +236,14 @@ impl Rejections {
 #[must_use]
 pub fn pattern(pointer: &str) -> String {
     let is_index = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
-    let tokens: Vec<&str> = pointer.split('/').map(|token| if is_index(token) { "*" } else { token }).collect();
-    tokens.join("/")
+    let mut pattern = String::with_capacity(pointer.len());
+    for (place, token) in pointer.split('/').enumerate() {
+        if place > 0 {
+            pattern.push('/');
+        }
+        pattern.push_str(if is_index(token) { "*" } else { token });
+    }
+    pattern
 }
 
 #[cfg(test)]
@@ -249,7 +271,8 @@ mod tests {
     fn like_failures_are_one_group_and_the_largest_comes_first() {
         let mut rejections = Rejections::default();
         rejections.add(record(0, vec![failure(Code::Required, "")]));
-        rejections.add(record(1, vec![failure(Code::Type, "/readings/0/value"), failure(Code::Type, "/readings/7/value")]));
+        rejections
+            .add(record(1, vec![failure(Code::Type, "/readings/0/value"), failure(Code::Type, "/readings/7/value")]));
         let summary = rejections.summary();
         assert_eq!(summary.rejected, 2);
         let told: Vec<_> = summary.groups.iter().map(|g| (g.pointer.as_str(), g.count, g.first_record)).collect();

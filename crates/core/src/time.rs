@@ -123,14 +123,18 @@ const fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from 1970-01-01 in the proleptic Gregorian calendar.
+/// Of 400 years.
+const DAYS_PER_ERA: u32 = 146_097;
+
+/// Days from 1970-01-01 in the proleptic Gregorian calendar, of a year from 0.
 /// Howard Hinnant, <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>.
 const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    // From an era earlier, so that nothing is negative: divisions of small unsigned numbers are quick.
+    let year = (if month <= 2 { year + 399 } else { year + 400 }) as u32;
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * ((month as u32 + 9) % 12) + 2) / 5 + day as u32 - 1;
+    let days = era * DAYS_PER_ERA + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    days as i64 - (719_468 + DAYS_PER_ERA as i64)
 }
 
 /// Year, month and day: the inverse of [`days_from_civil`], from the same page.

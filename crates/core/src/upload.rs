@@ -9,7 +9,9 @@ mod event;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Event, Fact, Intake, MaxRejected, ObjectVersion, Quarantined, SeriesCount, quarantine_key, report_key};
+pub use event::{
+    Event, Fact, Intake, MaxRejected, ObjectVersion, Quarantined, SeriesCount, quarantine_key, report_key,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::id::UploadId;
@@ -150,7 +152,8 @@ impl Upload {
     /// # Errors
     /// When the history is empty or does not begin with how the upload came to be.
     pub fn fold(id: UploadId, history: &[Event]) -> Result<Self, InvalidHistory> {
-        let Some((Event { at, fact: Fact::Issued { intake } | Fact::Found { intake }, .. }, rest)) = history.split_first()
+        let Some((Event { at, fact: Fact::Issued { intake } | Fact::Found { intake }, .. }, rest)) =
+            history.split_first()
         else {
             return Err(InvalidHistory { id });
         };

@@ -10,7 +10,10 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use tracing::Instrument;
 
 /// Takes a delivery to its end. An error makes Lambda invoke again, and, the third time, tell the failure queue.
-pub async fn handle(services: &Services, event: LambdaEvent<EventBridgeEvent<ObjectCreated>>) -> Result<(), Diagnostic> {
+pub async fn handle(
+    services: &Services,
+    event: LambdaEvent<EventBridgeEvent<ObjectCreated>>,
+) -> Result<(), Diagnostic> {
     let begun = Instant::now();
     let EventBridgeEvent { id, detail, .. } = event.payload;
     let delivery = detail.delivery(&id.unwrap_or_else(|| event.context.request_id.clone()));

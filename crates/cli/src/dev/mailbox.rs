@@ -51,7 +51,11 @@ impl Mailbox {
         Self::subscribe(sns, topic_arn, None).await
     }
 
-    async fn subscribe(sns: &aws_sdk_sns::Client, topic_arn: &str, filter: Option<String>) -> Result<Self, crate::BoxError> {
+    async fn subscribe(
+        sns: &aws_sdk_sns::Client,
+        topic_arn: &str,
+        filter: Option<String>,
+    ) -> Result<Self, crate::BoxError> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let mails = Mails::default();

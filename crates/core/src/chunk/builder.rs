@@ -31,8 +31,10 @@ pub struct Builder {
     owner: String,
     upload_id: String,
     segments: u32,
-    /// By measure, then by entity: both can be looked up by a borrowed name.
-    places: HashMap<Arc<str>, HashMap<Arc<str>, usize>>,
+    /// Measures, by name: places in `entities`.
+    measures: HashMap<Arc<str>, usize>,
+    /// Entities of each measure, by name: places in `open`.
+    entities: Vec<HashMap<Arc<str>, usize>>,
     /// In the order of their first points.
     open: Vec<OpenSeries>,
     /// Where the point before went.
@@ -46,13 +48,9 @@ pub struct Builder {
 struct OpenSeries {
     entity: Arc<str>,
     measure: Arc<str>,
+    /// The place of the measure.
+    of_measure: usize,
     points: Vec<Point>,
-}
-
-impl OpenSeries {
-    fn is(&self, entity: &str, measure: &str) -> bool {
-        *self.entity == *entity && *self.measure == *measure
-    }
 }
 
 impl Builder {
@@ -67,7 +65,8 @@ impl Builder {
             owner: owner.to_owned(),
             upload_id: upload_id.to_owned(),
             segments: 0,
-            places: HashMap::new(),
+            measures: HashMap::new(),
+            entities: Vec::new(),
             open: Vec::new(),
             recent: 0,
             points: 0,
@@ -106,10 +105,15 @@ impl Builder {
     }
 
     fn find(&self, entity: &str, measure: &str) -> Option<usize> {
-        if self.open.get(self.recent).is_some_and(|open| open.is(entity, measure)) {
+        let recent = self.open.get(self.recent).filter(|open| *open.measure == *measure);
+        if recent.is_some_and(|open| *open.entity == *entity) {
             return Some(self.recent);
         }
-        self.places.get(measure)?.get(entity).copied()
+        let of_measure = match recent {
+            Some(open) => open.of_measure,
+            None => *self.measures.get(measure)?,
+        };
+        self.entities.get(of_measure)?.get(entity).copied()
     }
 
     fn open(&mut self, entity: &str, measure: &str, emit: &mut impl FnMut(Chunk)) -> usize {
@@ -119,12 +123,19 @@ impl Builder {
         }
         let place = self.open.len();
         let entity: Arc<str> = entity.into();
-        let measure: Arc<str> = match self.places.get_key_value(measure) {
-            Some((known, _)) => Arc::clone(known),
-            None => measure.into(),
+        let (measure, of_measure) = match self.measures.get_key_value(measure) {
+            Some((known, of_measure)) => (Arc::clone(known), *of_measure),
+            None => {
+                let (measure, of_measure): (Arc<str>, usize) = (measure.into(), self.entities.len());
+                self.measures.insert(Arc::clone(&measure), of_measure);
+                self.entities.push(HashMap::new());
+                (measure, of_measure)
+            }
         };
-        self.places.entry(Arc::clone(&measure)).or_default().insert(Arc::clone(&entity), place);
-        self.open.push(OpenSeries { entity, measure, points: Vec::new() });
+        if let Some(entities) = self.entities.get_mut(of_measure) {
+            entities.insert(Arc::clone(&entity), place);
+        }
+        self.open.push(OpenSeries { entity, measure, of_measure, points: Vec::new() });
         self.name_bytes += name_bytes;
         place
     }
@@ -145,7 +156,8 @@ impl Builder {
         for place in 0..self.open.len() {
             self.flush(place, emit);
         }
-        self.places.clear();
+        self.measures.clear();
+        self.entities.clear();
         self.open.clear();
         self.name_bytes = 0;
     }

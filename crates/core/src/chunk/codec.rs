@@ -22,6 +22,8 @@ const BITS: u8 = 255;
 const LEVEL: i32 = 3;
 /// A zstd frame has 9 bytes or more of its own.
 const MIN_COMPRESSED_BYTES: usize = 48;
+/// About what the columns have before the steps and the integers, which then take four bytes a point or less.
+const HEAD_BYTES: usize = 32;
 /// Varints have at most 10 bytes: two a point, and three before them.
 const MAX_COLUMN_BYTES: usize = 20 * MAX_POINTS + 40;
 
@@ -46,6 +48,7 @@ impl Encoder {
     /// The stored form of points in time order with finite values.
     pub(super) fn encode(&mut self, points: &[Point]) -> Vec<u8> {
         self.columns.clear();
+        self.columns.reserve(HEAD_BYTES + 4 * points.len());
         push_times(&mut self.columns, points);
         self.push_values(points);
         match self.compress() {
@@ -94,6 +97,7 @@ impl Encoder {
     /// Whether all values are integers over 10^digits; these are then in `integers`.
     fn as_integers(&mut self, points: &[Point], digits: usize) -> bool {
         self.integers.clear();
+        self.integers.reserve(points.len());
         for point in points {
             match as_integer(point.value, digits) {
                 Some(integer) => self.integers.push(integer),

@@ -229,3 +229,94 @@ proptest! {
         prop_assert!(locate(&text, &wanted).len() <= wanted.len());
     }
 }
+
+/// Values of a few names and numbers, so that equals meet.
+fn few_values() -> impl Strategy<Value = Value> {
+    let leaf = prop::sample::select(vec![
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(1),
+        json!(1.0),
+        json!(-0.0),
+        json!(2.5),
+        json!(1e3),
+        json!(1000),
+        json!(u64::MAX),
+        json!(1e19),
+        json!(""),
+        json!("a"),
+        json!("é"),
+        json!("aé"),
+        json!("1"),
+    ]);
+    leaf.prop_recursive(3, 24, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::btree_map("[abc]|aé", inner, 0..4).prop_map(|members| members.into_iter().collect()),
+        ]
+    })
+}
+
+/// Schemas that between them use every keyword that looks at a value.
+fn schemas() -> Vec<Value> {
+    vec![
+        json!({"enum": [1, "a", [1, {"a": 1}], {"a": 1, "b": [0]}]}),
+        json!({"items": {"const": {"a": 1.0}}, "additionalProperties": {"const": [1000]}}),
+        json!({"uniqueItems": true, "minItems": 2}),
+        json!({"items": {"uniqueItems": true, "maxItems": 3}, "prefixItems": [{"type": "integer"}]}),
+        json!({"contains": {"type": "integer"}, "minContains": 2, "maxContains": 3}),
+        json!({"contains": {"const": 1}}),
+        json!({"unevaluatedItems": false, "prefixItems": [{}], "anyOf": [{"contains": {"const": 1}}, true]}),
+        json!({"minimum": 1, "exclusiveMaximum": 1000, "multipleOf": 0.5}),
+        json!({"exclusiveMinimum": 0, "maximum": 1e18, "multipleOf": 5}),
+        json!({"minLength": 1, "maxLength": 1, "pattern": "^[aé]"}),
+        json!({"propertyNames": {"maxLength": 1}, "minProperties": 1, "maxProperties": 2}),
+        json!({"propertyNames": {"enum": ["a", "b"]}}),
+        json!({"patternProperties": {"^a": {"type": ["number", "string"]}}, "additionalProperties": {"type": "array"}}),
+        json!({"properties": {"a": {"type": "object"}, "b": true}, "required": ["a", "b"], "additionalProperties": false}),
+        json!({"properties": {"a": true, "b": true, "c": {"type": "integer"}}, "required": ["c"]}),
+        json!({"dependentRequired": {"a": ["b"]}, "dependentSchemas": {"b": {"properties": {"c": {"type": "null"}}}}}),
+        json!({"allOf": [{"properties": {"a": true}}], "unevaluatedProperties": false}),
+        json!({"if": {"type": "object"}, "then": {"required": ["a"]}, "else": {"type": ["array", "integer", "boolean"]}}),
+        json!({"anyOf": [{"type": "string"}, {"minItems": 1, "type": "array"}], "not": {"const": "a"}}),
+        json!({"oneOf": [{"type": "number"}, {"type": "array"}, {"minimum": 1}]}),
+        json!({"$defs": {"tree": {"type": ["object", "array", "number"], "items": {"$ref": "#/$defs/tree"},
+            "additionalProperties": {"$ref": "#/$defs/tree"}}}, "$ref": "#/$defs/tree"}),
+    ]
+}
+
+#[test]
+fn the_tape_validates_as_value_does() {
+    let validators: Vec<_> = schemas()
+        .into_iter()
+        .map(|schema| {
+            let tape = jsonschema::options_for::<TapeJson>().build(&schema).unwrap();
+            (tape, jsonschema::validator_for(&schema).unwrap(), schema)
+        })
+        .collect();
+    let seen = std::cell::RefCell::new(vec![(false, false); validators.len()]);
+    proptest!(ProptestConfig::with_cases(2_000), |(instance in few_values())| {
+        let text = instance.to_string();
+        let mut tape = Tape::default();
+        let mut document = tape.read(text.as_bytes()).unwrap();
+        let verdicts: Vec<bool> = validators.iter().map(|(tape, ..)| tape.is_valid(document.root())).collect();
+        document.limit(Budget::new());
+        for (((tape, plain, schema), verdict), seen) in validators.iter().zip(verdicts).zip(seen.borrow_mut().iter_mut()) {
+            prop_assert_eq!(verdict, plain.is_valid(&instance), "{} {}", schema, text);
+            let mut found: Vec<String> = tape.iter_errors(document.root()).map(|error| error.schema_path().to_string()).collect();
+            let mut expected: Vec<String> = plain.iter_errors(&instance).map(|error| error.schema_path().to_string()).collect();
+            found.sort();
+            expected.sort();
+            prop_assert_eq!(found, expected, "{} {}", schema, text);
+            if verdict { seen.0 = true } else { seen.1 = true }
+        }
+    });
+    let one_sided: Vec<&Value> = validators
+        .iter()
+        .zip(seen.borrow().iter())
+        .filter(|(_, seen)| **seen != (true, true))
+        .map(|((.., s), _)| s)
+        .collect();
+    assert!(one_sided.is_empty(), "never both valid and invalid: {one_sided:?}");
+}

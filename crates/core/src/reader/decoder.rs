@@ -17,7 +17,6 @@ const GZIP_INPUT_BYTES: usize = 1 << 10;
 /// zstd windows up to 32 MiB: more would not fit a function that stays under 256 MiB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 
-
 /// Tells what an upload's first bytes are and decompresses the lot.
 pub(super) struct Decoder {
     declared: Option<Compression>,
@@ -48,6 +47,7 @@ impl Decoder {
 
     pub(super) fn decode(&mut self, bytes: &[u8], out: Out<'_>) -> Result<(), Failure> {
         match &mut self.stage {
+            Stage::Head(head) if head.is_empty() && bytes.len() >= HEAD_BYTES => self.begin(bytes, out),
             Stage::Head(head) => {
                 head.extend_from_slice(bytes);
                 if head.len() < HEAD_BYTES { Ok(()) } else { self.leave_head(out) }
@@ -83,7 +83,12 @@ impl Decoder {
     fn leave_head(&mut self, out: Out<'_>) -> Result<(), Failure> {
         let Stage::Head(head) = &mut self.stage else { return Ok(()) };
         let head = std::mem::take(head);
-        let seen = Compression::of_bytes(&head);
+        self.begin(&head, out)
+    }
+
+    /// Takes the first bytes, which tell what all of them are.
+    fn begin(&mut self, head: &[u8], out: Out<'_>) -> Result<(), Failure> {
+        let seen = Compression::of_bytes(head);
         if let Some(declared) = self.declared.filter(|declared| Some(*declared) != seen && !head.is_empty()) {
             let (declared, seen) = (declared.as_str(), seen.map_or("not compressed", Compression::as_str));
             let message = format!("Content-Encoding says {declared}, but the bytes are {seen}");
@@ -96,7 +101,7 @@ impl Decoder {
                 Stage::Zstd(Box::new(Zstd::new().map_err(|error| corrupt(Compression::Zstd, &error))?))
             }
         };
-        self.decode(&head, out)
+        self.decode(head, out)
     }
 }
 
@@ -111,8 +116,7 @@ impl Zstd {
         let mut input = InBuffer::around(bytes);
         loop {
             let mut output = OutBuffer::around(self.output.as_mut_slice());
-            let hint =
-                self.decoder.run(&mut input, &mut output).map_err(|error| corrupt(Compression::Zstd, &error))?;
+            let hint = self.decoder.run(&mut input, &mut output).map_err(|error| corrupt(Compression::Zstd, &error))?;
             let (decoded, full) = (output.pos(), output.pos() == output.capacity());
             // A hint of 0: the frame is complete; the next byte, if any, begins another.
             self.frame_open = hint != 0;
@@ -133,7 +137,9 @@ fn drain(decoded: &mut Vec<u8>, out: Out<'_>) -> Result<(), Failure> {
 fn corrupt(compression: Compression, error: &io::Error) -> Failure {
     let compression = compression.as_str();
     let message = match error.kind() {
-        io::ErrorKind::UnexpectedEof => format!("the {compression} data ends early, or is damaged: send the whole file as it was"),
+        io::ErrorKind::UnexpectedEof => {
+            format!("the {compression} data ends early, or is damaged: send the whole file as it was")
+        }
         _ => format!("the {compression} data is damaged: {error}"),
     };
     Failure::new(Code::CorruptCompression, "", message)

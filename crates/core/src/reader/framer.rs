@@ -1,6 +1,6 @@
 //! Finds where each record begins and ends, holding one at the most.
 
-use memchr::{memchr, memchr2, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr2};
 
 use super::{Format, Limits};
 use crate::failure::{Code, Failure};
@@ -93,17 +93,7 @@ struct Scan {
 impl<S: Sink> Framer<S> {
     pub(super) fn new(format: Format, limits: Limits, sink: S) -> Self {
         let place = Place { byte_offset: 0, line: 1 };
-        Self {
-            format,
-            limits,
-            sink,
-            place,
-            records: 0,
-            held: Vec::new(),
-            start: place,
-            length: 0,
-            state: State::Start,
-        }
+        Self { format, limits, sink, place, records: 0, held: Vec::new(), start: place, length: 0, state: State::Start }
     }
 
     pub(super) fn sink(&mut self) -> &mut S {
@@ -162,7 +152,8 @@ impl<S: Sink> Framer<S> {
         let Some(first) = bytes.get(blank) else { return Ok(blank) };
         match (self.format, first) {
             (Format::Ndjson, b'[') => {
-                let message = "NDJSON has a record a line, but this begins with [: send a JSON array as application/json";
+                let message =
+                    "NDJSON has a record a line, but this begins with [: send a JSON array as application/json";
                 Err(self.problem(Code::ContentTypeMismatch, message))
             }
             (Format::Ndjson, _) => {
@@ -189,7 +180,7 @@ impl<S: Sink> Framer<S> {
             return Ok(bytes.len());
         };
         self.end_of_record(&bytes[..end], false)?;
-        self.pass(&bytes[end..], 1);
+        self.place = Place { byte_offset: self.place.byte_offset + 1, line: self.place.line + 1 };
         self.begin_record();
         Ok(end + 1)
     }
@@ -206,7 +197,8 @@ impl<S: Sink> Framer<S> {
                 self.hold(bytes);
                 if !in_array && self.length > self.limits.record_bytes as u64 {
                     let most = self.limits.record_bytes;
-                    let message = format!("one record has at most {most} bytes: send an array, or NDJSON, of smaller ones");
+                    let message =
+                        format!("one record has at most {most} bytes: send an array, or NDJSON, of smaller ones");
                     return Err(Failure::at(Code::RecordTooLarge, message, self.start.line, self.start.byte_offset));
                 }
                 Ok(bytes.len())
@@ -269,7 +261,7 @@ impl<S: Sink> Framer<S> {
 
     /// Passes bytes of the record in hand that end it not yet.
     fn hold(&mut self, bytes: &[u8]) {
-        self.place.advance(bytes);
+        self.advance(bytes);
         self.length += bytes.len() as u64;
         if self.length <= self.limits.record_bytes as u64 {
             self.held.extend_from_slice(bytes);
@@ -281,7 +273,7 @@ impl<S: Sink> Framer<S> {
     /// Hands the record in hand on, `last` being its last bytes.
     fn end_of_record(&mut self, last: &[u8], in_array: bool) -> Result<(), Failure> {
         let bytes = if self.length == 0 {
-            self.place.advance(last);
+            self.advance(last);
             self.length = last.len() as u64;
             last
         } else {
@@ -309,6 +301,14 @@ impl<S: Sink> Framer<S> {
         };
         self.records += 1;
         self.sink.record(frame)
+    }
+
+    /// Goes on behind bytes of a record: within a line there is no line feed to count.
+    fn advance(&mut self, bytes: &[u8]) {
+        match self.state {
+            State::Line => self.place.byte_offset += bytes.len() as u64,
+            _ => self.place.advance(bytes),
+        }
     }
 
     fn pass(&mut self, bytes: &[u8], count: usize) {

@@ -73,7 +73,11 @@ impl Media {
             "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
                 Format::Ndjson
             }
-            "" | "binary/octet-stream" | "application/octet-stream" | "application/gzip" | "application/x-gzip"
+            ""
+            | "binary/octet-stream"
+            | "application/octet-stream"
+            | "application/gzip"
+            | "application/x-gzip"
             | "application/zstd" => format_of_file_name(file_name).ok_or_else(|| {
                 unsupported("neither the Content-Type nor the file name's ending says whether this is JSON or NDJSON")
             })?,

@@ -95,7 +95,8 @@ fn places_are_those_of_the_upload() {
 
 #[test]
 fn what_is_wrong_with_the_upload_as_a_whole() {
-    let rows: [(&str, Media, &[u8], Code, Option<(u64, u64)>); 14] = [
+    type Row<'a> = (&'a str, Media, &'a [u8], Code, Option<(u64, u64)>);
+    let rows: [Row<'_>; 14] = [
         ("an open array", JSON, b"[{\"a\":1}", Code::Truncated, Some((1, 8))),
         ("an array open in an element", JSON, b"[{\"a\":", Code::Truncated, Some((1, 6))),
         ("a trailing comma", JSON, b"[1,\n]", Code::NotJson, Some((2, 4))),
@@ -194,7 +195,8 @@ fn a_bomb_is_stopped_by_what_it_holds_not_by_its_size() {
 #[test]
 fn what_headers_and_names_say() {
     let (gz, json, ndjson) = (Some(Compression::Gzip), Format::Json, Format::Ndjson);
-    let rows: [(Option<&str>, Option<&str>, &str, Result<Media, ()>); 15] = [
+    type Row<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Result<Media, ()>);
+    let rows: [Row<'_>; 15] = [
         (Some("application/json"), None, "x", Ok(JSON)),
         (Some("Application/JSON; charset=UTF-8"), None, "x", Ok(JSON)),
         (Some("application/x-ndjson"), Some("gzip"), "x", Ok(Media { format: ndjson, compression: gz })),

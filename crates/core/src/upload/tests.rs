@@ -61,7 +61,11 @@ fn id() -> UploadId {
 }
 
 fn history(facts: Vec<Fact>) -> Vec<Event> {
-    facts.into_iter().zip(1..).map(|(fact, second)| Event::new(Timestamp::from_micros(second * 1_000_000), fact)).collect()
+    facts
+        .into_iter()
+        .zip(1..)
+        .map(|(fact, second)| Event::new(Timestamp::from_micros(second * 1_000_000), fact))
+        .collect()
 }
 
 #[test]
@@ -71,17 +75,37 @@ fn the_state_and_the_step_that_is_owed() {
         ("issued", vec![issued()], S::Issued, Some(Step::Process)),
         ("found", vec![Fact::Found { intake: intake() }], S::Issued, Some(Step::Process)),
         ("received", vec![issued(), received()], S::Received, Some(Step::Process)),
-        ("writing", vec![issued(), received(), Fact::AcceptanceBegan { sha256: "00".into() }], S::Received, Some(Step::Process)),
+        (
+            "writing",
+            vec![issued(), received(), Fact::AcceptanceBegan { sha256: "00".into() }],
+            S::Received,
+            Some(Step::Process),
+        ),
         ("accepted", vec![issued(), received(), accepted(None)], S::Accepted, None),
-        ("partly", vec![issued(), received(), accepted(Some(rejection()))], S::PartiallyAccepted, Some(Step::Quarantine)),
+        (
+            "partly",
+            vec![issued(), received(), accepted(Some(rejection()))],
+            S::PartiallyAccepted,
+            Some(Step::Quarantine),
+        ),
         ("rejected", vec![issued(), received(), rejected()], S::Quarantined, Some(Step::Quarantine)),
         ("moved", vec![issued(), received(), rejected(), quarantined()], S::Quarantined, Some(Step::Notify)),
         ("told", vec![issued(), received(), rejected(), quarantined(), notified()], S::Quarantined, None),
         ("duplicate", vec![issued(), received(), duplicate()], S::Duplicate, None),
         ("failed", vec![issued(), received(), failed()], S::Failed, Some(Step::Process)),
         ("failed, then accepted", vec![issued(), received(), failed(), accepted(None)], S::Accepted, None),
-        ("failed to tell", vec![issued(), received(), rejected(), quarantined(), failed()], S::Failed, Some(Step::Notify)),
-        ("told at last", vec![issued(), received(), rejected(), quarantined(), failed(), notified()], S::Quarantined, None),
+        (
+            "failed to tell",
+            vec![issued(), received(), rejected(), quarantined(), failed()],
+            S::Failed,
+            Some(Step::Notify),
+        ),
+        (
+            "told at last",
+            vec![issued(), received(), rejected(), quarantined(), failed(), notified()],
+            S::Quarantined,
+            None,
+        ),
     ];
     for (name, facts, state, next) in rows {
         let upload = Upload::fold(id(), &history(facts)).unwrap();
@@ -99,7 +123,15 @@ fn a_later_version_is_late_and_a_repeated_one_is_not() {
 
 #[test]
 fn a_history_survives_its_stored_form() {
-    let facts = vec![issued(), received(), failed(), accepted(Some(rejection())), quarantined(), notified(), Fact::LateVersionRemoved { version_id: "v2".into() }];
+    let facts = vec![
+        issued(),
+        received(),
+        failed(),
+        accepted(Some(rejection())),
+        quarantined(),
+        notified(),
+        Fact::LateVersionRemoved { version_id: "v2".into() },
+    ];
     for event in history(facts) {
         let stored = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<Event>(&stored).unwrap(), event, "{stored}");
