@@ -6,7 +6,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, TaggingDirective};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::{Error, Kind};
@@ -129,7 +129,9 @@ impl Objects {
         if size > MAX_COPY_BYTES {
             return self.copy_in_parts(&source, size, to).await.map(|()| true);
         }
-        match self.client.copy_object().copy_source(source).bucket(to.0).key(to.1).send().await {
+        // Without its tags: to copy them takes permissions that nothing else here needs.
+        let copy = self.client.copy_object().copy_source(source).bucket(to.0).key(to.1);
+        match copy.tagging_directive(TaggingDirective::Replace).send().await {
             Ok(_) => Ok(true),
             Err(error) if is_absent(&error) => Ok(false),
             Err(error) => Err(Error::sdk("CopyObject", target(bucket, key), error)),

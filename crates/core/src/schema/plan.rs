@@ -161,8 +161,13 @@ impl Scope {
 }
 
 /// The value at the end of a path, or the value that lacks the next member.
+#[inline]
 fn descend<'p, 'a>(node: TapeNode<'a>, path: &'p [Box<str>]) -> Result<TapeNode<'a>, (TapeNode<'a>, &'p str)> {
-    path.iter().try_fold(node, |node, name| node.member(name).ok_or((node, &**name)))
+    let mut node = node;
+    for name in path {
+        node = node.member(name).ok_or((node, &**name))?;
+    }
+    Ok(node)
 }
 
 fn is_entity(node: TapeNode<'_>) -> bool {

@@ -1,0 +1,180 @@
+//! What is measured: made on the fly, the same in every run.
+
+use std::io::Write as _;
+
+use eventpulse_core::time::Timestamp;
+
+use crate::ours::PIECE_BYTES;
+
+/// The event of the first page of the README.
+pub(crate) const EVENT: &[u8] = br#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5}"#;
+
+/// 2025-01-01T00:00:00Z.
+const START_MICROS: i64 = 1_735_689_600_000_000;
+
+/// Hundredths of a degree around 20, from a multiplicative hash: no two devices alike.
+fn value(number: u64) -> f64 {
+    let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+    (1_500 + noise % 1_000) as f64 / 100.0
+}
+
+/// Readings of one device, one each minute.
+pub(crate) fn batch(readings: usize) -> Vec<u8> {
+    let mut text = br#"{"schema": "batch/1.0", "device_id": "12345", "readings": ["#.to_vec();
+    for number in 0..readings as u64 {
+        let comma = if number > 0 { ", " } else { "" };
+        let time = Timestamp::from_micros(START_MICROS + number as i64 * 60_000_000);
+        // Writing to a vector does not fail.
+        let _ = write!(text, "{comma}{{\"timestamp\": \"{time}\", \"value\": {}}}", value(number));
+    }
+    text.extend_from_slice(b"]}");
+    text
+}
+
+/// Events as NDJSON: each device in its turn, one round a minute.
+pub(crate) struct Events {
+    next: u64,
+    events: u64,
+    devices: u64,
+}
+
+impl Events {
+    pub(crate) fn new(events: u64, devices: u64) -> Events {
+        Events { next: 0, events, devices }
+    }
+
+    /// The next line.
+    pub(crate) fn line(&mut self) -> Option<String> {
+        if self.next == self.events {
+            return None;
+        }
+        let (device, round) = (self.next % self.devices, self.next / self.devices);
+        let time = Timestamp::from_micros(START_MICROS + (round * 60 + device % 60) as i64 * 1_000_000);
+        let value = value(self.next);
+        self.next += 1;
+        Some(format!("{{\"device_id\": \"device-{device:04}\", \"timestamp\": \"{time}\", \"value\": {value}}}\n"))
+    }
+
+    /// All lines.
+    pub(crate) fn collect(mut self) -> Vec<u8> {
+        let mut text = Vec::new();
+        while let Some(line) = self.line() {
+            text.extend_from_slice(line.as_bytes());
+        }
+        text
+    }
+
+    /// The lines that fit into `bytes`, piece by piece.
+    pub(crate) fn stream(mut self, bytes: u64, push: Push<'_>) {
+        let mut pieces = Pieces::new(push);
+        let mut left = bytes;
+        while let Some(line) = self.line() {
+            let Some(less) = left.checked_sub(line.len() as u64) else { break };
+            left = less;
+            if !pieces.write(line.as_bytes()) {
+                break;
+            }
+        }
+        pieces.end();
+    }
+}
+
+/// Records made to take as much memory as they can.
+pub(crate) const HOSTILE: [&str; 9] = [
+    "an array of zeros",
+    "an array of empty arrays",
+    "an object of many members",
+    "an object of one name many times",
+    "a string of escapes",
+    "a batch of wrong readings",
+    "a batch of good readings",
+    "a batch of empty readings",
+    "an array of wrong records",
+];
+
+/// Writes a document of at most `bytes` bytes, piece by piece. `false`: there is none of that name.
+pub(crate) fn hostile(name: &str, bytes: usize, push: Push<'_>) -> bool {
+    let zero = |_| "0".to_owned();
+    let empty_array = |_| "[]".to_owned();
+    let empty_object = |_| "{}".to_owned();
+    let member = |number| format!("\"a{number}\":1");
+    let same_member = |_| "\"\":1".to_owned();
+    let escape = |_| "\\n".to_owned();
+    let wrong_record = |number| format!("{{\"m{number}\":0}}");
+    let wrong = |number| format!("{{\"timestamp\":\"{number}\",\"valeu\":\"22.5\"}}");
+    let right = |number| {
+        let time = Timestamp::from_micros(START_MICROS + number as i64 * 1_000_000);
+        format!("{{\"timestamp\":\"{time}\",\"value\":{}}}", value(number))
+    };
+    let readings = r#"{"device_id":"12345","readings":["#;
+    let (head, item, comma, tail): (&str, &dyn Fn(u64) -> String, &str, &str) = match name {
+        "an array of zeros" => (readings, &zero, ",", "]}"),
+        "an array of empty arrays" => (readings, &empty_array, ",", "]}"),
+        "an object of many members" => ("{", &member, ",", "}"),
+        "an object of one name many times" => ("{", &same_member, ",", "}"),
+        "a string of escapes" => ("{\"device_id\":\"", &escape, "", "\"}"),
+        "a batch of wrong readings" => (readings, &wrong, ",", "]}"),
+        "a batch of good readings" => (readings, &right, ",", "]}"),
+        "a batch of empty readings" => (readings, &empty_object, ",", "]}"),
+        "an array of wrong records" => ("[", &wrong_record, ",", "]"),
+        _ => return false,
+    };
+    let mut pieces = Pieces::new(push);
+    pieces.write(head.as_bytes());
+    let mut left = bytes - head.len() - tail.len();
+    for number in 0.. {
+        let item = item(number);
+        let length = item.len() + comma.len();
+        if length > left {
+            break;
+        }
+        left -= length;
+        if number > 0 {
+            pieces.write(comma.as_bytes());
+        }
+        pieces.write(item.as_bytes());
+    }
+    pieces.write(tail.as_bytes());
+    pieces.end();
+    true
+}
+
+/// Takes a piece of an object; `false`: more is of no use.
+pub(crate) type Push<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
+
+/// Cuts what is written into pieces as they come from a store of objects.
+pub(crate) struct Pieces<'a> {
+    push: Push<'a>,
+    piece: Vec<u8>,
+    wanted: bool,
+}
+
+impl<'a> Pieces<'a> {
+    pub(crate) fn new(push: Push<'a>) -> Pieces<'a> {
+        Pieces { push, piece: Vec::with_capacity(PIECE_BYTES), wanted: true }
+    }
+
+    /// `false`: more is of no use.
+    pub(crate) fn write(&mut self, mut text: &[u8]) -> bool {
+        while !text.is_empty() && self.wanted {
+            let (now, later) = text.split_at(text.len().min(PIECE_BYTES - self.piece.len()));
+            self.piece.extend_from_slice(now);
+            text = later;
+            if self.piece.len() == PIECE_BYTES {
+                self.flush();
+            }
+        }
+        self.wanted
+    }
+
+    pub(crate) fn end(mut self) {
+        if self.wanted && !self.piece.is_empty() {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.wanted = (self.push)(&self.piece);
+        self.piece.clear();
+    }
+}
