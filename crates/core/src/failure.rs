@@ -81,7 +81,7 @@ codes! {
     LoneSurrogate "LONE_SURROGATE" Record "A string has one half of a UTF-16 surrogate pair without the other.";
     RecordTooLarge "RECORD_TOO_LARGE" Record "The record is larger than 16 MiB.";
     UnknownSchema "UNKNOWN_SCHEMA" Record "The record, or its upload, asks for a schema that is not deployed.";
-    EntityMissing "ENTITY_MISSING" Record "The value that says whom the record is about is absent, or neither a string nor a whole number.";
+    EntityMissing "ENTITY_MISSING" Record "The value that says whom the record is about is absent, or neither a string of 1 to 1024 bytes nor a whole number.";
     TimeMissing "TIME_MISSING" Record "The value that says when something was measured is absent, or not an RFC 3339 date-time.";
     MeasureNotANumber "MEASURE_NOT_A_NUMBER" Record "A measured value is neither a number nor null.";
 

@@ -170,9 +170,12 @@ fn descend<'p, 'a>(node: TapeNode<'a>, path: &'p [Box<str>]) -> Result<TapeNode<
     Ok(node)
 }
 
+/// The longest name of an entity. A chunk's item has to hold it, and an upload may have thousands of them.
+pub(crate) const MAX_ENTITY_BYTES: usize = 1_024;
+
 fn is_entity(node: TapeNode<'_>) -> bool {
     match node.text() {
-        Some(text) => !text.is_empty(),
+        Some(text) => (1..=MAX_ENTITY_BYTES).contains(&text.len()),
         None => node.number().is_some_and(|number| whole(number).is_some()),
     }
 }

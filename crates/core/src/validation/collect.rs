@@ -123,7 +123,7 @@ impl Flaws {
         }
         let (code, node, missing, what) = match flaw {
             Flaw::Entity(node, missing) => {
-                (Code::EntityMissing, node, missing, "a string that is not empty, or a whole number")
+                (Code::EntityMissing, node, missing, "a string of 1 to 1024 bytes, or a whole number")
             }
             Flaw::Time(node, missing) => (Code::TimeMissing, node, missing, hints::DATE_TIME),
             Flaw::Measure(node) => (Code::MeasureNotANumber, node, None, "a number or null"),
@@ -137,6 +137,9 @@ impl Flaws {
                 None => format!("must be {what}, but is {}", message::kind_of(node)),
             },
             None if node.text().is_some_and(str::is_empty) => format!("must be {what}, but is empty"),
+            None if matches!(flaw, Flaw::Entity(..)) && node.text().is_some() => {
+                format!("must be {what}, but has {} bytes", node.text().map_or(0, str::len))
+            }
             None => format!("must be {what}, but is {}{}", message::kind_of(node), hints::quoted_number(node, what)),
         };
         let targets = missing.map(|name| shortened(name, MAX_TARGET_CHARS)).into_iter().collect();

@@ -22,23 +22,28 @@ fn what_a_lax_schema_lets_through_is_found() {
         (
             "no entity",
             "{}",
-            &[("ENTITY_MISSING", "", "missing member `id`: it must be a string that is not empty, or a whole number")],
+            &[("ENTITY_MISSING", "", "missing member `id`: it must be a string of 1 to 1024 bytes, or a whole number")],
         ),
         ("no object", "7", &[("ENTITY_MISSING", "", "must be an object with the member `id`, but is a number")]),
         (
             "null entity",
             r#"{"id":null}"#,
-            &[("ENTITY_MISSING", "/id", "must be a string that is not empty, or a whole number, but is null")],
+            &[("ENTITY_MISSING", "/id", "must be a string of 1 to 1024 bytes, or a whole number, but is null")],
         ),
         (
             "empty entity",
             r#"{"id":""}"#,
-            &[("ENTITY_MISSING", "/id", "must be a string that is not empty, or a whole number, but is empty")],
+            &[("ENTITY_MISSING", "/id", "must be a string of 1 to 1024 bytes, or a whole number, but is empty")],
         ),
         (
             "fraction",
             r#"{"id":1.5}"#,
-            &[("ENTITY_MISSING", "/id", "must be a string that is not empty, or a whole number, but is a number")],
+            &[("ENTITY_MISSING", "/id", "must be a string of 1 to 1024 bytes, or a whole number, but is a number")],
+        ),
+        (
+            "long entity",
+            &format!(r#"{{"id":"{}"}}"#, "x".repeat(1025)),
+            &[("ENTITY_MISSING", "/id", "must be a string of 1 to 1024 bytes, or a whole number, but has 1025 bytes")],
         ),
         (
             "not an array",
