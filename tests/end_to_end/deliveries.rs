@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use eventpulse_aws::delivery::Delivery;
+use eventpulse_aws::failed::{GivenUp, give_up};
 use eventpulse_aws::ingest::{Outcome as IngestOutcome, ingest};
 use eventpulse_aws::{Services, clock};
 use eventpulse_cli::BoxError;
@@ -139,6 +140,46 @@ pub async fn what_is_owed_is_resumed_after_a_crash_at_every_step(world: Arc<Worl
             assert_eq!(found, count, "{name} after {keep} events");
         }
     }
+    Ok(())
+}
+
+pub async fn many_series_are_written_once_or_withdrawn(world: Arc<World>) -> Outcome {
+    // More chunks than one transaction takes: the claim comes first, then the chunks, then the decision.
+    let body: String = (0..120).map(|device| format!("{}\n", reading(&format!("many-{device}"), 1, 5.0))).collect();
+    let object = put(&world, "uploads/many.ndjson", &body).await?;
+    let id = id_of(&object);
+    let upload = world.client.settled(&id).await?;
+    assert_eq!((upload.state(), upload.accepted()), (State::Accepted, 120));
+    let history = world.client.services.uploads.history(&id).await?;
+    let began = history.iter().position(|event| matches!(event.fact, Fact::AcceptanceBegan { .. })).ok_or("in one")?;
+    let count = async |device: &str| -> Result<u64, BoxError> {
+        Ok(world.statistics(OPERATOR, device).await?.map_or(0, |statistics| statistics.count))
+    };
+    for keep in [1, began + 1] {
+        rewind(&world, &id, &history, keep).await?;
+        let answer = world.deliver(&object, "resumed").await?;
+        assert_eq!(answer.error, None, "after {keep} events: {} {}", answer.payload, answer.log);
+        let again = world.client.services.uploads.history(&id).await?;
+        assert_eq!(kinds(&again), kinds(&history), "after {keep} events");
+        assert_eq!((count("many-0").await?, count("many-119").await?), (1, 1), "after {keep} events");
+    }
+    // Given up while its chunks were being written: nothing of it may count, and its bytes may be sent again.
+    rewind(&world, &id, &history, began + 1).await?;
+    let delivery = Delivery {
+        bucket: object.bucket.clone(),
+        key: object.key.clone(),
+        version_id: Some(object.version_id.clone()),
+        size: object.size,
+        correlation_id: "given-up".to_owned(),
+    };
+    let given_up = GivenUp { delivery, reason: "Sandbox.Timedout".to_owned(), deaths: 3 };
+    give_up(&world.client.services, &given_up, clock).await?;
+    let upload = world.client.settled(&id).await?;
+    assert_eq!(upload.rejection().and_then(|r| r.chief()).map(|f| f.code.as_str()), Some("PROCESSING_FAILED"));
+    assert_eq!((count("many-0").await?, count("many-119").await?), (0, 0), "it is withdrawn");
+    let second = put(&world, "uploads/many-again.ndjson", &body).await?;
+    assert_eq!(world.client.settled(&id_of(&second)).await?.state(), State::Accepted, "and no duplicate");
+    assert_eq!(count("many-0").await?, 1);
     Ok(())
 }
 

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use eventpulse_aws::issue::Issued;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::mails_about;
-use eventpulse_core::upload::{State, Step};
+use eventpulse_cli::dev::samples::Sample;
+use eventpulse_core::upload::{ObjectVersion, State, Step};
 use serde_json::Value;
 
 use crate::Outcome;
@@ -34,6 +36,15 @@ async fn restore(world: &World, (role, name, policy): (String, String, Value)) -
     world.put_policy(&role, &name, &policy).await
 }
 
+/// Uploads a document, and waits for nothing. Returns the object version that it became.
+async fn send(world: &World, owner: &str, sample: &Sample) -> Result<(Issued, ObjectVersion), BoxError> {
+    let issued = world.client.issue(owner, sample).await?;
+    assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
+    let (bucket, key) = (world.process_bucket().to_owned(), issued.key.clone());
+    let (version_id, size) = world.client.services.objects.head(&bucket, &key).await?.ok_or("not there")?;
+    Ok((issued, ObjectVersion { bucket, key, version_id, size }))
+}
+
 pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Outcome {
     let owner = world.owner();
     let whole = without(&world, "sns:Publish").await?;
@@ -56,12 +67,7 @@ pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<W
     let owner = world.owner();
     let sample = document("x.json", reading("healed", 0, 7.0).to_string());
     let whole = without(&world, "s3:GetObjectVersion").await?;
-    let issued = world.client.issue(&owner, &sample).await?;
-    assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
-    let (version_id, size) =
-        world.client.services.objects.head(world.process_bucket(), &issued.key).await?.ok_or("not there")?;
-    let bucket = world.process_bucket().to_owned();
-    let object = eventpulse_core::upload::ObjectVersion { bucket, key: issued.key.clone(), version_id, size };
+    let (issued, object) = send(&world, &owner, &sample).await?;
     world.deliver_later(&object, "never").await?;
     let failed = world.client.wait(&issued.upload_id, |upload| upload.state() == State::Failed).await;
     restore(&world, whole).await?;
@@ -87,12 +93,7 @@ pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<Wor
         update.send().await.map_err(BoxError::from)
     };
     set_timeout(1).await?;
-    let issued = world.client.issue(&owner, &sample).await?;
-    assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
-    let (version_id, size) =
-        world.client.services.objects.head(world.process_bucket(), &issued.key).await?.ok_or("not there")?;
-    let bucket = world.process_bucket().to_owned();
-    let object = eventpulse_core::upload::ObjectVersion { bucket, key: issued.key.clone(), version_id, size };
+    let (issued, object) = send(&world, &owner, &sample).await?;
     world.deliver_later(&object, "poison").await?;
     let settled = world.client.settled(&issued.upload_id).await;
     set_timeout(900).await?;

@@ -118,3 +118,42 @@ pub async fn hostile_records_in_flat_memory(world: Arc<World>) -> Outcome {
     }
     Ok(())
 }
+
+pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>) -> Outcome {
+    // One good record, then eight lines of 16 MiB that no parser takes: a few kilobytes of zstd.
+    let good = format!("{}\n", crate::world::reading("drained", 0, 1.0));
+    let line = [vec![1; (16 << 20) - 1], vec![b'\n']].concat();
+    let frame = zstd::encode_all(line.as_slice(), 1)?;
+    let bytes = [zstd::encode_all(good.as_bytes(), 1)?, frame.repeat(8)].concat();
+    let owner = world.owner();
+    let watch = Watch::start();
+    let upload = world.upload(&owner, &document("drained.ndjson.zst", bytes)).await?;
+    let peak = watch.peak_mib().await;
+    assert_eq!((upload.state(), upload.accepted(), upload.rejected()), (State::PartiallyAccepted, 1, 8));
+    assert!((1..LIMIT_MIB).contains(&peak), "{peak} MiB resident");
+    // The same with many small ones: a rejected record takes more room in quarantine than in the upload.
+    let bytes =
+        [zstd::encode_all(good.as_bytes(), 1)?, zstd::encode_all("7\n".repeat(200_000).as_bytes(), 1)?].concat();
+    let watch = Watch::start();
+    let upload = world.upload(&world.owner(), &document("drained.ndjson.zst", bytes)).await?;
+    let peak = watch.peak_mib().await;
+    assert_eq!((upload.accepted(), upload.rejected()), (1, 200_000));
+    assert!((1..LIMIT_MIB).contains(&peak), "{peak} MiB resident");
+    let quarantined = upload.quarantined.ok_or("not in quarantine")?;
+    let held = world.object(&quarantined.bucket, &quarantined.key.unwrap_or_default(), None).await?;
+    let lines = held.unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(lines, 200_000, "every rejected record is kept");
+    Ok(())
+}
+
+pub async fn a_large_rejected_object_is_moved_in_parts(world: Arc<World>) -> Outcome {
+    let size = (600 << 20) + 1;
+    let upload = world.upload(&world.owner(), &document("large.json", vec![b'7'; size])).await?;
+    assert_eq!(upload.state(), State::Quarantined);
+    let quarantined = upload.quarantined.ok_or("not in quarantine")?;
+    let held = world.object(&quarantined.bucket, &quarantined.key.unwrap_or_default(), None).await?;
+    assert_eq!(held.map(|held| held.len()), Some(size));
+    let object = upload.object.ok_or("no object")?;
+    assert_eq!(world.object(&object.bucket, &object.key, Some(&object.version_id)).await?, None);
+    Ok(())
+}

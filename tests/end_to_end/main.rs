@@ -33,7 +33,7 @@ enum Manners {
 
 fn trial<F>(world: &Arc<World>, handle: &Handle, manners: Manners, name: &str, test: fn(Arc<World>) -> F) -> Trial
 where
-    F: Future<Output = Outcome> + Send + 'static,
+    F: Future<Output = Outcome> + 'static,
 {
     let (world, handle) = (Arc::clone(world), handle.clone());
     Trial::test(name, move || {
@@ -78,11 +78,14 @@ fn main() -> ExitCode {
         Shares deliveries::twice_in_any_interleaving_is_once,
         Shares deliveries::the_same_bytes_at_the_same_time_count_once,
         Shares deliveries::what_is_owed_is_resumed_after_a_crash_at_every_step,
+        Shares deliveries::many_series_are_written_once_or_withdrawn,
         Shares deliveries::an_object_deleted_before_it_is_read,
         Shares deliveries::logs_carry_one_correlation_id_and_no_payload,
         Shares deliveries::a_small_upload_takes_at_most_four_round_trips,
         Alone large::a_gibibyte_in_flat_memory,
         Alone large::hostile_records_in_flat_memory,
+        Alone large::compressed_hostile_lines_are_drained_as_they_come,
+        Alone large::a_large_rejected_object_is_moved_in_parts,
         Alone disturbances::a_missing_permission_is_a_denial_and_heals,
         Alone disturbances::an_upload_that_cannot_be_read_becomes_failed_and_heals,
         Alone disturbances::an_upload_that_kills_the_function_goes_to_quarantine,

@@ -57,7 +57,7 @@ impl Ours {
     pub(crate) fn examine(&self, input: &[u8]) -> Examination {
         let mut examiner = Examiner::new(&self.catalog, self.terms.clone(), Keep::Bounded);
         for piece in input.chunks(PIECE_BYTES) {
-            if !examiner.push(piece) {
+            if !examiner.push(&mut &piece[..]) {
                 return examiner.examination();
             }
         }
@@ -80,31 +80,27 @@ impl Ours {
     /// many do not.
     pub(crate) fn stream(&self, feed: &dyn Fn(Push<'_>)) -> (u64, u64) {
         let mut examiner = Examiner::new(&self.catalog, self.terms.clone(), Keep::Bounded);
-        feed(&mut |piece| examiner.push(piece));
+        feed(&mut |piece| examiner.push(&mut &piece[..]));
         examiner.finish();
         let first = examiner.examination();
-        if first.chunks.is_none() || first.rejected_records.is_none() {
-            let mut examiner = Examiner::new(&self.catalog, self.terms.clone(), Keep::Everything);
-            let drain = |examiner: &mut Examiner<'_>| {
-                drop(examiner.drain_chunks());
-                drop(examiner.drain_rejected());
-            };
-            feed(&mut |piece| {
-                let sound = examiner.push(piece);
-                if examiner.pending_bytes() > PENDING_BYTES {
-                    drain(&mut examiner);
+        let again = [(Keep::Chunks, first.chunks.is_none()), (Keep::Rejected, first.rejected_records.is_none())];
+        for (keep, _) in again.into_iter().filter(|(_, wanted)| *wanted) {
+            let mut examiner = Examiner::new(&self.catalog, self.terms.clone(), keep);
+            feed(&mut |mut piece| {
+                while examiner.push(&mut piece) {
+                    if !examiner.is_full() {
+                        return true;
+                    }
+                    drop((examiner.drain_chunks(), examiner.drain_rejected()));
                 }
-                sound
+                false
             });
             examiner.finish();
-            drain(&mut examiner);
         }
         (first.accepted, first.rejections.rejected())
     }
 }
 
-/// What the shell lets lie before it stores it.
-const PENDING_BYTES: usize = 4 << 20;
 
 fn line(series: &Series, chunks: &[&Chunk]) -> Result<Line, Failed> {
     let mut answer = Answer::new(None, None);

@@ -15,12 +15,15 @@ use eventpulse_core::id::UploadId;
 use eventpulse_core::series::Series;
 use eventpulse_core::statistics::Statistics;
 use eventpulse_core::time::Timestamp;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::error::{Error, Kind};
 use crate::item::{Item, number, s, text};
 
 /// [BatchWriteItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html) takes 25.
 const BATCH: usize = 25;
+/// How many batches are under way at the same time.
+const BATCHES_AT_A_TIME: usize = 8;
 /// The index that finds the chunks of an upload.
 const BY_UPLOAD: &str = "by_upload";
 /// How often what a batch left undone is sent again: 50 ms, doubled each time, 25 s in all.
@@ -45,19 +48,16 @@ impl Chunks {
     /// # Errors
     /// When DynamoDB does not answer, or refuses, or keeps on leaving items undone.
     pub async fn write(&self, chunks: &[Chunk]) -> Result<(), Error> {
-        for batch in chunks.chunks(BATCH) {
-            let mut requests = Vec::with_capacity(batch.len());
-            for chunk in batch {
-                let put = PutRequest::builder().set_item(Some(chunk_item(chunk))).build();
-                let put = put.map_err(|error| self.error("BatchWriteItem", Kind::Other).because(error))?;
-                requests.push(WriteRequest::builder().put_request(put).build());
-            }
-            self.batch(requests).await?;
+        let mut requests = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            let put = PutRequest::builder().set_item(Some(chunk_item(chunk))).build();
+            let put = put.map_err(|error| self.error("BatchWriteItem", Kind::Other).because(error))?;
+            requests.push(WriteRequest::builder().put_request(put).build());
         }
-        Ok(())
+        self.batches(requests).await
     }
 
-    /// Removes every chunk of an upload.
+    /// Removes every chunk of an upload that the index knows: it may lag a moment behind what was written last.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
@@ -68,16 +68,14 @@ impl Chunks {
         let mut pages = query.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
-            for batch in page.items().chunks(BATCH) {
-                let mut requests = Vec::with_capacity(batch.len());
-                for item in batch {
-                    let key = |name: &str| item.get(name).cloned().unwrap_or(AttributeValue::Null(true));
-                    let delete = DeleteRequest::builder().key("pk", key("pk")).key("sk", key("sk")).build();
-                    let delete = delete.map_err(|error| self.error("BatchWriteItem", Kind::Other).because(error))?;
-                    requests.push(WriteRequest::builder().delete_request(delete).build());
-                }
-                self.batch(requests).await?;
+            let mut requests = Vec::with_capacity(page.items().len());
+            for item in page.items() {
+                let key = |name: &str| item.get(name).cloned().unwrap_or(AttributeValue::Null(true));
+                let delete = DeleteRequest::builder().key("pk", key("pk")).key("sk", key("sk")).build();
+                let delete = delete.map_err(|error| self.error("BatchWriteItem", Kind::Other).because(error))?;
+                requests.push(WriteRequest::builder().delete_request(delete).build());
             }
+            self.batches(requests).await?;
         }
         Ok(())
     }
@@ -150,6 +148,31 @@ impl Chunks {
         let (summary, points) = (blob("summary")?.as_ref(), blob("points")?.as_ref().to_vec());
         let chunk = Chunk::from_parts(series.clone(), vec![upload], segment.ok_or_else(corrupt)?, summary, points);
         chunk.map_err(|error| corrupt().because(error))
+    }
+
+    /// Sends requests in batches, some at a time.
+    async fn batches(&self, mut requests: Vec<WriteRequest>) -> Result<(), Error> {
+        let mut sending = JoinSet::new();
+        while !requests.is_empty() {
+            let batch = requests.split_off(requests.len().saturating_sub(BATCH));
+            if sending.len() == BATCHES_AT_A_TIME {
+                self.sent(sending.join_next().await)?;
+            }
+            let chunks = self.clone();
+            sending.spawn(async move { chunks.batch(batch).await });
+        }
+        while let Some(batch) = sending.join_next().await {
+            self.sent(Some(batch))?;
+        }
+        Ok(())
+    }
+
+    fn sent(&self, batch: Option<Result<Result<(), Error>, JoinError>>) -> Result<(), Error> {
+        match batch {
+            Some(Ok(result)) => result,
+            Some(Err(error)) => Err(self.error("BatchWriteItem", Kind::Other).because(error)),
+            None => Ok(()),
+        }
     }
 
     /// Sends a batch until nothing of it is left undone.

@@ -17,6 +17,14 @@ pub struct Delivery {
     pub correlation_id: String,
 }
 
+impl Delivery {
+    /// Whether it is a folder, as consoles make them: an empty object that ends in a slash. It is no upload.
+    #[must_use]
+    pub fn is_folder_marker(&self) -> bool {
+        self.size == 0 && self.key.ends_with('/')
+    }
+}
+
 /// The `detail` of an [Object Created](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html) event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ObjectCreated {

@@ -3,7 +3,7 @@
 
 use eventpulse_core::failure::{Code, Failure};
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Arrival, Fact, State, Upload};
+use eventpulse_core::upload::{Arrival, Fact, State};
 
 use crate::Services;
 use crate::delivery::Delivery;
@@ -32,6 +32,9 @@ pub struct GivenUp {
 /// # Errors
 /// When AWS does not answer, or refuses: the message stays in the queue.
 pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -> Timestamp) -> Result<Outcome, Error> {
+    if given_up.delivery.is_folder_marker() {
+        return Ok(Outcome::Ignored);
+    }
     for _ in 0..ATTEMPTS {
         let mut work = Work::begin(services, &given_up.delivery, &clock).await?;
         if work.upload.arrival(&work.object.version_id) == Arrival::Late {
@@ -42,7 +45,6 @@ pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -
         }
         let poison = given_up.deaths >= DEATHS_OF_A_POISON && work.upload.decision.is_none();
         if poison {
-            withdraw_what_was_begun(services, &work.upload).await?;
             let message =
                 format!("reading it failed {} times ({}): send it in smaller files", given_up.deaths, given_up.reason);
             work.reject(Failure::new(Code::ProcessingFailed, "", message));
@@ -64,13 +66,4 @@ pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -
         }
     }
     Err(Error::new("giving up", &given_up.delivery.key, Kind::Contended))
-}
-
-/// Takes back the chunks and the claim of an upload that died half-way.
-async fn withdraw_what_was_begun(services: &Services, upload: &Upload) -> Result<(), Error> {
-    if let Some(sha256) = &upload.claimed {
-        services.chunks.delete_of_upload(&upload.id).await?;
-        services.uploads.release(&upload.intake.owner, sha256, &upload.id).await?;
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_s3::primitives::ByteStream;
 use eventpulse_core::examine::{Examination, Examiner, Keep, Terms};
 use eventpulse_core::failure::{Code, Failure};
 use eventpulse_core::id::{UploadId, file_name_in_key, upload_id_in_key};
@@ -31,8 +32,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Who has not written for so long is taken for dead, and its work is resumed. Without this, two deliveries at the same
 /// time would both tell the owner.
 const TAKE_OVER_AFTER_MICROS: i64 = 5_000_000;
-/// How many bytes of findings are gathered before they are written, when an upload is read a second time.
-const DRAIN_BYTES: usize = 4 << 20;
 
 /// What a delivery came to.
 #[derive(Debug)]
@@ -50,7 +49,7 @@ pub enum Outcome {
 /// # Errors
 /// When AWS does not answer, or refuses: the delivery is to be repeated, and resumes.
 pub async fn ingest(services: &Services, delivery: &Delivery, clock: impl Fn() -> Timestamp) -> Result<Outcome, Error> {
-    if delivery.key.ends_with('/') && delivery.size == 0 {
+    if delivery.is_folder_marker() {
         return Ok(Outcome::Ignored);
     }
     for attempt in 0..ATTEMPTS {
@@ -85,38 +84,16 @@ pub(crate) struct Work<'a, C> {
 impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     /// Finds out which upload a delivery belongs to, and reads its history.
     pub(crate) async fn begin(services: &'a Services, delivery: &Delivery, clock: C) -> Result<Self, Error> {
-        let Delivery { bucket, key, .. } = delivery;
-        let issued = match upload_id_in_key(key) {
-            Some(id) => services.uploads.load(&id).await?.filter(|upload| upload.intake.key == *key),
+        let issued = match upload_id_in_key(&delivery.key) {
+            Some(id) => services.uploads.load(&id).await?.filter(|upload| upload.intake.key == delivery.key),
             None => None,
         };
-        let known = issued.as_ref().and_then(|upload| upload.object.as_ref());
-        let (version_id, size) = match (&delivery.version_id, known) {
-            (Some(version_id), _) => (version_id.clone(), delivery.size),
-            (None, known) => match (services.objects.head(bucket, key).await?, known) {
-                (Some(current), _) => current,
-                (None, Some(known)) => (known.version_id.clone(), known.size),
-                (None, None) => ("null".to_owned(), delivery.size), // gone before it was read
-            },
+        let object = version(services, delivery, issued.as_ref()).await?;
+        let (upload, unstored) = match issued {
+            Some(upload) => (upload, Vec::new()),
+            None => dropped(services, &object, clock()).await?,
         };
-        let object = ObjectVersion { bucket: bucket.clone(), key: key.clone(), version_id, size };
-        let (upload, stored, unstored) = match issued {
-            Some(upload) => (Some(upload.clone()), upload.revision, Vec::new()),
-            None => {
-                let id = UploadId::of_object(bucket, key, &object.version_id);
-                match services.uploads.load(&id).await? {
-                    Some(upload) => (Some(upload.clone()), upload.revision, Vec::new()),
-                    None => (None, 0, vec![Event::new(clock(), Fact::Found { intake: found(key) })]),
-                }
-            }
-        };
-        let upload = match upload {
-            Some(upload) => upload,
-            None => {
-                let id = UploadId::of_object(bucket, key, &object.version_id);
-                Upload::fold(id, &unstored).map_err(|error| Error::new("fold", key, Kind::Corrupt).because(error))?
-            }
-        };
+        let stored = upload.revision - unstored.len();
         let correlation_id = delivery.correlation_id.clone();
         let mut work = Self { services, upload, object, correlation_id, clock, stored, unstored };
         if work.upload.object.is_none() {
@@ -145,6 +122,13 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
                     }
                     found = examination;
                 }
+                Step::Withdraw => {
+                    if self.store().await? == Append::Conflict {
+                        return Ok(Append::Conflict);
+                    }
+                    self.withdraw().await?;
+                    self.happened(Fact::Withdrawn);
+                }
                 Step::Quarantine => {
                     if self.store().await? == Append::Conflict {
                         return Ok(Append::Conflict); // the decision stands before its effects begin
@@ -153,6 +137,9 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
                     self.happened(Fact::Quarantined { quarantined });
                 }
                 Step::Notify => {
+                    if self.store().await? == Append::Conflict {
+                        return Ok(Append::Conflict); // who is ahead tells the owner
+                    }
                     let message_id = self.publish().await?;
                     self.happened(Fact::Notified { message_id });
                 }
@@ -190,6 +177,9 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     /// Stores what counts, once: the claim on the bytes' digest sees to that.
     async fn accept(&mut self, examination: &mut Examination, sha256: &str, terms: Terms) -> Result<Append, Error> {
         let in_one = examination.chunks.as_deref().is_some_and(Uploads::fits_one_transaction);
+        if self.upload.claimed.as_deref() == Some(sha256) {
+            return self.write_what_counts(examination, terms).await; // an earlier attempt claimed them
+        }
         let event = Event::new(
             self.now(),
             if in_one {
@@ -201,8 +191,7 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         let mut after = self.upload.clone();
         after.apply(&event);
         let events: Vec<Event> = self.unstored.iter().cloned().chain([event]).collect();
-        let chunks = examination.chunks.take();
-        let with_claim = chunks.as_deref().filter(|_| in_one).unwrap_or_default();
+        let with_claim = examination.chunks.as_deref().filter(|_| in_one).unwrap_or_default();
         match self.services.uploads.claim(sha256, with_claim, &after, self.stored, &events).await? {
             Claim::Mine => {
                 self.upload = after;
@@ -211,19 +200,43 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
             }
             Claim::Conflict => return Ok(Append::Conflict),
             Claim::TakenBy(of) => {
+                // Whether they count, the other upload has yet to show: it may still be given up.
+                let other = self.services.uploads.load(&of).await?;
+                if !other.is_some_and(|other| matches!(other.decision, Some(Decision::Accepted { .. }))) {
+                    return Err(Error::new("claiming the bytes of", of.as_str(), Kind::Contended));
+                }
                 self.happened(Fact::Decided { decision: Decision::Duplicate { of } });
                 return Ok(Append::Done);
             }
         }
-        if in_one {
-            return Ok(Append::Done);
-        }
-        match chunks {
+        if in_one { Ok(Append::Done) } else { self.write_what_counts(examination, terms).await }
+    }
+
+    /// Writes the chunks of an upload that holds the claim, then the decision.
+    async fn write_what_counts(&mut self, examination: &mut Examination, terms: Terms) -> Result<Append, Error> {
+        match examination.chunks.take() {
             Some(chunks) => self.services.chunks.write(&chunks).await?,
             None => examination.series = self.write_chunks_of_second_reading(terms).await?,
         }
         self.happened(Fact::Decided { decision: examination.decision() });
-        self.store().await
+        let append = self.store().await?;
+        if append == Append::Conflict {
+            // Given up meanwhile? Then what was withdrawn has just been written again.
+            let upload = self.services.uploads.load(&self.upload.id).await?;
+            if upload.is_some_and(|upload| matches!(upload.decision, Some(Decision::Rejected { .. }))) {
+                self.services.chunks.delete_of_upload(&self.upload.id).await?;
+            }
+        }
+        Ok(append)
+    }
+
+    /// Takes back the chunks and the claim of an upload that died half-way.
+    async fn withdraw(&self) -> Result<(), Error> {
+        self.services.chunks.delete_of_upload(&self.upload.id).await?;
+        match &self.upload.claimed {
+            Some(sha256) => self.services.uploads.release(&self.upload.intake.owner, sha256, &self.upload.id).await,
+            None => Ok(()),
+        }
     }
 
     /// Tells the owner. Returns SNS's message id.
@@ -236,17 +249,12 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
 
     /// The upload was too large to keep its chunks in memory: reads it again and writes them as they come.
     async fn write_chunks_of_second_reading(&self, terms: Terms) -> Result<(Vec<SeriesCount>, u64), Error> {
-        let mut examiner = Examiner::new(&self.services.catalog, terms, Keep::Everything);
-        let mut body = self.reopen().await?.body;
-        while let Some(bytes) = body.next().await {
-            examiner.push(&bytes.map_err(|error| unreadable(&self.upload.id).because(error))?);
-            examiner.drain_rejected();
-            if examiner.pending_bytes() > DRAIN_BYTES {
-                self.services.chunks.write(&examiner.drain_chunks()).await?;
-            }
-        }
-        examiner.finish();
-        self.services.chunks.write(&examiner.drain_chunks()).await?;
+        let mut examiner = Examiner::new(&self.services.catalog, terms, Keep::Chunks);
+        let body = self.reopen().await?.body;
+        drive(&self.upload.id, body, &mut examiner, async |examiner| {
+            self.services.chunks.write(&examiner.drain_chunks()).await
+        })
+        .await?;
         Ok(examiner.examination().series)
     }
 
@@ -320,18 +328,66 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     }
 }
 
+/// The object version that a delivery is about. Where it names none, the current one is meant or, when that is gone
+/// already, the one that the upload had.
+async fn version(services: &Services, delivery: &Delivery, issued: Option<&Upload>) -> Result<ObjectVersion, Error> {
+    let Delivery { bucket, key, version_id, size, .. } = delivery.clone();
+    if let Some(version_id) = version_id {
+        return Ok(ObjectVersion { bucket, key, version_id, size });
+    }
+    let current = services.objects.head(&bucket, &key).await?;
+    let (version_id, size) = match (current, issued.and_then(|upload| upload.object.as_ref())) {
+        (Some(current), _) => current,
+        (None, Some(known)) => (known.version_id.clone(), known.size),
+        (None, None) => ("null".to_owned(), size), // gone before it was read
+    };
+    Ok(ObjectVersion { bucket, key, version_id, size })
+}
+
+/// The upload of an object that nobody was issued a URL for, and what of its history is not stored yet.
+async fn dropped(services: &Services, object: &ObjectVersion, now: Timestamp) -> Result<(Upload, Vec<Event>), Error> {
+    let id = UploadId::of_object(&object.bucket, &object.key, &object.version_id);
+    if let Some(upload) = services.uploads.load(&id).await? {
+        return Ok((upload, Vec::new()));
+    }
+    let found = vec![Event::new(now, Fact::Found { intake: found(&object.key) })];
+    let upload = Upload::fold(id, &found);
+    let upload = upload.map_err(|error| Error::new("fold", &object.key, Kind::Corrupt).because(error))?;
+    Ok((upload, found))
+}
+
 /// Reads an object to its end, or to where it fails as a whole.
 pub(crate) async fn examine(services: &Services, terms: Terms, object: Object) -> Result<Examination, Error> {
     let upload_id = terms.upload_id.clone();
     let mut examiner = Examiner::new(&services.catalog, terms, Keep::Bounded);
-    let mut body = object.body;
-    while let Some(bytes) = body.next().await {
-        if !examiner.push(&bytes.map_err(|error| unreadable(&upload_id).because(error))?) {
-            break;
+    drive(&upload_id, object.body, &mut examiner, async |_| Ok(())).await?;
+    Ok(examiner.examination())
+}
+
+/// Gives an examiner the bytes of an object. `drain` is called whenever its findings fill it, and at the end.
+pub(crate) async fn drive(
+    upload_id: &UploadId,
+    mut body: ByteStream,
+    examiner: &mut Examiner<'_>,
+    mut drain: impl AsyncFnMut(&mut Examiner<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    'reading: while let Some(bytes) = body.next().await {
+        // The connection may break while an object is read.
+        let broken = |error| Error::new("GetObject", upload_id.as_str(), Kind::Unreachable).because(error);
+        let bytes = bytes.map_err(broken)?;
+        let mut rest = &bytes[..];
+        loop {
+            if !examiner.push(&mut rest) {
+                break 'reading;
+            }
+            if !examiner.is_full() {
+                break;
+            }
+            drain(examiner).await?;
         }
     }
     examiner.finish();
-    Ok(examiner.examination())
+    drain(examiner).await
 }
 
 /// The intake of an object that nobody was issued a URL for.
@@ -344,9 +400,4 @@ fn found(key: &str) -> Intake {
         max_rejected: None,
         expires_at: None,
     }
-}
-
-/// The connection broke while an object was read.
-pub(crate) fn unreadable(id: &UploadId) -> Error {
-    Error::new("GetObject", id.as_str(), Kind::Unreachable)
 }

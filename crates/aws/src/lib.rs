@@ -54,8 +54,8 @@ pub enum StartError {
     #[error("the bundled schemas do not compile: {0}")]
     Schemas(String),
     /// The default schema is none of the bundled ones.
-    #[error("DEFAULT_SCHEMA names no bundled schema")]
-    DefaultSchema,
+    #[error("DEFAULT_SCHEMA is {0}, which is none of the bundled schemas")]
+    DefaultSchema(String),
 }
 
 impl Services {
@@ -66,6 +66,9 @@ impl Services {
     pub async fn from_env() -> Result<Self, StartError> {
         let config = Config::from_env()?;
         let catalog = Catalog::bundled().map_err(|error| StartError::Schemas(error.to_string()))?;
+        if catalog.applied(&config.default_schema).is_none() {
+            return Err(StartError::DefaultSchema(config.default_schema.to_string()));
+        }
         Ok(Self::new(config, &sdk_config().await, catalog))
     }
 

@@ -11,10 +11,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::{Error, Kind};
 
-/// [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html) copies at most this.
-const MAX_COPY_BYTES: u64 = 5 << 30;
-/// A part of a larger copy.
-const COPY_PART_BYTES: u64 = 1 << 30;
+/// What is copied in one call, so that it answers in time.
+/// [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html) takes at most 5 GiB.
+const MAX_COPY_BYTES: u64 = 512 << 20;
+/// A part of a larger copy. There may be 10,000.
+const COPY_PART_BYTES: u64 = 256 << 20;
 /// A part of an object that is written as it comes; S3 wants at least 5 MiB.
 const WRITE_PART_BYTES: usize = 8 << 20;
 /// What stays as it is in `x-amz-copy-source`: RFC 3986's unreserved characters, and the slash.
@@ -127,7 +128,7 @@ impl Objects {
             source.push_str(&format!("?versionId={}", utf8_percent_encode(version_id, NON_ALPHANUMERIC)));
         }
         if size > MAX_COPY_BYTES {
-            return self.copy_in_parts(&source, size, to).await.map(|()| true);
+            return self.copy_in_parts(&source, size, to).await;
         }
         // Without its tags: to copy them takes permissions that nothing else here needs.
         let copy = self.client.copy_object().copy_source(source).bucket(to.0).key(to.1);
@@ -138,7 +139,7 @@ impl Objects {
         }
     }
 
-    async fn copy_in_parts(&self, source: &str, size: u64, (bucket, key): (&str, &str)) -> Result<(), Error> {
+    async fn copy_in_parts(&self, source: &str, size: u64, (bucket, key): (&str, &str)) -> Result<bool, Error> {
         let mut parts = Parts::begin(self, bucket, key, "application/octet-stream").await?;
         let mut start = 0;
         while start < size {
@@ -150,11 +151,15 @@ impl Objects {
                 .copy_source_range(format!("bytes={start}-{}", end - 1));
             match copy.send().await {
                 Ok(part) => parts.add(part.copy_part_result.and_then(|result| result.e_tag)),
-                Err(error) => return Err(parts.abort(Error::sdk("UploadPartCopy", target(bucket, key), error)).await),
+                Err(error) => {
+                    let absent = is_absent(&error);
+                    let error = parts.abort(Error::sdk("UploadPartCopy", target(bucket, key), error)).await;
+                    return if absent { Ok(false) } else { Err(error) };
+                }
             }
             start = end;
         }
-        parts.complete().await
+        parts.complete().await.map(|()| true)
     }
 
     /// Removes one version of an object for good. Removing it twice is removing it once.

@@ -8,7 +8,7 @@ use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Decision, ObjectVersion, Quarantined, quarantine_key, report_key};
 
 use crate::error::{Error, Kind};
-use crate::ingest::{Work, examine, unreadable};
+use crate::ingest::{Work, drive, examine};
 
 /// Writes the rejected object, or the rejected records, and the report; removes a fully rejected object from the
 /// process bucket. `found` is what its examination found, if it was this invocation that examined it.
@@ -25,9 +25,9 @@ pub(crate) async fn quarantine<C: Fn() -> Timestamp>(
         report_key: report_key(owner, &upload.id, name),
     };
     if partial {
-        partly(work, found, &quarantined).await?;
-    } else if !wholly(work, found, &mut quarantined).await? {
-        quarantined.key = None;
+        partly(work, found, &mut quarantined).await?;
+    } else {
+        wholly(work, found, &mut quarantined).await?;
     }
     Ok(quarantined)
 }
@@ -36,11 +36,15 @@ pub(crate) async fn quarantine<C: Fn() -> Timestamp>(
 async fn partly<C: Fn() -> Timestamp>(
     work: &Work<'_, C>,
     found: Option<Examination>,
-    quarantined: &Quarantined,
+    quarantined: &mut Quarantined,
 ) -> Result<(), Error> {
-    let mut examination = match found {
-        Some(examination) => examination,
+    let examination = match found {
+        Some(examination) => Some(examination),
         None => examine_again(work).await?,
+    };
+    let Some(mut examination) = examination else {
+        quarantined.key = None;
+        return report(work, quarantined, &known(work)).await;
     };
     let key = quarantined.key.as_deref().unwrap_or_default();
     let mut writer = work.services.objects.writer(&quarantined.bucket, key, "application/x-ndjson");
@@ -50,63 +54,63 @@ async fn partly<C: Fn() -> Timestamp>(
             // Too many to keep: they are found once more, and written as they come.
             let object = work.reopen().await?;
             let terms = work.terms(&object).map_err(|_| contradiction(work))?;
-            let mut examiner = Examiner::new(&work.services.catalog, terms, Keep::Everything);
-            let mut body = object.body;
-            while let Some(bytes) = body.next().await {
-                examiner.push(&bytes.map_err(|error| unreadable(&work.upload.id).because(error))?);
-                examiner.drain_chunks();
-                writer.write(&examiner.drain_rejected()).await?;
-            }
-            examiner.finish();
-            writer.write(&examiner.drain_rejected()).await?;
+            let mut examiner = Examiner::new(&work.services.catalog, terms, Keep::Rejected);
+            let write = async |examiner: &mut Examiner<'_>| writer.write(&examiner.drain_rejected()).await;
+            drive(&work.upload.id, object.body, &mut examiner, write).await?;
         }
     }
     writer.finish().await?;
     report(work, quarantined, &examination.rejections).await
 }
 
-/// The whole object. `false`: there was none to move.
+/// The whole object, if it is still there.
 async fn wholly<C: Fn() -> Timestamp>(
     work: &Work<'_, C>,
     found: Option<Examination>,
     quarantined: &mut Quarantined,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     let objects = &work.services.objects;
     let to = (quarantined.bucket.as_str(), quarantined.key.as_deref().unwrap_or_default());
     let ObjectVersion { bucket, key, version_id, size } = &work.object;
     let copied = objects.copy((bucket, key, version_id), *size, to).await?;
-    if !copied && objects.head(to.0, &quarantined.report_key).await?.is_some() {
-        // An earlier attempt moved it and wrote the report.
-        return Ok(objects.head(to.0, to.1).await?.is_some());
+    if !copied {
+        // Gone: an earlier attempt moved it, or somebody deleted it.
+        let moved = objects.head(to.0, to.1).await?.is_some();
+        if moved && objects.head(to.0, &quarantined.report_key).await?.is_some() {
+            return Ok(());
+        }
+        if !moved {
+            quarantined.key = None;
+        }
+        let rejections = found.map_or_else(|| known(work), |examination| examination.rejections);
+        return report(work, quarantined, &rejections).await;
     }
+    let failure = work.upload.rejection().and_then(|rejection| rejection.upload_failure.as_ref());
     let rejections = match found {
         Some(examination) => examination.rejections,
-        None => match work.upload.rejection().and_then(|rejection| rejection.upload_failure.clone()) {
-            // Not to be read again: it is not there, or reading it is what fails.
-            Some(failure) if !copied || failure.code == Code::ProcessingFailed => {
-                let mut rejections = Rejections::default();
-                rejections.fail_upload(failure);
-                rejections
-            }
-            _ => examine_again(work).await?.rejections,
-        },
+        // Reading it is what fails.
+        None if failure.is_some_and(|failure| failure.code == Code::ProcessingFailed) => known(work),
+        None => examine_again(work).await?.map_or_else(|| known(work), |examination| examination.rejections),
     };
-    if !copied {
-        quarantined.key = None;
-    }
     report(work, quarantined, &rejections).await?;
-    objects.delete_version(bucket, key, version_id).await?;
-    Ok(copied)
+    objects.delete_version(bucket, key, version_id).await
 }
 
-async fn examine_again<C: Fn() -> Timestamp>(work: &Work<'_, C>) -> Result<Examination, Error> {
-    let object = work.reopen().await?;
+/// What the history tells of the failures.
+fn known<C>(work: &Work<'_, C>) -> Rejections {
+    work.upload.rejection().map(Rejections::from).unwrap_or_default()
+}
+
+/// None when the object is gone.
+async fn examine_again<C: Fn() -> Timestamp>(work: &Work<'_, C>) -> Result<Option<Examination>, Error> {
+    let ObjectVersion { bucket, key, version_id, .. } = &work.object;
+    let Some(object) = work.services.objects.get(bucket, key, Some(version_id)).await? else { return Ok(None) };
     match work.terms(&object) {
-        Ok(terms) => examine(work.services, terms, object).await,
+        Ok(terms) => examine(work.services, terms, object).await.map(Some),
         Err(failure) => {
             let mut rejections = Rejections::default();
             rejections.fail_upload(failure);
-            Ok(Examination::failed(rejections))
+            Ok(Some(Examination::failed(rejections)))
         }
     }
 }

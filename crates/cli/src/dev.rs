@@ -41,7 +41,7 @@ pub async fn run(args: &Args) -> Result<bool, BoxError> {
         result = start_and_show(args) => result,
         _ = tokio::signal::ctrl_c() => {
             eprintln!("\nstopped");
-            Ok(true)
+            Ok(!args.once) // interrupted, the samples prove nothing
         }
     }
 }

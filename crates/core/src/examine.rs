@@ -2,7 +2,7 @@
 //!
 //! The shell pushes bytes and, at the end, asks for the [`Examination`]. What counts (chunks) and what does not
 //! (rejected records) is kept up to a bound, enough for all but large uploads. Of a large one only the verdict is
-//! kept: the shell then reads the object again with [`Keep::Everything`] and drains both as they come. So nothing is
+//! kept: the shell then reads the object again, with [`Keep::Chunks`] or [`Keep::Rejected`], and drains them as they come. So nothing is
 //! stored before the verdict on the whole upload is known.
 
 use std::collections::BTreeMap;
@@ -22,6 +22,10 @@ use crate::validation::{Parser, Verdict};
 const MAX_CHUNK_BYTES_KEPT: usize = 16 << 20;
 /// How many bytes of rejected records are kept of one upload.
 const MAX_REJECTED_BYTES_KEPT: usize = 8 << 20;
+/// How many bytes of undrained findings make an examiner full.
+const FULL_BYTES: usize = 4 << 20;
+/// How many bytes of names the history tells, all series together: its item has 400 KB.
+const MAX_SERIES_NAME_BYTES_TOLD: usize = 32 << 10;
 /// How many series are counted apart.
 const MAX_SERIES_COUNTED: usize = 1_000;
 /// How many series the history tells.
@@ -51,8 +55,10 @@ pub struct Terms {
 pub enum Keep {
     /// As much as a small function can hold; beyond that only the verdict.
     Bounded,
-    /// Everything, to be drained by the caller as it comes.
-    Everything,
+    /// The chunks, all of them, to be drained by the caller as they come.
+    Chunks,
+    /// The rejected records, all of them, to be drained by the caller as they come.
+    Rejected,
 }
 
 /// Examines one upload.
@@ -94,21 +100,28 @@ impl<'c> Examiner<'c> {
                 keep,
                 chunks: Vec::new(),
                 chunk_bytes: 0,
-                chunks_dropped: false,
+                chunks_dropped: keep == Keep::Rejected,
                 series: BTreeMap::new(),
                 series_omitted: 0,
             },
             rejected: Vec::new(),
-            rejected_dropped: false,
+            rejected_dropped: keep == Keep::Chunks,
         };
         Self { reader: Reader::new(media, limits, checker), digest: Sha256::new() }
     }
 
-    /// Takes the next bytes of the object. `false`: the upload has failed as a whole, more bytes change nothing.
-    pub fn push(&mut self, bytes: &[u8]) -> bool {
-        self.digest.update(bytes);
+    /// Takes bytes of the object off the front of `bytes`, until there are no more or the examiner
+    /// [is full](Examiner::is_full). `false`: the upload has failed as a whole, more bytes change nothing.
+    pub fn push(&mut self, bytes: &mut &[u8]) -> bool {
+        let before = *bytes;
         let pushed = self.reader.push(bytes);
+        self.digest.update(before.get(..before.len() - bytes.len()).unwrap_or_default());
         self.note(pushed)
+    }
+
+    /// Whether its findings are to be drained, and [`Examiner::push`] called again with what is left of the bytes.
+    pub fn is_full(&mut self) -> bool {
+        self.reader.sink().is_full()
     }
 
     /// Says that there are no more bytes. To be called before the last drain. `false` as with [`Examiner::push`].
@@ -132,12 +145,6 @@ impl<'c> Examiner<'c> {
     /// The rejected records found since the last call, as NDJSON.
     pub fn drain_rejected(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.reader.sink().rejected)
-    }
-
-    /// How many bytes of undrained findings there are.
-    pub fn pending_bytes(&mut self) -> usize {
-        let checker = self.reader.sink();
-        checker.found.chunk_bytes + checker.rejected.len()
     }
 
     /// What was found, after [`Examiner::finish`].
@@ -251,13 +258,23 @@ impl Found {
         let mut series: Vec<SeriesCount> =
             counted.map(|((entity, measure), count)| SeriesCount { entity, measure, count }).collect();
         series.sort_by_key(|series| std::cmp::Reverse(series.count)); // stable: by name among equals
-        let beyond = series.len().saturating_sub(MAX_SERIES_TOLD) as u64 + self.series_omitted;
-        series.truncate(MAX_SERIES_TOLD);
+        let mut name_bytes = 0;
+        let told = series.iter().take(MAX_SERIES_TOLD).take_while(|series| {
+            name_bytes += series.entity.len() + series.measure.len();
+            name_bytes <= MAX_SERIES_NAME_BYTES_TOLD
+        });
+        let told = told.count();
+        let beyond = (series.len() - told) as u64 + self.series_omitted;
+        series.truncate(told);
         (series, beyond)
     }
 }
 
 impl Sink for Checker<'_> {
+    fn is_full(&self) -> bool {
+        self.found.keep != Keep::Bounded && self.found.chunk_bytes + self.rejected.len() > FULL_BYTES
+    }
+
     fn record(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
         let Some(bytes) = frame.bytes else {
             let most = self.terms.limits.record_bytes;

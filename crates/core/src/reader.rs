@@ -38,28 +38,44 @@ impl Default for Limits {
 pub struct Reader<S> {
     decoder: Decoder,
     framer: Framer<S>,
+    /// Decoded, and not yet framed from `framed` on.
+    content: Vec<u8>,
+    framed: usize,
 }
 
 impl<S: Sink> Reader<S> {
     /// A reader for an upload of this media type.
     pub fn new(media: Media, limits: Limits, sink: S) -> Self {
-        Self { decoder: Decoder::new(media.compression), framer: Framer::new(media.format, limits, sink) }
+        let framer = Framer::new(media.format, limits, sink);
+        Self { decoder: Decoder::new(media.compression), framer, content: Vec::new(), framed: 0 }
     }
 
-    /// Takes the next bytes.
+    /// Takes bytes off the front of `input` until there are no more, or the sink is full: then empty the sink and call
+    /// again.
     ///
     /// # Errors
     /// What is wrong with the upload as a whole; reading on would be pointless.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.decoder.decode(bytes, &mut |content| self.framer.push(content))
+    pub fn push(&mut self, input: &mut &[u8]) -> Result<(), Failure> {
+        loop {
+            self.frame(true)?;
+            if self.framer.sink().is_full() {
+                return Ok(());
+            }
+            if !self.decoder.step(input, &mut self.content)? {
+                return Ok(());
+            }
+        }
     }
 
-    /// Says that there are no more bytes.
+    /// Says that there are no more bytes. What is found now, a full sink has to take.
     ///
     /// # Errors
     /// What is wrong with the upload as a whole.
     pub fn finish(&mut self) -> Result<(), Failure> {
-        self.decoder.finish(&mut |content| self.framer.push(content))?;
+        self.frame(false)?;
+        let finished = self.decoder.finish(&mut self.content);
+        self.frame(false)?;
+        finished?;
         self.framer.finish()
     }
 
@@ -71,5 +87,18 @@ impl<S: Sink> Reader<S> {
     /// The sink.
     pub fn sink(&mut self) -> &mut S {
         self.framer.sink()
+    }
+
+    /// Frames the content at hand.
+    fn frame(&mut self, may_stop: bool) -> Result<(), Failure> {
+        while let Some(content) = self.content.get(self.framed..).filter(|content| !content.is_empty()) {
+            self.framed += self.framer.push(content)?;
+            if may_stop && self.framer.sink().is_full() {
+                return Ok(());
+            }
+        }
+        self.content.clear();
+        self.framed = 0;
+        Ok(())
     }
 }

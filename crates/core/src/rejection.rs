@@ -12,6 +12,8 @@ pub const MAX_RECORDS_TOLD: usize = 1_000;
 const MAX_FAILURES_TOLD: usize = 5_000;
 /// The most groups that are counted apart.
 const MAX_GROUPS: usize = 1_000;
+/// The most bytes of a record that is kept as text: escaping may take six times as many.
+const MAX_TEXT_BYTES: usize = 1 << 20;
 /// The most groups that a report tells.
 pub const MAX_GROUPS_TOLD: usize = 100;
 /// The most groups that the upload's history and the notice tell.
@@ -43,7 +45,7 @@ pub struct RejectedRecord {
 impl RejectedRecord {
     /// Writes the record as a line of the quarantined NDJSON: where it lay, what is wrong with it, and the record
     /// itself, as `record` when it is JSON that other parsers take too, else as `text`. A record that was too large to
-    /// hold has neither; the upload in the process bucket still has it.
+    /// hold, or whose text has over a mebibyte, has neither; the upload in the process bucket still has it.
     pub fn write_line(&self, bytes: Option<&[u8]>, line: &mut Vec<u8>) {
         let head = Head {
             index: self.index,
@@ -66,7 +68,7 @@ impl RejectedRecord {
                 line.extend_from_slice(b",\"record\":");
                 // A line feed in JSON stands between tokens only: a blank serves as well.
                 line.extend(bytes.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
-            } else {
+            } else if bytes.len() <= MAX_TEXT_BYTES {
                 line.extend_from_slice(b",\"text\":");
                 line.extend(serde_json::to_vec(&String::from_utf8_lossy(bytes)).unwrap_or_default());
             }
@@ -161,6 +163,20 @@ pub struct Rejections {
     groups_omitted: u64,
     records: Vec<RejectedRecord>,
     failures_told: usize,
+}
+
+impl From<&Rejection> for Rejections {
+    /// What is known of the failures when the records cannot be read any more.
+    fn from(rejection: &Rejection) -> Self {
+        let key = |group: &FailureGroup| (group.code, group.pointer.clone(), group.schema.clone());
+        Self {
+            rejected: rejection.rejected,
+            upload_failure: rejection.upload_failure.clone(),
+            groups: rejection.groups.iter().map(|group| (key(group), group.clone())).collect(),
+            groups_omitted: rejection.groups_omitted,
+            ..Self::default()
+        }
+    }
 }
 
 impl Rejections {

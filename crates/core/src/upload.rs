@@ -63,6 +63,8 @@ impl State {
 pub enum Step {
     /// Read the object, decide, store what counts.
     Process,
+    /// Take back the chunks that were written before the upload turned out to be rejected.
+    Withdraw,
     /// Put what was rejected, and its report, into quarantine.
     Quarantine,
     /// Tell the owner.
@@ -193,6 +195,7 @@ impl Upload {
                 self.decision = Some(decision.clone());
                 self.failure_reason = None;
             }
+            Fact::Withdrawn => self.claimed = None,
             Fact::Quarantined { quarantined } => {
                 self.quarantined = Some(quarantined.clone());
                 self.failure_reason = None;
@@ -213,6 +216,7 @@ impl Upload {
     pub fn next(&self) -> Option<Step> {
         match (&self.decision, &self.quarantined) {
             (None, _) => Some(Step::Process),
+            (Some(Decision::Rejected { .. }), _) if self.claimed.is_some() => Some(Step::Withdraw),
             (Some(_), _) if self.rejection().is_none() => None,
             (Some(_), None) => Some(Step::Quarantine),
             (Some(_), Some(_)) if !self.notified => Some(Step::Notify),

@@ -93,15 +93,19 @@ impl Sample {
     /// Reads every sample of a folder, in the order of their names.
     ///
     /// # Errors
-    /// When a file cannot be read, or an expectation cannot be understood.
+    /// When a file cannot be read, or lacks an expectation that can be understood.
     pub fn read_all(folder: &Path) -> io::Result<Vec<Self>> {
         let mut samples = Vec::new();
         for entry in std::fs::read_dir(folder)? {
-            let expectation = entry?.path();
-            let name = expectation.to_string_lossy().into_owned();
-            let Some(path) = name.strip_suffix(".expected.json").map(PathBuf::from) else { continue };
-            let expected = serde_json::from_slice(&std::fs::read(&expectation)?)
-                .map_err(|error| io::Error::other(format!("{name}: {error}")))?;
+            let path = entry?.path();
+            let name = path.to_string_lossy().into_owned();
+            if name.ends_with(".expected.json") || name.ends_with(".md") {
+                continue;
+            }
+            let expectation = format!("{name}.expected.json");
+            let told = |error: &dyn std::error::Error| io::Error::other(format!("{expectation}: {error}"));
+            let expected = std::fs::read(&expectation).map_err(|error| told(&error))?;
+            let expected = serde_json::from_slice(&expected).map_err(|error| told(&error))?;
             samples.push(Self { bytes: std::fs::read(&path)?, path, expected });
         }
         samples.sort_by(|one, other| one.path.cmp(&other.path));

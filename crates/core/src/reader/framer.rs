@@ -31,6 +31,11 @@ pub trait Sink {
     /// # Errors
     /// What is wrong with the upload as a whole: reading ends.
     fn record(&mut self, frame: Frame<'_>) -> Result<(), Failure>;
+
+    /// Whether it wants to be emptied before it takes more.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// The framing of one upload.
@@ -104,7 +109,9 @@ impl<S: Sink> Framer<S> {
         self.place.byte_offset
     }
 
-    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
+    /// Takes bytes until there are no more, or the sink is full. Returns how many it took.
+    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<usize, Failure> {
+        let all = bytes.len();
         if self.place.byte_offset + bytes.len() as u64 > self.limits.decompressed_bytes {
             let most = self.limits.decompressed_bytes;
             let message = format!("more than {most} bytes of content after decompression: send it in several uploads");
@@ -118,8 +125,11 @@ impl<S: Sink> Framer<S> {
                 State::Element { .. } | State::Separator | State::End { .. } => self.between(bytes)?,
             };
             bytes = bytes.get(used..).unwrap_or_default();
+            if self.sink.is_full() {
+                break;
+            }
         }
-        Ok(())
+        Ok(all - bytes.len())
     }
 
     pub(super) fn finish(&mut self) -> Result<(), Failure> {

@@ -35,7 +35,7 @@ fn read_in_pieces(media: Media, limits: Limits, bytes: &[u8], piece: usize) -> (
     let mut reader = Reader::new(media, limits, Collect::default());
     let mut result = Ok(());
     for part in bytes.chunks(piece.max(1)) {
-        result = result.and_then(|()| reader.push(part));
+        result = result.and_then(|()| reader.push(&mut &part[..]));
     }
     result = result.and_then(|()| reader.finish());
     (std::mem::take(&mut reader.sink().0), result.err())
@@ -157,6 +157,20 @@ fn compressed_uploads_read_like_plain_ones() {
         ("zstd in two frames", frames),
     ] {
         assert_eq!(read(NDJSON, &bytes), plain, "{name}");
+    }
+}
+
+#[test]
+fn content_that_just_fills_the_decoder_s_buffer() {
+    for length in [131_071usize, 131_072, 131_073, 262_144] {
+        let text = format!("{:>width$}", "[]", width = length);
+        for (name, bytes) in [("zstd", zstd::encode_all(text.as_bytes(), 1).unwrap()), ("gzip", gzip(text.as_bytes()))]
+        {
+            for piece in [7, 1000, bytes.len()] {
+                let read = read_in_pieces(JSON, small(), &bytes, piece);
+                assert_eq!(read, (Vec::new(), None), "{name}: {length} bytes in pieces of {piece}");
+            }
+        }
     }
 }
 

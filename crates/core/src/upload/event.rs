@@ -62,6 +62,8 @@ pub enum Fact {
         /// What was decided.
         decision: Decision,
     },
+    /// The chunks that were being written, and the claim, were taken back.
+    Withdrawn,
     /// What was rejected lies in quarantine, with its report.
     Quarantined {
         /// Where.

@@ -40,6 +40,10 @@ fn rejected() -> Fact {
     Fact::Decided { decision: Decision::Rejected { rejection: rejection() } }
 }
 
+fn began() -> Fact {
+    Fact::AcceptanceBegan { sha256: "00".into() }
+}
+
 fn duplicate() -> Fact {
     Fact::Decided { decision: Decision::Duplicate { of: id() } }
 }
@@ -75,12 +79,7 @@ fn the_state_and_the_step_that_is_owed() {
         ("issued", vec![issued()], S::Issued, Some(Step::Process)),
         ("found", vec![Fact::Found { intake: intake() }], S::Issued, Some(Step::Process)),
         ("received", vec![issued(), received()], S::Received, Some(Step::Process)),
-        (
-            "writing",
-            vec![issued(), received(), Fact::AcceptanceBegan { sha256: "00".into() }],
-            S::Received,
-            Some(Step::Process),
-        ),
+        ("writing", vec![issued(), received(), began()], S::Received, Some(Step::Process)),
         ("accepted", vec![issued(), received(), accepted(None)], S::Accepted, None),
         (
             "partly",
@@ -91,6 +90,18 @@ fn the_state_and_the_step_that_is_owed() {
         ("rejected", vec![issued(), received(), rejected()], S::Quarantined, Some(Step::Quarantine)),
         ("moved", vec![issued(), received(), rejected(), quarantined()], S::Quarantined, Some(Step::Notify)),
         ("told", vec![issued(), received(), rejected(), quarantined(), notified()], S::Quarantined, None),
+        (
+            "rejected while its chunks were being written",
+            vec![issued(), received(), began(), failed(), rejected()],
+            S::Quarantined,
+            Some(Step::Withdraw),
+        ),
+        (
+            "and withdrawn",
+            vec![issued(), received(), began(), failed(), rejected(), Fact::Withdrawn],
+            S::Quarantined,
+            Some(Step::Quarantine),
+        ),
         ("duplicate", vec![issued(), received(), duplicate()], S::Duplicate, None),
         ("failed", vec![issued(), received(), failed()], S::Failed, Some(Step::Process)),
         ("failed, then accepted", vec![issued(), received(), failed(), accepted(None)], S::Accepted, None),

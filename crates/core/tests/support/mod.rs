@@ -128,7 +128,7 @@ pub fn examine(sample: &Sample) -> Examination {
     };
     let catalog = Catalog::bundled().unwrap();
     let mut examiner = Examiner::new(&catalog, terms, Keep::Bounded);
-    if bytes.chunks(61).all(|piece| examiner.push(piece)) {
+    if bytes.chunks(61).all(|piece| examiner.push(&mut &piece[..])) {
         examiner.finish();
     }
     examiner.examination()

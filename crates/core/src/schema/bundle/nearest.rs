@@ -8,7 +8,8 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     if name.len() > LONGEST {
         return None;
     }
-    let allowed = match name.chars().count() {
+    let length = name.chars().count();
+    let allowed = match length {
         0..=2 => 0,
         3..=5 => 1,
         _ => 2,
@@ -16,12 +17,14 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     candidates
         .into_iter()
         .filter(|candidate| candidate.len() <= LONGEST && *candidate != name)
-        .map(
-            |candidate| {
-                if folded(name) == folded(candidate) { (0, candidate) } else { (distance(name, candidate), candidate) }
-            },
-        )
-        .filter(|&(distance, _)| distance <= allowed)
+        .filter_map(|candidate| {
+            if folded(name).eq(folded(candidate)) {
+                return Some((0, candidate));
+            }
+            // The distance is no less than the difference in length.
+            let is_near = candidate.chars().count().abs_diff(length) <= allowed;
+            is_near.then(|| (distance(name, candidate), candidate)).filter(|&(distance, _)| distance <= allowed)
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }
@@ -32,8 +35,8 @@ pub(crate) fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = 
 }
 
 /// `deviceId`, `device-id` and `DEVICE_ID` alike.
-fn folded(name: &str) -> String {
-    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '.')).flat_map(char::to_lowercase).collect()
+fn folded(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '.')).flat_map(char::to_lowercase)
 }
 
 /// The least number of characters to insert, delete, change or swap with their neighbour (optimal string alignment).
