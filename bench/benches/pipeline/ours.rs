@@ -101,7 +101,6 @@ impl Ours {
     }
 }
 
-
 fn line(series: &Series, chunks: &[&Chunk]) -> Result<Line, Failed> {
     let mut answer = Answer::new(None, None);
     loop {

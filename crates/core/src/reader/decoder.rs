@@ -109,8 +109,9 @@ impl Stage {
         match self {
             Self::Head => Ok(false),
             Self::Plain => {
-                content.extend_from_slice(take(input, PLAIN_BYTES));
-                Ok(!content.is_empty())
+                let piece = take(input, PLAIN_BYTES);
+                content.extend_from_slice(piece);
+                Ok(!piece.is_empty())
             }
             Self::Gzip(decoder) => {
                 let piece = take(input, GZIP_INPUT_BYTES);

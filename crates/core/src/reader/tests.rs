@@ -163,7 +163,7 @@ fn compressed_uploads_read_like_plain_ones() {
 #[test]
 fn content_that_just_fills_the_decoder_s_buffer() {
     for length in [131_071usize, 131_072, 131_073, 262_144] {
-        let text = format!("{:>width$}", "[]", width = length);
+        let text = format!("{}[]", " ".repeat(length - 2));
         for (name, bytes) in [("zstd", zstd::encode_all(text.as_bytes(), 1).unwrap()), ("gzip", gzip(text.as_bytes()))]
         {
             for piece in [7, 1000, bytes.len()] {
