@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use eventpulse_aws::issue::Issued;
+use eventpulse_aws::objects::Head;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::mails_about;
 use eventpulse_cli::dev::samples::Sample;
@@ -41,7 +42,8 @@ async fn send(world: &World, owner: &str, sample: &Sample) -> Result<(Issued, Ob
     let issued = world.client.issue(owner, sample).await?;
     assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
     let (bucket, key) = (world.process_bucket().to_owned(), issued.key.clone());
-    let (version_id, size) = world.client.services.objects.head(&bucket, &key).await?.ok_or("not there")?;
+    let Head { version_id, size, .. } =
+        world.client.services.objects.head(&bucket, &key, None).await?.ok_or("not there")?;
     Ok((issued, ObjectVersion { bucket, key, version_id, size }))
 }
 

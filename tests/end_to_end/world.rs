@@ -115,7 +115,7 @@ impl World {
     /// All that counts of a device's `value`.
     pub async fn statistics(&self, owner: &str, entity: &str) -> Result<Option<Statistics>, BoxError> {
         let series = Series { owner: owner.to_owned(), entity: entity.to_owned(), measure: "value".to_owned() };
-        Ok(self.client.services.chunks.statistics(&series, None, None, None).await?)
+        Ok(self.client.services.chunks.answer(&series, None, None).await?.map(|answer| answer.statistics))
     }
 
     /// The bytes of an object, or of one version; none when it is not there.

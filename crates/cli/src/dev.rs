@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use eventpulse_core::series::Series;
 use eventpulse_core::statistics::Statistics;
-use eventpulse_core::upload::{Decision, OPERATOR, SeriesCount, State, Upload};
+use eventpulse_core::upload::{Decision, Features, OPERATOR, State, Upload};
 
 use crate::BoxError;
 use crate::stack::{Options, Stack};
@@ -89,13 +89,13 @@ async fn show_samples(stack: &Stack, client: &Client, mailbox: &Mailbox) -> Resu
 ///
 /// # Errors
 /// When the stack does not answer.
-pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(SeriesCount, Statistics)>, BoxError> {
+pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(Features, Statistics)>, BoxError> {
     let Some(Decision::Accepted { series, .. }) = &upload.decision else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for count in series.iter().take(show::SERIES_SHOWN) {
         let (entity, measure) = (count.entity.clone(), count.measure.clone());
         let series = Series { owner: upload.intake.owner.clone(), entity, measure };
-        if let Some(statistics) = client.services.chunks.statistics(&series, Some(&upload.id), None, None).await? {
+        if let Some(statistics) = client.services.chunks.of_upload(&series, &upload.id).await? {
             all.push((count.clone(), statistics));
         }
     }
@@ -129,7 +129,7 @@ pub async fn mails_about(mailbox: &Mailbox, upload: &Upload) -> Vec<Mail> {
 pub fn differences(
     expected: &Expected,
     upload: &Upload,
-    statistics: &[(SeriesCount, Statistics)],
+    statistics: &[(Features, Statistics)],
     mails: &[Mail],
     report: &Value,
 ) -> Vec<String> {
