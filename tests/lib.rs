@@ -1,1 +1,1 @@
-//! Only tests live here: see `end_to_end/`.
+//! Only tests live here: see `end_to_end/` and `template.rs`.
