@@ -4,10 +4,15 @@
 // A test may panic: that is how it fails.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod answers;
 mod bad_input;
 mod deliveries;
 mod disturbances;
+mod http;
 mod large;
+mod mending;
+mod owners;
+mod requests;
 mod samples;
 mod world;
 
@@ -82,6 +87,24 @@ fn main() -> ExitCode {
         Shares deliveries::an_object_deleted_before_it_is_read,
         Shares deliveries::logs_carry_one_correlation_id_and_no_payload,
         Shares deliveries::a_small_upload_takes_at_most_four_round_trips,
+        Shares owners::the_whole_trip,
+        Shares owners::every_route_as_its_owner_as_another_one_and_as_nobody,
+        Shares owners::only_a_sound_id_token_opens_the_door,
+        Shares owners::receipts_tell_every_state,
+        Shares owners::lists_page_filter_and_hold_their_cursors,
+        Shares owners::the_console_s_origin_and_no_other,
+        Shares answers::exact_over_any_range_and_told_what_they_stand_on,
+        Shares answers::devices_measures_and_buckets,
+        Shares answers::unchanged_answers_are_not_sent_again,
+        Shares mending::a_partly_accepted_upload_is_corrected_in_steps,
+        Shares mending::a_correction_that_fails_again_updates_the_same_item,
+        Shares mending::many_retries_at_once_count_once,
+        Shares mending::a_large_correction_goes_by_presigned_url,
+        Shares mending::what_is_discarded_is_gone_and_what_is_withdrawn_leaves_every_answer,
+        Shares mending::a_used_url_brings_nothing_into_a_terminal_upload,
+        Shares requests::each_wrong_request_has_its_own_answer,
+        Shares requests::validate_tells_what_an_upload_would_and_stores_nothing,
+        Shares requests::the_gateway_s_own_answers_are_problems,
         Alone large::a_gibibyte_in_flat_memory,
         Alone large::hostile_records_in_flat_memory,
         Alone large::compressed_hostile_lines_are_drained_as_they_come,

@@ -28,6 +28,7 @@ pub struct World {
     pub lambda: aws_sdk_lambda::Client,
     pub iam: aws_sdk_iam::Client,
     pub dynamodb: aws_sdk_dynamodb::Client,
+    pub http: reqwest::Client,
     /// Read by tests that run beside others, written by those that run alone.
     pub quiet: RwLock<()>,
     users: Vec<User>,
@@ -58,6 +59,7 @@ impl World {
             lambda: aws_sdk_lambda::Client::new(&client.sdk),
             iam: aws_sdk_iam::Client::new(&client.sdk),
             dynamodb: aws_sdk_dynamodb::Client::new(&client.sdk),
+            http: reqwest::Client::new(),
             stack,
             client,
             mailbox,

@@ -47,6 +47,7 @@ pub struct Notice {
 #[derive(Serialize)]
 struct Machine<'a> {
     notice_version: &'static str,
+    attempt: u32,
     upload_id: &'a str,
     owner: &'a str,
     file_name: &'a str,
@@ -73,12 +74,13 @@ impl Notice {
         let text = text(upload, rejection, quarantine, extent);
         let machine = Machine {
             notice_version: VERSION,
+            attempt: upload.attempt,
             upload_id: upload.id.as_str(),
             owner: &upload.intake.owner,
             file_name: &upload.intake.file_name,
             outcome,
             correlation_id: upload.correlation_id.as_deref(),
-            accepted: upload.accepted(),
+            accepted: upload.accepted_in_round(),
             rejected: upload.rejected(),
             upload_failure: rejection.upload_failure.as_ref(),
             groups: &rejection.groups,
@@ -113,7 +115,7 @@ enum Extent {
 impl Extent {
     fn of(upload: &Upload, rejection: &Rejection, partial: bool) -> Self {
         match upload.rejected() {
-            rejected if partial => Self::Part { rejected, accepted: upload.accepted() },
+            rejected if partial => Self::Part { rejected, accepted: upload.accepted_in_round() },
             _ if rejection.upload_failure.is_some() => Self::Whole,
             0 => Self::Whole,
             1 => Self::Only,
@@ -163,6 +165,9 @@ fn text(upload: &Upload, rejection: &Rejection, quarantine: &Quarantined, extent
     text.blank();
     text.field("File", &shortened(&upload.intake.file_name, NAME_IN_TEXT_CHARS));
     text.field("Upload", upload.id.as_str());
+    if upload.attempt > 0 {
+        text.field("Retry", &upload.attempt.to_string());
+    }
 
     text.heading("Why");
     for (group, at) in rejection.groups.iter().take(GROUPS_IN_TEXT).zip(0..) {

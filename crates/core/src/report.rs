@@ -10,10 +10,11 @@ use crate::upload::{Decision, ObjectVersion, Quarantined, State, Upload};
 /// The version of the report's form.
 pub const VERSION: &str = "1.0";
 
-/// Everything that the owner needs to mend an upload. Names, places and messages; never a value of the payload.
+/// Everything that the owner needs to mend an upload, or a retry of what was rejected of it. Names, places and messages; never a value of the payload.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     report_version: &'static str,
+    attempt: u32,
     upload_id: &'a str,
     owner: &'a str,
     file_name: &'a str,
@@ -43,6 +44,7 @@ impl<'a> Report<'a> {
         };
         Self {
             report_version: VERSION,
+            attempt: upload.attempt,
             upload_id: upload.id.as_str(),
             owner: &upload.intake.owner,
             file_name: &upload.intake.file_name,
@@ -52,7 +54,7 @@ impl<'a> Report<'a> {
             reported_at: now,
             object: upload.object.as_ref(),
             quarantine,
-            accepted: upload.accepted(),
+            accepted: upload.accepted_in_round(),
             rejected: upload.rejected(),
             upload_failure: rejections.upload_failure(),
             groups,

@@ -388,11 +388,16 @@ impl Upload {
     /// How many records count.
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        let of_this_round = match self.decision {
+        self.earlier.accepted + self.accepted_in_round()
+    }
+
+    /// How many of them came with this round's object.
+    #[must_use]
+    pub fn accepted_in_round(&self) -> u64 {
+        match self.decision {
             Some(Decision::Accepted { accepted, .. }) => accepted,
             _ => 0,
-        };
-        self.earlier.accepted + of_this_round
+        }
     }
 
     /// How many records do not count.

@@ -103,25 +103,28 @@ impl Client {
     pub async fn users(&self, stack: &Stack, names: &[String]) -> Result<Vec<User>, BoxError> {
         let mut users = Vec::new();
         for (name, owner) in stack.add_users(names).await? {
-            let token = self.token(&name, PASSWORD).await?;
+            let tokens = self.tokens(&name).await?;
+            let token = tokens["IdToken"].as_str().unwrap_or_default().to_owned();
             users.push(User { name, owner, token });
         }
         Ok(users)
     }
 
-    /// Signs in. Returns the ID token.
+    /// Signs a user of the stack in. Returns the tokens, as Cognito names them.
     ///
     /// # Errors
     /// When Cognito does not answer, or refuses.
-    pub async fn token(&self, name: &str, password: &str) -> Result<String, BoxError> {
+    pub async fn tokens(&self, name: &str) -> Result<Value, BoxError> {
         let (endpoint, client_id) = &self.sign_in;
-        let parameters = json!({ "USERNAME": name, "PASSWORD": password });
+        let parameters = json!({ "USERNAME": name, "PASSWORD": PASSWORD });
         let request = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client_id, "AuthParameters": parameters });
         let post = self.http.post(endpoint).header("content-type", "application/x-amz-json-1.1");
         let post = post.header("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth");
-        let answer: Value = serde_json::from_slice(&post.body(request.to_string()).send().await?.bytes().await?)?;
-        let token = answer["AuthenticationResult"]["IdToken"].as_str();
-        Ok(token.ok_or_else(|| format!("{name} cannot sign in: {answer}"))?.to_owned())
+        let mut answer: Value = serde_json::from_slice(&post.body(request.to_string()).send().await?.bytes().await?)?;
+        match answer["AuthenticationResult"].take() {
+            Value::Null => Err(format!("{name} cannot sign in: {answer}").into()),
+            tokens => Ok(tokens),
+        }
     }
 
     /// Issues an upload for bytes of this user.

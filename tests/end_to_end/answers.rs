@@ -1,0 +1,146 @@
+//! What statistics answer, and what they stand on.
+
+use std::sync::Arc;
+
+use eventpulse_core::series::{Point, Series};
+use eventpulse_core::statistics::{Statistics, Summary};
+use eventpulse_core::time::Timestamp;
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::owners::lines;
+use crate::world::{World, document, reading};
+
+pub async fn exact_over_any_range_and_told_what_they_stand_on(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    // Several chunks of 4,096 points, in two uploads that overlap in time.
+    let values: Vec<(u32, f64)> = (0..9_000).map(|second| (second, f64::from(second * 7919 % 10_007))).collect();
+    let (one, two) = values.split_at(5_000);
+    for (name, part) in [("one.ndjson", one), ("two.ndjson", two)] {
+        let records: Vec<Value> = part.iter().map(|(second, value)| reading("range", *second, *value)).collect();
+        let receipt = world.upload_by_rest(&user, &document(name, lines(&records))).await?;
+        assert_eq!(receipt["state"], "accepted");
+    }
+    let at = |second: u32| Timestamp::parse("2025-02-28T00:00:00Z").map(|time| time.plus_seconds(i64::from(second)));
+    for (from, to, uploads) in [(0, 9_000, 2), (4_999, 5_001, 2), (17, 4_321, 1), (5_000, 9_000, 1), (8_999, 9_000, 1)]
+    {
+        let path = format!("/devices/range/stats?from={}&to={}", at(from).ok_or("time")?, at(to).ok_or("time")?);
+        let answer = world.get(&user, &path).await?;
+        let expected = statistics(&values[from as usize..to as usize]);
+        assert_eq!(answer["count"], expected.count, "{path}");
+        assert_eq!(answer["median"], expected.median, "{path}");
+        assert_eq!((&answer["min"], &answer["max"]), (&json!(expected.min), &json!(expected.max)));
+        for (member, wanted) in [("mean", Some(expected.mean)), ("standard_deviation", expected.standard_deviation)] {
+            match (answer[member].as_f64(), wanted) {
+                (Some(found), Some(wanted)) => {
+                    assert!((found - wanted).abs() <= 1e-9 * wanted.abs(), "{path} {member}")
+                }
+                (found, wanted) => assert_eq!(found, wanted, "{path} {member}"),
+            }
+        }
+        assert_eq!(answer["exact"], true);
+        assert_eq!(answer["uploads"]["included"]["count"], uploads, "{path}: {answer:#}");
+        assert_eq!(answer["first"], json!(at(from)), "{path}");
+    }
+    let none = world.call(&user, "GET", "/devices/range/stats?to=2020-01-01T00:00:00Z", Value::Null).await?;
+    none.problem(404, "not-found")?;
+    let unknown = world.call(&user, "GET", "/devices/unknown/stats", Value::Null).await?;
+    unknown.problem(404, "not-found")?;
+    Ok(())
+}
+
+fn statistics(values: &[(u32, f64)]) -> Statistics {
+    let points: Vec<Point> = values
+        .iter()
+        .map(|(second, value)| Point { time: Timestamp::from_micros(i64::from(*second) * 1_000_000), value: *value })
+        .collect();
+    let mut sorted: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let median = if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 };
+    Summary::of(&points).expect("points").statistics(median)
+}
+
+pub async fn devices_measures_and_buckets(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let odd = "a b+c/d%é#?&☃";
+    let devices = ["alpha", "beta", odd];
+    for device in devices {
+        let records: Vec<Value> =
+            [0, 30, 60, 3_600].iter().map(|second| reading(device, *second, f64::from(*second))).collect();
+        world.upload_by_rest(&user, &document("d.ndjson", lines(&records))).await?;
+    }
+    let weather = std::fs::read(world.stack.root.join("events/uploads/04-weather-daily.ndjson"))?;
+    let mut sample = document("weather.ndjson", weather);
+    sample.expected.schema = Some("weather/1.0".to_owned());
+    let receipt = world.upload_by_rest(&user, &sample).await?;
+    assert_eq!(receipt["state"], "accepted", "{receipt:#}");
+    let station = receipt["features"][0]["device_id"].as_str().ok_or("no station")?.to_owned();
+
+    let (mut found, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = world.get(&user, &format!("/devices?limit=2{cursor}")).await?;
+        found.extend(page["devices"].as_array().ok_or("no devices")?.clone());
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(found.len(), 4, "{found:#?}");
+    for device in devices {
+        let listed = found.iter().find(|listed| listed["device_id"] == device).ok_or("not listed")?;
+        assert_eq!(listed["measures"], json!(["value"]));
+        let link = listed["links"]["stats"].as_str().ok_or("no link")?;
+        let path = link.strip_prefix(&world.client.api).ok_or("a foreign link")?;
+        assert_eq!(world.get(&user, path).await?["count"], 4, "{device} by its link");
+        let query: String = percent_encoding::utf8_percent_encode(device, percent_encoding::NON_ALPHANUMERIC).collect();
+        assert_eq!(world.get(&user, &format!("/?device_id={query}")).await?["device_id"], device);
+    }
+    let several = world.call(&user, "GET", &format!("/?device_id={station}"), Value::Null).await?;
+    let problem = several.problem(400, "invalid-request")?;
+    assert!(problem.to_string().contains("measure"), "{problem}");
+
+    let series = world.get(&user, "/devices/alpha/series?bucket=1m").await?;
+    let buckets: Vec<(&str, u64, f64)> = series["buckets"]
+        .as_array()
+        .ok_or("no buckets")?
+        .iter()
+        .map(|b| {
+            (
+                b["start"].as_str().unwrap_or_default(),
+                b["count"].as_u64().unwrap_or(0),
+                b["mean"].as_f64().unwrap_or(0.0),
+            )
+        })
+        .collect();
+    let expected =
+        [("2025-02-28T00:00:00Z", 2, 15.0), ("2025-02-28T00:01:00Z", 1, 60.0), ("2025-02-28T01:00:00Z", 1, 3_600.0)];
+    assert_eq!(buckets, expected);
+    let unknown = world.call(&user, "GET", "/devices/nobody/series", Value::Null).await?;
+    unknown.problem(404, "not-found")?;
+    Ok(())
+}
+
+pub async fn unchanged_answers_are_not_sent_again(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    world.upload_by_rest(&user, &document("a.json", reading("tagged", 0, 1.0).to_string())).await?;
+    let token = format!("Bearer {}", user.token);
+    for path in ["/?device_id=tagged", "/devices/tagged/stats", "/devices", "/devices/tagged/series"] {
+        let first = world.call(&user, "GET", path, Value::Null).await?;
+        let tag = first.header("etag").to_owned();
+        assert!(tag.starts_with("W/\""), "{path}: {first:?}");
+        let headers = [("authorization", token.as_str()), ("if-none-match", tag.as_str())];
+        let again = world.send("GET", path, &headers, Vec::new()).await?;
+        assert_eq!((again.status, again.text.as_str()), (304, ""), "{path}");
+        assert_eq!(again.header("etag"), tag, "{path}");
+    }
+    let tag = world.call(&user, "GET", "/?device_id=tagged", Value::Null).await?.header("etag").to_owned();
+    world.upload_by_rest(&user, &document("b.json", reading("tagged", 1, 2.0).to_string())).await?;
+    let headers = [("authorization", token.as_str()), ("if-none-match", tag.as_str())];
+    let changed = world.send("GET", "/?device_id=tagged", &headers, Vec::new()).await?;
+    assert_eq!(changed.expect(200)?["count"], 2);
+    // The series exists for its owner only.
+    let series = Series { owner: "somebody".into(), entity: "tagged".into(), measure: "value".into() };
+    assert!(world.client.services.chunks.answer(&series, None, None).await?.is_none());
+    Ok(())
+}

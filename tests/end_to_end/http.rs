@@ -1,0 +1,146 @@
+//! The REST API, as any client calls it.
+
+use eventpulse_cli::BoxError;
+use eventpulse_cli::dev::client::User;
+use eventpulse_cli::dev::samples::Sample;
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+    /// The body, `null` where it is no JSON.
+    pub body: Value,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Fails unless it has this status. Returns the body.
+    pub fn expect(self, status: u16) -> Result<Value, BoxError> {
+        if self.status == status { Ok(self.body) } else { Err(format!("not {status}: {self:?}").into()) }
+    }
+
+    /// Fails unless it is this problem, told as RFC 9457 wants it. Returns the body.
+    pub fn problem(self, status: u16, slug: &str) -> Result<Value, BoxError> {
+        let body = &self.body;
+        let sound = self.status == status
+            && self.header("content-type") == "application/problem+json"
+            && body["type"] == format!("urn:eventpulse:problem:{slug}")
+            && body["status"] == status
+            && body["title"].as_str().is_some_and(|title| !title.is_empty())
+            && body["detail"].as_str().is_some_and(|detail| detail.len() > 10);
+        if sound { Ok(self.body) } else { Err(format!("not the problem {slug} ({status}): {self:?}").into()) }
+    }
+}
+
+impl World {
+    /// A call with these headers and this body.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Reply, BoxError> {
+        let mut request =
+            self.http.request(Method::from_bytes(method.as_bytes())?, format!("{}{path}", self.client.api));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !body.is_empty() {
+            request = request.body(body);
+        }
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = String::from_utf8_lossy(&response.bytes().await?).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Ok(Reply { status, headers, text, body })
+    }
+
+    /// A call by somebody who has signed in, with JSON where there is any.
+    pub async fn call(&self, user: &User, method: &str, path: &str, body: Value) -> Result<Reply, BoxError> {
+        let token = format!("Bearer {}", user.token);
+        let mut headers = vec![("authorization", token.as_str())];
+        let body = match body {
+            Value::Null => Vec::new(),
+            body => {
+                headers.push(("content-type", "application/json"));
+                body.to_string().into_bytes()
+            }
+        };
+        self.send(method, path, &headers, body).await
+    }
+
+    /// What a GET answers, which is to be 200.
+    pub async fn get(&self, user: &User, path: &str) -> Result<Value, BoxError> {
+        self.call(user, "GET", path, Value::Null).await?.expect(200).map_err(|error| format!("{path}: {error}").into())
+    }
+
+    /// Uploads and waits for the outcome, by REST alone. Returns the receipt.
+    pub async fn upload_by_rest(&self, user: &User, sample: &Sample) -> Result<Value, BoxError> {
+        let issued = self.client.issue(user, sample).await?;
+        let status = self.client.put(&issued, sample.bytes.clone()).await?;
+        if status != 200 {
+            return Err(format!("the presigned URL answers {status}").into());
+        }
+        self.outcome(user, issued.upload_id.as_str()).await
+    }
+
+    /// Waits until a receipt tells an outcome.
+    pub async fn outcome(&self, user: &User, id: &str) -> Result<Value, BoxError> {
+        self.receipt(user, id, |receipt| {
+            !matches!(receipt["state"].as_str(), Some("issued" | "received"))
+                && receipt["quarantine"]["status"] != "retrying"
+        })
+        .await
+    }
+
+    /// Waits until a receipt is as it should be.
+    pub async fn receipt(&self, user: &User, id: &str, ready: impl Fn(&Value) -> bool) -> Result<Value, BoxError> {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        loop {
+            let receipt = self.get(user, &format!("/uploads/{id}")).await?;
+            let rejected = matches!(receipt["state"].as_str(), Some("quarantined" | "partially_accepted"));
+            // Decided is not yet moved.
+            if ready(&receipt) && (!rejected || !receipt["quarantine"].is_null()) {
+                return Ok(receipt);
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(format!("still not ready: {receipt:#}").into());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Sends a correction of what lies in quarantine, or tries it as it is. Returns the answer.
+    pub async fn retry(&self, user: &User, id: &str, correction: Option<(&str, &str)>) -> Result<Reply, BoxError> {
+        let path = format!("/quarantine/{id}/retry");
+        let token = format!("Bearer {}", user.token);
+        let mut headers = vec![("authorization", token.as_str())];
+        let mut body = Vec::new();
+        if let Some((content_type, text)) = correction {
+            headers.push(("content-type", content_type));
+            body = text.as_bytes().to_vec();
+        }
+        self.send("POST", &path, &headers, body).await
+    }
+
+    /// The statistics of a device's only measure, over everything; `null` when there are none.
+    pub async fn stats(&self, user: &User, device: &str) -> Result<Value, BoxError> {
+        let reply = self.call(user, "GET", &format!("/?device_id={device}"), Value::Null).await?;
+        if reply.status == 404 {
+            reply.problem(404, "not-found")?;
+            return Ok(json!(null));
+        }
+        reply.expect(200)
+    }
+}

@@ -1,0 +1,217 @@
+//! Mending: retries, corrections, discards and withdrawals.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::owners::lines;
+use crate::world::{World, document, reading};
+
+fn id_of(receipt: &Value) -> String {
+    receipt["upload_id"].as_str().unwrap_or_default().to_owned()
+}
+
+fn told(receipt: &Value) -> (Value, Value, Value, Value) {
+    let status = receipt["quarantine"]["status"].clone();
+    (receipt["state"].clone(), receipt["accepted"].clone(), receipt["rejected"].clone(), status)
+}
+
+/// Of three records the first is good.
+fn one_of_three(device: &str) -> String {
+    lines(&[
+        reading(device, 0, 35.0),
+        json!({ "device_id": device, "timestamp": "2025-02-28T00:00:01Z", "value": "40" }),
+        json!({ "device_id": device, "timestamp": "2025-02-28T00:00:02Z", "value": null }),
+    ])
+}
+
+pub async fn a_partly_accepted_upload_is_corrected_in_steps(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let receipt = world.upload_by_rest(&user, &document("steps.ndjson", one_of_three("steps"))).await?;
+    let id = id_of(&receipt);
+    assert_eq!(told(&receipt), (json!("partially_accepted"), json!(1), json!(2), json!("open")));
+    let item = world.get(&user, &format!("/quarantine/{id}")).await?;
+    assert_eq!(item["report"]["records"].as_array().map(Vec::len), Some(2));
+
+    // As they are, they are as wrong as before, and at the same places.
+    world.retry(&user, &id, None).await?.expect(202)?;
+    let receipt = world.outcome(&user, &id).await?;
+    assert_eq!(told(&receipt), (json!("partially_accepted"), json!(1), json!(2), json!("open")));
+    let again = world.get(&user, &format!("/quarantine/{id}")).await?;
+    assert_eq!(again["report"]["records"], item["report"]["records"]);
+
+    // One of the two corrected.
+    let half = lines(&[reading("steps", 1, 40.0), json!({ "device_id": "steps", "value": 123 })]);
+    world.retry(&user, &id, Some(("application/x-ndjson", &half))).await?.expect(202)?;
+    let receipt = world.outcome(&user, &id).await?;
+    assert_eq!(told(&receipt), (json!("partially_accepted"), json!(2), json!(1), json!("open")));
+    assert_eq!(receipt["failures"][0]["code"], "REQUIRED");
+
+    // And the last one.
+    let last = reading("steps", 2, 123.0).to_string();
+    world.retry(&user, &id, Some(("application/json", &last))).await?.expect(202)?;
+    let receipt = world.outcome(&user, &id).await?;
+    assert_eq!(told(&receipt), (json!("accepted"), json!(3), json!(0), json!("resolved")));
+    let answer = world.stats(&user, "steps").await?;
+    assert_eq!((&answer["count"], &answer["mean"], &answer["median"]), (&json!(3), &json!(66.0), &json!(40.0)));
+    assert_eq!(answer["uploads"]["included"]["count"], 1, "it is one upload all along");
+    assert_eq!(answer["uploads"]["excluded"]["quarantined"]["count"], 0);
+
+    let requested = receipt["history"].as_array().ok_or("no history")?.iter();
+    let requested: Vec<(&str, &str)> = requested
+        .filter(|event| event["event"] == "retry_requested")
+        .map(|event| (event["form"].as_str().unwrap_or_default(), event["by"].as_str().unwrap_or_default()))
+        .collect();
+    let by = user.owner.as_str();
+    assert_eq!(requested, [("records_as_they_are", by), ("corrected", by), ("corrected", by)]);
+    world.retry(&user, &id, None).await?.problem(409, "conflict")?;
+    assert_eq!(world.get(&user, "/quarantine").await?["items"], json!([]));
+    Ok(())
+}
+
+pub async fn a_correction_that_fails_again_updates_the_same_item(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let receipt = world.upload_by_rest(&user, &document("again.json", "{")).await?;
+    let id = id_of(&receipt);
+    for (correction, code) in [("[", "TRUNCATED"), (r#"{"device_id":"again"}"#, "REQUIRED"), ("7", "TYPE")] {
+        world.retry(&user, &id, Some(("application/json", correction))).await?.expect(202)?;
+        let receipt = world.outcome(&user, &id).await?;
+        assert_eq!(told(&receipt).0, "quarantined");
+        assert_eq!(receipt["failures"][0]["code"], code);
+        let items = world.get(&user, "/quarantine").await?["items"].clone();
+        assert_eq!(items.as_array().map(Vec::len), Some(1), "one item throughout: {items:#}");
+        assert_eq!(items[0]["codes"], json!([code]));
+        let item = world.get(&user, &format!("/quarantine/{id}")).await?;
+        let url = item["download"]["object"]["url"].as_str().ok_or("no link")?;
+        assert_eq!(world.http.get(url).send().await?.text().await?, correction, "the latest is what is shown");
+    }
+    assert_eq!(world.mailbox.about(&id).len(), 4, "one notice each time it failed");
+    Ok(())
+}
+
+pub async fn many_retries_at_once_count_once(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let receipt = world.upload_by_rest(&user, &document("many.json", "{")).await?;
+    let id = id_of(&receipt);
+    let fixed = reading("many", 0, 1.0).to_string();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (world, user, id, fixed) = (Arc::clone(&world), user.clone(), id.clone(), fixed.clone());
+        calls.spawn(async move {
+            let reply = world.retry(&user, &id, Some(("application/json", &fixed))).await.map_err(|e| e.to_string())?;
+            Ok::<u16, String>(reply.status)
+        });
+    }
+    let mut taken = 0;
+    while let Some(call) = calls.join_next().await {
+        match call?? {
+            202 => taken += 1,
+            409 => {}
+            status => return Err(format!("a retry answers {status}").into()),
+        }
+    }
+    assert!(taken >= 1);
+    let receipt = world.receipt(&user, &id, |receipt| receipt["quarantine"]["status"] == "resolved").await?;
+    assert_eq!(told(&receipt), (json!("accepted"), json!(1), json!(0), json!("resolved")));
+    assert_eq!(world.stats(&user, "many").await?["count"], 1);
+    Ok(())
+}
+
+pub async fn a_large_correction_goes_by_presigned_url(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let receipt = world.upload_by_rest(&user, &document("large.json", "{")).await?;
+    let id = id_of(&receipt);
+    let records: Vec<Value> = (0..60_000).map(|second| reading("large", second, 1.0)).collect();
+    let body = lines(&records);
+    assert!(body.len() > 4 << 20);
+    let too_large = world.retry(&user, &id, Some(("application/x-ndjson", &body))).await?;
+    too_large.problem(413, "body-too-large")?;
+    let request = json!({ "content_type": "application/x-ndjson", "size": body.len() });
+    let issued = world.call(&user, "POST", &format!("/quarantine/{id}/correction"), request).await?.expect(201)?;
+    let mut put = world.http.put(issued["url"].as_str().ok_or("no url")?);
+    for (name, value) in issued["headers"].as_object().ok_or("no headers")? {
+        if name != "content-length" {
+            put = put.header(name, value.as_str().unwrap_or_default());
+        }
+    }
+    assert_eq!(put.body(body).send().await?.status().as_u16(), 200);
+    let receipt = world.receipt(&user, &id, |receipt| receipt["quarantine"]["status"] == "resolved").await?;
+    assert_eq!((told(&receipt).0, told(&receipt).1), (json!("accepted"), json!(60_000)));
+    assert_eq!(world.stats(&user, "large").await?["count"], 60_000);
+    Ok(())
+}
+
+pub async fn what_is_discarded_is_gone_and_what_is_withdrawn_leaves_every_answer(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let partly = world.upload_by_rest(&user, &document("gone.ndjson", one_of_three("gone"))).await?;
+    let whole = world.upload_by_rest(&user, &document("gone.json", "{")).await?;
+    for (receipt, state) in [(&partly, "partially_accepted"), (&whole, "discarded")] {
+        let path = format!("/quarantine/{}", id_of(receipt));
+        for _ in 0..2 {
+            world.call(&user, "DELETE", &path, Value::Null).await?.expect(204)?;
+        }
+        let after = world.get(&user, &format!("/uploads/{}", id_of(receipt))).await?;
+        assert_eq!((&after["state"], &after["quarantine"]["status"]), (&json!(state), &json!("discarded")));
+        world.retry(&user, &id_of(receipt), None).await?.problem(409, "conflict")?;
+        let item = world.get(&user, &path).await?;
+        assert_eq!((&item["download"]["object"], &item["report"]), (&Value::Null, &Value::Null));
+    }
+    assert_eq!(world.get(&user, "/quarantine").await?["items"], json!([]));
+    assert_eq!(world.stats(&user, "gone").await?["count"], 1, "what counted goes on counting");
+
+    let sample = document("back.ndjson", lines(&[reading("gone", 7, 1.0), reading("back", 8, 2.0)]));
+    let receipt = world.upload_by_rest(&user, &sample).await?;
+    assert_eq!(world.stats(&user, "gone").await?["count"], 2);
+    let path = format!("/uploads/{}", id_of(&receipt));
+    for _ in 0..2 {
+        let withdrawn = world.call(&user, "DELETE", &path, Value::Null).await?.expect(200)?;
+        assert_eq!(withdrawn["state"], "withdrawn");
+    }
+    assert_eq!(world.stats(&user, "gone").await?["count"], 1);
+    assert_eq!(world.stats(&user, "back").await?, Value::Null, "the device has no data any more");
+    let devices = world.get(&user, "/devices").await?;
+    assert!(!devices.to_string().contains("\"back\""), "{devices}");
+    let again = world.upload_by_rest(&user, &sample).await?;
+    assert_eq!(again["state"], "accepted", "the same bytes may count once more: {again:#}");
+    assert_eq!(world.stats(&user, "gone").await?["count"], 2);
+    let discarded = world.call(&user, "DELETE", &format!("/uploads/{}", id_of(&whole)), Value::Null).await?;
+    discarded.problem(409, "conflict")?;
+    let nothing = world.call(&user, "DELETE", &format!("/quarantine/{}", id_of(&again)), Value::Null).await?;
+    nothing.problem(409, "conflict")?;
+    Ok(())
+}
+
+pub async fn a_used_url_brings_nothing_into_a_terminal_upload(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let sample = document("used.json", "{}");
+    let issued = world.client.issue(&user, &sample).await?;
+    assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
+    let id = issued.upload_id.as_str();
+    let receipt = world.outcome(&user, id).await?;
+    assert_eq!(receipt["state"], "quarantined");
+    // The key is free again, and S3 takes what comes: while it is quarantined, while it is corrected, and after that.
+    assert_eq!(world.client.put(&issued, b"[]".to_vec()).await?, 200);
+    let fixed = reading("used", 0, 1.0).to_string();
+    world.retry(&user, id, Some(("application/json", &fixed))).await?.expect(202)?;
+    let receipt = world.receipt(&user, id, |receipt| receipt["quarantine"]["status"] == "resolved").await?;
+    assert_eq!(told(&receipt).0, "accepted");
+    world
+        .receipt(&user, id, |receipt| {
+            receipt["history"]
+                .as_array()
+                .is_some_and(|history| history.iter().any(|e| e["event"] == "late_version_removed"))
+        })
+        .await?;
+    assert_eq!(world.client.put(&issued, b"7 ".to_vec()).await?, 200);
+    world
+        .receipt(&user, id, |receipt| {
+            let history = receipt["history"].as_array().map_or(&[][..], Vec::as_slice);
+            history.iter().filter(|event| event["event"] == "late_version_removed").count() == 2
+        })
+        .await?;
+    let receipt = world.outcome(&user, id).await?;
+    assert_eq!(told(&receipt), (json!("accepted"), json!(1), json!(0), json!("resolved")));
+    assert_eq!(world.stats(&user, "used").await?["count"], 1);
+    Ok(())
+}
