@@ -220,7 +220,8 @@ proptest! {
         let upload = upload(&file_name, &examination);
         check(&Notice::of(&upload).unwrap());
         // Without the cleaning that issue and arrival do, too.
-        let raw = Upload { intake: eventpulse_core::upload::Intake { file_name, ..upload.intake.clone() }, ..upload };
+        let mut raw: Upload = upload;
+        raw.intake.file_name = file_name;
         let notice = Notice::of(&raw).unwrap();
         check(&notice);
         prop_assert_eq!(notice.text.lines().filter(|line| line.starts_with("  File: ")).count(), 1);
