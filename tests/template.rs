@@ -1,5 +1,7 @@
 //! What neither CloudFormation nor its linters tell about `template.yaml`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::Value;

@@ -76,12 +76,12 @@ pub async fn twice_in_any_interleaving_is_once(world: Arc<World>) -> Outcome {
 }
 
 pub async fn the_same_bytes_at_the_same_time_count_once(world: Arc<World>) -> Outcome {
-    let (owner, other) = (world.owner(), world.owner());
+    let (user, other) = (world.user(), world.user());
     let body = format!("{}\n{}\n", reading("same", 1, 10.0), reading("same", 2, 20.0));
     let uploads = (0..6).map(|number| {
-        let (world, owner, body) = (Arc::clone(&world), owner.clone(), body.clone());
+        let (world, user, body) = (Arc::clone(&world), user.clone(), body.clone());
         tokio::spawn(async move {
-            world.upload(&owner, &document(&format!("copy-{number}.ndjson"), body)).await.map_err(|e| e.to_string())
+            world.upload(&user, &document(&format!("copy-{number}.ndjson"), body)).await.map_err(|e| e.to_string())
         })
     });
     let mut accepted: Vec<Upload> = Vec::new();
@@ -95,7 +95,7 @@ pub async fn the_same_bytes_at_the_same_time_count_once(world: Arc<World>) -> Ou
     }
     assert_eq!((accepted.len(), duplicates.len()), (1, 5));
     assert!(duplicates.iter().all(|of| *of == accepted[0].id), "each names the one that counts");
-    assert_eq!(world.statistics(&owner, "same").await?.map(|statistics| statistics.count), Some(2));
+    assert_eq!(world.statistics(&user.owner, "same").await?.map(|statistics| statistics.count), Some(2));
     let theirs = world.upload(&other, &document("copy.ndjson", body)).await?;
     assert_eq!(theirs.state(), State::Accepted, "another owner's like bytes are another owner's");
     Ok(())

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use eventpulse_aws::issue::Issued;
+use eventpulse_aws::objects::Head;
 use eventpulse_cli::BoxError;
+use eventpulse_cli::dev::client::User;
 use eventpulse_cli::dev::mails_about;
 use eventpulse_cli::dev::samples::Sample;
 use eventpulse_core::upload::{ObjectVersion, State, Step};
@@ -37,18 +39,19 @@ async fn restore(world: &World, (role, name, policy): (String, String, Value)) -
 }
 
 /// Uploads a document, and waits for nothing. Returns the object version that it became.
-async fn send(world: &World, owner: &str, sample: &Sample) -> Result<(Issued, ObjectVersion), BoxError> {
-    let issued = world.client.issue(owner, sample).await?;
+async fn send(world: &World, user: &User, sample: &Sample) -> Result<(Issued, ObjectVersion), BoxError> {
+    let issued = world.client.issue(user, sample).await?;
     assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
     let (bucket, key) = (world.process_bucket().to_owned(), issued.key.clone());
-    let (version_id, size) = world.client.services.objects.head(&bucket, &key).await?.ok_or("not there")?;
+    let Head { version_id, size, .. } =
+        world.client.services.objects.head(&bucket, &key, None).await?.ok_or("not there")?;
     Ok((issued, ObjectVersion { bucket, key, version_id, size }))
 }
 
 pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Outcome {
-    let owner = world.owner();
+    let user = world.user();
     let whole = without(&world, "sns:Publish").await?;
-    let id = world.client.upload(&owner, &document("x.json", "{}")).await?;
+    let id = world.client.upload(&user, &document("x.json", "{}")).await?;
     let decided = world.client.wait(&id, |upload| upload.next() != Some(Step::Process)).await?;
     let object = decided.object.clone().ok_or("no object")?;
     let denied = world.deliver(&object, "denied").await?;
@@ -64,10 +67,10 @@ pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Ou
 }
 
 pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<World>) -> Outcome {
-    let owner = world.owner();
+    let user = world.user();
     let sample = document("x.json", reading("healed", 0, 7.0).to_string());
     let whole = without(&world, "s3:GetObjectVersion").await?;
-    let (issued, object) = send(&world, &owner, &sample).await?;
+    let (issued, object) = send(&world, &user, &sample).await?;
     world.deliver_later(&object, "never").await?;
     let failed = world.client.wait(&issued.upload_id, |upload| upload.state() == State::Failed).await;
     restore(&world, whole).await?;
@@ -83,7 +86,7 @@ pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<W
 }
 
 pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<World>) -> Outcome {
-    let owner = world.owner();
+    let user = world.user();
     // Takes far longer than the second that the function is given.
     let lines: String = (0..20_000).map(|second| format!("{}\n", reading("slow", second, 1.0))).collect();
     let sample = document("slow.ndjson.gz", gzip(lines.as_bytes()).repeat(500)); // gzip members may follow one another
@@ -93,7 +96,7 @@ pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<Wor
         update.send().await.map_err(BoxError::from)
     };
     set_timeout(1).await?;
-    let (issued, object) = send(&world, &owner, &sample).await?;
+    let (issued, object) = send(&world, &user, &sample).await?;
     world.deliver_later(&object, "poison").await?;
     let settled = world.client.settled(&issued.upload_id).await;
     set_timeout(900).await?;
@@ -104,7 +107,7 @@ pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<Wor
     let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
     assert!(held == Some(sample.bytes), "quarantine holds what was sent");
     assert_eq!(world.object(&object.bucket, &object.key, Some(&object.version_id)).await?, None);
-    assert_eq!(world.statistics(&owner, "slow").await?, None, "nothing of it counts");
+    assert_eq!(world.statistics(&user.owner, "slow").await?, None, "nothing of it counts");
     assert_eq!(mails_about(&world.mailbox, &upload).await.len(), 1);
     Ok(())
 }

@@ -74,14 +74,14 @@ pub async fn a_gibibyte_in_flat_memory(world: Arc<World>) -> Outcome {
         }
         second += 1;
     }
-    let owner = world.owner();
+    let user = world.user();
     let watch = Watch::start();
-    let upload = world.upload(&owner, &document("gibibyte.ndjson", body)).await?;
+    let upload = world.upload(&user, &document("gibibyte.ndjson", body)).await?;
     let peak = watch.peak_mib().await;
     assert_eq!((upload.state(), upload.accepted()), (State::Accepted, records));
     assert!((1..LIMIT_MIB).contains(&peak), "{peak} MiB resident");
     for device in ["device-00", "device-99"] {
-        let statistics = world.statistics(&owner, device).await?.ok_or("nothing counts")?;
+        let statistics = world.statistics(&user.owner, device).await?.ok_or("nothing counts")?;
         let offset = if device == "device-00" { 0 } else { 99 };
         let values = (0..second).map(|at| (at * 7 + offset) % 1000);
         assert_eq!(statistics.count, second);
@@ -104,13 +104,13 @@ pub async fn hostile_records_in_flat_memory(world: Arc<World>) -> Outcome {
         ("wrong readings", format!("{{\"schema\":\"batch/1.0\",\"device_id\":\"1\",\"readings\":[{}1]}}", readings)),
         ("a long string", format!("{{\"device_id\":\"{}\"}}", "\\u00e9".repeat(size / 6 - 10))),
     ];
-    let owner = world.owner();
+    let user = world.user();
     for (name, text) in rows {
         // In an array each is one record; NDJSON takes it as it is.
         let watch = Watch::start();
         let line = if text.starts_with('[') { format!("{{\"device_id\":{text}}}") } else { text };
         assert!(line.len() <= 16 << 20, "{name}: {} bytes", line.len());
-        let upload = world.upload(&owner, &document("hostile.ndjson", line)).await?;
+        let upload = world.upload(&user, &document("hostile.ndjson", line)).await?;
         let peak = watch.peak_mib().await;
         assert_eq!(upload.state(), State::Quarantined, "{name}");
         assert!((1..LIMIT_MIB).contains(&peak), "{name}: {peak} MiB resident");
@@ -125,9 +125,9 @@ pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>
     let line = [vec![1; (16 << 20) - 1], vec![b'\n']].concat();
     let frame = zstd::encode_all(line.as_slice(), 1)?;
     let bytes = [zstd::encode_all(good.as_bytes(), 1)?, frame.repeat(8)].concat();
-    let owner = world.owner();
+    let user = world.user();
     let watch = Watch::start();
-    let upload = world.upload(&owner, &document("drained.ndjson.zst", bytes)).await?;
+    let upload = world.upload(&user, &document("drained.ndjson.zst", bytes)).await?;
     let peak = watch.peak_mib().await;
     assert_eq!((upload.state(), upload.accepted(), upload.rejected()), (State::PartiallyAccepted, 1, 8));
     assert!((1..LIMIT_MIB).contains(&peak), "{peak} MiB resident");
@@ -135,7 +135,7 @@ pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>
     let bytes =
         [zstd::encode_all(good.as_bytes(), 1)?, zstd::encode_all("7\n".repeat(200_000).as_bytes(), 1)?].concat();
     let watch = Watch::start();
-    let upload = world.upload(&world.owner(), &document("drained.ndjson.zst", bytes)).await?;
+    let upload = world.upload(&world.user(), &document("drained.ndjson.zst", bytes)).await?;
     let peak = watch.peak_mib().await;
     assert_eq!((upload.accepted(), upload.rejected()), (1, 200_000));
     assert!((1..LIMIT_MIB).contains(&peak), "{peak} MiB resident");
@@ -148,7 +148,7 @@ pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>
 
 pub async fn a_large_rejected_object_is_moved_in_parts(world: Arc<World>) -> Outcome {
     let size = (600 << 20) + 1;
-    let upload = world.upload(&world.owner(), &document("large.json", vec![b'7'; size])).await?;
+    let upload = world.upload(&world.user(), &document("large.json", vec![b'7'; size])).await?;
     assert_eq!(upload.state(), State::Quarantined);
     let quarantined = upload.quarantined.ok_or("not in quarantine")?;
     let held = world.object(&quarantined.bucket, &quarantined.key.unwrap_or_default(), None).await?;

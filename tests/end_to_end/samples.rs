@@ -14,9 +14,9 @@ use crate::world::World;
 pub async fn each_ends_as_its_expectation_says(world: Arc<World>) -> Outcome {
     let samples = Sample::read_all(&world.stack.root.join("events/uploads"))?;
     assert!(samples.len() >= 10, "there are {} samples", samples.len());
-    let owner = world.owner();
+    let user = world.user();
     for sample in &samples {
-        let upload = world.upload(&owner, sample).await?;
+        let upload = world.upload(&user, sample).await?;
         let statistics = statistics_of(&world.client, &upload).await?;
         let mails = mails_about(&world.mailbox, &upload).await;
         let report = report_on(&world.client, &upload).await?;
@@ -34,14 +34,14 @@ pub async fn each_ends_as_its_expectation_says(world: Arc<World>) -> Outcome {
 }
 
 pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) -> Outcome {
-    let owner = world.owner();
+    let user = world.user();
     let mut seen = 0;
     for sample in Sample::read_all(&world.stack.root.join("events/uploads"))? {
         if sample.expected.dropped || !matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted")
         {
             continue;
         }
-        let upload = world.upload(&owner, &sample).await?;
+        let upload = world.upload(&user, &sample).await?;
         let name = sample.path.display().to_string();
         let report = report_on(&world.client, &upload).await?;
         assert_valid(&world, "report", &report);

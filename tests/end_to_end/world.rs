@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use eventpulse_cli::BoxError;
-use eventpulse_cli::dev::client::Client;
+use eventpulse_cli::dev::client::{Client, User};
 use eventpulse_cli::dev::mailbox::Mailbox;
 use eventpulse_cli::dev::samples::{Expected, Sample};
 use eventpulse_cli::stack::{Options, Stack};
@@ -30,8 +30,12 @@ pub struct World {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// Read by tests that run beside others, written by those that run alone.
     pub quiet: RwLock<()>,
-    owners: AtomicU32,
+    users: Vec<User>,
+    users_taken: AtomicUsize,
 }
+
+/// How many tests may have a user of their own.
+const USERS: usize = 48;
 
 /// What an invocation answered.
 pub struct Answer {
@@ -44,6 +48,8 @@ impl World {
     pub async fn start() -> Result<Self, BoxError> {
         let stack = Stack::start(Options::for_test()).await?;
         let client = Client::new(&stack).await?;
+        let names: Vec<String> = (0..USERS).map(|number| format!("user-{number}")).collect();
+        let users = client.users(&stack, &names).await?;
         let sns = aws_sdk_sns::Client::new(&client.sdk);
         // Everybody's mails: each test looks only at those about its own uploads.
         let topic = client.services.config.notices_topic_arn.clone();
@@ -56,7 +62,8 @@ impl World {
             client,
             mailbox,
             quiet: RwLock::new(()),
-            owners: AtomicU32::new(0),
+            users,
+            users_taken: AtomicUsize::new(0),
         })
     }
 
@@ -66,9 +73,10 @@ impl World {
         Ok(())
     }
 
-    /// An owner that no other test has.
-    pub fn owner(&self) -> String {
-        format!("owner-{}", self.owners.fetch_add(1, Ordering::Relaxed))
+    /// A user that no other test has.
+    pub fn user(&self) -> User {
+        let taken = self.users_taken.fetch_add(1, Ordering::Relaxed);
+        self.users.get(taken).expect("there are USERS users").clone()
     }
 
     pub fn output(&self, name: &str) -> &str {
@@ -84,8 +92,8 @@ impl World {
     }
 
     /// Uploads by a presigned URL and waits for the outcome.
-    pub async fn upload(&self, owner: &str, sample: &Sample) -> Result<Upload, BoxError> {
-        let id = self.client.upload(owner, sample).await?;
+    pub async fn upload(&self, user: &User, sample: &Sample) -> Result<Upload, BoxError> {
+        let id = self.client.upload(user, sample).await?;
         self.client.settled(&id).await
     }
 
@@ -115,7 +123,7 @@ impl World {
     /// All that counts of a device's `value`.
     pub async fn statistics(&self, owner: &str, entity: &str) -> Result<Option<Statistics>, BoxError> {
         let series = Series { owner: owner.to_owned(), entity: entity.to_owned(), measure: "value".to_owned() };
-        Ok(self.client.services.chunks.statistics(&series, None, None, None).await?)
+        Ok(self.client.services.chunks.answer(&series, None, None).await?.map(|answer| answer.statistics))
     }
 
     /// The bytes of an object, or of one version; none when it is not there.

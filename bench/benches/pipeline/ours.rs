@@ -40,6 +40,8 @@ impl Ours {
         let terms = Terms {
             owner: "2f1c7a52-0b0e-4f5e-9a50-6f0f3a1f7a11".to_owned(),
             upload_id: UploadId::of_object("bucket", "key", "version"),
+            round: 0,
+            form: None,
             media: Media { format, compression: None },
             schema: None,
             default_schema: SchemaRef::parse(schema)?,

@@ -1,7 +1,10 @@
 //! DynamoDB: the chunks, what counts.
 //!
 //! One item a chunk: `pk` is the series, `sk` its place in it; both are deterministic, so writing a chunk twice is
-//! writing it once. The index `by_upload` finds the chunks of an upload.
+//! writing it once. The index `by_upload` finds the chunks of an upload, the index `by_owner` the series of an owner.
+
+pub mod answers;
+pub mod devices;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,12 +12,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
-use eventpulse_core::answer::{Answer, AnswerError, Pass, key_ranges};
-use eventpulse_core::chunk::Chunk;
+use eventpulse_core::chunk::{Chunk, round_of_sort_key};
 use eventpulse_core::id::UploadId;
 use eventpulse_core::series::Series;
-use eventpulse_core::statistics::Statistics;
-use eventpulse_core::time::Timestamp;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::error::{Error, Kind};
@@ -57,87 +57,33 @@ impl Chunks {
         self.batches(requests).await
     }
 
-    /// Removes every chunk of an upload that the index knows: it may lag a moment behind what was written last.
+    /// Removes every chunk of an upload, or of one of its rounds, that the index knows: it may lag a moment behind what
+    /// was written last. Returns how many they were.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn delete_of_upload(&self, id: &UploadId) -> Result<(), Error> {
+    pub async fn delete_of_upload(&self, id: &UploadId, round: Option<u32>) -> Result<u64, Error> {
         let query = self.client.query().table_name(&self.table).index_name(BY_UPLOAD);
         let query =
             query.key_condition_expression("upload_id = :id").expression_attribute_values(":id", s(id.as_str()));
         let mut pages = query.into_paginator().send();
+        let mut removed = 0;
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
             let mut requests = Vec::with_capacity(page.items().len());
             for item in page.items() {
+                if round.is_some() && text(item, "sk").and_then(round_of_sort_key) != round {
+                    continue;
+                }
                 let key = |name: &str| item.get(name).cloned().unwrap_or(AttributeValue::Null(true));
                 let delete = DeleteRequest::builder().key("pk", key("pk")).key("sk", key("sk")).build();
                 let delete = delete.map_err(|error| self.error("BatchWriteItem", Kind::Other).because(error))?;
                 requests.push(WriteRequest::builder().delete_request(delete).build());
             }
+            removed += requests.len() as u64;
             self.batches(requests).await?;
         }
-        Ok(())
-    }
-
-    /// The exact statistics of a series in `from <= time < to`; of one upload's points only, if one is named. None when
-    /// there are no points.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer or refuses, a chunk cannot be read, or chunks keep on coming while it is read.
-    pub async fn statistics(
-        &self,
-        series: &Series,
-        upload: Option<&UploadId>,
-        from: Option<Timestamp>,
-        to: Option<Timestamp>,
-    ) -> Result<Option<Statistics>, Error> {
-        for _ in 0..5 {
-            match self.try_statistics(series, upload, from, to).await? {
-                Ok(statistics) => return Ok(statistics),
-                Err(AnswerError::Changed) => {}
-                Err(error) => return Err(self.error("Query", Kind::Corrupt).because(error)),
-            }
-        }
-        Err(self.error("Query", Kind::Contended))
-    }
-
-    async fn try_statistics(
-        &self,
-        series: &Series,
-        upload: Option<&UploadId>,
-        from: Option<Timestamp>,
-        to: Option<Timestamp>,
-    ) -> Result<Result<Option<Statistics>, AnswerError>, Error> {
-        let mut answer = Answer::new(from, to);
-        loop {
-            for range in key_ranges(from, to) {
-                let query = self.client.query().table_name(&self.table).consistent_read(true);
-                let query = query.key_condition_expression("pk = :series AND sk BETWEEN :lo AND :hi");
-                let query = query.expression_attribute_values(":series", s(series.partition_key()));
-                let query = query
-                    .expression_attribute_values(":lo", s(range.lo))
-                    .expression_attribute_values(":hi", s(range.hi));
-                let mut pages = query.into_paginator().send();
-                while let Some(page) = pages.next().await {
-                    let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
-                    for item in page.items() {
-                        let chunk = self.read_chunk(series, item)?;
-                        if upload.is_some_and(|upload| chunk.upload_id() != upload.as_str()) {
-                            continue;
-                        }
-                        if let Err(error) = answer.add(&chunk) {
-                            return Ok(Err(error));
-                        }
-                    }
-                }
-            }
-            match answer.end_pass() {
-                Ok(Pass::Complete(statistics)) => return Ok(Ok(statistics)),
-                Ok(Pass::Again) => {}
-                Err(error) => return Ok(Err(error)),
-            }
-        }
+        Ok(removed)
     }
 
     fn read_chunk(&self, series: &Series, item: &Item) -> Result<Chunk, Error> {
@@ -203,6 +149,8 @@ pub(crate) fn chunk_item(chunk: &Chunk) -> Item {
         ("pk".to_owned(), s(chunk.partition_key())),
         ("sk".to_owned(), s(chunk.sort_key())),
         ("upload_id".to_owned(), s(chunk.upload_id())),
+        ("owner".to_owned(), s(chunk.series().owner.as_str())),
+        ("series".to_owned(), s(chunk.series().listing_key())),
         ("entity".to_owned(), s(chunk.series().entity.as_str())),
         ("measure".to_owned(), s(chunk.series().measure.as_str())),
         ("segment".to_owned(), number(chunk.segment() as usize)),

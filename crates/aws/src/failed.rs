@@ -37,7 +37,7 @@ pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -
     }
     for _ in 0..ATTEMPTS {
         let mut work = Work::begin(services, &given_up.delivery, &clock).await?;
-        if work.upload.arrival(&work.object.version_id) == Arrival::Late {
+        if work.upload.arrival(&work.object) == Arrival::Late {
             return work.remove_late_version().await;
         }
         if work.upload.next().is_none() {
@@ -45,8 +45,10 @@ pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -
         }
         let poison = given_up.deaths >= DEATHS_OF_A_POISON && work.upload.decision.is_none();
         if poison {
-            let message =
-                format!("reading it failed {} times ({}): send it in smaller files", given_up.deaths, given_up.reason);
+            let message = format!(
+                "reading it failed {} times, the last time so: {}; send it in smaller files",
+                given_up.deaths, given_up.reason
+            );
             work.reject(Failure::new(Code::ProcessingFailed, "", message));
             if work.run().await? == Append::Done {
                 return Ok(work.settled());

@@ -15,13 +15,13 @@ use eventpulse_core::rejection::Rejection;
 use eventpulse_core::schema::SchemaRef;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{
-    Arrival, Decision, Event, Fact, Intake, OPERATOR, ObjectVersion, SeriesCount, Step, Upload,
+    Arrival, Decision, Event, Fact, Intake, OPERATOR, ObjectVersion, RetryForm, Step, Upload,
 };
 
 use crate::Services;
 use crate::delivery::Delivery;
 use crate::error::{Error, Kind};
-use crate::objects::Object;
+use crate::objects::{NO_VERSION, Object};
 use crate::quarantine;
 use crate::uploads::{Append, Claim, Uploads};
 
@@ -32,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Who has not written for so long is taken for dead, and its work is resumed. Without this, two deliveries at the same
 /// time would both tell the owner.
 const TAKE_OVER_AFTER_MICROS: i64 = 5_000_000;
+/// A line that holds a rejected record is longer than the record: its failures, and the escapes of what is no JSON.
+const LINE_BYTES_AROUND_RECORD: usize = 8 << 20;
 
 /// What a delivery came to.
 #[derive(Debug)]
@@ -57,7 +59,7 @@ pub async fn ingest(services: &Services, delivery: &Delivery, clock: impl Fn() -
             tokio::time::sleep(PAUSE).await;
         }
         let mut work = Work::begin(services, delivery, &clock).await?;
-        if work.upload.arrival(&work.object.version_id) == Arrival::Late {
+        if work.upload.arrival(&work.object) == Arrival::Late {
             return work.remove_late_version().await;
         }
         if !work.is_in_other_hands() && work.run().await? == Append::Done {
@@ -85,7 +87,7 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     /// Finds out which upload a delivery belongs to, and reads its history.
     pub(crate) async fn begin(services: &'a Services, delivery: &Delivery, clock: C) -> Result<Self, Error> {
         let issued = match upload_id_in_key(&delivery.key) {
-            Some(id) => services.uploads.load(&id).await?.filter(|upload| upload.intake.key == delivery.key),
+            Some(id) => services.uploads.load(&id).await?.filter(|upload| upload.has_key(&delivery.key)),
             None => None,
         };
         let object = version(services, delivery, issued.as_ref()).await?;
@@ -96,7 +98,7 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         let stored = upload.revision - unstored.len();
         let correlation_id = delivery.correlation_id.clone();
         let mut work = Self { services, upload, object, correlation_id, clock, stored, unstored };
-        if work.upload.object.is_none() {
+        if work.upload.awaits(&work.object.key) {
             let (object, correlation_id) = (work.object.clone(), work.correlation_id.clone());
             work.happened(Fact::Received { object, correlation_id });
         }
@@ -165,7 +167,10 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         };
         let mut examination = examine(self.services, terms.clone(), object).await?;
         let append = match examination.decision() {
-            Decision::Accepted { sha256, .. } => self.accept(&mut examination, &sha256, terms).await?,
+            Decision::Accepted { sha256, .. } => {
+                let claim = self.upload.claim(&sha256);
+                self.accept(&mut examination, &claim, terms).await?
+            }
             decision => {
                 self.happened(Fact::Decided { decision });
                 Append::Done
@@ -175,9 +180,9 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     }
 
     /// Stores what counts, once: the claim on the bytes' digest sees to that.
-    async fn accept(&mut self, examination: &mut Examination, sha256: &str, terms: Terms) -> Result<Append, Error> {
+    async fn accept(&mut self, examination: &mut Examination, claim: &str, terms: Terms) -> Result<Append, Error> {
         let in_one = examination.chunks.as_deref().is_some_and(Uploads::fits_one_transaction);
-        if self.upload.claimed.as_deref() == Some(sha256) {
+        if self.upload.claimed.as_deref() == Some(claim) {
             return self.write_what_counts(examination, terms).await; // an earlier attempt claimed them
         }
         let event = Event::new(
@@ -185,14 +190,14 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
             if in_one {
                 Fact::Decided { decision: examination.decision() }
             } else {
-                Fact::AcceptanceBegan { sha256: sha256.to_owned() }
+                Fact::AcceptanceBegan { sha256: claim.to_owned() }
             },
         );
         let mut after = self.upload.clone();
         after.apply(&event);
         let events: Vec<Event> = self.unstored.iter().cloned().chain([event]).collect();
         let with_claim = examination.chunks.as_deref().filter(|_| in_one).unwrap_or_default();
-        match self.services.uploads.claim(sha256, with_claim, &after, self.stored, &events).await? {
+        match self.services.uploads.claim(claim, with_claim, &after, self.stored, &events).await? {
             Claim::Mine => {
                 self.upload = after;
                 self.stored += events.len();
@@ -202,7 +207,10 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
             Claim::TakenBy(of) => {
                 // Whether they count, the other upload has yet to show: it may still be given up.
                 let other = self.services.uploads.load(&of).await?;
-                if !other.is_some_and(|other| matches!(other.decision, Some(Decision::Accepted { .. }))) {
+                let counts = |other: Upload| {
+                    matches!(other.decision, Some(Decision::Accepted { .. })) && !other.withdrawal_requested
+                };
+                if !other.is_some_and(counts) {
                     return Err(Error::new("claiming the bytes of", of.as_str(), Kind::Contended));
                 }
                 self.happened(Fact::Decided { decision: Decision::Duplicate { of } });
@@ -216,7 +224,10 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     async fn write_what_counts(&mut self, examination: &mut Examination, terms: Terms) -> Result<Append, Error> {
         match examination.chunks.take() {
             Some(chunks) => self.services.chunks.write(&chunks).await?,
-            None => examination.series = self.write_chunks_of_second_reading(terms).await?,
+            None => {
+                let second = self.write_chunks_of_second_reading(terms).await?;
+                (examination.features, examination.chunks_found) = (second.features, second.chunks_found);
+            }
         }
         self.happened(Fact::Decided { decision: examination.decision() });
         let append = self.store().await?;
@@ -224,15 +235,15 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
             // Given up meanwhile? Then what was withdrawn has just been written again.
             let upload = self.services.uploads.load(&self.upload.id).await?;
             if upload.is_some_and(|upload| matches!(upload.decision, Some(Decision::Rejected { .. }))) {
-                self.services.chunks.delete_of_upload(&self.upload.id).await?;
+                self.services.chunks.delete_of_upload(&self.upload.id, Some(self.upload.attempt)).await?;
             }
         }
         Ok(append)
     }
 
-    /// Takes back the chunks and the claim of an upload that died half-way.
+    /// Takes back the chunks and the claim of a round that died half-way.
     async fn withdraw(&self) -> Result<(), Error> {
-        self.services.chunks.delete_of_upload(&self.upload.id).await?;
+        self.services.chunks.delete_of_upload(&self.upload.id, Some(self.upload.attempt)).await?;
         match &self.upload.claimed {
             Some(sha256) => self.services.uploads.release(&self.upload.intake.owner, sha256, &self.upload.id).await,
             None => Ok(()),
@@ -248,14 +259,14 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     }
 
     /// The upload was too large to keep its chunks in memory: reads it again and writes them as they come.
-    async fn write_chunks_of_second_reading(&self, terms: Terms) -> Result<(Vec<SeriesCount>, u64), Error> {
+    async fn write_chunks_of_second_reading(&self, terms: Terms) -> Result<Examination, Error> {
         let mut examiner = Examiner::new(&self.services.catalog, terms, Keep::Chunks);
         let body = self.reopen().await?.body;
         drive(&self.upload.id, body, &mut examiner, async |examiner| {
             self.services.chunks.write(&examiner.drain_chunks()).await
         })
         .await?;
-        Ok(examiner.examination().series)
+        Ok(examiner.examination())
     }
 
     /// The object once more. It was there a moment ago, so its absence is for another attempt to judge.
@@ -273,15 +284,22 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
             let message = format!("`{name}` is not of the form <name>/<major>.<minor>");
             Failure::new(Code::UnknownSchema, "", message)
         };
+        let mut limits = Limits::default();
+        if self.upload.form == Some(RetryForm::RecordsAsTheyAre) {
+            limits.record_bytes += LINE_BYTES_AROUND_RECORD;
+        }
         let schema = intake.schema.as_ref().map(|name| SchemaRef::parse(name).map_err(|_| unknown(name)));
         Ok(Terms {
             owner: intake.owner.clone(),
             upload_id: self.upload.id.clone(),
-            media: Media::parse(content_type, encoding, &intake.file_name)?,
+            round: self.upload.attempt,
+            form: self.upload.form,
+            media: Media::parse(content_type, encoding, &file_name_in_key(&self.object.key))?,
             schema: schema.transpose()?,
             default_schema: self.services.config.default_schema.clone(),
-            max_rejected: intake.max_rejected,
-            limits: Limits::default(),
+            // Where something counts already, the limit was kept; the rest is a few records, all of which may be wrong.
+            max_rejected: intake.max_rejected.filter(|_| self.upload.accepted() == 0),
+            limits,
         })
     }
 
@@ -335,11 +353,12 @@ async fn version(services: &Services, delivery: &Delivery, issued: Option<&Uploa
     if let Some(version_id) = version_id {
         return Ok(ObjectVersion { bucket, key, version_id, size });
     }
-    let current = services.objects.head(&bucket, &key).await?;
-    let (version_id, size) = match (current, issued.and_then(|upload| upload.object.as_ref())) {
-        (Some(current), _) => current,
+    let current = services.objects.head(&bucket, &key, None).await?;
+    let known = issued.and_then(|upload| upload.object.as_ref()).filter(|object| object.key == key);
+    let (version_id, size) = match (current, known) {
+        (Some(current), _) => (current.version_id, current.size),
         (None, Some(known)) => (known.version_id.clone(), known.size),
-        (None, None) => ("null".to_owned(), size), // gone before it was read
+        (None, None) => (NO_VERSION.to_owned(), size), // gone before it was read
     };
     Ok(ObjectVersion { bucket, key, version_id, size })
 }

@@ -12,6 +12,7 @@ pub mod ingest;
 pub mod issue;
 mod item;
 pub mod logs;
+pub mod mend;
 pub mod notices;
 pub mod objects;
 mod quarantine;

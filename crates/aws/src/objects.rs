@@ -1,25 +1,22 @@
 //! S3: the process bucket and the quarantine bucket.
 
+mod copy;
+
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, TaggingDirective};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::{Error, Kind};
 
-/// What is copied in one call, so that it answers in time.
-/// [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html) takes at most 5 GiB.
-const MAX_COPY_BYTES: u64 = 512 << 20;
-/// A part of a larger copy. There may be 10,000.
-const COPY_PART_BYTES: u64 = 256 << 20;
 /// A part of an object that is written as it comes; S3 wants at least 5 MiB.
 const WRITE_PART_BYTES: usize = 8 << 20;
-/// What stays as it is in `x-amz-copy-source`: RFC 3986's unreserved characters, and the slash.
-const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// The version id of an object in a bucket without versions.
+pub const NO_VERSION: &str = "null";
 
 /// S3.
 #[derive(Debug, Clone)]
@@ -40,6 +37,19 @@ pub struct Object {
     pub content_encoding: Option<String>,
     /// Its bytes.
     pub body: ByteStream,
+}
+
+/// What is known of an object without reading it.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// Its version; `null` in a bucket without versions.
+    pub version_id: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its `Content-Type`.
+    pub content_type: Option<String>,
+    /// Its `Content-Encoding`.
+    pub content_encoding: Option<String>,
 }
 
 /// What a presigned PUT signs: nothing else can be sent with its URL.
@@ -81,7 +91,7 @@ impl Objects {
         let request = self.client.get_object().bucket(bucket).key(key).set_version_id(version_id.map(str::to_owned));
         match request.send().await {
             Ok(object) => Ok(Some(Object {
-                version_id: object.version_id.clone().unwrap_or_else(|| "null".to_owned()),
+                version_id: object.version_id.clone().unwrap_or_else(|| NO_VERSION.to_owned()),
                 size: object.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
                 content_type: object.content_type,
                 content_encoding: object.content_encoding,
@@ -92,16 +102,19 @@ impl Objects {
         }
     }
 
-    /// The version id and size of an object's current version. None when it is not there.
+    /// What is known of an object's current version, or of another one. None when it is not there.
     ///
     /// # Errors
     /// When S3 does not answer, or refuses.
-    pub async fn head(&self, bucket: &str, key: &str) -> Result<Option<(String, u64)>, Error> {
-        match self.client.head_object().bucket(bucket).key(key).send().await {
-            Ok(head) => {
-                let size = head.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-                Ok(Some((head.version_id.unwrap_or_else(|| "null".to_owned()), size)))
-            }
+    pub async fn head(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<Option<Head>, Error> {
+        let request = self.client.head_object().bucket(bucket).key(key).set_version_id(version_id.map(str::to_owned));
+        match request.send().await {
+            Ok(head) => Ok(Some(Head {
+                version_id: head.version_id.unwrap_or_else(|| NO_VERSION.to_owned()),
+                size: head.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+                content_type: head.content_type,
+                content_encoding: head.content_encoding,
+            })),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(Error::sdk("HeadObject", target(bucket, key), error)),
         }
@@ -111,55 +124,17 @@ impl Objects {
     ///
     /// # Errors
     /// When S3 does not answer, or refuses.
-    pub async fn put(&self, bucket: &str, key: &str, content_type: &str, body: Vec<u8>) -> Result<(), Error> {
-        let put = self.client.put_object().bucket(bucket).key(key).content_type(content_type).body(body.into());
+    pub async fn put(
+        &self,
+        (bucket, key): (&str, &str),
+        content_type: &str,
+        content_encoding: Option<&str>,
+        body: Vec<u8>,
+    ) -> Result<(), Error> {
+        let put = self.client.put_object().bucket(bucket).key(key).content_type(content_type);
+        let put = put.set_content_encoding(content_encoding.map(str::to_owned)).body(body.into());
         put.send().await.map_err(|error| Error::sdk("PutObject", target(bucket, key), error))?;
         Ok(())
-    }
-
-    /// Copies one version within S3, whatever its size. `Ok(false)`: it is not there any more.
-    ///
-    /// # Errors
-    /// When S3 does not answer, or refuses.
-    pub async fn copy(&self, from: (&str, &str, &str), size: u64, to: (&str, &str)) -> Result<bool, Error> {
-        let (bucket, key, version_id) = from;
-        let mut source = format!("{bucket}/{}", utf8_percent_encode(key, COPY_SOURCE));
-        if version_id != "null" {
-            source.push_str(&format!("?versionId={}", utf8_percent_encode(version_id, NON_ALPHANUMERIC)));
-        }
-        if size > MAX_COPY_BYTES {
-            return self.copy_in_parts(&source, size, to).await;
-        }
-        // Without its tags: to copy them takes permissions that nothing else here needs.
-        let copy = self.client.copy_object().copy_source(source).bucket(to.0).key(to.1);
-        match copy.tagging_directive(TaggingDirective::Replace).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if is_absent(&error) => Ok(false),
-            Err(error) => Err(Error::sdk("CopyObject", target(bucket, key), error)),
-        }
-    }
-
-    async fn copy_in_parts(&self, source: &str, size: u64, (bucket, key): (&str, &str)) -> Result<bool, Error> {
-        let mut parts = Parts::begin(self, bucket, key, "application/octet-stream").await?;
-        let mut start = 0;
-        while start < size {
-            let end = size.min(start + COPY_PART_BYTES);
-            let copy = self.client.upload_part_copy().bucket(bucket).key(key).upload_id(&parts.upload_id);
-            let copy = copy
-                .part_number(parts.next())
-                .copy_source(source)
-                .copy_source_range(format!("bytes={start}-{}", end - 1));
-            match copy.send().await {
-                Ok(part) => parts.add(part.copy_part_result.and_then(|result| result.e_tag)),
-                Err(error) => {
-                    let absent = is_absent(&error);
-                    let error = parts.abort(Error::sdk("UploadPartCopy", target(bucket, key), error)).await;
-                    return if absent { Ok(false) } else { Err(error) };
-                }
-            }
-            start = end;
-        }
-        parts.complete().await.map(|()| true)
     }
 
     /// Removes one version of an object for good. Removing it twice is removing it once.
@@ -197,6 +172,34 @@ impl Objects {
         let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Presigned { url: request.uri().to_owned(), headers })
     }
+
+    /// Signs a GET that a browser saves under `file_name`.
+    ///
+    /// # Errors
+    /// When it cannot be signed: no credentials, or a lifetime that AWS does not allow.
+    pub async fn presign_get(
+        &self,
+        bucket: &str,
+        key: &str,
+        file_name: &str,
+        expires_in: Duration,
+    ) -> Result<String, Error> {
+        let failed = || Error::new("presigned GetObject", target(bucket, key), Kind::Other);
+        let config = PresigningConfig::expires_in(expires_in).map_err(|error| failed().because(error))?;
+        let get = self.client.get_object().bucket(bucket).key(key).response_content_disposition(attachment(file_name));
+        let request = get.presigned(config).await.map_err(|error| failed().because(error))?;
+        Ok(request.uri().to_owned())
+    }
+
+    /// Hides an object behind a delete marker. Its versions stay until the bucket's lifecycle removes them.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn hide(&self, bucket: &str, key: &str) -> Result<(), Error> {
+        let delete = self.client.delete_object().bucket(bucket).key(key);
+        delete.send().await.map_err(|error| Error::sdk("DeleteObject", target(bucket, key), error))?;
+        Ok(())
+    }
 }
 
 /// Writes an object as it comes, holding one part at the most.
@@ -225,7 +228,7 @@ impl ObjectWriter<'_> {
     /// When S3 does not answer, or refuses.
     pub async fn finish(mut self) -> Result<(), Error> {
         if self.parts.is_none() {
-            return self.objects.put(self.bucket, self.key, self.content_type, self.held).await;
+            return self.objects.put((self.bucket, self.key), self.content_type, None, self.held).await;
         }
         if !self.held.is_empty() {
             self.send_part().await?;
@@ -239,7 +242,7 @@ impl ObjectWriter<'_> {
     async fn send_part(&mut self) -> Result<(), Error> {
         let mut parts = match self.parts.take() {
             Some(parts) => parts,
-            None => Parts::begin(self.objects, self.bucket, self.key, self.content_type).await?,
+            None => Parts::begin(self.objects, (self.bucket, self.key), self.content_type, None).await?,
         };
         let body = std::mem::take(&mut self.held);
         let upload = self.objects.client.upload_part().bucket(self.bucket).key(self.key).upload_id(&parts.upload_id);
@@ -264,8 +267,14 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    async fn begin(objects: &'a Objects, bucket: &str, key: &str, content_type: &str) -> Result<Self, Error> {
+    async fn begin(
+        objects: &'a Objects,
+        (bucket, key): (&str, &str),
+        content_type: &str,
+        content_encoding: Option<String>,
+    ) -> Result<Self, Error> {
         let create = objects.client.create_multipart_upload().bucket(bucket).key(key).content_type(content_type);
+        let create = create.set_content_encoding(content_encoding);
         let created =
             create.send().await.map_err(|error| Error::sdk("CreateMultipartUpload", target(bucket, key), error))?;
         let upload_id =
@@ -299,6 +308,14 @@ impl<'a> Parts<'a> {
         }
         error
     }
+}
+
+/// `Content-Disposition` of a download, after [RFC 6266](https://www.rfc-editor.org/rfc/rfc6266): a plain name for old
+/// clients, and any name at all for the others.
+fn attachment(file_name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ');
+    let plain: String = file_name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(file_name, NON_ALPHANUMERIC))
 }
 
 fn target(bucket: &str, key: &str) -> String {

@@ -5,7 +5,7 @@ use eventpulse_core::failure::Code;
 use eventpulse_core::rejection::Rejections;
 use eventpulse_core::report::Report;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Decision, ObjectVersion, Quarantined, quarantine_key, report_key};
+use eventpulse_core::upload::{Decision, ObjectVersion, Quarantined, RetryForm, quarantine_key, report_key};
 
 use crate::error::{Error, Kind};
 use crate::ingest::{Work, drive, examine};
@@ -17,22 +17,29 @@ pub(crate) async fn quarantine<C: Fn() -> Timestamp>(
     found: Option<Examination>,
 ) -> Result<Quarantined, Error> {
     let upload = &work.upload;
-    let (owner, name) = (upload.intake.owner.as_str(), upload.intake.file_name.as_str());
-    let partial = matches!(upload.decision, Some(Decision::Accepted { .. }));
+    let counts_in_part = matches!(upload.decision, Some(Decision::Accepted { .. }));
+    let records = counts_in_part || upload.form == Some(RetryForm::RecordsAsTheyAre);
     let mut quarantined = Quarantined {
         bucket: work.services.config.quarantine_bucket.clone(),
-        key: Some(quarantine_key(owner, &upload.id, name, partial)),
-        report_key: report_key(owner, &upload.id, name),
+        key: Some(quarantine_key(upload, records)),
+        records,
+        report_key: report_key(upload),
     };
-    if partial {
+    let is_told_by_record = upload.rejection().is_some_and(|rejection| rejection.upload_failure.is_none());
+    if records && is_told_by_record {
         partly(work, found, &mut quarantined).await?;
+        if !counts_in_part {
+            // A retry of which nothing counts. Its records lie in quarantine, told anew.
+            let ObjectVersion { bucket, key, version_id, .. } = &work.object;
+            work.services.objects.delete_version(bucket, key, version_id).await?;
+        }
     } else {
         wholly(work, found, &mut quarantined).await?;
     }
     Ok(quarantined)
 }
 
-/// The rejected records as NDJSON; the object stays where it is, its good records count.
+/// The rejected records as NDJSON. The object of good records stays where it is, they count.
 async fn partly<C: Fn() -> Timestamp>(
     work: &Work<'_, C>,
     found: Option<Examination>,
@@ -75,8 +82,8 @@ async fn wholly<C: Fn() -> Timestamp>(
     let copied = objects.copy((bucket, key, version_id), *size, to).await?;
     if !copied {
         // Gone: an earlier attempt moved it, or somebody deleted it.
-        let moved = objects.head(to.0, to.1).await?.is_some();
-        if moved && objects.head(to.0, &quarantined.report_key).await?.is_some() {
+        let moved = objects.head(to.0, to.1, None).await?.is_some();
+        if moved && objects.head(to.0, &quarantined.report_key, None).await?.is_some() {
             return Ok(());
         }
         if !moved {
@@ -122,7 +129,7 @@ async fn report<C: Fn() -> Timestamp>(
 ) -> Result<(), Error> {
     let report = Report::new(&work.upload, quarantined, rejections, work.now());
     let json = serde_json::to_vec_pretty(&report).map_err(|error| contradiction(work).because(error))?;
-    work.services.objects.put(&quarantined.bucket, &quarantined.report_key, "application/json", json).await
+    work.services.objects.put((&quarantined.bucket, &quarantined.report_key), "application/json", None, json).await
 }
 
 /// What cannot be, by what was decided before.

@@ -1,8 +1,11 @@
 //! DynamoDB: the histories of uploads, and the claims of digests.
 //!
 //! One item an upload: `pk = upload#<id>`, `history` (a list of JSON texts, one an event), `revision` (their number),
-//! and, for people who look at the table, `owner` and `state`. One item a claim: `pk = digest#<owner>#<sha256>`,
-//! `upload_id`: the upload under which these bytes count.
+//! and what lists show of it and filter by: see [`lists`]. One item a claim: `pk = digest#<owner>#<sha256>`, `upload_id`:
+//! the upload under which these bytes count.
+
+mod attributes;
+pub mod lists;
 
 use std::collections::HashMap;
 
@@ -14,21 +17,17 @@ use aws_sdk_dynamodb::types::{
 };
 use eventpulse_core::chunk::Chunk;
 use eventpulse_core::id::UploadId;
-use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Event, Upload};
 
 use crate::chunks::chunk_item;
 use crate::error::{Error, Kind};
-use crate::item::{Item, n, number, s, text};
+use crate::item::{Item, number, s, text};
 
 /// A transaction takes [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html),
 /// two of which are not chunks.
 const MAX_CHUNKS_IN_TRANSACTION: usize = 98;
 /// It takes 4 MB; the rest is for names and the history.
 const MAX_CHUNK_BYTES_IN_TRANSACTION: usize = 3 << 20;
-/// How long an upload that was issued but never sent is remembered after its URL expired, in seconds.
-const REMEMBER_UNSENT_SECONDS: i64 = 30 * 24 * 3600;
-
 /// The uploads table.
 #[derive(Debug, Clone)]
 pub struct Uploads {
@@ -99,10 +98,10 @@ impl Uploads {
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
     pub async fn append(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<Append, Error> {
-        let AppendTerms { expression, condition, values } = self.append_terms(after, revision, events)?;
+        let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
         let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
         let update = update.update_expression(expression).condition_expression(condition);
-        let update = update.set_expression_attribute_names(Some(names())).set_expression_attribute_values(Some(values));
+        let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
         match update.send().await {
             Ok(_) => Ok(Append::Done),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
@@ -132,10 +131,10 @@ impl Uploads {
         events: &[Event],
     ) -> Result<Claim, Error> {
         let failed = || Error::new("TransactWriteItems", self.target(&after.id), Kind::Other);
-        let AppendTerms { expression, condition, values } = self.append_terms(after, revision, events)?;
+        let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
         let update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
         let update = update.update_expression(expression).condition_expression(condition);
-        let update = update.set_expression_attribute_names(Some(names())).set_expression_attribute_values(Some(values));
+        let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
         let claim = Put::builder()
             .table_name(&self.table)
             .item("pk", s(digest_pk(&after.intake.owner, sha256)))
@@ -195,24 +194,30 @@ impl Uploads {
         let mut values = Item::from([
             (":events".to_owned(), AttributeValue::L(texts)),
             (":revision".to_owned(), number(revision + events.len())),
-            (":owner".to_owned(), s(&after.intake.owner)),
-            (":state".to_owned(), s(after.state().as_str())),
+        ]);
+        let mut names = HashMap::from([
+            ("#history".to_owned(), "history".to_owned()),
+            ("#revision".to_owned(), "revision".to_owned()),
         ]);
         let history = if revision == 0 { ":events" } else { "list_append(#history, :events)" };
-        let mut expression =
-            format!("SET #history = {history}, #revision = :revision, #owner = :owner, #state = :state");
-        match after.intake.expires_at.filter(|_| after.object.is_none()) {
-            Some(expires_at) => {
-                expression.push_str(", #expires_at = :expires_at");
-                values.insert(":expires_at".to_owned(), n(forget_at(expires_at).to_string()));
+        let (mut set, mut remove) = (format!("SET #history = {history}, #revision = :revision"), String::new());
+        for (name, value) in attributes::of(after) {
+            // Aliases: some of the names are words of DynamoDB's expression language.
+            names.insert(format!("#{name}"), name.to_owned());
+            match value {
+                Some(value) => {
+                    set.push_str(&format!(", #{name} = :{name}"));
+                    values.insert(format!(":{name}"), value);
+                }
+                None => remove.push_str(&format!("{} #{name}", if remove.is_empty() { " REMOVE" } else { "," })),
             }
-            None => expression.push_str(" REMOVE #expires_at"),
         }
+        let expression = set + &remove;
         if revision == 0 {
-            return Ok(AppendTerms { expression, condition: "attribute_not_exists(#revision)", values });
+            return Ok(AppendTerms { expression, condition: "attribute_not_exists(#revision)", names, values });
         }
         values.insert(":read".to_owned(), number(revision));
-        Ok(AppendTerms { expression, condition: "#revision = :read", values })
+        Ok(AppendTerms { expression, condition: "#revision = :read", names, values })
     }
 
     fn target(&self, id: &UploadId) -> String {
@@ -224,12 +229,8 @@ impl Uploads {
 struct AppendTerms {
     expression: String,
     condition: &'static str,
+    names: HashMap<String, String>,
     values: Item,
-}
-
-/// An alias of each attribute: some of their names are words of DynamoDB's expression language.
-fn names() -> HashMap<String, String> {
-    ["history", "revision", "owner", "state", "expires_at"].map(|name| (format!("#{name}"), name.to_owned())).into()
 }
 
 /// Why a transaction was cancelled, where it is no failure: the first action is the append, the second the claim.
@@ -244,10 +245,6 @@ fn why_canceled(reasons: &[CancellationReason]) -> Option<Claim> {
         return UploadId::parse(text(item, "upload_id")?).ok().map(Claim::TakenBy);
     }
     None
-}
-
-fn forget_at(expires_at: Timestamp) -> i64 {
-    expires_at.as_micros() / 1_000_000 + REMEMBER_UNSENT_SECONDS
 }
 
 fn upload_pk(id: &UploadId) -> String {

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use eventpulse_core::series::Series;
 use eventpulse_core::statistics::Statistics;
-use eventpulse_core::upload::{Decision, OPERATOR, SeriesCount, State, Upload};
+use eventpulse_core::upload::{Decision, Features, OPERATOR, State, Upload};
 
 use crate::BoxError;
-use crate::stack::{Options, Stack};
-use client::Client;
+use crate::stack::{Options, PASSWORD, Stack};
+use client::{Client, User};
 use mailbox::{Mail, Mailbox};
 use samples::{Expected, Sample};
 use serde_json::Value;
 
-/// The owner of the samples.
+/// The user whose samples these are.
 const DEMO: &str = "demo";
 /// How long a notice may take.
 const MAIL_PATIENCE: Duration = Duration::from_secs(15);
@@ -49,25 +49,27 @@ pub async fn run(args: &Args) -> Result<bool, BoxError> {
 async fn start_and_show(args: &Args) -> Result<bool, BoxError> {
     let stack = Stack::start(Options::default()).await?;
     let client = Client::new(&stack).await?;
+    let users = client.users(&stack, &[DEMO.to_owned()]).await?;
+    let demo = users.first().ok_or("there is no demo user")?;
     let sns = aws_sdk_sns::Client::new(&client.sdk);
     let topic = &client.services.config.notices_topic_arn;
-    let mailbox = Mailbox::open(&sns, topic, &[DEMO, OPERATOR]).await?;
-    let unexpected = show_samples(&stack, &client, &mailbox).await?;
+    let mailbox = Mailbox::open(&sns, topic, &[&demo.owner, OPERATOR]).await?;
+    let unexpected = show_samples(&stack, &client, demo, &mailbox).await?;
     if args.once {
         stack.stop().await?;
         return Ok(unexpected == 0);
     }
-    println!("{}", urls(&stack, &client));
+    println!("{}", how_to_look_around(&stack, &client));
     std::future::pending::<()>().await;
     Ok(true)
 }
 
 /// Uploads each sample and shows what became of it. Returns how many did not end as expected.
-async fn show_samples(stack: &Stack, client: &Client, mailbox: &Mailbox) -> Result<usize, BoxError> {
+async fn show_samples(stack: &Stack, client: &Client, demo: &User, mailbox: &Mailbox) -> Result<usize, BoxError> {
     let samples = Sample::read_all(&stack.root.join("events/uploads"))?;
     let mut unexpected = 0;
     for sample in &samples {
-        let id = client.upload(DEMO, sample).await?;
+        let id = client.upload(demo, sample).await?;
         let upload = client.settled(&id).await?;
         let statistics = statistics_of(client, &upload).await?;
         let mails = mails_about(mailbox, &upload).await;
@@ -89,13 +91,13 @@ async fn show_samples(stack: &Stack, client: &Client, mailbox: &Mailbox) -> Resu
 ///
 /// # Errors
 /// When the stack does not answer.
-pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(SeriesCount, Statistics)>, BoxError> {
+pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(Features, Statistics)>, BoxError> {
     let Some(Decision::Accepted { series, .. }) = &upload.decision else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for count in series.iter().take(show::SERIES_SHOWN) {
         let (entity, measure) = (count.entity.clone(), count.measure.clone());
         let series = Series { owner: upload.intake.owner.clone(), entity, measure };
-        if let Some(statistics) = client.services.chunks.statistics(&series, Some(&upload.id), None, None).await? {
+        if let Some(statistics) = client.services.chunks.of_upload(&series, &upload.id).await? {
             all.push((count.clone(), statistics));
         }
     }
@@ -129,7 +131,7 @@ pub async fn mails_about(mailbox: &Mailbox, upload: &Upload) -> Vec<Mail> {
 pub fn differences(
     expected: &Expected,
     upload: &Upload,
-    statistics: &[(SeriesCount, Statistics)],
+    statistics: &[(Features, Statistics)],
     mails: &[Mail],
     report: &Value,
 ) -> Vec<String> {
@@ -176,21 +178,24 @@ fn six_digits(value: Option<f64>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| format!("{value:.5e}"))
 }
 
-fn urls(stack: &Stack, client: &Client) -> String {
+fn how_to_look_around(stack: &Stack, client: &Client) -> String {
     let config = &client.services.config;
+    let environment = stack.environment().map(|(name, value)| format!("{name}={value}")).join(" ");
     format!(
         "
 The stack is up until Ctrl-C. To look around, in another terminal:
-  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={region}
-  export AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret}
+  cargo eventpulse login --api {api} --username {DEMO}     # password: {PASSWORD}
+  cargo eventpulse uploads
+  cargo eventpulse stats 12345
+  cargo eventpulse quarantine list
+
+As its operator, with any AWS tool:
+  export {environment}
 Uploads arrive in s3://{process}/uploads/
 Rejected ones go to s3://{quarantine}/
 Histories are in the table {uploads}, statistics in {chunks}
 The emulator's log is {log}",
-        endpoint = stack.endpoint,
-        region = stack.region,
-        key = stack.access_key_id,
-        secret = stack.secret_access_key,
+        api = client.api,
         process = config.process_bucket,
         quarantine = config.quarantine_bucket,
         uploads = config.uploads_table,

@@ -14,6 +14,7 @@ mod emulator;
 mod error;
 mod progress;
 mod tools;
+mod users;
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,7 @@ use std::{
 pub use emulator::Port;
 pub use error::{Missing, StackError};
 pub use progress::Progress;
+pub use users::PASSWORD;
 
 use emulator::Emulator;
 
@@ -99,6 +101,7 @@ pub struct Stack {
     /// The emulator's log, with what the functions print. It outlives the stack until another takes its port.
     pub log: PathBuf,
     emulator: Emulator,
+    tools: tools::Tools,
 }
 
 impl Stack {
@@ -133,6 +136,7 @@ impl Stack {
             outputs,
             log: emulator.log().to_path_buf(),
             emulator,
+            tools,
         })
     }
 

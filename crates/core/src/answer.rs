@@ -1,8 +1,10 @@
 //! The statistics of a series over a range of time, from its chunks.
 
+mod buckets;
 mod median;
 
 pub use crate::chunk::{KeyRange, key_ranges};
+pub use buckets::{Bucket, Buckets, MAX_BUCKETS, TooMuch};
 
 use crate::chunk::{Chunk, CorruptChunk};
 use crate::series::Point;
@@ -83,25 +85,24 @@ impl Answer {
         Answer { from, to, merger: Merger::default(), median: Median::new(values), seen: (0, 0), seen_before: None }
     }
 
-    /// Adds a chunk; at most once in each pass, in any order.
+    /// Adds a chunk; at most once in each pass, in any order. In the first pass it returns how many of its points lie in
+    /// the range.
     ///
     /// # Errors
     /// When the points of the chunk are needed and cannot be read.
-    pub fn add(&mut self, chunk: &Chunk) -> Result<(), AnswerError> {
+    pub fn add(&mut self, chunk: &Chunk) -> Result<usize, AnswerError> {
         let summary = chunk.summary();
-        let is_before = self.from.is_some_and(|from| summary.last() < from);
-        let is_after = self.to.is_some_and(|to| summary.first() >= to);
-        if is_before || is_after {
-            return Ok(());
+        if !overlaps(chunk, self.from, self.to) {
+            return Ok(0);
         }
         self.seen.0 += 1;
         self.seen.1 = self.seen.1.saturating_add(summary.count());
         let is_first_pass = self.seen_before.is_none();
         if !is_first_pass && !self.median.wants(summary.min(), summary.max()) {
-            return Ok(());
+            return Ok(0);
         }
         let points = chunk.points()?;
-        let inside = self.inside(&points);
+        let inside = inside(&points, self.from, self.to);
         if is_first_pass {
             let summary = if inside.len() == points.len() { Some(*summary) } else { Summary::of(inside) };
             if let Some(summary) = summary {
@@ -111,14 +112,7 @@ impl Answer {
         for point in inside {
             self.median.add(point.value);
         }
-        Ok(())
-    }
-
-    /// The points of the range, out of points in time order.
-    fn inside<'a>(&self, points: &'a [Point]) -> &'a [Point] {
-        let start = self.from.map_or(0, |from| points.partition_point(|point| point.time < from));
-        let end = self.to.map_or(points.len(), |to| points.partition_point(|point| point.time < to));
-        points.get(start..end).unwrap_or_default()
+        Ok(inside.len())
     }
 
     /// Ends a pass, when all chunks were added.
@@ -136,6 +130,20 @@ impl Answer {
             Found::NotYet => Ok(Pass::Again),
         }
     }
+}
+
+/// Whether a chunk can have points of the range.
+fn overlaps(chunk: &Chunk, from: Option<Timestamp>, to: Option<Timestamp>) -> bool {
+    let is_before = from.is_some_and(|from| chunk.summary().last() < from);
+    let is_after = to.is_some_and(|to| chunk.summary().first() >= to);
+    !is_before && !is_after
+}
+
+/// The points of the range, out of points in time order.
+fn inside(points: &[Point], from: Option<Timestamp>, to: Option<Timestamp>) -> &[Point] {
+    let start = from.map_or(0, |from| points.partition_point(|point| point.time < from));
+    let end = to.map_or(points.len(), |to| points.partition_point(|point| point.time < to));
+    points.get(start..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod codec;
 mod keys;
 
 pub use builder::Builder;
-pub use keys::{KeyRange, SpanClass, key_ranges};
+pub use keys::{KeyRange, SpanClass, entity_prefix, key_ranges};
 
 use crate::series::{Point, Series};
 use crate::statistics::{InvalidSummary, Summary};
@@ -13,6 +13,24 @@ use codec::Encoder;
 
 /// At most so many points are in a chunk. Compressed or not, they fit DynamoDB's 400 KB for an item.
 pub const MAX_POINTS: usize = 4096;
+
+/// The rounds of an upload that chunks can tell apart: its first one, and its retries.
+pub const MAX_ROUNDS: u32 = 1 << (u32::BITS - SEGMENT_BITS);
+/// Room for 67 million chunks in a round.
+const SEGMENT_BITS: u32 = 26;
+
+/// The number of a round's first chunk: no two rounds of an upload write chunks of one key.
+#[must_use]
+pub fn first_segment(round: u32) -> u32 {
+    round.min(MAX_ROUNDS - 1) << SEGMENT_BITS
+}
+
+/// The round of an upload that wrote the chunk with this sort key; none when it is no sort key.
+#[must_use]
+pub fn round_of_sort_key(sort_key: &str) -> Option<u32> {
+    let segment: u32 = sort_key.rsplit('#').next()?.parse().ok()?;
+    Some(segment >> SEGMENT_BITS)
+}
 
 /// At most 4,096 points of one series in time order, from one upload (or from several, once compacted).
 #[derive(Debug, Clone, PartialEq)]
@@ -127,12 +145,13 @@ impl Chunk {
         &self.points
     }
 
-    /// How many bytes it takes to store, at most: its points and summary, its names, and these again in its keys.
+    /// How many bytes it takes to store, at most: its points and summary, its names, and these again in its keys and in
+    /// that of a list.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let Series { owner, entity, measure } = &self.series;
-        let names = entity.len() + measure.len() + self.uploads.iter().map(String::len).sum::<usize>();
-        let keys = keys::bound(owner) + keys::bound(entity) + keys::bound(measure) + self.upload_id().len() + 64;
+        let names = owner.len() + entity.len() + measure.len() + self.uploads.iter().map(String::len).sum::<usize>();
+        let keys = keys::bound(owner) + 2 * (keys::bound(entity) + keys::bound(measure)) + self.upload_id().len() + 64;
         // The attributes' own names and the overhead of each.
         self.points.len() + Summary::BYTES + names + keys + 128
     }
@@ -168,6 +187,13 @@ impl Series {
     #[must_use]
     pub fn partition_key(&self) -> String {
         keys::partition_key(self)
+    }
+
+    /// The key under which the series stands in a list of its owner's: at most 1,024 bytes, different for different
+    /// series. Those of one entity stand together.
+    #[must_use]
+    pub fn listing_key(&self) -> String {
+        keys::listing_key(self)
     }
 }
 

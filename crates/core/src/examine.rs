@@ -5,7 +5,8 @@
 //! kept: the shell then reads the object again, with [`Keep::Chunks`] or [`Keep::Rejected`], and drains them as they come. So nothing is
 //! stored before the verdict on the whole upload is known.
 
-use std::collections::BTreeMap;
+mod found;
+mod wrapped;
 
 use sha2::{Digest, Sha256};
 
@@ -15,22 +16,14 @@ use crate::id::UploadId;
 use crate::reader::{Frame, Limits, Media, Reader, Sink};
 use crate::rejection::{RejectedRecord, Rejections};
 use crate::schema::{Catalog, SchemaRef};
-use crate::upload::{Decision, MaxRejected, SeriesCount};
+use crate::upload::{Decision, Features, MaxRejected, RetryForm};
 use crate::validation::{Parser, Verdict};
+use found::Found;
 
-/// How many bytes of chunks are kept of one upload.
-const MAX_CHUNK_BYTES_KEPT: usize = 16 << 20;
 /// How many bytes of rejected records are kept of one upload.
 const MAX_REJECTED_BYTES_KEPT: usize = 8 << 20;
 /// How many bytes of undrained findings make an examiner full.
 const FULL_BYTES: usize = 4 << 20;
-/// How many bytes of names the history tells, all series together: its item has 400 KB.
-const MAX_SERIES_NAME_BYTES_TOLD: usize = 32 << 10;
-/// How many series are counted apart.
-const MAX_SERIES_COUNTED: usize = 1_000;
-/// How many series the history tells.
-const MAX_SERIES_TOLD: usize = 100;
-
 /// What an upload is examined against.
 #[derive(Debug, Clone)]
 pub struct Terms {
@@ -38,6 +31,10 @@ pub struct Terms {
     pub owner: String,
     /// The upload.
     pub upload_id: UploadId,
+    /// Which of its rounds this is: 0, or the number of the retry.
+    pub round: u32,
+    /// What the retry brings, if it is one.
+    pub form: Option<RetryForm>,
     /// What its headers say it is.
     pub media: Media,
     /// The schema for records that name none, if the client named one for the upload.
@@ -80,8 +77,10 @@ pub struct Examination {
     pub chunks: Option<Vec<Chunk>>,
     /// The rejected records as NDJSON; none when they are more than was kept.
     pub rejected_records: Option<Vec<u8>>,
+    /// How many chunks there are, kept or not.
+    pub chunks_found: u64,
     /// What each series received, largest first, and how many series are not told.
-    pub series: (Vec<SeriesCount>, u64),
+    pub features: (Vec<Features>, u64),
 }
 
 impl<'c> Examiner<'c> {
@@ -92,18 +91,11 @@ impl<'c> Examiner<'c> {
         let checker = Checker {
             catalog,
             parser: Parser::default(),
-            builder: Some(Builder::new(&terms.owner, terms.upload_id.as_str())),
+            builder: Some(Builder::new(&terms.owner, terms.upload_id.as_str(), terms.round)),
             terms,
             accepted: 0,
             rejections: Rejections::default(),
-            found: Found {
-                keep,
-                chunks: Vec::new(),
-                chunk_bytes: 0,
-                chunks_dropped: keep == Keep::Rejected,
-                series: BTreeMap::new(),
-                series_omitted: 0,
-            },
+            found: Found::new(keep),
             rejected: Vec::new(),
             rejected_dropped: keep == Keep::Chunks,
         };
@@ -117,6 +109,12 @@ impl<'c> Examiner<'c> {
         let pushed = self.reader.push(bytes);
         self.digest.update(before.get(..before.len() - bytes.len()).unwrap_or_default());
         self.note(pushed)
+    }
+
+    /// How many records it has seen.
+    pub fn records(&mut self) -> u64 {
+        let checker = self.reader.sink();
+        checker.accepted + checker.rejections.rejected()
     }
 
     /// Whether its findings are to be drained, and [`Examiner::push`] called again with what is left of the bytes.
@@ -152,13 +150,15 @@ impl<'c> Examiner<'c> {
     pub fn examination(mut self) -> Examination {
         let sha256 = hexadecimal(&self.digest.finalize());
         let checker = self.reader.sink();
+        let features = checker.found.features();
         Examination {
             sha256,
             accepted: checker.accepted,
             rejections: std::mem::take(&mut checker.rejections),
+            chunks_found: checker.found.count,
             chunks: (!checker.found.chunks_dropped).then(|| std::mem::take(&mut checker.found.chunks)),
             rejected_records: (!checker.rejected_dropped).then(|| std::mem::take(&mut checker.rejected)),
-            series: checker.found.series_told(),
+            features,
         }
     }
 
@@ -179,7 +179,8 @@ impl Examination {
             rejections,
             chunks: Some(Vec::new()),
             rejected_records: Some(Vec::new()),
-            series: (Vec::new(), 0),
+            chunks_found: 0,
+            features: (Vec::new(), 0),
         }
     }
 
@@ -190,10 +191,11 @@ impl Examination {
         if self.rejections.upload_failure().is_some() || self.accepted == 0 {
             return Decision::Rejected { rejection };
         }
-        let (series, series_omitted) = self.series.clone();
+        let (series, series_omitted) = self.features.clone();
         Decision::Accepted {
             sha256: self.sha256.clone(),
             accepted: self.accepted,
+            chunks: self.chunks_found,
             series,
             series_omitted,
             rejection: (rejection.rejected > 0).then_some(rejection),
@@ -221,61 +223,22 @@ struct Checker<'c> {
     rejected_dropped: bool,
 }
 
-/// The chunks found.
-struct Found {
-    keep: Keep,
-    chunks: Vec<Chunk>,
-    chunk_bytes: usize,
-    chunks_dropped: bool,
-    series: BTreeMap<(String, String), u64>,
-    series_omitted: u64,
-}
-
-impl Found {
-    fn add(&mut self, chunk: Chunk) {
-        let name = (chunk.series().entity.clone(), chunk.series().measure.clone());
-        let count = chunk.summary().count();
-        if let Some(total) = self.series.get_mut(&name) {
-            *total += count;
-        } else if self.series.len() < MAX_SERIES_COUNTED {
-            self.series.insert(name, count);
-        } else {
-            self.series_omitted += 1;
-        }
-        if self.chunks_dropped {
-            return;
-        }
-        self.chunk_bytes += chunk.size_bytes();
-        self.chunks.push(chunk);
-        if self.keep == Keep::Bounded && self.chunk_bytes > MAX_CHUNK_BYTES_KEPT {
-            self.chunks_dropped = true;
-            self.chunks = Vec::new();
-        }
-    }
-
-    fn series_told(&mut self) -> (Vec<SeriesCount>, u64) {
-        let counted = std::mem::take(&mut self.series).into_iter();
-        let mut series: Vec<SeriesCount> =
-            counted.map(|((entity, measure), count)| SeriesCount { entity, measure, count }).collect();
-        series.sort_by_key(|series| std::cmp::Reverse(series.count)); // stable: by name among equals
-        let mut name_bytes = 0;
-        let told = series.iter().take(MAX_SERIES_TOLD).take_while(|series| {
-            name_bytes += series.entity.len() + series.measure.len();
-            name_bytes <= MAX_SERIES_NAME_BYTES_TOLD
-        });
-        let told = told.count();
-        let beyond = (series.len() - told) as u64 + self.series_omitted;
-        series.truncate(told);
-        (series, beyond)
-    }
-}
-
 impl Sink for Checker<'_> {
     fn is_full(&self) -> bool {
         self.found.keep != Keep::Bounded && self.found.chunk_bytes + self.rejected.len() > FULL_BYTES
     }
 
     fn record(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
+        match self.terms.form {
+            Some(RetryForm::RecordsAsTheyAre) => self.rejected_line(frame),
+            _ => self.check(frame),
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// A record.
+    fn check(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
         let Some(bytes) = frame.bytes else {
             let most = self.terms.limits.record_bytes;
             let message = format!("the record has {} bytes, at most {most} are allowed", frame.byte_length);
@@ -315,9 +278,7 @@ impl Sink for Checker<'_> {
         }
         Ok(())
     }
-}
 
-impl Checker<'_> {
     fn reject(
         &mut self,
         frame: &Frame<'_>,
@@ -335,14 +296,18 @@ impl Checker<'_> {
             failures,
             failures_omitted,
         };
+        self.keep_rejected(record, frame.bytes);
+    }
+
+    fn keep_rejected(&mut self, record: RejectedRecord, bytes: Option<&[u8]>) {
         if self.found.keep == Keep::Bounded
-            && self.rejected.len() + frame.bytes.map_or(0, <[u8]>::len) > MAX_REJECTED_BYTES_KEPT
+            && self.rejected.len() + bytes.map_or(0, <[u8]>::len) > MAX_REJECTED_BYTES_KEPT
         {
             self.rejected_dropped = true;
             self.rejected = Vec::new();
         }
         if !self.rejected_dropped {
-            record.write_line(frame.bytes, &mut self.rejected);
+            record.write_line(bytes, &mut self.rejected);
         }
         self.rejections.add(record);
     }

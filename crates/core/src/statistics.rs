@@ -120,6 +120,22 @@ impl Summary {
         .bounded()
     }
 
+    /// The summary of points of which only the statistics are known. Their last digit is all that is lost. `None` of
+    /// statistics that no points have.
+    #[must_use]
+    pub fn of_statistics(
+        count: u64,
+        mean: f64,
+        standard_deviation: Option<f64>,
+        (min, max): (f64, f64),
+        (first, last): (Timestamp, Timestamp),
+    ) -> Option<Summary> {
+        let points = count as f64;
+        let deviation = standard_deviation.unwrap_or(0.0) * ((points - 1.0) / points).sqrt();
+        let summary = Summary { count, mean, mean_rest: 0.0, deviation, min, max, first, last }.bounded();
+        Summary::from_bytes(&summary.to_bytes()).ok()
+    }
+
     /// Undoes what rounding does at the edges: a mean lies between the extremes, a deviation is finite.
     fn bounded(self) -> Summary {
         let mean = self.mean.clamp(self.min, self.max);

@@ -6,57 +6,24 @@
 //! conditional on the number of events that were read.
 
 mod event;
+mod features;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use event::{
-    Event, Fact, Intake, MaxRejected, ObjectVersion, Quarantined, SeriesCount, quarantine_key, report_key,
+    Event, Fact, Intake, MaxRejected, ObjectVersion, Quarantined, RetryForm, quarantine_key, report_key, retry_key,
 };
+pub use features::Features;
 use serde::{Deserialize, Serialize};
+pub use state::{QuarantineStatus, State};
 
-use crate::id::UploadId;
+use crate::id::{UPLOADS_PREFIX, UploadId};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
 /// The owner of objects that an operator dropped into the bucket without issuing an upload.
 pub const OPERATOR: &str = "operator";
-
-/// Where an upload stands. The first two are on the way, the others are outcomes but for [`State::Failed`], which a
-/// later delivery can still end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// A presigned URL was handed out; nothing arrived yet.
-    Issued,
-    /// An object arrived and is being worked on.
-    Received,
-    /// Every record counts.
-    Accepted,
-    /// Some records count, the others lie in quarantine.
-    PartiallyAccepted,
-    /// Nothing counts; the object lies in quarantine.
-    Quarantined,
-    /// The same bytes of the same owner count already.
-    Duplicate,
-    /// Nothing that the sender could mend: delivery or processing failed, an operator is told.
-    Failed,
-}
-
-impl State {
-    /// The word that receipts and notices use.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Issued => "issued",
-            Self::Received => "received",
-            Self::Accepted => "accepted",
-            Self::PartiallyAccepted => "partially_accepted",
-            Self::Quarantined => "quarantined",
-            Self::Duplicate => "duplicate",
-            Self::Failed => "failed",
-        }
-    }
-}
 
 /// The effect that is owed next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,8 +57,10 @@ pub enum Decision {
         sha256: String,
         /// How many records count.
         accepted: u64,
+        /// How many chunks hold them.
+        chunks: u64,
         /// What each series received, largest first, at most 100 series.
-        series: Vec<SeriesCount>,
+        series: Vec<Features>,
         /// How many series there are beyond those.
         series_omitted: u64,
         /// Why some records do not count.
@@ -109,7 +78,21 @@ pub enum Decision {
     },
 }
 
+/// A retry that was asked for and has not arrived yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// The key in the process bucket that it comes under.
+    pub key: String,
+    /// What it brings.
+    pub form: RetryForm,
+    /// When the request lapses.
+    pub expires_at: Timestamp,
+}
+
 /// One upload: the fold of its history.
+///
+/// Usually it has one round: an object arrives and is decided. Each retry of what was rejected is one round more; what
+/// earlier rounds accepted goes on counting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Upload {
     /// Its id.
@@ -120,24 +103,54 @@ pub struct Upload {
     pub since: Timestamp,
     /// When the latest event happened.
     pub changed: Timestamp,
-    /// The object version that is processed under this id, once one arrived.
+    /// The object version that is processed in this round, once one arrived.
     pub object: Option<ObjectVersion>,
     /// Goes from the S3 event through every log line, the report and the notice.
     pub correlation_id: Option<String>,
     /// The digest that is claimed for it while its chunks are being written.
     pub claimed: Option<String>,
-    /// What was decided, once it was.
+    /// What was decided in this round, once it was.
     pub decision: Option<Decision>,
-    /// Where what was rejected lies, once it does.
+    /// Where what was rejected in this round lies, once it does.
     pub quarantined: Option<Quarantined>,
+    /// When something of it came to lie in quarantine for the last time.
+    pub quarantined_at: Option<Timestamp>,
     /// Whether the owner was told.
     pub notified: bool,
     /// Why it is stuck, if it is.
     pub failure_reason: Option<String>,
     /// How often processing failed for good.
     pub failed_deliveries: u32,
+    /// How many retries arrived: the number of this round.
+    pub attempt: u32,
+    /// How many retries were asked for.
+    pub retries_requested: u32,
+    /// The retry that was asked for last, until it arrives.
+    pub retry: Option<Retry>,
+    /// What this round's object is, if it is a retry's.
+    pub form: Option<RetryForm>,
+    /// What the rounds before this one accepted.
+    earlier: Earlier,
+    /// The claims that were made for what counts.
+    pub claims: Vec<String>,
+    /// How many chunks all rounds wrote.
+    pub chunks: u64,
+    /// Whether the owner discarded what was rejected.
+    pub discarded: bool,
+    /// Whether the owner wants it taken back.
+    pub withdrawal_requested: bool,
+    /// Whether it is.
+    pub withdrawn: bool,
     /// How many events the history has: what an append is conditional on.
     pub revision: usize,
+}
+
+/// What earlier rounds accepted.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Earlier {
+    accepted: u64,
+    series: Vec<Features>,
+    series_omitted: u64,
 }
 
 /// Why a history cannot be folded.
@@ -169,9 +182,20 @@ impl Upload {
             claimed: None,
             decision: None,
             quarantined: None,
+            quarantined_at: None,
             notified: false,
             failure_reason: None,
             failed_deliveries: 0,
+            attempt: 0,
+            retries_requested: 0,
+            retry: None,
+            form: None,
+            earlier: Earlier::default(),
+            claims: Vec::new(),
+            chunks: 0,
+            discarded: false,
+            withdrawal_requested: false,
+            withdrawn: false,
             revision: 1,
         };
         for event in rest {
@@ -187,17 +211,28 @@ impl Upload {
         match &event.fact {
             Fact::Issued { .. } | Fact::Found { .. } | Fact::LateVersionRemoved { .. } => {}
             Fact::Received { object, correlation_id } => {
+                if let Some(retry) = self.retry.take_if(|retry| retry.key == object.key) {
+                    self.begin_round(retry.form);
+                }
                 self.object = Some(object.clone());
                 self.correlation_id = Some(correlation_id.clone());
             }
             Fact::AcceptanceBegan { sha256 } => self.claimed = Some(sha256.clone()),
             Fact::Decided { decision } => {
+                if let Decision::Accepted { sha256, chunks, .. } = decision {
+                    self.claims.push(self.claim(sha256));
+                    self.chunks += chunks;
+                }
                 self.decision = Some(decision.clone());
                 self.failure_reason = None;
             }
-            Fact::Withdrawn => self.claimed = None,
+            Fact::Withdrawn => {
+                self.claimed = None;
+                self.withdrawn = self.withdrawal_requested;
+            }
             Fact::Quarantined { quarantined } => {
                 self.quarantined = Some(quarantined.clone());
+                self.quarantined_at = Some(event.at);
                 self.failure_reason = None;
             }
             Fact::Notified { .. } => {
@@ -208,13 +243,39 @@ impl Upload {
                 self.failure_reason = Some(reason.clone());
                 self.failed_deliveries += 1;
             }
+            Fact::RetryRequested { key, form, expires_at, .. } => {
+                self.retries_requested += 1;
+                self.retry = Some(Retry { key: key.clone(), form: *form, expires_at: *expires_at });
+            }
+            Fact::Discarded { .. } => {
+                self.discarded = true;
+                self.retry = None;
+            }
+            Fact::WithdrawalRequested { .. } => {
+                self.withdrawal_requested = true;
+                self.retry = None;
+            }
         }
+    }
+
+    /// What was decided becomes what earlier rounds accepted, and everything is owed once more.
+    fn begin_round(&mut self, form: RetryForm) {
+        let (series, series_omitted) = self.features();
+        self.earlier = Earlier { accepted: self.accepted(), series, series_omitted };
+        self.attempt += 1;
+        self.form = Some(form);
+        self.claimed = None;
+        self.decision = None;
+        self.quarantined = None;
+        self.notified = false;
+        self.failure_reason = None;
     }
 
     /// The effect that is owed next; none when everything is done.
     #[must_use]
     pub fn next(&self) -> Option<Step> {
         match (&self.decision, &self.quarantined) {
+            _ if self.withdrawal_requested || self.discarded => None,
             (None, _) => Some(Step::Process),
             (Some(Decision::Rejected { .. }), _) if self.claimed.is_some() => Some(Step::Withdraw),
             (Some(_), _) if self.rejection().is_none() => None,
@@ -224,27 +285,94 @@ impl Upload {
         }
     }
 
-    /// What to do with a delivered version. Only one version is ever processed under an id.
+    /// What to do with a delivered version. Only one version is ever processed in a round.
     #[must_use]
-    pub fn arrival(&self, version_id: &str) -> Arrival {
-        match &self.object {
-            Some(object) if object.version_id != version_id => Arrival::Late,
-            _ => Arrival::Mine,
+    pub fn arrival(&self, object: &ObjectVersion) -> Arrival {
+        let known = self.object.as_ref().is_some_and(|known| known.is(object));
+        if known || self.awaits(&object.key) { Arrival::Mine } else { Arrival::Late }
+    }
+
+    /// Whether the next object under this key is the one to process.
+    #[must_use]
+    pub fn awaits(&self, key: &str) -> bool {
+        match &self.retry {
+            Some(retry) if retry.key == key => true,
+            _ => self.object.is_none() && self.intake.key == key,
         }
     }
 
-    /// Where the upload stands.
+    /// Whether objects under this key are this upload's.
+    #[must_use]
+    pub fn has_key(&self, key: &str) -> bool {
+        let is_of_retry = |rest: &str| {
+            let number = rest.strip_prefix("retry-").and_then(|rest| rest.split_once('/'));
+            number.and_then(|(digits, _)| digits.parse::<u32>().ok()).is_some_and(|n| n <= self.retries_requested)
+        };
+        let folder = format!("{UPLOADS_PREFIX}{}/", self.id);
+        self.intake.key == key || key.strip_prefix(&folder).is_some_and(is_of_retry)
+    }
+
+    /// Whether an object is being worked on: the owner has to wait before doing more with it.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        self.object.is_some() && self.next().is_some()
+    }
+
+    /// Under which name bytes of this round are claimed. The rejected records of two uploads may look alike and count
+    /// twice all the same.
+    #[must_use]
+    pub fn claim(&self, sha256: &str) -> String {
+        match self.form {
+            Some(RetryForm::RecordsAsTheyAre) => format!("{}/{}", self.id, self.attempt),
+            _ => sha256.to_owned(),
+        }
+    }
+
+    /// Where the upload stands, but for the clock: see [`Upload::state_at`].
     #[must_use]
     pub fn state(&self) -> State {
+        let counts_in_part = self.earlier.accepted > 0;
         match &self.decision {
+            _ if self.withdrawn => State::Withdrawn,
             _ if self.failure_reason.is_some() => State::Failed,
             None if self.object.is_some() => State::Received,
             None => State::Issued,
             Some(Decision::Accepted { rejection: None, .. }) => State::Accepted,
             Some(Decision::Accepted { rejection: Some(_), .. }) => State::PartiallyAccepted,
+            Some(Decision::Rejected { .. }) if counts_in_part => State::PartiallyAccepted,
+            Some(Decision::Rejected { .. }) if self.discarded => State::Discarded,
             Some(Decision::Rejected { .. }) => State::Quarantined,
+            Some(Decision::Duplicate { .. }) if counts_in_part => State::Accepted,
             Some(Decision::Duplicate { .. }) => State::Duplicate,
         }
+    }
+
+    /// Where the upload stands.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> State {
+        match self.state() {
+            State::Issued if self.intake.expires_at.is_some_and(|expires_at| expires_at <= now) => State::Expired,
+            state => state,
+        }
+    }
+
+    /// What has become of what was rejected; none when nothing of it ever lay in quarantine.
+    #[must_use]
+    pub fn quarantine_status(&self, now: Timestamp) -> Option<QuarantineStatus> {
+        self.quarantined_at?;
+        Some(if self.withdrawal_requested {
+            QuarantineStatus::Withdrawn
+        } else if self.discarded {
+            QuarantineStatus::Discarded
+        } else if self.retry.as_ref().is_some_and(|retry| now < retry.expires_at) || self.decision.is_none() {
+            QuarantineStatus::Retrying
+        } else if self.rejection().is_none() {
+            QuarantineStatus::Resolved
+        } else if self.quarantined.is_none() {
+            QuarantineStatus::Retrying // rejected once more, and on its way into quarantine
+        } else {
+            QuarantineStatus::Open
+        })
     }
 
     /// Why records, or the whole upload, do not count.
@@ -260,15 +388,37 @@ impl Upload {
     /// How many records count.
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        match self.decision {
+        let of_this_round = match self.decision {
             Some(Decision::Accepted { accepted, .. }) => accepted,
             _ => 0,
-        }
+        };
+        self.earlier.accepted + of_this_round
     }
 
     /// How many records do not count.
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.rejection().map_or(0, |rejection| rejection.rejected)
+    }
+
+    /// What each series received, the largest first, and how many series are not told.
+    #[must_use]
+    pub fn features(&self) -> (Vec<Features>, u64) {
+        let Earlier { series: earlier, series_omitted: omitted, .. } = &self.earlier;
+        match &self.decision {
+            Some(Decision::Accepted { series, series_omitted, .. }) => {
+                (features::merge(earlier, series), omitted + series_omitted)
+            }
+            _ => (earlier.clone(), *omitted),
+        }
+    }
+
+    /// Under which upload its bytes count, if it is not this one.
+    #[must_use]
+    pub fn duplicate_of(&self) -> Option<&UploadId> {
+        match &self.decision {
+            Some(Decision::Duplicate { of }) => Some(of),
+            _ => None,
+        }
     }
 }

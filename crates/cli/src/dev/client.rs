@@ -1,24 +1,44 @@
-//! What the sample run and the tests do with a running stack: issue, send, wait, ask.
+//! What the sample run and the tests do with a running stack: sign in, issue, send, wait, ask.
+//!
+//! An upload is issued as any client does it, by the REST API. What became of it is read with the operator's credentials.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
-use eventpulse_aws::issue::{Issued, Request, issue};
-use eventpulse_aws::{Config, Services, clock};
-use eventpulse_core::id::UploadId;
+use eventpulse_aws::issue::Issued;
+use eventpulse_aws::objects::Presigned;
+use eventpulse_aws::{Config, Services};
+use eventpulse_core::id::{UploadId, upload_key};
 use eventpulse_core::schema::{Catalog, SchemaRef};
+use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::BoxError;
 use crate::dev::samples::Sample;
-use crate::stack::Stack;
+use crate::stack::{PASSWORD, Stack};
 
 /// How long an upload may take to its outcome.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Somebody who has signed in.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The user name.
+    pub name: String,
+    /// The owner of what this user uploads: Cognito's `sub`.
+    pub owner: String,
+    /// The ID token.
+    pub token: String,
+}
+
 /// A running stack, with the operator's credentials.
 pub struct Client {
+    /// The REST API.
+    pub api: String,
     /// The SDK's configuration.
     pub sdk: SdkConfig,
     /// S3, for what only operators and tests do.
@@ -26,6 +46,17 @@ pub struct Client {
     /// The same adapters that the functions use.
     pub services: Services,
     http: reqwest::Client,
+    /// Of Cognito: where, and which client of the user pool.
+    sign_in: (String, String),
+}
+
+/// What `POST /uploads` answers.
+#[derive(Deserialize)]
+struct Receipt {
+    upload_id: UploadId,
+    url: String,
+    headers: BTreeMap<String, String>,
+    expires_at: Timestamp,
 }
 
 impl Client {
@@ -59,29 +90,69 @@ impl Client {
             s3: aws_sdk_s3::Client::from_conf(s3),
             services: Services::new(config, &sdk, catalog),
             http: reqwest::Client::new(),
+            api: output("ApiUrl")?,
+            sign_in: (stack.endpoint.clone(), output("UserPoolClientId")?),
             sdk,
         })
     }
 
-    /// Issues an upload for bytes of this owner.
+    /// Makes users and signs them in.
     ///
     /// # Errors
-    /// When the stack does not answer.
-    pub async fn issue(&self, owner: &str, sample: &Sample) -> Result<Issued, BoxError> {
-        let request = Request {
-            owner,
-            file_name: &sample.name(),
-            content_type: sample.content_type(),
-            content_encoding: sample.expected.content_encoding.as_deref(),
-            size: sample.bytes.len() as u64,
-            sha256_base64: None,
-            schema: sample.expected.schema.as_deref(),
-            max_rejected: sample.expected.max_rejected,
-            expires_in: Duration::from_secs(300),
-        };
-        let mut random = [0; 10];
-        getrandom::fill(&mut random)?;
-        Ok(issue(&self.services, &request, clock(), random).await?)
+    /// When the stack does not answer, or refuses.
+    pub async fn users(&self, stack: &Stack, names: &[String]) -> Result<Vec<User>, BoxError> {
+        let mut users = Vec::new();
+        for (name, owner) in stack.add_users(names).await? {
+            let token = self.token(&name, PASSWORD).await?;
+            users.push(User { name, owner, token });
+        }
+        Ok(users)
+    }
+
+    /// Signs in. Returns the ID token.
+    ///
+    /// # Errors
+    /// When Cognito does not answer, or refuses.
+    pub async fn token(&self, name: &str, password: &str) -> Result<String, BoxError> {
+        let (endpoint, client_id) = &self.sign_in;
+        let parameters = json!({ "USERNAME": name, "PASSWORD": password });
+        let request = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client_id, "AuthParameters": parameters });
+        let post = self.http.post(endpoint).header("content-type", "application/x-amz-json-1.1");
+        let post = post.header("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth");
+        let answer: Value = serde_json::from_slice(&post.body(request.to_string()).send().await?.bytes().await?)?;
+        let token = answer["AuthenticationResult"]["IdToken"].as_str();
+        Ok(token.ok_or_else(|| format!("{name} cannot sign in: {answer}"))?.to_owned())
+    }
+
+    /// Issues an upload for bytes of this user.
+    ///
+    /// # Errors
+    /// When the API does not answer, or refuses.
+    pub async fn issue(&self, user: &User, sample: &Sample) -> Result<Issued, BoxError> {
+        let mut request = json!({
+            "file_name": sample.name(),
+            "content_type": sample.content_type(),
+            "size": sample.bytes.len(),
+        });
+        let expected = &sample.expected;
+        for (member, value) in [
+            ("content_encoding", json!(expected.content_encoding)),
+            ("schema", json!(expected.schema)),
+            ("max_rejected", json!(expected.max_rejected)),
+        ] {
+            if !value.is_null() {
+                request[member] = value;
+            }
+        }
+        let post = self.http.post(format!("{}/uploads", self.api)).header("authorization", &user.token);
+        let answer = post.header("content-type", "application/json").body(request.to_string()).send().await?;
+        let (status, body) = (answer.status().as_u16(), answer.bytes().await?);
+        if status != 201 {
+            return Err(format!("POST /uploads answers {status}: {}", String::from_utf8_lossy(&body)).into());
+        }
+        let Receipt { upload_id, url, headers, expires_at } = serde_json::from_slice(&body)?;
+        let put = Presigned { url, headers: headers.into_iter().collect() };
+        Ok(Issued { key: upload_key(&upload_id, &sample.name()), upload_id, put, expires_at })
     }
 
     /// Sends bytes to a presigned URL. Returns the HTTP status.
@@ -103,11 +174,11 @@ impl Client {
     ///
     /// # Errors
     /// When the stack does not answer, or refuses.
-    pub async fn upload(&self, owner: &str, sample: &Sample) -> Result<UploadId, BoxError> {
+    pub async fn upload(&self, user: &User, sample: &Sample) -> Result<UploadId, BoxError> {
         if sample.expected.dropped {
             return self.drop_in(&format!("uploads/{}", sample.name()), sample).await;
         }
-        let issued = self.issue(owner, sample).await?;
+        let issued = self.issue(user, sample).await?;
         match self.put(&issued, sample.bytes.clone()).await? {
             200 => Ok(issued.upload_id),
             status => Err(format!("{}: the presigned URL answered {status}", sample.name()).into()),

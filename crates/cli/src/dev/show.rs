@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use eventpulse_core::rejection::Rejection;
 use eventpulse_core::statistics::Statistics;
-use eventpulse_core::upload::{Decision, SeriesCount, Upload};
+use eventpulse_core::upload::{Decision, Features, Upload};
 
 use super::mailbox::Mail;
 
@@ -13,7 +13,7 @@ pub const SERIES_SHOWN: usize = 10;
 
 /// One upload, as text.
 #[must_use]
-pub fn upload(upload: &Upload, about: &str, statistics: &[(SeriesCount, Statistics)], mails: &[Mail]) -> String {
+pub fn upload(upload: &Upload, about: &str, statistics: &[(Features, Statistics)], mails: &[Mail]) -> String {
     let mut text = String::new();
     let name = &upload.intake.file_name;
     let _ = writeln!(text, "\n── {name} {}", "─".repeat(74usize.saturating_sub(name.chars().count())));
@@ -46,7 +46,7 @@ pub fn upload(upload: &Upload, about: &str, statistics: &[(SeriesCount, Statisti
     text
 }
 
-fn table(text: &mut String, upload: &Upload, statistics: &[(SeriesCount, Statistics)]) {
+fn table(text: &mut String, upload: &Upload, statistics: &[(Features, Statistics)]) {
     if statistics.is_empty() {
         return;
     }

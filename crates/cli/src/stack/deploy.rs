@@ -11,6 +11,11 @@ use super::{
     tools::{Tools, forget},
 };
 
+/// The parameters that samconfig.toml has for the emulator as well: given here, some replace all of those. No rate limit
+/// is to slow the samples or the tests.
+const LOCAL_PARAMETERS: [&str; 3] =
+    ["ConsoleOrigin=http://localhost:5173", "ApiRateLimit=10000", "ApiBurstLimit=10000"];
+
 /// Deploys what was built, and asks for the outputs.
 pub(super) async fn deploy(
     tools: &Tools,
@@ -25,6 +30,7 @@ pub(super) async fn deploy(
         .arg("--parameter-overrides")
         .arg(format!("Architecture={}", tools.architecture))
         .arg(format!("EndpointUrl={}", emulator.endpoint()))
+        .args(LOCAL_PARAMETERS)
         .envs(without_account(emulator))
         // Seconds between two looks at how far it is.
         .env("SAM_CLI_POLL_DELAY", "1");

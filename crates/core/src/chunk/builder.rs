@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::codec::Encoder;
-use super::{Chunk, MAX_POINTS, keys};
+use super::{Chunk, MAX_POINTS, first_segment, keys};
 use crate::series::{Point, Series};
 use crate::time::Timestamp;
 
@@ -30,7 +30,8 @@ const LIMITS: Limits = Limits { points: 1 << 20, series: 1 << 15, name_bytes: 4 
 pub struct Builder {
     owner: String,
     upload_id: String,
-    segments: u32,
+    /// The number of the next chunk.
+    segment: u32,
     /// Measures, by name: places in `entities`.
     measures: HashMap<Arc<str>, usize>,
     /// Entities of each measure, by name: places in `open`.
@@ -54,17 +55,17 @@ struct OpenSeries {
 }
 
 impl Builder {
-    /// A builder for one upload of `owner`.
+    /// A builder for one round of one upload of `owner`; see [`first_segment`].
     #[must_use]
-    pub fn new(owner: &str, upload_id: &str) -> Builder {
-        Builder::with_limits(owner, upload_id, LIMITS)
+    pub fn new(owner: &str, upload_id: &str, round: u32) -> Builder {
+        Builder::with_limits(owner, upload_id, round, LIMITS)
     }
 
-    fn with_limits(owner: &str, upload_id: &str, limits: Limits) -> Builder {
+    fn with_limits(owner: &str, upload_id: &str, round: u32, limits: Limits) -> Builder {
         Builder {
             owner: owner.to_owned(),
             upload_id: upload_id.to_owned(),
-            segments: 0,
+            segment: first_segment(round),
             measures: HashMap::new(),
             entities: Vec::new(),
             open: Vec::new(),
@@ -98,10 +99,9 @@ impl Builder {
         }
     }
 
-    /// Gives `emit` the chunks of all points that are left. Returns how many chunks the upload has in all.
-    pub fn finish(mut self, mut emit: impl FnMut(Chunk)) -> u32 {
+    /// Gives `emit` the chunks of all points that are left.
+    pub fn finish(mut self, mut emit: impl FnMut(Chunk)) {
         self.flush_all(&mut emit);
-        self.segments
     }
 
     fn find(&self, entity: &str, measure: &str) -> Option<usize> {
@@ -176,8 +176,8 @@ impl Builder {
                 entity: open.entity.to_string(),
                 measure: open.measure.to_string(),
             };
-            if let Some(chunk) = Chunk::of_sorted(series, &self.upload_id, self.segments, piece, &mut self.encoder) {
-                self.segments += 1;
+            if let Some(chunk) = Chunk::of_sorted(series, &self.upload_id, self.segment, piece, &mut self.encoder) {
+                self.segment = self.segment.saturating_add(1);
                 emit(chunk);
             }
         }

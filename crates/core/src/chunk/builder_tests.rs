@@ -10,7 +10,7 @@ fn at(second: i64) -> Timestamp {
 
 fn build(limits: Limits, points: impl IntoIterator<Item = (String, &'static str, i64, f64)>) -> Vec<Chunk> {
     let mut chunks = Vec::new();
-    let mut builder = Builder::with_limits("u1", "up_1", limits);
+    let mut builder = Builder::with_limits("u1", "up_1", 0, limits);
     for (entity, measure, second, value) in points {
         builder.add(&entity, measure, at(second), value, |chunk| chunks.push(chunk));
         assert!(builder.points < limits.points.max(MAX_POINTS));
@@ -18,8 +18,7 @@ fn build(limits: Limits, points: impl IntoIterator<Item = (String, &'static str,
         assert!(builder.open.len() == 1 || builder.name_bytes <= limits.name_bytes);
         assert_eq!(builder.points, builder.open.iter().map(|open| open.points.len()).sum::<usize>());
     }
-    let segments = builder.finish(|chunk| chunks.push(chunk));
-    assert_eq!(segments as usize, chunks.len());
+    builder.finish(|chunk| chunks.push(chunk));
     assert!(chunks.iter().enumerate().all(|(place, chunk)| chunk.segment() as usize == place));
     chunks
 }
@@ -103,4 +102,19 @@ proptest! {
         keys.dedup();
         prop_assert_eq!(keys.len(), chunks.len());
     }
+}
+
+#[test]
+fn two_rounds_of_an_upload_write_chunks_of_different_keys() {
+    let of_round = |round| {
+        let mut chunks = Vec::new();
+        let mut builder = Builder::new("u1", "up_1", round);
+        builder.add("a", "value", at(0), 1.0, |chunk| chunks.push(chunk));
+        builder.finish(|chunk| chunks.push(chunk));
+        chunks[0].sort_key()
+    };
+    for round in [0, 1, 2, super::super::MAX_ROUNDS - 1] {
+        assert_eq!(super::super::round_of_sort_key(&of_round(round)), Some(round));
+    }
+    assert_ne!(of_round(0), of_round(1));
 }

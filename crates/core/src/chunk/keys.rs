@@ -9,8 +9,10 @@ const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// A part of a partition key is at most so long; three of them stay well under DynamoDB's 2,048 bytes.
 const MAX_PART_BYTES: usize = 600;
-/// How much of a name stays readable before its digest takes over.
-const READABLE_BYTES: usize = 500;
+/// How much shorter than that the readable beginning of a longer name is: its digest follows.
+const CUT_BYTES: usize = 100;
+/// The same of a measure in the key of a list: DynamoDB sorts by at most 1,024 bytes.
+const MAX_LISTED_MEASURE_BYTES: usize = 400;
 
 /// Chunks are cut to reach a smaller span class only if they keep so many points on average.
 const WORTH_A_CHUNK: usize = 512;
@@ -91,9 +93,9 @@ pub fn key_ranges(from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<KeyRang
         // A chunk that begins earlier than this is over before `from`.
         let earliest = Timestamp::from_micros(from.as_micros() - class.longest());
         KeyRange {
-            lo: format!("{word}#{}", sortable(earliest)),
+            lo: format!("{word}#{}", earliest.sortable()),
             // Every key goes on after the time, so that of a chunk that begins at `to` is larger than this.
-            hi: to.map_or_else(|| format!("{word}#~"), |to| format!("{word}#{}", sortable(to))),
+            hi: to.map_or_else(|| format!("{word}#~"), |to| format!("{word}#{}", to.sortable())),
         }
     };
     SpanClass::ALL.into_iter().map(range).collect()
@@ -104,23 +106,29 @@ pub(super) fn partition_key(series: &Series) -> String {
     format!("series#{}#{}#{}", part(&series.owner), part(&series.entity), part(&series.measure))
 }
 
+/// `<entity>#<measure>`, escaped.
+pub(super) fn listing_key(series: &Series) -> String {
+    format!("{}{}", entity_prefix(&series.entity), part_within(&series.measure, MAX_LISTED_MEASURE_BYTES))
+}
+
+/// What the listing keys of an entity's series begin with.
+#[must_use]
+pub fn entity_prefix(entity: &str) -> String {
+    format!("{}#", part(entity))
+}
+
 /// `<span class>#<first time>#<upload>#<segment>`; keys of one class sort by time.
 pub(super) fn sort_key(class: SpanClass, first: Timestamp, upload_id: &str, segment: u32) -> String {
-    format!("{}#{}#{upload_id}#{segment:010}", class.word(), sortable(first))
+    format!("{}#{}#{upload_id}#{segment:010}", class.word(), first.sortable())
 }
 
-/// RFC 3339 with all six digits of the fraction: sorts as the times do, and an operator can read it.
-fn sortable(time: Timestamp) -> String {
-    let micros = time.as_micros();
-    let fraction = micros.rem_euclid(1_000_000);
-    let mut text = Timestamp::from_micros(micros - fraction).to_string();
-    text.truncate(text.len() - 1);
-    format!("{text}.{fraction:06}Z")
-}
-
-/// Escapes a name, and cuts a long one: then its digest follows `%=`, which no escape begins with.
 fn part(name: &str) -> String {
-    let mut escaped = String::with_capacity(name.len().min(MAX_PART_BYTES));
+    part_within(name, MAX_PART_BYTES)
+}
+
+/// Escapes a name, and cuts one that is too long: then its digest follows `%=`, which no escape begins with.
+fn part_within(name: &str, most: usize) -> String {
+    let mut escaped = String::with_capacity(name.len().min(most));
     let mut readable = 0;
     for character in name.chars() {
         match character {
@@ -128,10 +136,10 @@ fn part(name: &str) -> String {
             '#' => escaped.push_str("%23"),
             _ => escaped.push(character),
         }
-        if escaped.len() <= READABLE_BYTES {
+        if escaped.len() <= most - CUT_BYTES {
             readable = escaped.len();
         }
-        if escaped.len() > MAX_PART_BYTES {
+        if escaped.len() > most {
             escaped.truncate(readable);
             escaped.push_str("%=");
             for byte in Sha256::digest(name) {

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Decision;
-use crate::id::UploadId;
+use super::{Decision, Upload};
+use crate::id::{UPLOADS_PREFIX, UploadId, clean_file_name};
 use crate::time::Timestamp;
 
 /// The version of the events that this code writes.
@@ -62,7 +62,8 @@ pub enum Fact {
         /// What was decided.
         decision: Decision,
     },
-    /// The chunks that were being written, and the claim, were taken back.
+    /// Chunks and claims were taken back: those of an acceptance that never came to its end or, if the owner asked for
+    /// it, all of the upload.
     Withdrawn,
     /// What was rejected lies in quarantine, with its report.
     Quarantined {
@@ -80,6 +81,27 @@ pub enum Fact {
         reason: String,
         /// The id of the delivery.
         correlation_id: String,
+    },
+    /// The owner asked for another try of what was rejected. It happens once an object arrives under `key`.
+    RetryRequested {
+        /// Who.
+        by: String,
+        /// The key in the process bucket.
+        key: String,
+        /// What it brings.
+        form: RetryForm,
+        /// When the request lapses unless the object has arrived.
+        expires_at: Timestamp,
+    },
+    /// The owner discarded what was rejected.
+    Discarded {
+        /// Who.
+        by: String,
+    },
+    /// The owner wants what counts taken back. [`Fact::Withdrawn`] says that it is.
+    WithdrawalRequested {
+        /// Who.
+        by: String,
     },
     /// A further version came under an id that has its object already. It was removed, unread.
     LateVersionRemoved {
@@ -143,6 +165,14 @@ pub struct ObjectVersion {
     pub size: u64,
 }
 
+impl ObjectVersion {
+    /// Whether both name the same version: the size may not be known.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        (&self.bucket, &self.key, &self.version_id) == (&other.bucket, &other.key, &other.version_id)
+    }
+}
+
 /// Where what was rejected lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantined {
@@ -151,29 +181,48 @@ pub struct Quarantined {
     /// The rejected object, or the rejected records as NDJSON; none when there were no bytes to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Whether that is records, as NDJSON lines of [`RejectedRecord`](crate::rejection::RejectedRecord).
+    pub records: bool,
     /// The report.
     pub report_key: String,
 }
 
-/// How many points an upload gave one series.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeriesCount {
-    /// The entity, e.g. a device id.
-    pub entity: String,
-    /// The measure.
-    pub measure: String,
-    /// The number of points.
-    pub count: u64,
+/// What a retry brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryForm {
+    /// The quarantined object, as it is.
+    AsItIs,
+    /// The quarantined records of an upload that counts in part, as they are: NDJSON of
+    /// [`RejectedRecord`](crate::rejection::RejectedRecord) lines.
+    RecordsAsTheyAre,
+    /// What the owner made of it.
+    Corrected,
 }
 
 /// The key of what was rejected of an upload, in the quarantine bucket. `partial`: only records, as NDJSON.
 #[must_use]
-pub fn quarantine_key(owner: &str, id: &UploadId, file_name: &str, partial: bool) -> String {
-    format!("{owner}/{id}/{file_name}{}", if partial { ".rejected.ndjson" } else { "" })
+pub fn quarantine_key(upload: &Upload, partial: bool) -> String {
+    format!("{}{}", stem(upload), if partial { ".rejected.ndjson" } else { "" })
 }
 
 /// The key of the report beside it.
 #[must_use]
-pub fn report_key(owner: &str, id: &UploadId, file_name: &str) -> String {
-    format!("{owner}/{id}/{file_name}.report.json")
+pub fn report_key(upload: &Upload) -> String {
+    format!("{}.report.json", stem(upload))
+}
+
+/// Each retry has a folder of its own, so that nothing writes over what was quarantined before.
+fn stem(upload: &Upload) -> String {
+    let Upload { id, intake: Intake { owner, file_name, .. }, attempt, .. } = upload;
+    match attempt {
+        0 => format!("{owner}/{id}/{file_name}"),
+        attempt => format!("{owner}/{id}/retry-{attempt}/{file_name}"),
+    }
+}
+
+/// The key in the process bucket that the `number`th retry of an upload comes under.
+#[must_use]
+pub fn retry_key(id: &UploadId, number: u32, file_name: &str) -> String {
+    format!("{UPLOADS_PREFIX}{id}/retry-{number}/{}", clean_file_name(file_name))
 }

@@ -31,9 +31,25 @@ fn rejection() -> Rejection {
 }
 
 fn accepted(rejection: Option<Rejection>) -> Fact {
+    accepted_in_round(rejection, Vec::new())
+}
+
+fn accepted_in_round(rejection: Option<Rejection>, series: Vec<Features>) -> Fact {
     let decision =
-        Decision::Accepted { sha256: "00".into(), accepted: 3, series: Vec::new(), series_omitted: 0, rejection };
+        Decision::Accepted { sha256: "00".into(), accepted: 3, chunks: 2, series, series_omitted: 0, rejection };
     Fact::Decided { decision }
+}
+
+const RETRY: &str = "retry-1/a.json";
+
+fn retry_requested(form: RetryForm) -> Fact {
+    let expires_at = Timestamp::from_micros(60_000_000);
+    Fact::RetryRequested { by: "u1".into(), key: format!("uploads/{}/{RETRY}", id()), form, expires_at }
+}
+
+fn retry_received() -> Fact {
+    let key = format!("uploads/{}/{RETRY}", id());
+    Fact::Received { object: ObjectVersion { key, ..object("v2") }, correlation_id: "c2".into() }
 }
 
 fn rejected() -> Fact {
@@ -49,7 +65,9 @@ fn duplicate() -> Fact {
 }
 
 fn quarantined() -> Fact {
-    Fact::Quarantined { quarantined: Quarantined { bucket: "q".into(), key: None, report_key: "r".into() } }
+    Fact::Quarantined {
+        quarantined: Quarantined { bucket: "q".into(), key: None, records: false, report_key: "r".into() },
+    }
 }
 
 fn notified() -> Fact {
@@ -127,9 +145,162 @@ fn the_state_and_the_step_that_is_owed() {
 #[test]
 fn a_later_version_is_late_and_a_repeated_one_is_not() {
     let mut upload = Upload::fold(id(), &history(vec![issued()])).unwrap();
-    assert_eq!(upload.arrival("v1"), Arrival::Mine);
+    assert_eq!(upload.arrival(&object("v1")), Arrival::Mine);
     upload.apply(&Event::new(Timestamp::from_micros(9), received()));
-    assert_eq!((upload.arrival("v1"), upload.arrival("v2")), (Arrival::Mine, Arrival::Late));
+    assert_eq!((upload.arrival(&object("v1")), upload.arrival(&object("v2"))), (Arrival::Mine, Arrival::Late));
+}
+
+fn after(facts: Vec<Fact>) -> Upload {
+    Upload::fold(id(), &history(facts)).unwrap()
+}
+
+fn in_quarantine() -> Vec<Fact> {
+    vec![issued(), received(), rejected(), quarantined(), notified()]
+}
+
+fn in_quarantine_in_part() -> Vec<Fact> {
+    vec![issued(), received(), accepted(Some(rejection())), quarantined(), notified()]
+}
+
+#[test]
+fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
+    use QuarantineStatus as Q;
+    use RetryForm::{AsItIs, Corrected, RecordsAsTheyAre};
+    use State as S;
+    let whole = |more: Vec<Fact>| [in_quarantine(), more].concat();
+    let part = |more: Vec<Fact>| [in_quarantine_in_part(), more].concat();
+    let again = || vec![retry_requested(Corrected), retry_received()];
+    type Row = (&'static str, Vec<Fact>, State, Q, u64, Option<Step>);
+    let rows: Vec<Row> = vec![
+        ("whole", whole(vec![]), S::Quarantined, Q::Open, 0, None),
+        ("asked for", whole(vec![retry_requested(AsItIs)]), S::Quarantined, Q::Retrying, 0, None),
+        ("arrived", whole(again()), S::Received, Q::Retrying, 0, Some(Step::Process)),
+        ("passes", whole([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 3, None),
+        (
+            "fails again",
+            whole([again(), vec![rejected(), quarantined(), notified()]].concat()),
+            S::Quarantined,
+            Q::Open,
+            0,
+            None,
+        ),
+        (
+            "fails again, not moved yet",
+            whole([again(), vec![rejected()]].concat()),
+            S::Quarantined,
+            Q::Retrying,
+            0,
+            Some(Step::Quarantine),
+        ),
+        ("discarded", whole(vec![Fact::Discarded { by: "u1".into() }]), S::Discarded, Q::Discarded, 0, None),
+        ("part", part(vec![]), S::PartiallyAccepted, Q::Open, 3, None),
+        ("its rest passes", part([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 6, None),
+        (
+            "its rest fails again",
+            part([again(), vec![rejected(), quarantined(), notified()]].concat()),
+            S::PartiallyAccepted,
+            Q::Open,
+            3,
+            None,
+        ),
+        ("its rest counts already", part([again(), vec![duplicate()]].concat()), S::Accepted, Q::Resolved, 3, None),
+        (
+            "its rest as it is",
+            part(vec![retry_requested(RecordsAsTheyAre), retry_received(), accepted(None)]),
+            S::Accepted,
+            Q::Resolved,
+            6,
+            None,
+        ),
+        (
+            "its rest discarded",
+            part(vec![Fact::Discarded { by: "u1".into() }]),
+            S::PartiallyAccepted,
+            Q::Discarded,
+            3,
+            None,
+        ),
+        (
+            "taken back",
+            part(vec![Fact::WithdrawalRequested { by: "u1".into() }, Fact::Withdrawn]),
+            S::Withdrawn,
+            Q::Withdrawn,
+            3,
+            None,
+        ),
+    ];
+    for (name, facts, state, status, accepted, next) in rows {
+        let upload = after(facts);
+        let now = Timestamp::from_micros(20_000_000);
+        let told = (upload.state_at(now), upload.quarantine_status(now), upload.accepted(), upload.next());
+        assert_eq!(told, (state, Some(status), accepted, next), "{name}");
+    }
+}
+
+#[test]
+fn a_retry_that_never_arrives_lapses() {
+    let upload = after([in_quarantine(), vec![retry_requested(RetryForm::Corrected)]].concat());
+    let status = |second: i64| upload.quarantine_status(Timestamp::from_micros(second * 1_000_000));
+    assert_eq!((status(59), status(60)), (Some(QuarantineStatus::Retrying), Some(QuarantineStatus::Open)));
+}
+
+#[test]
+fn only_the_object_of_the_retry_that_was_asked_for_last_is_processed() {
+    let asked = after([in_quarantine(), vec![retry_requested(RetryForm::Corrected)]].concat());
+    let under = |key: &str, version: &str| ObjectVersion { key: key.into(), ..object(version) };
+    let key = format!("uploads/{}/{RETRY}", id());
+    assert!(asked.has_key(&key) && asked.has_key("uploads/x/a.json"));
+    for foreign in ["retry-2/a.json", "retry-/a.json", "retry-1", "other.json"] {
+        assert!(!asked.has_key(&format!("uploads/{}/{foreign}", id())), "{foreign}");
+    }
+    assert_eq!(asked.arrival(&under(&key, "v2")), Arrival::Mine);
+    assert_eq!(asked.arrival(&under("uploads/x/a.json", "v2")), Arrival::Late, "the first URL is used up");
+    let arrived = after([in_quarantine(), vec![retry_requested(RetryForm::Corrected), retry_received()]].concat());
+    assert_eq!(arrived.arrival(&under(&key, "v2")), Arrival::Mine, "once more the same");
+    assert_eq!(arrived.arrival(&under(&key, "v3")), Arrival::Late);
+    let discarded = after(
+        [in_quarantine(), vec![retry_requested(RetryForm::Corrected), Fact::Discarded { by: "u1".into() }]].concat(),
+    );
+    assert_eq!(discarded.arrival(&under(&key, "v2")), Arrival::Late);
+}
+
+#[test]
+fn what_two_rounds_gave_a_series_is_told_together() {
+    let points = |values: &[f64]| -> Vec<crate::series::Point> {
+        values.iter().map(|value| crate::series::Point { time: Timestamp::from_micros(0), value: *value }).collect()
+    };
+    let features = |values: &[f64]| {
+        let summary = crate::statistics::Summary::of(&points(values)).unwrap();
+        vec![Features::new(("d".into(), "value".into()), &summary, Some(values[0]))]
+    };
+    let upload = after(
+        [
+            vec![
+                issued(),
+                received(),
+                accepted_in_round(Some(rejection()), features(&[35.0])),
+                quarantined(),
+                notified(),
+            ],
+            vec![retry_requested(RetryForm::Corrected), retry_received()],
+            vec![accepted_in_round(None, features(&[40.0, 123.0]))],
+        ]
+        .concat(),
+    );
+    let (told, _) = upload.features();
+    let expected = crate::statistics::Summary::of(&points(&[35.0, 40.0, 123.0])).unwrap();
+    assert_eq!((told.len(), told[0].count, told[0].median), (1, 3, None));
+    assert!((told[0].mean - 66.0).abs() < 1e-9);
+    assert!((told[0].standard_deviation.unwrap() - expected.standard_deviation().unwrap()).abs() < 1e-9);
+    assert_eq!(upload.chunks, 4);
+}
+
+#[test]
+fn nothing_arrived_before_the_url_expired() {
+    let intake = Intake { expires_at: Some(Timestamp::from_micros(5)), ..intake() };
+    let upload = after(vec![Fact::Issued { intake }]);
+    let state = |micros| upload.state_at(Timestamp::from_micros(micros));
+    assert_eq!((state(4), state(5)), (State::Issued, State::Expired));
 }
 
 #[test]
@@ -142,6 +313,9 @@ fn a_history_survives_its_stored_form() {
         quarantined(),
         notified(),
         Fact::LateVersionRemoved { version_id: "v2".into() },
+        retry_requested(RetryForm::RecordsAsTheyAre),
+        Fact::Discarded { by: "u1".into() },
+        Fact::WithdrawalRequested { by: "u1".into() },
     ];
     for event in history(facts) {
         let stored = serde_json::to_string(&event).unwrap();

@@ -120,6 +120,8 @@ pub fn examine(sample: &Sample) -> Examination {
     let terms = Terms {
         owner: "demo".to_owned(),
         upload_id: id(),
+        round: 0,
+        form: None,
         media,
         schema: expected.schema.as_deref().map(|schema| SchemaRef::parse(schema).unwrap()),
         default_schema: SchemaRef::parse("reading/1.0").unwrap(),
@@ -151,14 +153,8 @@ pub fn upload(file_name: &str, examination: &Examination) -> Upload {
     let at = |second: i64| Timestamp::from_micros(id_time() + second * 1_000_000);
     let (owner, file_name) = ("demo".to_owned(), clean_file_name(file_name));
     let key = upload_key(&id(), &file_name);
-    let intake = Intake {
-        owner: owner.clone(),
-        key: key.clone(),
-        file_name: file_name.clone(),
-        schema: None,
-        max_rejected: None,
-        expires_at: Some(at(3600)),
-    };
+    let intake =
+        Intake { owner, key: key.clone(), file_name, schema: None, max_rejected: None, expires_at: Some(at(3600)) };
     let object = ObjectVersion {
         bucket: "eventpulse-process".into(),
         key,
@@ -168,17 +164,15 @@ pub fn upload(file_name: &str, examination: &Examination) -> Upload {
     let correlation_id = "17793124-05d4-b198-2fde-7ededc63b103".to_owned();
     let decision = examination.decision();
     let partial = matches!(decision, Decision::Accepted { .. });
+    let facts = [Fact::Issued { intake }, Fact::Received { object, correlation_id }, Fact::Decided { decision }];
+    let history: Vec<Event> = facts.into_iter().zip(0..).map(|(fact, second)| Event::new(at(second), fact)).collect();
+    let mut upload = Upload::fold(id(), &history).unwrap();
     let quarantined = Quarantined {
         bucket: "eventpulse-quarantine".to_owned(),
-        key: Some(quarantine_key(&owner, &id(), &file_name, partial)),
-        report_key: report_key(&owner, &id(), &file_name),
+        key: Some(quarantine_key(&upload, partial)),
+        records: partial,
+        report_key: report_key(&upload),
     };
-    let facts = [
-        Fact::Issued { intake },
-        Fact::Received { object, correlation_id },
-        Fact::Decided { decision },
-        Fact::Quarantined { quarantined },
-    ];
-    let history: Vec<Event> = facts.into_iter().zip(0..).map(|(fact, second)| Event::new(at(second), fact)).collect();
-    Upload::fold(id(), &history).unwrap()
+    upload.apply(&Event::new(at(3), Fact::Quarantined { quarantined }));
+    upload
 }

@@ -1,0 +1,164 @@
+//! Statistics of a series over a range of time. Every query is paged to its end.
+
+use std::collections::BTreeSet;
+
+use eventpulse_core::answer::{Answer, AnswerError, Bucket, Buckets, Pass, TooMuch, key_ranges};
+use eventpulse_core::chunk::Chunk;
+use eventpulse_core::id::UploadId;
+use eventpulse_core::series::Series;
+use eventpulse_core::statistics::Statistics;
+use eventpulse_core::time::Timestamp;
+
+use super::Chunks;
+use crate::error::{Error, Kind};
+use crate::item::s;
+
+/// How many ids of uploads an answer tells.
+const MAX_IDS_TOLD: usize = 100;
+/// How often an answer is begun anew because chunks came or went while it was read.
+const ATTEMPTS: u32 = 5;
+
+/// From `from` on, and before `to`.
+type Range = (Option<Timestamp>, Option<Timestamp>);
+
+/// Statistics, and what they stand on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// The statistics.
+    pub statistics: Statistics,
+    /// The uploads that their points came with.
+    pub uploads: Included,
+}
+
+/// Uploads that an answer includes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Included {
+    /// How many.
+    pub count: u64,
+    /// The newest of them, at most 100.
+    pub upload_ids: Vec<String>,
+}
+
+impl Chunks {
+    /// The exact statistics of a series in `from <= time < to`. None when there are no points.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer or refuses, a chunk cannot be read, or chunks keep on coming while it is read.
+    pub async fn answer(
+        &self,
+        series: &Series,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<Option<Answered>, Error> {
+        let mut uploads = BTreeSet::new();
+        let all = |_: &Chunk| true;
+        let statistics = self.of_chunks(series, (from, to), all, &mut uploads).await?;
+        let newest = uploads.iter().rev().take(MAX_IDS_TOLD).cloned().collect();
+        let uploads = Included { count: uploads.len() as u64, upload_ids: newest };
+        Ok(statistics.map(|statistics| Answered { statistics, uploads }))
+    }
+
+    /// The exact statistics of what one upload gave a series. None when that is nothing.
+    ///
+    /// # Errors
+    /// As [`Chunks::answer`].
+    pub async fn of_upload(&self, series: &Series, upload: &UploadId) -> Result<Option<Statistics>, Error> {
+        let of_upload = |chunk: &Chunk| chunk.upload_id() == upload.as_str();
+        self.of_chunks(series, (None, None), of_upload, &mut BTreeSet::new()).await
+    }
+
+    /// The exact statistics of a series bucket by bucket.
+    ///
+    /// # Errors
+    /// As [`Chunks::answer`]. `Ok(Err(_))`: there is more than one answer holds.
+    pub async fn buckets(
+        &self,
+        series: &Series,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        width_micros: i64,
+    ) -> Result<Result<Vec<Bucket>, TooMuch>, Error> {
+        let mut buckets = Buckets::new(from, to, width_micros);
+        let mut too_much = None;
+        self.each(series, (from, to), |chunk| {
+            let added = buckets.add(chunk)?;
+            too_much = added.err();
+            Ok(too_much.is_none())
+        })
+        .await?
+        .map_err(|error| self.error("Query", Kind::Corrupt).because(error))?;
+        Ok(too_much.map_or_else(|| Ok(buckets.finish()), Err))
+    }
+
+    async fn of_chunks(
+        &self,
+        series: &Series,
+        range: Range,
+        counts: impl Fn(&Chunk) -> bool,
+        uploads: &mut BTreeSet<String>,
+    ) -> Result<Option<Statistics>, Error> {
+        for _ in 0..ATTEMPTS {
+            uploads.clear();
+            match self.try_of_chunks(series, range, &counts, uploads).await? {
+                Ok(statistics) => return Ok(statistics),
+                Err(AnswerError::Changed) => {}
+                Err(error) => return Err(self.error("Query", Kind::Corrupt).because(error)),
+            }
+        }
+        Err(self.error("Query", Kind::Contended))
+    }
+
+    async fn try_of_chunks(
+        &self,
+        series: &Series,
+        (from, to): Range,
+        counts: &impl Fn(&Chunk) -> bool,
+        uploads: &mut BTreeSet<String>,
+    ) -> Result<Result<Option<Statistics>, AnswerError>, Error> {
+        let mut answer = Answer::new(from, to);
+        loop {
+            let read = self.each(series, (from, to), |chunk| {
+                if counts(chunk) && answer.add(chunk)? > 0 {
+                    uploads.extend(chunk.uploads().iter().cloned());
+                }
+                Ok(true)
+            });
+            if let Err(error) = read.await? {
+                return Ok(Err(error));
+            }
+            match answer.end_pass() {
+                Ok(Pass::Complete(statistics)) => return Ok(Ok(statistics)),
+                Ok(Pass::Again) => {}
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    /// Gives `take` every chunk that can have points of the range, until it wants no more.
+    async fn each(
+        &self,
+        series: &Series,
+        (from, to): Range,
+        mut take: impl FnMut(&Chunk) -> Result<bool, AnswerError>,
+    ) -> Result<Result<(), AnswerError>, Error> {
+        for range in key_ranges(from, to) {
+            let query = self.client.query().table_name(&self.table).consistent_read(true);
+            let query = query.key_condition_expression("pk = :series AND sk BETWEEN :lo AND :hi");
+            let query = query.expression_attribute_values(":series", s(series.partition_key()));
+            let query =
+                query.expression_attribute_values(":lo", s(range.lo)).expression_attribute_values(":hi", s(range.hi));
+            let mut pages = query.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
+                for item in page.items() {
+                    match take(&self.read_chunk(series, item)?) {
+                        Ok(true) => {}
+                        Ok(false) => return Ok(Ok(())),
+                        Err(error) => return Ok(Err(error)),
+                    }
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,35 @@
+//! Users of the stack's user pool.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+
+use super::{Stack, StackError};
+
+/// The password of every user that is made here. It opens nothing but a stack that ends with its process.
+pub const PASSWORD: &str = "Local-stack-1";
+
+impl Stack {
+    /// Makes users, with [`PASSWORD`]. Returns the owner of each (Cognito's `sub`), by name.
+    ///
+    /// # Errors
+    /// When the user pool refuses.
+    pub async fn add_users(&self, names: &[String]) -> Result<BTreeMap<String, String>, StackError> {
+        let wanted: BTreeMap<&str, &str> = names.iter().map(|name| (name.as_str(), PASSWORD)).collect();
+        let script = self.root.join("local/users.py");
+        let failed = |detail: String| StackError::Outputs { detail: format!("local/users.py: {detail}") };
+        let pool = self.outputs.get("UserPoolId").ok_or_else(|| failed("there is no user pool".to_owned()))?;
+        let mut command = self.tools.command("python");
+        command.arg(&script).arg(pool).envs(self.environment());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(StackError::io("run", &script))?;
+        if let Some(mut input) = child.stdin.take() {
+            let names = json!(wanted).to_string();
+            input.write_all(names.as_bytes()).await.map_err(StackError::io("write to", &script))?;
+        }
+        let output = child.wait_with_output().await.map_err(StackError::io("run", &script))?;
+        serde_json::from_slice(&output.stdout).map_err(|_| failed(String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
+}
