@@ -22,6 +22,17 @@ if os.getpgrp() != os.getpid():
     sys.exit("emulator.py must lead a process group of its own, it kills its group")
 threading.Thread(target=end_with_starter, daemon=True).start()
 
-from ministack.app import main  # noqa: E402  (slow: the starter must be watched before)
+from ministack import app as emulator  # noqa: E402  (slow: the starter must be watched before)
 
-main()
+serve = emulator.app
+
+
+async def with_paths_as_sent(scope, receive, send):
+    """API Gateway hands a REST API's path on as it was sent, so that `%2F` is no `/`; the emulator would decode it."""
+    if scope["type"] == "http" and scope["path"].startswith("/_aws/execute-api/") and scope.get("raw_path"):
+        scope = {**scope, "path": scope["raw_path"].decode("ascii")}
+    await serve(scope, receive, send)
+
+
+emulator.app = with_paths_as_sent
+emulator.main()

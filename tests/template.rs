@@ -69,14 +69,16 @@ fn a_deployment_is_named_after_what_it_holds() {
 fn a_deployment_waits_for_all_that_it_holds() {
     let template = template();
     let resources = resources(&template);
-    let (_, deployment) = resources.iter().find(|(name, _)| name.starts_with("Deployment")).unwrap();
-    let text = deployment.join(" ");
-    let (_, waits) = text.split_once("DependsOn: [").unwrap();
-    let (waits, _) = waits.split_once(']').unwrap();
-    let mut waits: Vec<_> = waits.split(',').map(str::trim).collect();
-    waits.sort_unstable();
     let held = resources.iter().filter(|(_, lines)| is_of(lines, &["Method", "GatewayResponse"]));
-    assert_eq!(waits, held.map(|(name, _)| name).collect::<Vec<_>>(), "DependsOn of Deployment…");
+    let held: Vec<_> = held.map(|(name, _)| name.as_str()).collect();
+    for (name, lines) in resources.iter().filter(|(_, lines)| is_of(lines, &["Deployment"])) {
+        let text = lines.join(" ");
+        let (_, waits) = text.split_once("DependsOn: [").unwrap();
+        let (waits, _) = waits.split_once(']').unwrap();
+        let mut waits: Vec<_> = waits.split(',').map(str::trim).collect();
+        waits.sort_unstable();
+        assert_eq!(waits, held, "DependsOn of {name}");
+    }
 }
 
 #[test]
