@@ -6,6 +6,7 @@
 
 mod answers;
 mod bad_input;
+mod contract;
 mod deliveries;
 mod disturbances;
 mod http;
@@ -105,6 +106,7 @@ fn main() -> ExitCode {
         Shares requests::each_wrong_request_has_its_own_answer,
         Shares requests::validate_tells_what_an_upload_would_and_stores_nothing,
         Shares requests::the_gateway_s_own_answers_are_problems,
+        Shares contract::a_property_based_tester_finds_no_answer_that_the_document_does_not_tell,
         Alone large::a_gibibyte_in_flat_memory,
         Alone large::hostile_records_in_flat_memory,
         Alone large::compressed_hostile_lines_are_drained_as_they_come,

@@ -152,6 +152,16 @@ impl Stack {
         command::aws_environment(&self.endpoint)
     }
 
+    /// A virtual environment of its own, under `target/`, with what a requirements file pins: for tools that tests bring.
+    /// Returns the directory of its programs.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub async fn environment_of(&self, name: &str, requirements: &Path) -> Result<PathBuf, StackError> {
+        let state = self.root.join("target/local-stack");
+        tools::further(&self.root.join("target").join(name), requirements, &state).await
+    }
+
     /// Ends it and waits until it is gone. (Dropping it does the same, and cannot tell when that fails.)
     ///
     /// # Errors

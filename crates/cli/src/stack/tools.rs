@@ -61,29 +61,49 @@ pub(super) async fn ready(root: &Path, state: &Path, progress: Progress) -> Resu
     let binaries = venv.join("bin");
     let tools = Tools { root: root.to_path_buf(), architecture, path: path_with(&binaries), binaries };
     let requirements = root.join("local/requirements.txt");
-    let pinned = fs::read_to_string(&requirements).map_err(StackError::io("read", &requirements))?;
+    let step = "making the virtual environment .venv with the pinned tools";
+    environment((python, &version), &venv, &requirements, (state, progress), step).await?;
+    Ok(tools)
+}
+
+/// Makes a further virtual environment, of what a file pins, unless it is there and right. Returns where its programs are.
+pub(super) async fn further(venv: &Path, requirements: &Path, state: &Path) -> Result<PathBuf, StackError> {
+    let (python, version) = find_python().await.map_err(|lack| StackError::Missing { missing: vec![lack] })?;
+    let step = "making a further virtual environment";
+    environment((python, &version), venv, requirements, (state, Progress::silent()), step).await?;
+    Ok(venv.join("bin"))
+}
+
+/// A virtual environment of what a file pins, made unless it is there and right.
+async fn environment(
+    (python, version): (&str, &str),
+    venv: &Path,
+    requirements: &Path,
+    (state, progress): (&Path, Progress),
+    what: &'static str,
+) -> Result<(), StackError> {
+    let pinned = fs::read_to_string(requirements).map_err(StackError::io("read", requirements))?;
     // The scripts in it name the directory, so it must not have been moved either.
     let wanted = format!("# {} with Python {version}\n{pinned}", venv.display());
-    let stamp = venv.join("made-of.txt");
+    let (stamp, own_python) = (venv.join("made-of.txt"), venv.join("bin/python"));
     let fresh = fs::read_to_string(&stamp).is_ok_and(|made_of| made_of == wanted);
-    if fresh && succeeds(tools.command("python").args(["-c", ""])).await {
-        return Ok(tools);
+    if fresh && succeeds(command(&own_python).args(["-c", ""])).await {
+        return Ok(());
     }
-
     let log = state.join("venv.log");
     forget(&log)?;
-    let step = progress.step("making the virtual environment .venv with the pinned tools");
+    let step = progress.step(what);
     let mut make = command(python);
-    make.args(["-m", "venv", "--clear"]).arg(&venv);
+    make.args(["-m", "venv", "--clear"]).arg(venv);
     run(make, &step, &log, |_| None).await?;
-    let mut install = tools.command("python");
+    let mut install = command(own_python);
     install
         .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps", "--requirement"])
-        .arg(&requirements);
+        .arg(requirements);
     run(install, &step, &log, what_pip_collects).await?;
     fs::write(&stamp, wanted).map_err(StackError::io("write", &stamp))?;
     step.done();
-    Ok(tools)
+    Ok(())
 }
 
 /// Starts a log anew.
