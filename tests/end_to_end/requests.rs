@@ -184,7 +184,8 @@ pub async fn each_wrong_request_has_its_own_answer(world: Arc<World>) -> Outcome
         assert!(problem.to_string().contains(names), "{name}: {problem:#}");
     }
     let token = format!("Bearer {}", user.token);
-    let raw: Vec<(&str, &str, &str, Vec<u8>, u16, &str)> = vec![
+    type Raw = (&'static str, &'static str, &'static str, Vec<u8>, u16, &'static str);
+    let raw: Vec<Raw> = vec![
         ("no JSON", "/uploads", "application/json", b"{".to_vec(), 400, "invalid-request"),
         ("not UTF-8", "/uploads", "application/json", b"{\"file_name\":\"\xff\"}".to_vec(), 400, "invalid-request"),
         (
