@@ -1,4 +1,14 @@
-//! The Lambda function behind the managing part of the REST API.
+//! The Lambda function behind the part of the REST API that issues uploads and mends the quarantine.
+
+use std::sync::Arc;
+
+use eventpulse_api::lambda::serve;
+use eventpulse_api::state::{ApiConfig, App};
+use eventpulse_aws::{Services, clock, logs};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {}
+async fn main() -> Result<(), lambda_http::Error> {
+    logs::init_from_env();
+    let (services, config) = (Services::from_env().await?, ApiConfig::from_env()?);
+    serve(eventpulse_api::manage(Arc::new(App { services, config, clock }))).await
+}

@@ -1,4 +1,14 @@
-//! The Lambda function behind the reading part of the REST API.
+//! The Lambda function behind the reading part of the REST API. Its role may read the tables, and nothing else.
+
+use std::sync::Arc;
+
+use eventpulse_api::lambda::serve;
+use eventpulse_api::state::{ApiConfig, App};
+use eventpulse_aws::{Services, clock, logs};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {}
+async fn main() -> Result<(), lambda_http::Error> {
+    logs::init_from_env();
+    let (services, config) = (Services::from_env().await?, ApiConfig::from_env()?);
+    serve(eventpulse_api::query(Arc::new(App { services, config, clock }))).await
+}

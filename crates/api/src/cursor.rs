@@ -1,0 +1,104 @@
+//! Cursors: a position in a list, sealed so that nobody can make or change one, or use another's.
+//!
+//! `base64url(tag ‖ position)`; the tag is HMAC-SHA256 over the owner, the list with its filters, and the position.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+/// Half of HMAC-SHA256: 128 bits, as [RFC 2104](https://www.rfc-editor.org/rfc/rfc2104#section-5) allows.
+const TAG_BYTES: usize = 16;
+
+/// For whom, and for which list.
+#[derive(Debug, Clone, Copy)]
+pub struct Seal<'a> {
+    /// The secret of the deployment.
+    pub key: &'a str,
+    /// The owner.
+    pub owner: &'a str,
+    /// The list.
+    pub list: &'a str,
+    /// Its filters, one after the other. (How long a page is may change on the way.)
+    pub filters: &'a [Option<&'a str>],
+}
+
+impl Seal<'_> {
+    /// The cursor of a position.
+    #[must_use]
+    pub fn close(&self, position: &str) -> String {
+        let tag = self.mac(position).finalize().into_bytes();
+        let sealed: Vec<u8> = tag.iter().take(TAG_BYTES).copied().chain(position.bytes()).collect();
+        BASE64_URL_SAFE_NO_PAD.encode(sealed)
+    }
+
+    /// The position of a cursor; none when it was not made by [`Seal::close`] for the same owner, list and filters.
+    #[must_use]
+    pub fn open(&self, cursor: &str) -> Option<String> {
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (tag, position) = sealed.split_at_checked(TAG_BYTES)?;
+        let position = std::str::from_utf8(position).ok()?;
+        self.mac(position).verify_truncated_left(tag).ok()?;
+        Some(position.to_owned())
+    }
+
+    /// Each part is preceded by its length, so that no two lists of parts run together.
+    fn mac(&self, position: &str) -> Hmac<Sha256> {
+        let Self { key, owner, list, filters } = self;
+        // HMAC takes keys of any length.
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap_or_else(|_| Hmac::new(&Default::default()));
+        let mut part = |text: Option<&str>| {
+            mac.update(&text.map_or(u64::MAX, |text| text.len() as u64).to_be_bytes());
+            mac.update(text.unwrap_or_default().as_bytes());
+        };
+        part(Some(owner));
+        part(Some(list));
+        filters.iter().copied().for_each(&mut part);
+        part(Some(position));
+        mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEAL: Seal<'_> =
+        Seal { key: "0123456789abcdef0123456789abcdef", owner: "u1", list: "uploads", filters: &[None, Some("x")] };
+
+    #[test]
+    fn what_was_closed_opens_for_the_same_list_only() {
+        for position in ["", "2025-02-28T12:00:00.000000Z#up_1", "é#☃\u{0}"] {
+            let cursor = SEAL.close(position);
+            assert_eq!(SEAL.open(&cursor).as_deref(), Some(position));
+            let others = [
+                Seal { key: "another key of another deployment", ..SEAL },
+                Seal { owner: "u2", ..SEAL },
+                Seal { list: "quarantine", ..SEAL },
+                Seal { filters: &[Some("x"), None], ..SEAL },
+                Seal { filters: &[None], ..SEAL },
+                Seal { filters: &[], ..SEAL },
+            ];
+            for other in others {
+                assert_eq!(other.open(&cursor), None, "{other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_cursor_does_not_open() {
+        let cursor = SEAL.close("2025#up_1");
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(&cursor).unwrap();
+        for place in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert_eq!(SEAL.open(&BASE64_URL_SAFE_NO_PAD.encode(changed)), None, "byte {place}");
+        }
+        for length in 0..cursor.len() {
+            assert_eq!(SEAL.open(&cursor[..length]), None, "{length} characters");
+        }
+        for garbage in ["", "garbage", "====", "ä", &"A".repeat(5_000)] {
+            assert_eq!(SEAL.open(garbage), None, "{garbage}");
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! The words that several calls share, as they stand in the answers. The comments are the document's descriptions.
+
+use eventpulse_core::rejection::FailureGroup;
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::{self, Event, Fact, RetryForm};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Where an upload stands. `issued` and `received` are on the way; `failed` is for the operator to mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// A presigned URL was handed out; nothing arrived yet.
+    Issued,
+    /// It arrived and is being worked on.
+    Received,
+    /// Every record counts.
+    Accepted,
+    /// Some records count, the others lie in quarantine.
+    PartiallyAccepted,
+    /// Nothing counts; it lies in quarantine.
+    Quarantined,
+    /// The same bytes count already.
+    Duplicate,
+    /// Processing failed; an operator is told.
+    Failed,
+    /// Nothing arrived while the URL worked.
+    Expired,
+    /// It counted, and was taken back.
+    Withdrawn,
+    /// It was quarantined whole, and discarded.
+    Discarded,
+}
+
+impl State {
+    /// As the core names it.
+    #[must_use]
+    pub fn core(self) -> upload::State {
+        match self {
+            Self::Issued => upload::State::Issued,
+            Self::Received => upload::State::Received,
+            Self::Accepted => upload::State::Accepted,
+            Self::PartiallyAccepted => upload::State::PartiallyAccepted,
+            Self::Quarantined => upload::State::Quarantined,
+            Self::Duplicate => upload::State::Duplicate,
+            Self::Failed => upload::State::Failed,
+            Self::Expired => upload::State::Expired,
+            Self::Withdrawn => upload::State::Withdrawn,
+            Self::Discarded => upload::State::Discarded,
+        }
+    }
+}
+
+impl From<upload::State> for State {
+    fn from(state: upload::State) -> Self {
+        match state {
+            upload::State::Issued => Self::Issued,
+            upload::State::Received => Self::Received,
+            upload::State::Accepted => Self::Accepted,
+            upload::State::PartiallyAccepted => Self::PartiallyAccepted,
+            upload::State::Quarantined => Self::Quarantined,
+            upload::State::Duplicate => Self::Duplicate,
+            upload::State::Failed => Self::Failed,
+            upload::State::Expired => Self::Expired,
+            upload::State::Withdrawn => Self::Withdrawn,
+            upload::State::Discarded => Self::Discarded,
+        }
+    }
+}
+
+/// What has become of what was rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It waits for its owner.
+    Open,
+    /// It is being tried again.
+    Retrying,
+    /// A retry succeeded.
+    Resolved,
+    /// It was discarded.
+    Discarded,
+    /// The whole upload was withdrawn.
+    Withdrawn,
+}
+
+impl From<upload::QuarantineStatus> for Status {
+    fn from(status: upload::QuarantineStatus) -> Self {
+        match status {
+            upload::QuarantineStatus::Open => Self::Open,
+            upload::QuarantineStatus::Retrying => Self::Retrying,
+            upload::QuarantineStatus::Resolved => Self::Resolved,
+            upload::QuarantineStatus::Discarded => Self::Discarded,
+            upload::QuarantineStatus::Withdrawn => Self::Withdrawn,
+        }
+    }
+}
+
+/// An instant: RFC 3339 in UTC, to the microsecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2025-02-28T12:00:00Z")]
+pub struct Time(pub Timestamp);
+
+/// The statistics of what an upload gave one series.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Features {
+    /// The device, or whatever is measured.
+    pub device_id: String,
+    /// Which of its quantities.
+    pub measure: String,
+    /// The number of values.
+    #[schema(minimum = 1)]
+    pub count: u64,
+    /// The arithmetic mean.
+    pub mean: f64,
+    /// The median; null where it would have taken a second look at the values: those of a large upload, or of an upload
+    /// and its later corrections. `GET /devices/{device_id}/stats` tells it.
+    #[schema(required)]
+    pub median: Option<f64>,
+    /// The standard deviation of the sample (n - 1); null of a single value.
+    #[schema(required)]
+    pub standard_deviation: Option<f64>,
+    /// The smallest value.
+    pub min: f64,
+    /// The largest value.
+    pub max: f64,
+    /// When the earliest value was measured.
+    pub first: Time,
+    /// When the latest value was measured.
+    pub last: Time,
+}
+
+impl From<upload::Features> for Features {
+    fn from(features: upload::Features) -> Self {
+        let upload::Features { entity, measure, count, mean, median, standard_deviation, min, max, first, last } =
+            features;
+        let (first, last) = (Time(first), Time(last));
+        Self { device_id: entity, measure, count, mean, median, standard_deviation, min, max, first, last }
+    }
+}
+
+/// Failures of one kind at one place.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Failure {
+    /// What is wrong: one of the codes in the README. They never change their meaning.
+    #[schema(example = "REQUIRED")]
+    pub code: String,
+    /// JSON Pointer to the failing value, array indexes as `*`; empty for the record itself.
+    pub pointer: String,
+    /// The schema that was applied, if one was.
+    #[schema(required)]
+    pub schema: Option<String>,
+    /// How often it was seen.
+    #[schema(minimum = 1)]
+    pub count: u64,
+    /// The index of the first record that has it, from 0; null when it concerns the upload as a whole.
+    #[schema(required)]
+    pub first_record: Option<u64>,
+    /// The line of the first one, from 1, if it is known.
+    #[schema(required)]
+    pub line: Option<u64>,
+    /// Its byte offset, from 0, after decompression.
+    #[schema(required)]
+    pub byte_offset: Option<u64>,
+    /// What is wrong with the first one, without its values.
+    pub message: String,
+}
+
+impl From<&FailureGroup> for Failure {
+    fn from(group: &FailureGroup) -> Self {
+        let first = &group.first;
+        Self {
+            code: group.code.as_str().to_owned(),
+            pointer: group.pointer.clone(),
+            schema: group.schema.clone(),
+            count: group.count,
+            first_record: group.first_record,
+            line: first.line,
+            byte_offset: first.byte_offset,
+            message: first.message.clone(),
+        }
+    }
+}
+
+/// Something that happened to an upload.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Happening {
+    /// When.
+    pub at: Time,
+    /// What, in the past tense.
+    #[schema(example = "retry_requested")]
+    pub event: &'static str,
+    /// Who did it: the owner; null when the service did.
+    #[schema(required)]
+    pub by: Option<String>,
+    /// What more there is to say of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What a retry brings: `as_it_is`, `records_as_they_are` or `corrected`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<&'static str>,
+}
+
+impl From<Event> for Happening {
+    fn from(event: Event) -> Self {
+        let (mut by, mut detail, mut form) = (None, None, None);
+        let name = match event.fact {
+            Fact::Issued { intake } => {
+                by = Some(intake.owner);
+                "issued"
+            }
+            Fact::Found { .. } => "found",
+            Fact::Received { object, .. } => {
+                detail = Some(format!("{} bytes", object.size));
+                "received"
+            }
+            Fact::AcceptanceBegan { .. } => "acceptance_began",
+            Fact::Decided { decision } => {
+                detail = Some(decided(&decision));
+                "decided"
+            }
+            Fact::Withdrawn => "withdrawn",
+            Fact::Quarantined { .. } => "quarantined",
+            Fact::Notified { .. } => "notified",
+            Fact::Failed { reason, .. } => {
+                detail = Some(reason);
+                "failed"
+            }
+            Fact::RetryRequested { by: who, form: what, .. } => {
+                (by, form) = (Some(who), Some(form_word(what)));
+                "retry_requested"
+            }
+            Fact::Discarded { by: who } => {
+                by = Some(who);
+                "discarded"
+            }
+            Fact::WithdrawalRequested { by: who } => {
+                by = Some(who);
+                "withdrawal_requested"
+            }
+            Fact::LateVersionRemoved { .. } => {
+                detail = Some("a further object came for this upload and was removed, unread".to_owned());
+                "late_version_removed"
+            }
+        };
+        Self { at: Time(event.at), event: name, by, detail, form }
+    }
+}
+
+fn decided(decision: &upload::Decision) -> String {
+    match decision {
+        upload::Decision::Accepted { accepted, rejection, .. } => {
+            format!(
+                "{accepted} records accepted, {} rejected",
+                rejection.as_ref().map_or(0, |rejection| rejection.rejected)
+            )
+        }
+        upload::Decision::Rejected { rejection } => match rejection.chief() {
+            Some(failure) => format!("rejected: {}", failure.code.as_str()),
+            None => "rejected".to_owned(),
+        },
+        upload::Decision::Duplicate { of } => format!("duplicate of {of}"),
+    }
+}
+
+/// The word for what a retry brings.
+#[must_use]
+pub fn form_word(form: RetryForm) -> &'static str {
+    match form {
+        RetryForm::AsItIs => "as_it_is",
+        RetryForm::RecordsAsTheyAre => "records_as_they_are",
+        RetryForm::Corrected => "corrected",
+    }
+}
+
+/// What the bytes are. Of the last three, the ending of the file name decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+pub enum ContentType {
+    /// One JSON document, or an array of records.
+    #[serde(rename = "application/json")]
+    Json,
+    /// One record a line.
+    #[serde(rename = "application/x-ndjson")]
+    Ndjson,
+    /// The same.
+    #[serde(rename = "application/ndjson")]
+    PlainNdjson,
+    /// The same.
+    #[serde(rename = "application/jsonl")]
+    Jsonl,
+    /// The same.
+    #[serde(rename = "application/x-jsonlines")]
+    Jsonlines,
+    /// Compressed, by the bytes themselves.
+    #[serde(rename = "application/gzip")]
+    Gzip,
+    /// Compressed, by the bytes themselves.
+    #[serde(rename = "application/zstd")]
+    Zstd,
+    /// Anything.
+    #[serde(rename = "application/octet-stream")]
+    OctetStream,
+}
+
+impl ContentType {
+    /// The header's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Ndjson => "application/x-ndjson",
+            Self::PlainNdjson => "application/ndjson",
+            Self::Jsonl => "application/jsonl",
+            Self::Jsonlines => "application/x-jsonlines",
+            Self::Gzip => "application/gzip",
+            Self::Zstd => "application/zstd",
+            Self::OctetStream => "application/octet-stream",
+        }
+    }
+}
+
+/// How the bytes are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentEncoding {
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+impl ContentEncoding {
+    /// The header's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_the_core_s() {
+        for state in upload::State::ALL {
+            let told = State::from(state);
+            assert_eq!(serde_json::to_value(told).unwrap(), state.as_str());
+            assert_eq!(told.core(), state);
+        }
+    }
+
+    #[test]
+    fn a_content_type_reads_back() {
+        for word in ["application/json", "application/x-ndjson", "application/gzip", "application/octet-stream"] {
+            let read: ContentType = serde_json::from_value(word.into()).unwrap();
+            assert_eq!(read.as_str(), word);
+        }
+    }
+}

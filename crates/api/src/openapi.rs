@@ -1,0 +1,91 @@
+//! The OpenAPI document of both functions, generated from the routes. What holds for every call is added here, once.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+
+use crate::problem::Problem;
+use crate::routes::{manage_routes, query_routes};
+use crate::state::App;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "EventPulse",
+        description = "Upload JSON; get statistics you can trust, or a rejection so exact that you can mend it in a minute.\n\n\
+                       All times are RFC 3339 in UTC. You see only what is yours; another's id is 404.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(Problem)),
+    tags(
+        (name = "uploads", description = "Send data, and see what became of it."),
+        (name = "answers", description = "Statistics, and what they stand on."),
+        (name = "quarantine", description = "What was rejected: inspect, correct, try again, discard."),
+        (name = "meta", description = "Without a token."),
+    )
+)]
+struct Frame;
+
+/// What a call with a token may answer beside what it tells itself.
+const COMMON: [(&str, &str); 6] = [
+    ("400", "Something in the request is wrong; `errors` tells the place."),
+    ("401", "No token, or not a sound one: sign in, and send the ID token."),
+    ("429", "Too many requests: wait as long as `Retry-After` says."),
+    ("500", "A defect of the service; its operator is told."),
+    ("503", "A part of AWS did not answer: try again."),
+    ("504", "It took too long: ask for less, or try again."),
+];
+
+/// The document.
+#[must_use]
+pub fn document(app: &App) -> Value {
+    let mut api = Frame::openapi();
+    api.merge(query_routes().into_openapi());
+    api.merge(manage_routes().into_openapi());
+    let mut document = serde_json::to_value(api).unwrap_or_default();
+    document["servers"] = json!([{ "url": app.config.api_url }]);
+    document["security"] = json!([{ "cognito": [] }]);
+    document["components"]["securitySchemes"] = json!({ "cognito": {
+        "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+        "description": "An ID token of the user pool that `GET /health` tells."
+    }});
+    let schemas: Vec<String> = app.services.catalog.ids().map(ToString::to_string).collect();
+    if let Some(paths) = document["paths"].as_object_mut() {
+        for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(|methods| methods.values_mut()) {
+            finish(operation, &schemas);
+        }
+    }
+    document["components"]["schemas"]["NewUpload"]["properties"]["schema"] =
+        json!({ "enum": schemas, "description": "The schema of records that name none." });
+    document
+}
+
+/// Adds what holds for every call.
+fn finish(operation: &mut Value, schemas: &[String]) {
+    let is_open = operation["security"] == json!([{}]) || operation["security"] == json!([]);
+    if is_open {
+        operation["security"] = json!([]);
+    }
+    if let Some(parameters) = operation["parameters"].as_array_mut() {
+        for parameter in parameters.iter_mut().filter(|parameter| parameter["name"] == "schema") {
+            parameter["schema"] = json!({ "enum": schemas });
+        }
+    }
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    for (status, description) in COMMON.iter().filter(|_| !is_open) {
+        responses.entry(*status).or_insert_with(|| json!({ "description": description }));
+    }
+    let problem = json!({ "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } });
+    let headers = BTreeMap::from([
+        ("401", ("WWW-Authenticate", "`Bearer`.")),
+        ("429", ("Retry-After", "Seconds.")),
+        ("503", ("Retry-After", "Seconds.")),
+    ]);
+    for (status, response) in responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])) {
+        response["content"] = problem.clone();
+        if let Some((name, description)) = headers.get(status.as_str()) {
+            response["headers"] = json!({ *name: { "description": description, "schema": { "type": "string" } } });
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The routes: each is declared once, here, and documented beside its code.
+
+pub mod answers;
+pub mod devices;
+pub mod meta;
+pub mod quarantine;
+pub mod uploads;
+pub mod validate;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::response::IntoResponse as _;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Method};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
+
+use crate::problem::{Problem, method_not_allowed, no_such_route};
+use crate::state::App;
+
+/// The largest body of a call that takes JSON.
+const MAX_JSON_BYTES: usize = 64 << 10;
+/// The largest body of a call that takes data. Lambda takes 6 MiB, a third of which base 64 needs.
+pub(crate) const MAX_DATA_BYTES: usize = 4 << 20;
+
+/// The calls of the function that only reads.
+pub(crate) fn query_routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(answers::of_device))
+        .routes(routes!(answers::stats))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::series))
+        .routes(routes!(meta::health))
+        .routes(routes!(meta::document))
+}
+
+/// The calls of the function that manages uploads and the quarantine.
+pub(crate) fn manage_routes() -> OpenApiRouter<Arc<App>> {
+    let data = DefaultBodyLimit::max(MAX_DATA_BYTES);
+    OpenApiRouter::new()
+        .routes(routes!(uploads::create, uploads::list))
+        .routes(routes!(uploads::show, uploads::withdraw))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::show, quarantine::discard))
+        .routes(routes!(quarantine::retry).layer(data))
+        .routes(routes!(quarantine::correction))
+        .routes(routes!(validate::validate).layer(data))
+}
+
+/// The router of the function that only reads.
+pub fn query(app: Arc<App>) -> Router {
+    finish(query_routes(), app)
+}
+
+/// The router of the function that manages uploads and the quarantine.
+pub fn manage(app: Arc<App>) -> Router {
+    finish(manage_routes(), app)
+}
+
+fn finish(routes: OpenApiRouter<Arc<App>>, app: Arc<App>) -> Router {
+    let (router, _) = routes.split_for_parts();
+    let cors = cors(app.config.console_origin.as_deref());
+    router
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
+        .layer(cors)
+        .layer(CatchPanicLayer::custom(|_| {
+            tracing::error!("a handler panicked");
+            Problem::internal().into_response()
+        }))
+        .with_state(app)
+}
+
+/// Pages of the console's origin may call, and no others.
+fn cors(origin: Option<&str>) -> CorsLayer {
+    let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(origin).ok()) else { return CorsLayer::new() };
+    CorsLayer::new()
+        .allow_origin([origin])
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING, IF_NONE_MATCH])
+        .expose_headers([ETAG, LOCATION, RETRY_AFTER])
+        .max_age(std::time::Duration::from_secs(3600))
+}

@@ -1,0 +1,465 @@
+//! Uploads: issued, followed, withdrawn.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use eventpulse_aws::issue::{Issued, Request, issue};
+use eventpulse_aws::mend::{self, Withdrawal};
+use eventpulse_aws::uploads::lists::{ListFilter, Listed};
+use eventpulse_core::reader::Media;
+use eventpulse_core::schema::SchemaRef;
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::{MaxRejected, Upload};
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::auth::Owner;
+use crate::cursor::Seal;
+use crate::extract::{Json, Path, Query, range, upload_id};
+use crate::model::{self, ContentEncoding, ContentType, Failure, Features, Happening, Status, Time};
+use crate::problem::Problem;
+use crate::state::App;
+
+/// [A single PUT](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html) takes 5 GiB.
+const MAX_BYTES: u64 = 5 << 30;
+const MAX_FILE_NAME_CHARS: usize = 1024;
+const MAX_LIMIT: usize = 100;
+
+/// What is to be uploaded.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewUpload {
+    /// What you call the file. It is kept for you to recognise, cleaned of slashes and control characters.
+    #[schema(min_length = 1, max_length = 1024, example = "readings.ndjson")]
+    file_name: String,
+    /// The `Content-Type` that you will send.
+    content_type: ContentType,
+    /// The `Content-Encoding` that you will send.
+    content_encoding: Option<ContentEncoding>,
+    /// How many bytes you will send.
+    #[schema(maximum = 5_368_709_120_u64, example = 97)]
+    size: u64,
+    /// Their SHA-256 in hexadecimal: then nothing else can arrive.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+    sha256: Option<String>,
+    /// The schema of records that name none.
+    schema: Option<String>,
+    /// How many records may be wrong before the whole upload is rejected; no limit when it is left out.
+    max_rejected: Option<Limit>,
+    /// How long the URL is to work, in seconds: 300 when it is left out.
+    #[schema(minimum = 60, maximum = 3600)]
+    expires_in: Option<u64>,
+}
+
+/// How many records may be wrong: a number, or a share of all.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Limit {
+    /// At most this many.
+    Count(u64),
+    /// At most this share, from 0 to 1.
+    Ratio(f64),
+}
+
+/// Where to send the file.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Receipt {
+    /// The id of the upload.
+    #[schema(example = "up_01JMZ3S2V8Q9W4X5Y6Z7A8B9C0")]
+    upload_id: String,
+    /// `issued`; of a correction the state of its upload does not change before it arrives.
+    state: model::State,
+    /// Until when the URL works.
+    expires_at: Time,
+    /// `PUT`.
+    #[schema(example = "PUT")]
+    method: &'static str,
+    /// Where to send the bytes, once. A secret.
+    #[schema(format = "uri")]
+    url: String,
+    /// The headers to send with them.
+    headers: BTreeMap<String, String>,
+    /// Where to go on.
+    links: SelfLink,
+}
+
+/// Where this is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct SelfLink {
+    /// This.
+    #[serde(rename = "self")]
+    #[schema(format = "uri")]
+    pub(crate) this: String,
+}
+
+impl Receipt {
+    pub(crate) fn new(app: &App, issued: Issued, state: model::State) -> Self {
+        let headers = issued.put.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
+        Self {
+            state,
+            expires_at: Time(issued.expires_at),
+            method: "PUT",
+            url: issued.put.url,
+            headers: headers.filter(|(name, _)| name != "host").collect(),
+            links: SelfLink { this: format!("{}/uploads/{}", app.config.api_url, issued.upload_id) },
+            upload_id: issued.upload_id.to_string(),
+        }
+    }
+
+    /// 201, and where to follow it.
+    pub(crate) fn created(self) -> Response {
+        let location = self.links.this.clone();
+        (StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(self)).into_response()
+    }
+}
+
+/// Issues an upload: a presigned URL that takes exactly what is told here, once.
+#[utoipa::path(post, path = "/uploads", operation_id = "create_upload", tag = "uploads", request_body = NewUpload,
+    responses(
+        (status = 201, description = "Send the bytes to `url` by `PUT`, with these headers.", body = Receipt,
+            headers(("Location" = String, description = "The receipt."))),
+        (status = 413, description = "The request itself is too large."),
+        (status = 415, description = "The request is not JSON."),
+    ))]
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    owner: Owner,
+    Json(new): Json<NewUpload>,
+) -> Result<Response, Problem> {
+    let size = size(new.size)?;
+    let sha256 = sha256(new.sha256.as_deref())?;
+    let expires_in = lifetime(new.expires_in)?;
+    if !(1..=MAX_FILE_NAME_CHARS).contains(&new.file_name.chars().count()) {
+        return Err(Problem::member("/file_name", format!("it must have 1 to {MAX_FILE_NAME_CHARS} characters")));
+    }
+    let max_rejected = new.max_rejected.map(limit).transpose()?;
+    known_schema(&app, new.schema.as_deref())?;
+    let (content_type, encoding) = (new.content_type.as_str(), new.content_encoding.map(ContentEncoding::as_str));
+    Media::parse(Some(content_type), encoding, &new.file_name)
+        .map_err(|failure| Problem::member("/content_type", failure.message))?;
+    let request = Request {
+        owner: &owner.0,
+        file_name: &new.file_name,
+        content_type,
+        content_encoding: encoding,
+        size,
+        sha256_base64: sha256.as_deref(),
+        schema: new.schema.as_deref(),
+        max_rejected,
+        expires_in,
+    };
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|_| Problem::internal())?;
+    let issued = issue(&app.services, &request, (app.clock)(), random).await?;
+    Ok(Receipt::new(&app, issued, model::State::Issued).created())
+}
+
+pub(crate) fn size(size: u64) -> Result<u64, Problem> {
+    if size > MAX_BYTES {
+        return Err(Problem::member(
+            "/size",
+            format!("a file may have {MAX_BYTES} bytes, 5 GiB: split it, or compress it"),
+        ));
+    }
+    Ok(size)
+}
+
+pub(crate) fn lifetime(seconds: Option<u64>) -> Result<Duration, Problem> {
+    match seconds.unwrap_or(300) {
+        seconds @ 60..=3600 => Ok(Duration::from_secs(seconds)),
+        _ => Err(Problem::member("/expires_in", "it must be 60 to 3600 seconds")),
+    }
+}
+
+/// A digest in base 64, as S3 signs it.
+pub(crate) fn sha256(hexadecimal: Option<&str>) -> Result<Option<String>, Problem> {
+    use base64::Engine as _;
+    let Some(text) = hexadecimal else { return Ok(None) };
+    let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let bytes: Option<Vec<u8>> =
+        text.as_bytes().chunks(2).map(|pair| Some(digit(pair.first()?)? << 4 | digit(pair.get(1)?)?)).collect();
+    match bytes {
+        Some(bytes) if bytes.len() == 32 => Ok(Some(base64::prelude::BASE64_STANDARD.encode(bytes))),
+        _ => Err(Problem::member("/sha256", "a SHA-256 has 64 hexadecimal digits")),
+    }
+}
+
+fn limit(limit: Limit) -> Result<MaxRejected, Problem> {
+    match limit {
+        Limit::Count(count) => Ok(MaxRejected::Count(count)),
+        Limit::Ratio(ratio) if (0.0..=1.0).contains(&ratio) => Ok(MaxRejected::Ratio(ratio)),
+        Limit::Ratio(_) => Err(Problem::member("/max_rejected/ratio", "it must be 0 to 1")),
+    }
+}
+
+/// The schema that a client names, if it is deployed.
+pub(crate) fn known_schema(app: &App, name: Option<&str>) -> Result<Option<SchemaRef>, Problem> {
+    let Some(name) = name else { return Ok(None) };
+    let catalog = &app.services.catalog;
+    match SchemaRef::parse(name) {
+        Ok(schema) if catalog.applied(&schema).is_some() => Ok(Some(schema)),
+        _ => Err(Problem::schema(name, &catalog.ids().map(ToString::to_string).collect::<Vec<_>>())),
+    }
+}
+
+/// Which uploads.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// In this state only.
+    #[param(inline)]
+    state: Option<model::State>,
+    /// Created at this time or later.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Created before this time.
+    #[param(format = DateTime)]
+    to: Option<String>,
+    /// How many on a page, at most; 50 when it is left out.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<usize>,
+    /// The `next` of the page before, as it is.
+    cursor: Option<String>,
+}
+
+/// A page of uploads.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UploadList {
+    /// Newest first. A page may have fewer than `limit`.
+    uploads: Vec<UploadListed>,
+    /// The cursor of the next page; null when this was the last.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+/// An upload.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UploadListed {
+    /// Its id.
+    upload_id: String,
+    /// Where it stands.
+    state: model::State,
+    /// What its sender calls the file.
+    file_name: String,
+    /// How many records count.
+    accepted: u64,
+    /// How many do not.
+    rejected: u64,
+    /// When it was issued.
+    created_at: Time,
+    /// When something happened to it last.
+    changed_at: Time,
+    /// Where its receipt is.
+    links: SelfLink,
+}
+
+/// Your uploads, newest first.
+#[utoipa::path(get, path = "/uploads", operation_id = "list_uploads", tag = "uploads", params(ListParams),
+    responses((status = 200, description = "A page of them.", body = UploadList)))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    owner: Owner,
+    Query(params): Query<ListParams>,
+) -> Result<axum::Json<UploadList>, Problem> {
+    let limit = page_limit(params.limit)?;
+    let (from, to) = range(params.from.as_deref(), params.to.as_deref())?;
+    let state = params.state.map(model::State::core);
+    let filters = [state.map(eventpulse_core::upload::State::as_str), params.from.as_deref(), params.to.as_deref()];
+    let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "uploads", filters: &filters };
+    let after = position(&seal, params.cursor.as_deref())?;
+    let filter = ListFilter { state, from, to };
+    let page = app.services.uploads.list(&owner.0, &filter, limit, after.as_deref(), (app.clock)()).await?;
+    let listed = |listed: Listed| UploadListed {
+        links: SelfLink { this: format!("{}/uploads/{}", app.config.api_url, listed.upload_id) },
+        upload_id: listed.upload_id.to_string(),
+        state: listed.state.into(),
+        file_name: listed.file_name,
+        accepted: listed.accepted,
+        rejected: listed.rejected,
+        created_at: Time(listed.created_at),
+        changed_at: Time(listed.changed_at),
+    };
+    let uploads = page.items.into_iter().map(listed).collect();
+    Ok(axum::Json(UploadList { uploads, next: page.next.map(|position| seal.close(&position)) }))
+}
+
+/// How many on a page.
+pub(crate) fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
+    match limit.unwrap_or(50) {
+        limit @ 1..=MAX_LIMIT => Ok(limit),
+        _ => Err(Problem::parameter("limit", format!("it must be 1 to {MAX_LIMIT}"))),
+    }
+}
+
+/// Where a page begins.
+pub(crate) fn position(seal: &Seal<'_>, cursor: Option<&str>) -> Result<Option<String>, Problem> {
+    cursor.map(|cursor| seal.open(cursor).ok_or_else(Problem::cursor)).transpose()
+}
+
+/// What became of an upload.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UploadReceipt {
+    /// Its id.
+    upload_id: String,
+    /// Where it stands.
+    state: model::State,
+    /// What its sender calls the file.
+    file_name: String,
+    /// The schema that was named for records that name none.
+    #[schema(required)]
+    schema: Option<String>,
+    /// How many records may be wrong before all of it is rejected.
+    #[schema(required)]
+    max_rejected: Option<Limit>,
+    /// Its size in bytes, once it arrived.
+    #[schema(required)]
+    size: Option<u64>,
+    /// When it was issued.
+    created_at: Time,
+    /// When something happened to it last.
+    changed_at: Time,
+    /// Until when its URL works, or worked.
+    #[schema(required)]
+    expires_at: Option<Time>,
+    /// How many records count.
+    accepted: u64,
+    /// How many do not.
+    rejected: u64,
+    /// The upload under which the same bytes count, if they do.
+    #[schema(required)]
+    duplicate_of: Option<String>,
+    /// What each series received, the largest first, at most 100.
+    features: Vec<Features>,
+    /// How many series there are beyond those.
+    features_omitted: u64,
+    /// What is wrong, the largest groups first, at most 10. The report in quarantine tells it record by record.
+    failures: Vec<Failure>,
+    /// How many groups there are beyond those.
+    failures_omitted: u64,
+    /// Why it failed, where that is nothing that you could mend.
+    #[schema(required)]
+    failure_reason: Option<String>,
+    /// What has become of what was rejected; null when nothing ever was.
+    #[schema(required)]
+    quarantine: Option<InQuarantine>,
+    /// What happened to it, the oldest first.
+    history: Vec<Happening>,
+    /// Where to go on.
+    links: UploadLinks,
+}
+
+/// What has become of what was rejected.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct InQuarantine {
+    /// Whether it waits for you.
+    status: Status,
+}
+
+/// Where to go on from an upload.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UploadLinks {
+    /// This.
+    #[serde(rename = "self")]
+    #[schema(format = "uri")]
+    this: String,
+    /// What was rejected of it.
+    #[schema(required, format = "uri")]
+    quarantine: Option<String>,
+}
+
+impl UploadReceipt {
+    fn new(app: &App, upload: &Upload, history: Vec<Happening>, now: Timestamp) -> Self {
+        let rejection = upload.rejection();
+        let (features, features_omitted) = upload.features();
+        let status = upload.quarantine_status(now);
+        let (id, base) = (&upload.id, &app.config.api_url);
+        Self {
+            upload_id: id.to_string(),
+            state: upload.state_at(now).into(),
+            file_name: upload.intake.file_name.clone(),
+            schema: upload.intake.schema.clone(),
+            max_rejected: upload.intake.max_rejected.map(|most| match most {
+                MaxRejected::Count(count) => Limit::Count(count),
+                MaxRejected::Ratio(ratio) => Limit::Ratio(ratio),
+            }),
+            size: upload.object.as_ref().map(|object| object.size),
+            created_at: Time(upload.since),
+            changed_at: Time(upload.changed),
+            expires_at: upload.intake.expires_at.map(Time),
+            accepted: upload.accepted(),
+            rejected: upload.rejected(),
+            duplicate_of: upload.duplicate_of().map(ToString::to_string),
+            features: features.into_iter().map(Features::from).collect(),
+            features_omitted,
+            failures: rejection.map_or_else(Vec::new, |rejection| rejection.groups.iter().map(Failure::from).collect()),
+            failures_omitted: rejection.map_or(0, |rejection| rejection.groups_omitted),
+            failure_reason: upload.failure_reason.clone(),
+            quarantine: status.map(|status| InQuarantine { status: status.into() }),
+            history,
+            links: UploadLinks {
+                this: format!("{base}/uploads/{id}"),
+                quarantine: status.map(|_| format!("{base}/quarantine/{id}")),
+            },
+        }
+    }
+}
+
+/// An upload of this owner, with its history.
+pub(crate) async fn load(app: &App, owner: &Owner, id: &str) -> Result<(Upload, Vec<Happening>), Problem> {
+    let id = upload_id(id)?;
+    let history = app.services.uploads.history(&id).await?;
+    if history.is_empty() {
+        return Err(mend::Refused::NotFound.into());
+    }
+    let upload = Upload::fold(id, &history).map_err(|_| Problem::internal())?;
+    if upload.intake.owner != owner.0 {
+        return Err(mend::Refused::NotFound.into());
+    }
+    Ok((upload, history.into_iter().map(Happening::from).collect()))
+}
+
+/// What became of an upload.
+#[utoipa::path(get, path = "/uploads/{upload_id}", operation_id = "show_upload", tag = "uploads",
+    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    responses(
+        (status = 200, description = "Its receipt.", body = UploadReceipt),
+        (status = 404, description = "You have no such upload."),
+    ))]
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    owner: Owner,
+    Path(id): Path<String>,
+) -> Result<axum::Json<UploadReceipt>, Problem> {
+    let (upload, history) = load(&app, &owner, &id).await?;
+    Ok(axum::Json(UploadReceipt::new(&app, &upload, history, (app.clock)())))
+}
+
+/// Withdraws an upload that counts: what it contributed leaves every answer, and the same bytes may be sent again.
+#[utoipa::path(delete, path = "/uploads/{upload_id}", operation_id = "withdraw_upload", tag = "uploads",
+    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    responses(
+        (status = 200, description = "Nothing of it counts any more.", body = UploadReceipt),
+        (status = 202, description = "Some of it still counts: call again until 200.", body = UploadReceipt,
+            headers(("Retry-After" = String, description = "Seconds."))),
+        (status = 404, description = "You have no such upload."),
+        (status = 409, description = "There is nothing to withdraw; `detail` says why."),
+    ))]
+pub(crate) async fn withdraw(
+    State(app): State<Arc<App>>,
+    owner: Owner,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let now = (app.clock)();
+    let withdrawal = mend::withdraw(&app.services, &owner.0, &upload_id(&id)?, now).await??;
+    let (upload, history) = load(&app, &owner, &id).await?;
+    let receipt = axum::Json(UploadReceipt::new(&app, &upload, history, now));
+    Ok(match withdrawal {
+        Withdrawal::Done(_) => receipt.into_response(),
+        Withdrawal::Unfinished(_) => (StatusCode::ACCEPTED, [(header::RETRY_AFTER, "1")], receipt).into_response(),
+    })
+}

@@ -1,0 +1,102 @@
+//! What the routers work with, made once per process.
+
+use eventpulse_aws::Services;
+use eventpulse_core::time::Timestamp;
+
+/// Everything that a request is answered with.
+pub struct App {
+    /// AWS.
+    pub services: Services,
+    /// The environment.
+    pub config: ApiConfig,
+    /// The present time.
+    pub clock: fn() -> Timestamp,
+}
+
+/// What the API's functions take from their environment, beside what [`eventpulse_aws::Config`] does. `template.yaml` sets it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiConfig {
+    /// `API_URL`: of the stage, without a slash at the end.
+    pub api_url: String,
+    /// `CONSOLE_ORIGIN`: whose pages may call; none when it is empty.
+    pub console_origin: Option<String>,
+    /// `CURSOR_KEY`: what cursors are sealed with, at least 32 characters.
+    pub cursor_key: String,
+    /// `USER_POOL_ISSUER`: who makes the tokens.
+    pub user_pool_issuer: String,
+    /// `USER_POOL_CLIENT_ID`: for whom.
+    pub user_pool_client_id: String,
+    /// `COGNITO_ENDPOINT`: where people sign in.
+    pub cognito_endpoint: String,
+    /// `QUARANTINE_RETENTION_DAYS`: how long what was rejected is kept.
+    pub quarantine_retention_days: i64,
+}
+
+/// What is wrong with the environment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the environment lacks or misstates: {}", .0.join(", "))]
+pub struct ConfigError(pub Vec<&'static str>);
+
+impl ApiConfig {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// Every variable that is missing or malformed.
+    #[allow(clippy::disallowed_methods)] // the one place here that reads the environment
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads variables wherever they are.
+    ///
+    /// # Errors
+    /// Every variable that is missing or malformed.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut wrong = Vec::new();
+        let mut need = |name: &'static str| {
+            lookup(name).filter(|value| !value.is_empty()).unwrap_or_else(|| {
+                wrong.push(name);
+                String::new()
+            })
+        };
+        let config = Self {
+            api_url: need("API_URL"),
+            console_origin: lookup("CONSOLE_ORIGIN").filter(|origin| !origin.is_empty()),
+            cursor_key: need("CURSOR_KEY"),
+            user_pool_issuer: need("USER_POOL_ISSUER"),
+            user_pool_client_id: need("USER_POOL_CLIENT_ID"),
+            cognito_endpoint: need("COGNITO_ENDPOINT"),
+            quarantine_retention_days: need("QUARANTINE_RETENTION_DAYS").parse().unwrap_or(0),
+        };
+        if !config.cursor_key.is_empty() && config.cursor_key.len() < 32 {
+            wrong.push("CURSOR_KEY (it is shorter than 32 characters)");
+        }
+        if config.quarantine_retention_days < 1 && !wrong.contains(&"QUARANTINE_RETENTION_DAYS") {
+            wrong.push("QUARANTINE_RETENTION_DAYS (it is no number of days)");
+        }
+        if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let error = ApiConfig::from_lookup(|name| match name {
+            "API_URL" => Some("https://x/v1".to_owned()),
+            "CURSOR_KEY" => Some("short".to_owned()),
+            "QUARANTINE_RETENTION_DAYS" => Some("many".to_owned()),
+            _ => None,
+        });
+        let expected = [
+            "USER_POOL_ISSUER",
+            "USER_POOL_CLIENT_ID",
+            "COGNITO_ENDPOINT",
+            "CURSOR_KEY (it is shorter than 32 characters)",
+            "QUARANTINE_RETENTION_DAYS (it is no number of days)",
+        ];
+        assert_eq!(error.unwrap_err().0, expected);
+    }
+}
