@@ -5,12 +5,13 @@ Prints the owner (`sub`) of each as a JSON object. On AWS, an administrator does
 """
 
 import json
+import os
 import sys
 
 import boto3
 
 pool_id = sys.argv[1]
-cognito = boto3.client("cognito-idp")
+cognito = boto3.client("cognito-idp", region_name=os.environ["AWS_REGION"])
 owners = {}
 for name, password in json.load(sys.stdin).items():
     user = cognito.admin_create_user(UserPoolId=pool_id, Username=name, MessageAction="SUPPRESS")["User"]

@@ -86,7 +86,7 @@ pub async fn devices_measures_and_buckets(world: Arc<World>) -> Outcome {
             None => break,
         }
     }
-    assert_eq!(found.len(), 4, "{found:#?}");
+    assert_eq!(found.len(), 5, "{found:#?}");
     for device in devices {
         let listed = found.iter().find(|listed| listed["device_id"] == device).ok_or("not listed")?;
         assert_eq!(listed["measures"], json!(["value"]));
@@ -96,6 +96,7 @@ pub async fn devices_measures_and_buckets(world: Arc<World>) -> Outcome {
         let query: String = percent_encoding::utf8_percent_encode(device, percent_encoding::NON_ALPHANUMERIC).collect();
         assert_eq!(world.get(&user, &format!("/?device_id={query}")).await?["device_id"], device);
     }
+    let station = station.replace(' ', "%20");
     let several = world.call(&user, "GET", &format!("/?device_id={station}"), Value::Null).await?;
     let problem = several.problem(400, "invalid-request")?;
     assert!(problem.to_string().contains("measure"), "{problem}");

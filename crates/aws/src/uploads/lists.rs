@@ -292,7 +292,7 @@ impl<'a> Listing<'a> {
 
 /// Positions of `from <= time < to`: each goes on behind the time, so that one of `to` itself is larger.
 fn range(kind: &str, from: Option<Timestamp>, to: Option<Timestamp>) -> (String, String) {
-    let lo = from.map_or_else(String::new, Timestamp::sortable);
+    let lo = from.map_or_else(|| "0".to_owned(), Timestamp::sortable); // a key must not be empty
     let hi = to.map_or_else(|| "~".to_owned(), Timestamp::sortable);
     (format!("{kind}{lo}"), format!("{kind}{hi}"))
 }
