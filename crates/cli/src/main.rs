@@ -3,12 +3,15 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use eventpulse_cli::commands::{self, Global};
 use eventpulse_cli::dev;
 
 /// Upload JSON; get trustworthy statistics, or an exact rejection.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
+    #[command(flatten)]
+    global: Global,
     #[command(subcommand)]
     command: Command,
 }
@@ -17,11 +20,17 @@ struct Cli {
 enum Command {
     /// Runs the whole of EventPulse on this machine and uploads the samples of `events/uploads/`.
     Dev(dev::Args),
+    #[command(flatten)]
+    Client(commands::Command),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { command: Command::Dev(args) } = Cli::parse();
+    let Cli { global, command } = Cli::parse();
+    let args = match command {
+        Command::Client(command) => return commands::run(command, &global).await,
+        Command::Dev(args) => args,
+    };
     match dev::run(&args).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

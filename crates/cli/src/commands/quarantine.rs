@@ -1,0 +1,238 @@
+//! What was rejected: listed, shown, downloaded, tried again, discarded.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use serde_json::{Value, json};
+
+use super::upload::{Waiting, outcome, send_issued};
+use super::{Global, Outcome, cell, given, items, show, table};
+use crate::client::api::{Api, ClientError};
+use crate::client::media::{self, Media};
+use crate::client::send;
+use crate::client::text::file_name;
+
+/// What goes along with the call; more goes by a presigned URL.
+const MAX_BYTES_IN_CALL: u64 = 4 << 20;
+/// How many rejected records are shown.
+const RECORDS_SHOWN: usize = 20;
+
+/// The arguments of `eventpulse quarantine`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Lists what waits, newest first.
+    List {
+        /// With this code among its failures, such as REQUIRED.
+        #[arg(long)]
+        code: Option<String>,
+        /// With this schema, such as reading/1.0.
+        #[arg(long)]
+        schema: Option<String>,
+        /// Quarantined at this time or later, such as 2025-02-28T12:00:00Z.
+        #[arg(long)]
+        from: Option<String>,
+        /// Quarantined before this time.
+        #[arg(long)]
+        to: Option<String>,
+    },
+    /// Shows what was rejected, and why.
+    Show {
+        /// The upload.
+        #[arg(value_name = "UPLOAD_ID")]
+        id: String,
+        /// Save what was rejected, and its report, into this directory.
+        #[arg(long, value_name = "DIRECTORY")]
+        download: Option<PathBuf>,
+        /// Write over files that are there.
+        #[arg(long, requires = "download")]
+        force: bool,
+    },
+    /// Tries it again: as it is, or corrected.
+    Retry {
+        /// The upload.
+        #[arg(value_name = "UPLOAD_ID")]
+        id: String,
+        /// The corrected file. Of an upload that counts in part: the corrected records, and no others.
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        waiting: Waiting,
+    },
+    /// Discards it. What counts of the upload goes on counting.
+    Discard {
+        /// The upload.
+        #[arg(value_name = "UPLOAD_ID")]
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Lists, shows, tries again or discards what was rejected.
+///
+/// # Errors
+/// When the API cannot be reached, or refuses.
+pub async fn run(api: &mut Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
+    match args.action {
+        Action::List { code, schema, from, to } => {
+            let query = [("code", code), ("schema", schema), ("from", from), ("to", to)];
+            let query: Vec<_> = query.iter().map(|(name, value)| (*name, value.as_deref())).collect();
+            let found = api.pages("/quarantine", &given(&query), "items", usize::MAX).await?;
+            let headers = ["upload", "state", "status", "rejected", "codes", "quarantined", "file"];
+            show(global, &json!(found), || {
+                table(&headers, &found, |item| {
+                    let codes: Vec<String> = items(item, "codes").iter().map(cell).collect();
+                    vec![
+                        cell(&item["upload_id"]),
+                        cell(&item["state"]),
+                        cell(&item["status"]),
+                        cell(&item["rejected"]),
+                        codes.join(", "),
+                        cell(&item["quarantined_at"]),
+                        cell(&item["file_name"]),
+                    ]
+                })
+            });
+            Ok(Outcome::Well)
+        }
+        Action::Show { id, download, force } => {
+            let item = api.get(&format!("/quarantine/{id}"), &[]).await?;
+            let mut saved = Vec::new();
+            if let Some(directory) = download {
+                for part in ["object", "report"] {
+                    saved.extend(save(api, &item["download"][part], &directory, force).await?);
+                }
+            }
+            show(global, &item, || item_text(&item, &saved));
+            Ok(Outcome::Well)
+        }
+        Action::Retry { id, file, waiting } => retry(api, &id, file.as_deref(), waiting, global).await,
+        Action::Discard { id, yes } => {
+            if !yes && !confirmed(&id)? {
+                return Err(ClientError::Other("nothing was discarded".to_owned()));
+            }
+            api.delete(&format!("/quarantine/{id}")).await?;
+            show(global, &json!({ "upload_id": id, "status": "discarded" }), || format!("{id}: discarded\n"));
+            Ok(Outcome::Well)
+        }
+    }
+}
+
+fn item_text(item: &Value, saved: &[PathBuf]) -> String {
+    let mut text = format!(
+        "{}  {}\n{} ({}): {} accepted, {} rejected; kept until {}\n",
+        cell(&item["upload_id"]),
+        cell(&item["file_name"]),
+        cell(&item["status"]),
+        cell(&item["state"]),
+        item["accepted"],
+        item["rejected"],
+        cell(&item["kept_until"])
+    );
+    let report = &item["report"];
+    if report["upload_failure"].is_object() {
+        text.push_str(&format!("\n{}", failure_text(&report["upload_failure"])));
+    }
+    for record in items(report, "records").iter().take(RECORDS_SHOWN) {
+        text.push_str(&format!("\nrecord {}, line {}\n", record["index"], record["line"]));
+        for failure in items(record, "failures") {
+            text.push_str(&failure_text(failure));
+        }
+    }
+    let told = items(report, "records").len();
+    let more = told.saturating_sub(RECORDS_SHOWN) as u64 + report["records_omitted"].as_u64().unwrap_or(0);
+    if more > 0 {
+        text.push_str(&format!("\n... and {more} further records; --download saves the whole report\n"));
+    }
+    for path in saved {
+        text.push_str(&format!("saved {}\n", path.display()));
+    }
+    let id = cell(&item["upload_id"]);
+    if item["status"] == "open" {
+        text.push_str(&format!(
+            "\nnext: eventpulse quarantine show {id} --download .\n      eventpulse quarantine retry {id} CORRECTED_FILE\n"
+        ));
+    }
+    text
+}
+
+fn failure_text(failure: &Value) -> String {
+    let pointer = cell(&failure["pointer"]);
+    let at = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
+    let place = match (failure["line"].as_u64(), failure["byte_offset"].as_u64()) {
+        (Some(line), Some(byte)) => format!(", line {line}, byte {byte}"),
+        _ => String::new(),
+    };
+    format!("  {}{at}{place}\n    {}\n", cell(&failure["code"]), cell(&failure["message"]))
+}
+
+/// Saves a download under its own name, and nowhere else. Returns where.
+async fn save(api: &Api, download: &Value, directory: &Path, force: bool) -> Result<Option<PathBuf>, ClientError> {
+    let (Some(url), Some(name)) = (download["url"].as_str(), download["file_name"].as_str()) else { return Ok(None) };
+    let path = directory.join(file_name(name));
+    if path.exists() && !force {
+        return Err(ClientError::Other(format!("{} is there already: --force writes over it", path.display())));
+    }
+    send::download(api.http(), url, &path).await?;
+    Ok(Some(path))
+}
+
+async fn retry(
+    api: &mut Api,
+    id: &str,
+    file: Option<&Path>,
+    waiting: Waiting,
+    global: &Global,
+) -> Result<Outcome, ClientError> {
+    match file {
+        None => {
+            api.post_bytes(&format!("/quarantine/{id}/retry"), None, None, Vec::new()).await?;
+        }
+        Some(file) => correct(api, id, file).await?,
+    }
+    let receipt = outcome(api, id, waiting).await?;
+    show(global, &receipt, || super::uploads::receipt_text(&receipt));
+    let is_well = waiting.is_unwaited() || receipt["state"] == "accepted" || receipt["state"] == "duplicate";
+    Ok(if is_well { Outcome::Well } else { Outcome::Rejected })
+}
+
+/// Sends a correction: along with the call, or by a presigned URL.
+async fn correct(api: &mut Api, id: &str, file: &Path) -> Result<(), ClientError> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let Media { content_type, content_encoding } = media::of_file(&name, None, None)?;
+    let (size, sha256) = send::digest(file).await?;
+    if size <= MAX_BYTES_IN_CALL && size > 0 {
+        let bytes = tokio::fs::read(file).await;
+        let bytes = bytes.map_err(|error| ClientError::Other(format!("{}: {error}", file.display())))?;
+        api.post_bytes(&format!("/quarantine/{id}/retry"), Some(&content_type), content_encoding.as_deref(), bytes).await?;
+        return Ok(());
+    }
+    let mut request = json!({ "content_type": content_type, "size": size, "sha256": sha256 });
+    if let Some(encoding) = content_encoding {
+        request["content_encoding"] = json!(encoding);
+    }
+    let issued = api.post_json(&format!("/quarantine/{id}/correction"), &request).await?;
+    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
+    let sent = send_issued(api, file, &request, &issued, &bar).await;
+    bar.finish_and_clear();
+    sent
+}
+
+fn confirmed(id: &str) -> Result<bool, ClientError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(ClientError::Other("there is no terminal to ask on: --yes discards without asking".to_owned()));
+    }
+    eprint!("Discard what was rejected of {id}? [y/N] ");
+    let failed = |error: std::io::Error| ClientError::Other(error.to_string());
+    std::io::stderr().flush().map_err(failed)?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

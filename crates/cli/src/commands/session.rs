@@ -1,0 +1,83 @@
+//! Signing in and out.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+
+use serde_json::json;
+
+use super::{Global, Outcome, show};
+use crate::client::api::ClientError;
+use crate::client::sign_in::{self, Prompt};
+use crate::client::{http_client, profile};
+
+/// The arguments of `eventpulse login`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The URL of the API: the stack's output ApiUrl.
+    #[arg(long, value_name = "URL")]
+    pub api: String,
+    /// Who signs in; asked for when it is left out.
+    #[arg(long)]
+    pub username: Option<String>,
+    /// Read the password from standard input rather than ask for it.
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// Signs in and keeps the tokens.
+///
+/// # Errors
+/// When the API or Cognito cannot be reached, or refuse.
+pub async fn login(args: &Args, global: &Global) -> Result<Outcome, ClientError> {
+    let path = profile::path(global.profile.clone())?;
+    let http = http_client()?;
+    let api = args.api.trim_end_matches('/');
+    let found = sign_in::discover(&http, api).await?;
+    let username = match &args.username {
+        Some(username) => username.clone(),
+        None => ask("User name or e-mail: ")?,
+    };
+    let password = if args.password_stdin {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(|error| ClientError::Other(error.to_string()))?;
+        text.lines().next().unwrap_or_default().to_owned()
+    } else {
+        secret("Password: ")?
+    };
+    let mut prompt = |prompt: Prompt| match prompt {
+        Prompt::NewPassword => secret("A password of your own: "),
+        Prompt::Code => ask("Code of your authenticator: "),
+    };
+    let signed_in = sign_in::sign_in(&http, api, &found, &username, &password, &mut prompt).await?;
+    profile::save(&path, &signed_in)?;
+    let answer = json!({ "api": api, "username": username, "profile": path });
+    show(global, &answer, || format!("Signed in to {api} as {username}.\n"));
+    Ok(Outcome::Well)
+}
+
+/// Forgets the tokens.
+///
+/// # Errors
+/// When the file cannot be removed.
+pub fn logout(global: &Global) -> Result<Outcome, ClientError> {
+    let path = profile::path(global.profile.clone())?;
+    profile::remove(&path)?;
+    show(global, &json!({ "profile": path }), || "Signed out.\n".to_owned());
+    Ok(Outcome::Well)
+}
+
+fn ask(what: &str) -> Result<String, ClientError> {
+    let failed = |error: std::io::Error| ClientError::Other(error.to_string());
+    if !std::io::stdin().is_terminal() {
+        return Err(ClientError::Other(format!("there is no terminal to ask for {}", what.trim_end_matches(": "))));
+    }
+    eprint!("{what}");
+    std::io::stderr().flush().map_err(failed)?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(failed)?;
+    Ok(line.trim().to_owned())
+}
+
+fn secret(what: &str) -> Result<String, ClientError> {
+    rpassword::prompt_password(what)
+        .map_err(|error| ClientError::Other(format!("the password cannot be asked for ({error}): use --password-stdin")))
+}

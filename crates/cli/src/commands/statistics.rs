@@ -1,0 +1,103 @@
+//! Statistics, and what there is data of.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use super::{Global, Outcome, cell, given, items, show, table};
+use crate::client::api::{Api, ClientError};
+
+/// The arguments of `eventpulse stats`.
+#[derive(Debug, clap::Args)]
+pub struct StatsArgs {
+    /// The device.
+    device: String,
+    /// The measure; may be left out when the device has one only.
+    #[arg(long)]
+    measure: Option<String>,
+    /// Measured at this time or later, such as 2025-02-28T12:00:00Z.
+    #[arg(long)]
+    from: Option<String>,
+    /// Measured before this time.
+    #[arg(long)]
+    to: Option<String>,
+}
+
+/// The arguments of `eventpulse series`.
+#[derive(Debug, clap::Args)]
+pub struct SeriesArgs {
+    #[command(flatten)]
+    of: StatsArgs,
+    /// How wide a bucket is: a number and s, m, h or d.
+    #[arg(long, default_value = "1d")]
+    bucket: String,
+}
+
+impl StatsArgs {
+    fn query(&self) -> Vec<(&'static str, &str)> {
+        given(&[("measure", self.measure.as_deref()), ("from", self.from.as_deref()), ("to", self.to.as_deref())])
+    }
+}
+
+/// Shows the statistics of a device.
+///
+/// # Errors
+/// When the API cannot be reached, or refuses.
+pub async fn stats(api: &mut Api, args: &StatsArgs, global: &Global) -> Result<Outcome, ClientError> {
+    let mut query = args.query();
+    query.push(("device_id", &args.device));
+    let answer = api.get("/", &query).await?;
+    show(global, &answer, || stats_text(&answer));
+    Ok(Outcome::Well)
+}
+
+fn stats_text(answer: &Value) -> String {
+    let mut text = format!("{}  {}\n", cell(&answer["device_id"]), cell(&answer["measure"]));
+    let rows = ["count", "mean", "median", "standard_deviation", "min", "max", "first", "last"];
+    for name in rows {
+        let value = if answer[name].is_null() { "none of one value".to_owned() } else { cell(&answer[name]) };
+        text.push_str(&format!("  {:<20}{value}\n", name.replace('_', " ")));
+    }
+    let uploads = &answer["uploads"];
+    let excluded = &uploads["excluded"];
+    text.push_str(&format!(
+        "from {} uploads, exact as of {}\nnot in it: {} uploads with something in quarantine, {} pending\n",
+        uploads["included"]["count"],
+        cell(&answer["as_of"]),
+        excluded["quarantined"]["count"],
+        excluded["pending"]["count"]
+    ));
+    text
+}
+
+/// Lists the devices that there is data of.
+///
+/// # Errors
+/// When the API cannot be reached, or refuses.
+pub async fn devices(api: &mut Api, global: &Global) -> Result<Outcome, ClientError> {
+    let devices = api.pages("/devices", &[], "devices", usize::MAX).await?;
+    show(global, &json!(devices), || {
+        table(&["device", "measures"], &devices, |device| {
+            let measures: Vec<String> = items(device, "measures").iter().map(cell).collect();
+            vec![cell(&device["device_id"]), measures.join(", ")]
+        })
+    });
+    Ok(Outcome::Well)
+}
+
+/// Shows the statistics of a device bucket by bucket.
+///
+/// # Errors
+/// When the API cannot be reached, or refuses.
+pub async fn series(api: &mut Api, args: &SeriesArgs, global: &Global) -> Result<Outcome, ClientError> {
+    let mut query = args.of.query();
+    query.push(("bucket", &args.bucket));
+    let device = utf8_percent_encode(&args.of.device, NON_ALPHANUMERIC);
+    let answer = api.get(&format!("/devices/{device}/series"), &query).await?;
+    let headers = ["start", "count", "mean", "median", "std. dev.", "min", "max"];
+    show(global, &answer, || {
+        table(&headers, items(&answer, "buckets"), |bucket| {
+            ["start", "count", "mean", "median", "standard_deviation", "min", "max"].map(|member| cell(&bucket[member])).into()
+        })
+    });
+    Ok(Outcome::Well)
+}

@@ -1,0 +1,240 @@
+//! Uploads of files: issued, sent, followed to the outcome, many at a time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::{Global, Outcome, cell, first_failure, show, table};
+use crate::client::api::{Api, ClientError};
+use crate::client::media::{self, Media};
+use crate::client::send;
+
+/// How long to wait before a receipt is looked at again: at first, and at last.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+
+/// The arguments of `eventpulse upload`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    terms: Terms,
+    /// How many to send at the same time.
+    #[arg(long, default_value_t = 4)]
+    jobs: usize,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+/// How a file is sent.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Terms {
+    /// The schema of records that name none, such as reading/1.0.
+    #[arg(long)]
+    schema: Option<String>,
+    /// How many records may be wrong before the whole file is rejected: 5, or 10%.
+    #[arg(long, value_name = "COUNT|PERCENT")]
+    max_rejected: Option<String>,
+    /// The Content-Type, where the file's ending does not tell.
+    #[arg(long)]
+    content_type: Option<String>,
+    /// The Content-Encoding, where the file's ending does not tell.
+    #[arg(long)]
+    content_encoding: Option<String>,
+}
+
+/// How long to wait for an outcome.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Waiting {
+    /// Do not wait for the outcome.
+    #[arg(long)]
+    no_wait: bool,
+    /// How many seconds to wait for it.
+    #[arg(long, default_value_t = 900, value_name = "SECONDS")]
+    timeout: u64,
+}
+
+impl Waiting {
+    /// Whether nobody waits.
+    pub(super) fn is_unwaited(self) -> bool {
+        self.no_wait
+    }
+}
+
+/// Uploads files.
+///
+/// # Errors
+/// When nothing could be uploaded at all, because nobody is signed in, say.
+pub async fn run(api: &mut Api, args: &Args, global: &Global) -> Result<Outcome, ClientError> {
+    let bars = MultiProgress::with_draw_target(if global.json {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    });
+    let mut sending = JoinSet::new();
+    let mut results: Vec<Option<Result<Value, ClientError>>> = args.files.iter().map(|_| None).collect();
+    let mut files = args.files.iter().cloned().enumerate();
+    loop {
+        while sending.len() < args.jobs.max(1)
+            && let Some((place, file)) = files.next()
+        {
+            let (mut api, terms, waiting, bars) = (api.clone(), args.terms.clone(), args.waiting, bars.clone());
+            sending.spawn(async move { (place, one(&mut api, &file, &terms, waiting, &bars).await) });
+        }
+        let Some(done) = sending.join_next().await else { break };
+        let (place, result) = done.map_err(|error| ClientError::Other(error.to_string()))?;
+        results[place] = Some(result);
+    }
+    tell(args, results.into_iter().flatten().collect(), global)
+}
+
+/// Uploads one file. Returns its receipt.
+async fn one(
+    api: &mut Api,
+    file: &Path,
+    terms: &Terms,
+    waiting: Waiting,
+    bars: &MultiProgress,
+) -> Result<Value, ClientError> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let bar = bars.add(ProgressBar::no_length());
+    bar.set_prefix(super::clean(&name));
+    let request = request(file, &name, terms).await?;
+    let issued = api.post_json("/uploads", &request).await?;
+    send_issued(api, file, &request, &issued, &bar).await?;
+    let id = issued["upload_id"].as_str().unwrap_or_default();
+    bar.set_message("waiting");
+    let receipt = outcome(api, id, waiting).await;
+    bar.finish_and_clear();
+    receipt
+}
+
+/// What `POST /uploads` is asked.
+async fn request(file: &Path, name: &str, terms: &Terms) -> Result<Value, ClientError> {
+    let Media { content_type, content_encoding } =
+        media::of_file(name, terms.content_type.as_deref(), terms.content_encoding.as_deref())?;
+    let (size, sha256) = send::digest(file).await?;
+    let mut request = json!({ "file_name": name, "content_type": content_type, "size": size, "sha256": sha256 });
+    if let Some(encoding) = content_encoding {
+        request["content_encoding"] = json!(encoding);
+    }
+    if let Some(schema) = &terms.schema {
+        request["schema"] = json!(schema);
+    }
+    if let Some(most) = &terms.max_rejected {
+        request["max_rejected"] = media::parse_max_rejected(most)?;
+    }
+    Ok(request)
+}
+
+/// Sends a file to where the API said.
+///
+/// # Errors
+/// When it cannot be read, or S3 does not take it.
+pub(super) async fn send_issued(
+    api: &Api,
+    file: &Path,
+    request: &Value,
+    issued: &Value,
+    bar: &ProgressBar,
+) -> Result<(), ClientError> {
+    let size = request["size"].as_u64().unwrap_or(0);
+    bar.set_length(size);
+    if let Ok(style) = ProgressStyle::with_template("{prefix:30!} {bar:30} {bytes:>10}/{total_bytes:<10} {msg}") {
+        bar.set_style(style);
+    }
+    let headers: Vec<(String, String)> = issued["headers"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect();
+    let (url, shown) = (issued["url"].as_str().unwrap_or_default(), bar.clone());
+    let status = send::put(api.http(), url, &headers, file, size, move |sent| shown.set_position(sent)).await?;
+    match status {
+        200 => Ok(()),
+        412 => Err(ClientError::Other("something was sent to this URL already".to_owned())),
+        400 | 403 => Err(ClientError::Other(format!(
+            "S3 did not take the file ({status}): it changed while it was sent, or the URL has expired. Try again."
+        ))),
+        status => Err(ClientError::Other(format!("S3 did not take the file: it answered {status}. Try again."))),
+    }
+}
+
+/// Waits for the outcome of an upload, or of a retry.
+///
+/// # Errors
+/// When there is none in time.
+pub(super) async fn outcome(api: &mut Api, id: &str, waiting: Waiting) -> Result<Value, ClientError> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(waiting.timeout);
+    let mut pause = PAUSES.0;
+    loop {
+        let receipt = api.get(&format!("/uploads/{id}"), &[]).await?;
+        let state = receipt["state"].as_str().unwrap_or_default();
+        let rejected = matches!(state, "quarantined" | "partially_accepted");
+        let moving = rejected && receipt["quarantine"].is_null();
+        let is_outcome =
+            !matches!(state, "issued" | "received") && receipt["quarantine"]["status"] != "retrying" && !moving;
+        if is_outcome || waiting.no_wait {
+            return Ok(receipt);
+        }
+        if tokio::time::Instant::now() + pause > deadline {
+            return Err(ClientError::Other(format!(
+                "{id} has no outcome after {} s and goes on without us: eventpulse uploads show {id}",
+                waiting.timeout
+            )));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+/// Tells what became of the files. One bad file does not hide the others.
+fn tell(args: &Args, results: Vec<Result<Value, ClientError>>, global: &Global) -> Result<Outcome, ClientError> {
+    let files = args.files.iter().map(|file| file.display().to_string());
+    let rows: Vec<Value> = files
+        .zip(&results)
+        .map(|(file, result)| match result {
+            Ok(receipt) => json!({ "file": file, "receipt": receipt }),
+            Err(error) => json!({ "file": file, "error": error.to_string() }),
+        })
+        .collect();
+    let headers = ["file", "outcome", "accepted", "rejected", "upload", "first failure"];
+    show(global, &json!(rows), || {
+        let mut text = table(&headers, &rows, |row| {
+            let receipt = &row["receipt"];
+            let outcome = if receipt.is_null() { "not sent".to_owned() } else { cell(&receipt["state"]) };
+            let why = if receipt.is_null() { cell(&row["error"]) } else { first_failure(receipt) };
+            vec![
+                cell(&row["file"]),
+                outcome,
+                cell(&receipt["accepted"]),
+                cell(&receipt["rejected"]),
+                cell(&receipt["upload_id"]),
+                why,
+            ]
+        });
+        for row in rows.iter().filter(|row| row["receipt"]["quarantine"]["status"] == "open") {
+            text.push_str(&format!("next: eventpulse quarantine show {}\n", cell(&row["receipt"]["upload_id"])));
+        }
+        text
+    });
+    let accepted = |result: &Result<Value, ClientError>| {
+        let state = result.as_ref().ok().and_then(|receipt| receipt["state"].as_str()).unwrap_or_default();
+        matches!(state, "accepted" | "duplicate") || (args.waiting.no_wait && result.is_ok())
+    };
+    if results.iter().all(accepted) {
+        return Ok(Outcome::Well);
+    }
+    // Nothing was sent at all: that is no verdict on the files.
+    if results.iter().all(Result::is_err)
+        && let Some(Err(error)) = results.into_iter().next()
+    {
+        return Err(error);
+    }
+    Ok(Outcome::Rejected)
+}

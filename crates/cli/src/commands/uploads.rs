@@ -1,0 +1,141 @@
+//! Lists of uploads, receipts, and withdrawals.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Global, Outcome, cell, failures, given, items, show, table};
+use crate::client::api::{Api, ClientError};
+
+/// The arguments of `eventpulse uploads`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Shows what became of an upload.
+    Show {
+        /// The upload.
+        #[arg(value_name = "UPLOAD_ID")]
+        id: String,
+    },
+    /// Takes an upload back: what it contributed leaves every answer.
+    Withdraw {
+        /// The upload.
+        #[arg(value_name = "UPLOAD_ID")]
+        id: String,
+    },
+}
+
+/// Which uploads to list.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// In this state only: accepted, quarantined, and so on.
+    #[arg(long)]
+    state: Option<String>,
+    /// Created at this time or later, such as 2025-02-28T12:00:00Z.
+    #[arg(long)]
+    from: Option<String>,
+    /// Created before this time.
+    #[arg(long)]
+    to: Option<String>,
+    /// How many to list, the newest first.
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+}
+
+/// Lists uploads, shows one, or takes one back.
+///
+/// # Errors
+/// When the API cannot be reached, or refuses.
+pub async fn run(api: &mut Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
+    match args.action {
+        None => list(api, &args.list, global).await,
+        Some(Action::Show { id }) => {
+            let receipt = api.get(&format!("/uploads/{id}"), &[]).await?;
+            show(global, &receipt, || receipt_text(&receipt));
+            Ok(Outcome::Well)
+        }
+        Some(Action::Withdraw { id }) => {
+            let receipt = loop {
+                let receipt = api.delete(&format!("/uploads/{id}")).await?;
+                if receipt["state"] == "withdrawn" {
+                    break receipt;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await; // a large one takes several calls
+            };
+            show(global, &receipt, || format!("{}: nothing of it counts any more.\n", cell(&receipt["upload_id"])));
+            Ok(Outcome::Well)
+        }
+    }
+}
+
+async fn list(api: &mut Api, args: &ListArgs, global: &Global) -> Result<Outcome, ClientError> {
+    let query = given(&[("state", args.state.as_deref()), ("from", args.from.as_deref()), ("to", args.to.as_deref())]);
+    let uploads = api.pages("/uploads", &query, "uploads", args.limit).await?;
+    let headers = ["upload", "state", "accepted", "rejected", "created", "file"];
+    show(global, &json!(uploads), || {
+        table(&headers, &uploads, |upload| {
+            ["upload_id", "state", "accepted", "rejected", "created_at", "file_name"].map(|member| cell(&upload[member])).into()
+        })
+    });
+    Ok(Outcome::Well)
+}
+
+/// A receipt, for a person.
+#[must_use]
+pub fn receipt_text(receipt: &Value) -> String {
+    let mut text = format!(
+        "{}  {}\n{}: {} accepted, {} rejected\n",
+        cell(&receipt["upload_id"]),
+        cell(&receipt["file_name"]),
+        cell(&receipt["state"]),
+        receipt["accepted"],
+        receipt["rejected"]
+    );
+    if let Some(of) = receipt["duplicate_of"].as_str() {
+        text.push_str(&format!("the same bytes count already, under {of}\n"));
+    }
+    if receipt["failure_reason"].is_string() {
+        text.push_str(&format!("failed: {}\n", cell(&receipt["failure_reason"])));
+    }
+    if !items(receipt, "features").is_empty() {
+        text.push('\n');
+        text.push_str(&features(items(receipt, "features")));
+        if receipt["features_omitted"].as_u64().is_some_and(|omitted| omitted > 0) {
+            text.push_str(&format!("... and {} further series\n", receipt["features_omitted"]));
+        }
+    }
+    if !items(receipt, "failures").is_empty() {
+        text.push('\n');
+        text.push_str(&failures(receipt));
+    }
+    if let Some(status) = receipt["quarantine"]["status"].as_str() {
+        text.push_str(&format!("\nquarantine: {status}\n"));
+        if status == "open" {
+            text.push_str(&format!("next: eventpulse quarantine show {}\n", cell(&receipt["upload_id"])));
+        }
+    }
+    text.push('\n');
+    text.push_str(&table(&["at", "event", "by", ""], items(receipt, "history"), |event| {
+        let detail = if event["form"].is_null() { cell(&event["detail"]) } else { cell(&event["form"]) };
+        vec![cell(&event["at"]), cell(&event["event"]), cell(&event["by"]), detail]
+    }));
+    text
+}
+
+/// What each series received.
+#[must_use]
+pub fn features(features: &[Value]) -> String {
+    let headers = ["device", "measure", "count", "mean", "median", "std. dev.", "min", "max"];
+    table(&headers, features, |of| {
+        ["device_id", "measure", "count", "mean", "median", "standard_deviation", "min", "max"]
+            .map(|member| cell(&of[member]))
+            .into()
+    })
+}

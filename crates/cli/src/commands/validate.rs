@@ -1,0 +1,39 @@
+//! Validation on this machine: the same validator, no network.
+
+use std::path::PathBuf;
+
+use eventpulse_core::schema::Catalog;
+use serde_json::{Value, json};
+
+use super::{Global, Outcome, show};
+use crate::client::api::ClientError;
+use crate::client::validate::validate;
+
+/// The arguments of `eventpulse validate`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The schema of records that name none.
+    #[arg(long)]
+    schema: Option<String>,
+}
+
+/// Validates files.
+///
+/// # Errors
+/// When one cannot be read, or is of no type that is read here.
+pub fn run(args: &Args, global: &Global) -> Result<Outcome, ClientError> {
+    let catalog = Catalog::bundled().map_err(|error| ClientError::Other(error.to_string()))?;
+    let mut verdicts = Vec::new();
+    for file in &args.files {
+        let verdict = validate(&catalog, file, args.schema.as_deref())?;
+        verdicts.push((file.display().to_string(), verdict));
+    }
+    let answer: Vec<Value> =
+        verdicts.iter().map(|(file, verdict)| json!({ "file": file, "verdict": verdict })).collect();
+    show(global, &json!(answer), || verdicts.iter().map(|(file, verdict)| verdict.to_text(file)).collect());
+    let all_good = answer.iter().all(|one| one["verdict"]["outcome"] == "accepted");
+    Ok(if all_good { Outcome::Well } else { Outcome::Rejected })
+}
