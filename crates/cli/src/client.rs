@@ -1,0 +1,3 @@
+//! The commands that talk to the service as a person.
+
+pub mod media;
