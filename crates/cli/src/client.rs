@@ -1,3 +1,4 @@
 //! The commands that talk to the service as a person.
 
 pub mod media;
+pub mod validate;
