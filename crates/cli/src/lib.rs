@@ -1,5 +1,6 @@
 //! What the `eventpulse` command does, as a library: its `main` and the end-to-end tests share it.
 
+pub mod client;
 pub mod dev;
 pub mod stack;
 

@@ -76,7 +76,8 @@ fn columns(word: &str) -> usize {
 }
 
 /// Text that came from a client, with everything that does not print made visible.
-pub(super) fn visible(text: &str) -> String {
+#[must_use]
+pub fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     for c in text.chars() {
         if is_hidden(c) {
