@@ -1,6 +1,7 @@
 //! What the `eventpulse` command does, as a library: its `main` and the end-to-end tests share it.
 
 pub mod client;
+pub mod commands;
 pub mod dev;
 pub mod stack;
 

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::{Value, json};
 
-use super::upload::{Waiting, outcome, send_issued};
+use super::upload::{Waiting, digest, outcome, send_issued};
 use super::{Global, Outcome, cell, given, items, show, table};
 use crate::client::api::{Api, ClientError};
-use crate::client::media::{self, Media};
-use crate::client::send;
+use crate::client::download::download;
+use crate::client::media::Media;
 use crate::client::text::file_name;
 
 /// What goes along with the call; more goes by a presigned URL.
@@ -174,13 +174,13 @@ fn failure_text(failure: &Value) -> String {
 }
 
 /// Saves a download under its own name, and nowhere else. Returns where.
-async fn save(api: &Api, download: &Value, directory: &Path, force: bool) -> Result<Option<PathBuf>, ClientError> {
-    let (Some(url), Some(name)) = (download["url"].as_str(), download["file_name"].as_str()) else { return Ok(None) };
+async fn save(api: &Api, link: &Value, directory: &Path, force: bool) -> Result<Option<PathBuf>, ClientError> {
+    let (Some(url), Some(name)) = (link["url"].as_str(), link["file_name"].as_str()) else { return Ok(None) };
     let path = directory.join(file_name(name));
     if path.exists() && !force {
         return Err(ClientError::Other(format!("{} is there already: --force writes over it", path.display())));
     }
-    send::download(api.http(), url, &path).await?;
+    download(api.http(), url, &path).await?;
     Ok(Some(path))
 }
 
@@ -206,12 +206,12 @@ async fn retry(
 /// Sends a correction: along with the call, or by a presigned URL.
 async fn correct(api: &mut Api, id: &str, file: &Path) -> Result<(), ClientError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let Media { content_type, content_encoding } = media::of_file(&name, None, None)?;
-    let (size, sha256) = send::digest(file).await?;
+    let Media { content_type, content_encoding } = Media::of_file(&name, None, None)?;
+    let (size, sha256) = digest(file).await?;
     if size <= MAX_BYTES_IN_CALL && size > 0 {
         let bytes = tokio::fs::read(file).await;
         let bytes = bytes.map_err(|error| ClientError::Other(format!("{}: {error}", file.display())))?;
-        api.post_bytes(&format!("/quarantine/{id}/retry"), Some(&content_type), content_encoding.as_deref(), bytes).await?;
+        api.post_bytes(&format!("/quarantine/{id}/retry"), Some(content_type), content_encoding, bytes).await?;
         return Ok(());
     }
     let mut request = json!({ "content_type": content_type, "size": size, "sha256": sha256 });

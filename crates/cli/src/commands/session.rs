@@ -78,6 +78,7 @@ fn ask(what: &str) -> Result<String, ClientError> {
 }
 
 fn secret(what: &str) -> Result<String, ClientError> {
-    rpassword::prompt_password(what)
-        .map_err(|error| ClientError::Other(format!("the password cannot be asked for ({error}): use --password-stdin")))
+    rpassword::prompt_password(what).map_err(|error| {
+        ClientError::Other(format!("the password cannot be asked for ({error}): use --password-stdin"))
+    })
 }

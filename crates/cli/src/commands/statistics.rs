@@ -96,7 +96,9 @@ pub async fn series(api: &mut Api, args: &SeriesArgs, global: &Global) -> Result
     let headers = ["start", "count", "mean", "median", "std. dev.", "min", "max"];
     show(global, &answer, || {
         table(&headers, items(&answer, "buckets"), |bucket| {
-            ["start", "count", "mean", "median", "standard_deviation", "min", "max"].map(|member| cell(&bucket[member])).into()
+            ["start", "count", "mean", "median", "standard_deviation", "min", "max"]
+                .map(|member| cell(&bucket[member]))
+                .into()
         })
     });
     Ok(Outcome::Well)

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::{Global, Outcome, cell, first_failure, show, table};
 use crate::client::api::{Api, ClientError};
-use crate::client::media::{self, Media};
+use crate::client::media::{Media, parse_max_rejected};
 use crate::client::send;
 
 /// How long to wait before a receipt is looked at again: at first, and at last.
@@ -116,8 +116,8 @@ async fn one(
 /// What `POST /uploads` is asked.
 async fn request(file: &Path, name: &str, terms: &Terms) -> Result<Value, ClientError> {
     let Media { content_type, content_encoding } =
-        media::of_file(name, terms.content_type.as_deref(), terms.content_encoding.as_deref())?;
-    let (size, sha256) = send::digest(file).await?;
+        Media::of_file(name, terms.content_type.as_deref(), terms.content_encoding.as_deref())?;
+    let (size, sha256) = digest(file).await?;
     let mut request = json!({ "file_name": name, "content_type": content_type, "size": size, "sha256": sha256 });
     if let Some(encoding) = content_encoding {
         request["content_encoding"] = json!(encoding);
@@ -126,9 +126,16 @@ async fn request(file: &Path, name: &str, terms: &Terms) -> Result<Value, Client
         request["schema"] = json!(schema);
     }
     if let Some(most) = &terms.max_rejected {
-        request["max_rejected"] = media::parse_max_rejected(most)?;
+        request["max_rejected"] = parse_max_rejected(most)?;
     }
     Ok(request)
+}
+
+/// Size and SHA-256 of a file. Reading a large one takes a while, so others go on meanwhile.
+pub(super) async fn digest(file: &Path) -> Result<(u64, String), ClientError> {
+    let file = file.to_owned();
+    let read = tokio::task::spawn_blocking(move || send::digest(&file)).await;
+    Ok(read.map_err(|error| ClientError::Other(error.to_string()))??)
 }
 
 /// Sends a file to where the API said.

@@ -81,7 +81,9 @@ async fn list(api: &mut Api, args: &ListArgs, global: &Global) -> Result<Outcome
     let headers = ["upload", "state", "accepted", "rejected", "created", "file"];
     show(global, &json!(uploads), || {
         table(&headers, &uploads, |upload| {
-            ["upload_id", "state", "accepted", "rejected", "created_at", "file_name"].map(|member| cell(&upload[member])).into()
+            ["upload_id", "state", "accepted", "rejected", "created_at", "file_name"]
+                .map(|member| cell(&upload[member]))
+                .into()
         })
     });
     Ok(Outcome::Well)

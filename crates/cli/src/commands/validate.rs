@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Global, Outcome, show};
 use crate::client::api::ClientError;
+use crate::client::media::Media;
 use crate::client::validate::validate;
 
 /// The arguments of `eventpulse validate`.
@@ -18,6 +19,12 @@ pub struct Args {
     /// The schema of records that name none.
     #[arg(long)]
     schema: Option<String>,
+    /// The Content-Type, where the files' endings do not tell.
+    #[arg(long)]
+    content_type: Option<String>,
+    /// The Content-Encoding, where the files' endings do not tell.
+    #[arg(long)]
+    content_encoding: Option<String>,
 }
 
 /// Validates files.
@@ -28,7 +35,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, ClientError> {
     let catalog = Catalog::bundled().map_err(|error| ClientError::Other(error.to_string()))?;
     let mut verdicts = Vec::new();
     for file in &args.files {
-        let verdict = validate(&catalog, file, args.schema.as_deref())?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let media = Media::of_file(&name, args.content_type.as_deref(), args.content_encoding.as_deref())?;
+        let verdict = validate(&catalog, file, media, args.schema.as_deref(), |_| {})?;
         verdicts.push((file.display().to_string(), verdict));
     }
     let answer: Vec<Value> =

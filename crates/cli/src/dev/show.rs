@@ -7,6 +7,7 @@ use eventpulse_core::statistics::Statistics;
 use eventpulse_core::upload::{Decision, Features, Upload};
 
 use super::mailbox::Mail;
+use crate::client::text::number;
 
 /// The most series that are shown of one upload.
 pub const SERIES_SHOWN: usize = 10;
@@ -95,40 +96,5 @@ fn failures(text: &mut String, rejection: &Rejection) {
     }
     if rejection.groups_omitted > 0 {
         let _ = writeln!(text, "   ... and {} further kinds of failure, in the report", rejection.groups_omitted);
-    }
-}
-
-/// Six significant digits, without trailing zeros.
-fn number(value: f64) -> String {
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    let magnitude = value.abs().log10().floor();
-    if !(-4.0..15.0).contains(&magnitude) {
-        return format!("{value:.5e}");
-    }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and 9
-    let decimals = (5.0 - magnitude).clamp(0.0, 9.0) as usize;
-    let digits = format!("{value:.decimals$}");
-    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.').to_owned() } else { digits }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::number;
-
-    #[test]
-    fn numbers_are_short_and_true() {
-        for (value, expected) in [
-            (0.0, "0"),
-            (66.0, "66"),
-            (49.426_713_424_1, "49.4267"),
-            (-0.001_234_567, "-0.00123457"),
-            (1_234_567.0, "1234567"),
-            (1e20, "1.00000e20"),
-            (100.0, "100"),
-        ] {
-            assert_eq!(number(value), expected);
-        }
     }
 }

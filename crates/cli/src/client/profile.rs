@@ -1,0 +1,221 @@
+//! The file that keeps who is signed in.
+//!
+//! It holds tokens, so only its owner may read it: it is written with mode 0600 and is not read otherwise.
+
+use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy as _;
+use serde::{Deserialize, Serialize};
+
+use super::api::ClientError;
+
+/// Who is signed in, where, and with which tokens.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The URL of the REST API, without a trailing slash.
+    pub api: String,
+    /// Where Cognito answers.
+    pub endpoint: String,
+    /// The client of the user pool.
+    pub client_id: String,
+    /// Who signed in.
+    pub username: String,
+    /// What every call of the API carries.
+    pub id_token: String,
+    /// What gets a new ID token.
+    pub refresh_token: String,
+    /// When the ID token expires, in seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// The tokens are left out.
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { api, endpoint, client_id, username, expires_at, .. } = self;
+        let mut text = f.debug_struct("Profile");
+        text.field("api", api).field("endpoint", endpoint).field("client_id", client_id);
+        text.field("username", username).field("expires_at", expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Where the profile is: as told, else as `EVENTPULSE_PROFILE` says, else in the configuration directory.
+///
+/// # Errors
+/// When there is no home directory.
+pub fn path(explicit: Option<PathBuf>) -> Result<PathBuf, ClientError> {
+    // A client's profile is no Config of a function: the command line reads this one variable, here only.
+    #[allow(clippy::disallowed_methods)]
+    let told = explicit.or_else(|| std::env::var_os("EVENTPULSE_PROFILE").filter(|it| !it.is_empty()).map(Into::into));
+    if let Some(path) = told {
+        return Ok(path);
+    }
+    match etcetera::choose_base_strategy() {
+        Ok(directories) => Ok(directories.config_dir().join("eventpulse").join("profile.json")),
+        Err(_) => Err(ClientError::Other("there is no home directory: say --profile FILE".to_owned())),
+    }
+}
+
+/// Reads the profile.
+///
+/// # Errors
+/// When nobody is signed in, when others may read the file, or when it is none.
+pub fn load(path: &Path) -> Result<Profile, ClientError> {
+    let failed = |error| other("cannot be read", path, &error);
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(ClientError::SignedOut("sign in first: eventpulse login --api URL".to_owned()));
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    // Of the open file, so that it is not exchanged in between.
+    if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
+        let path = path.display();
+        return Err(ClientError::Other(format!("others may read {path}, which holds tokens: chmod 600 {path}")));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(failed)?;
+    serde_json::from_str(&text).map_err(|error| {
+        ClientError::SignedOut(format!(
+            "{} is not a profile ({error}): sign in again: eventpulse login --api URL",
+            path.display()
+        ))
+    })
+}
+
+/// Writes the profile, whole or not at all, for its owner only.
+///
+/// # Errors
+/// When the directory cannot be made or the file cannot be written.
+pub fn save(path: &Path, profile: &Profile) -> Result<(), ClientError> {
+    let text = serde_json::to_vec_pretty(profile)
+        .map_err(|error| ClientError::Other(format!("the profile cannot be written: {error}")))?;
+    let temporary = temporary(path)?;
+    write(&temporary, path, &text).map_err(|error| {
+        let _ = std::fs::remove_file(&temporary); // it holds tokens too
+        other("cannot be written", path, &error)
+    })
+}
+
+fn write(temporary: &Path, path: &Path, text: &[u8]) -> std::io::Result<()> {
+    if let Some(directory) = path.parent().filter(|it| !it.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
+    file.set_permissions(Permissions::from_mode(0o600))?; // whatever the umask
+    file.write_all(text)?;
+    file.sync_all()?;
+    std::fs::rename(temporary, path)
+}
+
+/// A name beside the profile that no other run of the command takes.
+fn temporary(path: &Path) -> Result<PathBuf, ClientError> {
+    let random = getrandom::u64().map_err(|error| ClientError::Other(format!("there is no randomness: {error}")))?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{random:016x}"));
+    Ok(path.with_file_name(name))
+}
+
+/// Removes the profile. That there is none is well.
+///
+/// # Errors
+/// When the file cannot be removed.
+pub fn remove(path: &Path) -> Result<(), ClientError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(other("cannot be removed", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn other(what: &str, path: &Path, error: &std::io::Error) -> ClientError {
+    ClientError::Other(format!("{} {what}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile() -> Profile {
+        Profile {
+            api: "https://api.example/v1".to_owned(),
+            endpoint: "https://cognito.example/".to_owned(),
+            client_id: "client".to_owned(),
+            username: "ada".to_owned(),
+            id_token: "id-secret".to_owned(),
+            refresh_token: "refresh-secret".to_owned(),
+            expires_at: 1_700_000_000,
+        }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded_and_is_its_owners_only() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("new").join("profile.json");
+        save(&path, &profile()).unwrap();
+        assert_eq!(load(&path).unwrap(), profile());
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+    }
+
+    #[test]
+    fn a_save_replaces_the_file_whole_and_leaves_nothing_beside_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("profile.json");
+        std::fs::write(&path, "x".repeat(10_000)).unwrap(); // longer, and for all to read
+        let before = std::fs::File::open(&path).unwrap();
+        save(&path, &profile()).unwrap();
+        // Whoever had opened the old file still reads the old one: it was exchanged, not overwritten.
+        assert_eq!(before.metadata().unwrap().len(), 10_000);
+        assert_eq!((load(&path).unwrap(), mode(&path)), (profile(), 0o600));
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_save_that_fails_leaves_no_tokens_behind() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("profile.json");
+        std::fs::create_dir_all(path.join("in the way")).unwrap();
+        assert!(save(&path, &profile()).unwrap_err().to_string().contains("cannot be written"));
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("profile.json");
+        save(&path, &profile()).unwrap();
+        for open in [0o640, 0o604, 0o620, 0o644] {
+            std::fs::set_permissions(&path, Permissions::from_mode(open)).unwrap();
+            let error = load(&path).unwrap_err().to_string();
+            assert!(error.contains(&format!("chmod 600 {}", path.display())), "{open:o}: {error}");
+        }
+    }
+
+    #[test]
+    fn without_a_profile_one_is_told_to_sign_in() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("profile.json");
+        assert!(load(&path).unwrap_err().to_string().contains("sign in first: eventpulse login --api URL"));
+        remove(&path).unwrap();
+        save(&path, &profile()).unwrap();
+        remove(&path).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_profile_in_a_log_shows_no_tokens() {
+        let text = format!("{:?}", profile());
+        assert!(text.contains("ada") && !text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn the_path_that_is_told_is_taken() {
+        assert_eq!(path(Some("here.json".into())).unwrap(), PathBuf::from("here.json"));
+    }
+}
