@@ -6,6 +6,7 @@
 
 mod answers;
 mod bad_input;
+mod cli;
 mod contract;
 mod deliveries;
 mod disturbances;
@@ -106,6 +107,9 @@ fn main() -> ExitCode {
         Shares requests::each_wrong_request_has_its_own_answer,
         Shares requests::validate_tells_what_an_upload_would_and_stores_nothing,
         Shares requests::the_gateway_s_own_answers_are_problems,
+        Shares cli::the_whole_trip_at_the_terminal,
+        Shares cli::many_large_files_at_a_time,
+        Shares cli::who_is_invited_chooses_a_password,
         Shares contract::a_property_based_tester_finds_no_answer_that_the_document_does_not_tell,
         Alone large::a_gibibyte_in_flat_memory,
         Alone large::hostile_records_in_flat_memory,

@@ -17,12 +17,24 @@ impl Stack {
     /// # Errors
     /// When the user pool refuses.
     pub async fn add_users(&self, names: &[String]) -> Result<BTreeMap<String, String>, StackError> {
+        self.make_users(names, &[]).await
+    }
+
+    /// Invites a user, who has to choose another password than [`PASSWORD`] at the first sign-in.
+    ///
+    /// # Errors
+    /// When the user pool refuses.
+    pub async fn invite_user(&self, name: &str) -> Result<(), StackError> {
+        self.make_users(&[name.to_owned()], &["--invite"]).await.map(drop)
+    }
+
+    async fn make_users(&self, names: &[String], options: &[&str]) -> Result<BTreeMap<String, String>, StackError> {
         let wanted: BTreeMap<&str, &str> = names.iter().map(|name| (name.as_str(), PASSWORD)).collect();
         let script = self.root.join("local/users.py");
         let failed = |detail: String| StackError::Outputs { detail: format!("local/users.py: {detail}") };
         let pool = self.outputs.get("UserPoolId").ok_or_else(|| failed("there is no user pool".to_owned()))?;
         let mut command = self.tools.command("python");
-        command.arg(&script).arg(pool).envs(self.environment());
+        command.arg(&script).arg(pool).args(options).envs(self.environment());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(StackError::io("run", &script))?;
         if let Some(mut input) = child.stdin.take() {

@@ -1,0 +1,193 @@
+//! The command line, as a person uses it: the binary, a file that keeps who is signed in, exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use eventpulse_cli::BoxError;
+use eventpulse_cli::client::sign_in::{Prompt, discover, sign_in};
+use eventpulse_cli::stack::PASSWORD;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::Outcome;
+use crate::owners::lines;
+use crate::world::{World, reading};
+
+/// What a command printed, and its exit code.
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    fn json(&self) -> Result<Value, BoxError> {
+        serde_json::from_str(&self.out).map_err(|error| format!("{error}: {} {}", self.out, self.err).into())
+    }
+}
+
+/// A person at a terminal, with a directory of their own.
+struct Person {
+    binary: PathBuf,
+    directory: tempfile::TempDir,
+}
+
+impl Person {
+    async fn new(world: &World) -> Result<Self, BoxError> {
+        let root = &world.stack.root;
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "eventpulse-cli", "--bin", "eventpulse"]).current_dir(root);
+        build.env("CARGO_TARGET_DIR", root.join("target"));
+        let built = build.output().await?;
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        Ok(Self { binary: root.join("target/debug/eventpulse"), directory: tempfile::tempdir()? })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    async fn runs(&self, arguments: &[&str], input: &str) -> Result<Said, BoxError> {
+        let mut command = Command::new(&self.binary);
+        command.args(arguments).current_dir(self.directory.path()).env("EVENTPULSE_PROFILE", self.path("profile.json"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut standard_input = child.stdin.take().ok_or("no input")?;
+        // Who does not read it has closed it.
+        let _ = standard_input.write_all(input.as_bytes()).await;
+        drop(standard_input);
+        let output = child.wait_with_output().await?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) })
+    }
+
+    /// Runs a command that is to exit so. Returns what it printed.
+    async fn exits(&self, code: i32, arguments: &[&str]) -> Result<Said, BoxError> {
+        let said = self.runs(arguments, "").await?;
+        if said.code == code {
+            Ok(said)
+        } else {
+            Err(format!("{arguments:?}: {} {} {}", said.code, said.out, said.err).into())
+        }
+    }
+}
+
+fn mode(path: &Path) -> Result<u32, BoxError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(std::fs::metadata(path)?.permissions().mode() & 0o777)
+}
+
+pub async fn the_whole_trip_at_the_terminal(world: Arc<World>) -> Outcome {
+    let (user, person) = (world.user(), Person::new(&world).await?);
+    let signed_out = person.exits(3, &["uploads"]).await?;
+    assert!(signed_out.err.contains("eventpulse login"), "{}", signed_out.err);
+    let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
+    let wrong = person.runs(&login, "nonsense\n").await?;
+    assert_eq!((wrong.code, wrong.err.as_str()), (3, "error: wrong user name or password\n"));
+    let login = person.runs(&login, &format!("{PASSWORD}\n")).await?;
+    assert_eq!(login.code, 0, "{}", login.err);
+    assert_eq!(mode(&person.path("profile.json"))?, 0o600);
+    assert!(!login.out.contains(&user.token[..20]), "no token is shown");
+
+    std::fs::write(person.path("good.json"), reading("typed", 0, 35.0).to_string())?;
+    let mixed = lines(&[reading("typed", 1, 40.0), json!({ "device_id": "typed", "value": 1 })]);
+    std::fs::write(person.path("mixed.ndjson"), mixed)?;
+    let bad = r#"{"device_id":"typed","timestamp":"2025-02-28T00:00:02Z","value":"123"}"#;
+    std::fs::write(person.path("bad.json"), bad)?;
+
+    let checked = person.exits(1, &["validate", "good.json", "bad.json"]).await?;
+    assert!(checked.out.contains("TYPE at /value"), "{}", checked.out);
+    person.exits(0, &["validate", "good.json"]).await?;
+
+    let sent = person.exits(1, &["upload", "good.json", "mixed.ndjson", "bad.json", "--json"]).await?.json()?;
+    let outcomes: Vec<&str> = (0..3).map(|at| sent[at]["receipt"]["state"].as_str().unwrap_or_default()).collect();
+    assert_eq!(outcomes, ["accepted", "partially_accepted", "quarantined"]);
+    let id = sent[2]["receipt"]["upload_id"].as_str().ok_or("no id")?.to_owned();
+    let again = person.exits(0, &["upload", "good.json"]).await?;
+    assert!(again.out.contains("duplicate"), "{}", again.out);
+
+    let stats = person.exits(0, &["stats", "typed", "--json"]).await?.json()?;
+    assert_eq!((&stats["count"], &stats["mean"]), (&json!(2), &json!(37.5)));
+    let range = ["stats", "typed", "--from", "2025-02-28T00:00:01Z", "--to", "2025-02-28T00:00:02Z"];
+    let range = person.exits(0, &range).await?;
+    assert!(range.out.contains("count               1"), "{}", range.out);
+
+    let listed = person.exits(0, &["quarantine", "list", "--code", "TYPE"]).await?;
+    assert!(listed.out.contains(&id) && listed.out.lines().count() == 2, "{}", listed.out);
+    let shown = person.exits(0, &["quarantine", "show", &id, "--download", "."]).await;
+    assert!(shown.is_err_and(|error| error.to_string().contains("bad.json is there already")));
+    std::fs::create_dir(person.path("down"))?;
+    let shown = person.exits(0, &["quarantine", "show", &id, "--download", "down"]).await?;
+    assert!(shown.out.contains("TYPE at /value") && shown.out.contains("eventpulse quarantine retry"), "{}", shown.out);
+    assert_eq!(std::fs::read_to_string(person.path("down/bad.json"))?, bad);
+    let report: Value = serde_json::from_slice(&std::fs::read(person.path("down/bad.json.report.json"))?)?;
+    assert_eq!(report["upload_id"], id);
+
+    let still = person.exits(1, &["quarantine", "retry", &id]).await?;
+    assert!(still.out.contains("quarantined") && still.out.contains("TYPE at /value"), "{}", still.out);
+    std::fs::write(person.path("bad.json"), bad.replace("\"123\"", "123"))?;
+    person.exits(0, &["quarantine", "retry", &id, "bad.json"]).await?;
+    let stats = person.exits(0, &["stats", "typed", "--json"]).await?.json()?;
+    assert_eq!((&stats["count"], &stats["mean"], &stats["median"]), (&json!(3), &json!(66.0), &json!(40.0)));
+
+    let listed = person.exits(0, &["uploads", "--state", "accepted", "--json"]).await?.json()?;
+    assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed:#}");
+    let shown = person.exits(0, &["uploads", "show", &id]).await?;
+    assert!(shown.out.contains("retry_requested") && shown.out.contains("corrected"), "{}", shown.out);
+    assert!(person.exits(0, &["devices"]).await?.out.contains("typed"));
+    assert!(person.exits(0, &["series", "typed", "--bucket", "1m"]).await?.out.contains("2025-02-28T00:00:00Z"));
+    person.exits(0, &["uploads", "withdraw", &id]).await?;
+    assert_eq!(person.exits(0, &["stats", "typed", "--json"]).await?.json()?["count"], 2);
+    let partly = sent[1]["receipt"]["upload_id"].as_str().ok_or("no id")?;
+    person.exits(3, &["quarantine", "discard", partly]).await?;
+    person.exits(0, &["quarantine", "discard", partly, "--yes"]).await?;
+    assert_eq!(person.exits(0, &["quarantine", "list", "--json"]).await?.json()?, json!([]));
+
+    person.exits(3, &["stats", "nobody"]).await?;
+    person.exits(3, &["upload", "missing.json"]).await?;
+    std::fs::write(person.path("table.csv"), "a,b")?;
+    person.exits(2, &["upload", "table.csv"]).await?;
+    person.exits(2, &["stats"]).await?;
+    person.exits(0, &["logout"]).await?;
+    assert!(!person.path("profile.json").exists());
+    Ok(())
+}
+
+pub async fn many_large_files_at_a_time(world: Arc<World>) -> Outcome {
+    let (user, person) = (world.user(), Person::new(&world).await?);
+    let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
+    assert_eq!(person.runs(&login, &format!("{PASSWORD}\n")).await?.code, 0);
+    let mut arguments = vec!["upload".to_owned(), "--jobs".to_owned(), "3".to_owned(), "--json".to_owned()];
+    for number in 0..6u32 {
+        let records: Vec<Value> =
+            (0..20_000).map(|second| reading("many", second, f64::from(number * 20_000 + second))).collect();
+        let name = format!("{number}.ndjson");
+        std::fs::write(person.path(&name), lines(&records))?;
+        arguments.push(name);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let sent = person.exits(0, &arguments).await?.json()?;
+    assert_eq!(sent.as_array().map(Vec::len), Some(6));
+    let stats = person.exits(0, &["stats", "many", "--json"]).await?.json()?;
+    assert_eq!((&stats["count"], &stats["median"]), (&json!(120_000), &json!(59_999.5)));
+    assert_eq!(stats["uploads"]["included"]["count"], 6);
+    Ok(())
+}
+
+pub async fn who_is_invited_chooses_a_password(world: Arc<World>) -> Outcome {
+    world.stack.invite_user("invited").await?;
+    let found = discover(&world.http, &world.client.api).await?;
+    let mut asked = Vec::new();
+    let mut prompt = |prompt: Prompt| {
+        asked.push(prompt);
+        Ok("A-password-of-my-own-1".to_owned())
+    };
+    let profile = sign_in(&world.http, &world.client.api, &found, "invited", PASSWORD, &mut prompt).await?;
+    assert!(!profile.id_token.is_empty());
+    assert_eq!(asked, [Prompt::NewPassword]);
+    let headers = [("authorization", profile.id_token.as_str())];
+    world.send("GET", "/uploads", &headers, Vec::new()).await?.expect(200)?;
+    Ok(())
+}
