@@ -27,6 +27,8 @@ pub async fn a_property_based_tester_finds_no_answer_that_the_document_does_not_
     tester.arg("run").arg(format!("{}/openapi.json", world.client.api));
     tester.args(["--url", &world.client.api, "--header", &format!("Authorization:Bearer {}", user.token)]);
     tester.args(["--checks", "all", "--max-examples", EXAMPLES, "--seed", "20260101", "--workers", "2"]);
+    // A request may fit the schema and be refused all the same: `from` after `to`, a cursor that nobody gave.
+    tester.args(["--exclude-checks", "positive_data_acceptance"]);
     tester.args(["--suppress-health-check", "all", "--request-timeout", "30", "--no-color"]);
     tester.env("NO_PROXY", "127.0.0.1").current_dir(world.stack.root.join("target/schemathesis"));
     let output = tester.output().await?;

@@ -10,6 +10,7 @@ use aws_sdk_lambda::types::{InvocationType, LogType};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use eventpulse_cli::BoxError;
+use eventpulse_cli::client::http_client;
 use eventpulse_cli::dev::client::{Client, User};
 use eventpulse_cli::dev::mailbox::Mailbox;
 use eventpulse_cli::dev::samples::{Expected, Sample};
@@ -59,7 +60,7 @@ impl World {
             lambda: aws_sdk_lambda::Client::new(&client.sdk),
             iam: aws_sdk_iam::Client::new(&client.sdk),
             dynamodb: aws_sdk_dynamodb::Client::new(&client.sdk),
-            http: reqwest::Client::new(),
+            http: http_client()?,
             stack,
             client,
             mailbox,

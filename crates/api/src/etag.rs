@@ -5,7 +5,6 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::extract::header_text;
 use crate::problem::Problem;
 
 /// An answer under a weak tag of `content`: the answer without what changes though nothing has. 304 when the client has
@@ -20,8 +19,8 @@ pub(crate) fn tagged<T: Serialize>(
     };
     let digest: String = Sha256::digest(content).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("W/\"{digest}\"");
-    let known = header_text(request, header::IF_NONE_MATCH.as_str()).unwrap_or_default();
-    let is_known = known.trim() == "*" || known.split(',').any(|known| weakly(known) == weakly(&tag));
+    let mut known = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let is_known = known.any(|line| line.split(',').any(|known| known.trim() == "*" || weakly(known) == weakly(&tag)));
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

@@ -17,6 +17,11 @@ const MAX_DEVICE_CHARS: usize = 1024;
 #[from_request(via(axum::extract::Query), rejection(Problem))]
 pub(crate) struct Query<T>(pub T);
 
+/// No parameters at all: one that nobody reads is a mistake.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoParams {}
+
 /// The parameter of the path.
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Path), rejection(Problem))]
@@ -41,16 +46,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let content_type = header_text(request.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
-        let is_json = content_type.split(';').next().is_some_and(|name| name.trim() == "application/json");
+        let is_json =
+            content_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"));
         let Raw(bytes) = Raw::from_request(request, state).await?;
         if !is_json {
             return Err(Problem::content_type("This call takes a body of the Content-Type application/json."));
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let pointer: String = error.path().iter().map(|segment| format!("/{segment}")).collect();
-            let known = pointer.trim_end_matches("/?");
-            Problem::member(known, error.inner().to_string())
+            let token = |segment: &serde_path_to_error::Segment| {
+                format!("/{}", segment.to_string().replace('~', "~0").replace('/', "~1"))
+            };
+            let pointer: String = error.path().iter().map(token).collect();
+            Problem::member(pointer.trim_end_matches("/?"), error.inner().to_string())
         })?;
         deserializer.end().map_err(|error| Problem::member("", error.to_string()))?;
         Ok(Self(value))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use eventpulse_core::failure::Code;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
@@ -56,24 +57,39 @@ pub fn document(app: &App) -> Value {
             finish(operation, &schemas);
         }
     }
-    document["components"]["schemas"]["NewUpload"]["properties"]["schema"] =
-        json!({ "enum": schemas, "description": "The schema of records that name none." });
+    let words = &mut document["components"]["schemas"];
+    words["NewUpload"]["properties"]["schema"] = json!({ "enum": schemas, "description": "The schema of records that name none; any minor version of a major one." });
+    words["Limit"] = json!({
+        "description": "How many records may be wrong: a number, or a share of all.",
+        "oneOf": [closed("count", &json!({ "type": "integer", "minimum": 0 })),
+                  closed("ratio", &json!({ "type": "number", "minimum": 0, "maximum": 1 }))],
+    });
     document
+}
+
+/// An object of one member.
+fn closed(member: &str, schema: &Value) -> Value {
+    json!({ "type": "object", "properties": { member: schema }, "required": [member], "additionalProperties": false })
 }
 
 /// Adds what holds for every call.
 fn finish(operation: &mut Value, schemas: &[String]) {
-    let is_open = operation["security"] == json!([{}]) || operation["security"] == json!([]);
+    let security = operation.get("security");
+    let is_open = security.is_some_and(|security| *security == json!([{}]) || *security == json!([]));
     if is_open {
         operation["security"] = json!([]);
     }
-    if let Some(parameters) = operation["parameters"].as_array_mut() {
-        for parameter in parameters.iter_mut().filter(|parameter| parameter["name"] == "schema") {
-            parameter["schema"] = json!({ "enum": schemas });
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        match parameter["name"].as_str() {
+            Some("schema") => parameter["schema"] = json!({ "enum": schemas }),
+            Some("code") => {
+                parameter["schema"] = json!({ "enum": Code::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>() })
+            }
+            _ => {}
         }
     }
-    let Some(responses) = operation["responses"].as_object_mut() else { return };
-    for (status, description) in COMMON.iter().filter(|_| !is_open) {
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    for (status, description) in COMMON.iter().filter(|(status, _)| !is_open || !matches!(*status, "400" | "401")) {
         responses.entry(*status).or_insert_with(|| json!({ "description": description }));
     }
     let problem = json!({ "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } });

@@ -87,11 +87,11 @@ impl Problem {
         problem
     }
 
-    /// 400: a schema that is not deployed.
+    /// The same of a schema that is not deployed.
     #[must_use]
-    pub fn schema(name: &str, known: &[String]) -> Self {
-        let detail = format!("The schema {name:?} is none of those deployed. There are: {}.", known.join(", "));
-        Self::new(StatusCode::BAD_REQUEST, "unknown-schema", "Unknown schema", detail)
+    pub fn of_unknown_schema(self) -> Self {
+        let Self { detail, errors, .. } = self;
+        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "unknown-schema", "Unknown schema", detail) }
     }
 
     /// 401.

@@ -42,9 +42,9 @@ pub(crate) fn query_routes() -> OpenApiRouter<Arc<App>> {
 pub(crate) fn manage_routes() -> OpenApiRouter<Arc<App>> {
     let data = DefaultBodyLimit::max(MAX_DATA_BYTES);
     OpenApiRouter::new()
-        .routes(routes!(uploads::create, uploads::list))
+        .routes(routes!(uploads::create, uploads::list::list))
         .routes(routes!(uploads::show, uploads::withdraw))
-        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::list::list))
         .routes(routes!(quarantine::show, quarantine::discard))
         .routes(routes!(quarantine::retry).layer(data))
         .routes(routes!(quarantine::correction))
@@ -63,26 +63,30 @@ pub fn manage(app: Arc<App>) -> Router {
 
 fn finish(routes: OpenApiRouter<Arc<App>>, app: Arc<App>) -> Router {
     let (router, _) = routes.split_for_parts();
-    let cors = cors(app.config.console_origin.as_deref());
-    router
+    let router = router
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
-        .layer(cors)
         .layer(CatchPanicLayer::custom(|_| {
             tracing::error!("a handler panicked");
             Problem::internal().into_response()
-        }))
-        .with_state(app)
+        }));
+    // Outermost, so that the console can read every answer.
+    let router = match cors(app.config.console_origin.as_deref()) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.with_state(app)
 }
 
 /// Pages of the console's origin may call, and no others.
-fn cors(origin: Option<&str>) -> CorsLayer {
-    let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(origin).ok()) else { return CorsLayer::new() };
-    CorsLayer::new()
+fn cors(origin: Option<&str>) -> Option<CorsLayer> {
+    let origin = HeaderValue::from_str(origin?).ok()?;
+    let cors = CorsLayer::new()
         .allow_origin([origin])
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING, IF_NONE_MATCH])
         .expose_headers([ETAG, LOCATION, RETRY_AFTER])
-        .max_age(std::time::Duration::from_secs(3600))
+        .max_age(std::time::Duration::from_secs(3600));
+    Some(cors)
 }

@@ -14,7 +14,7 @@ pub struct App {
 }
 
 /// What the API's functions take from their environment, beside what [`eventpulse_aws::Config`] does. `template.yaml` sets it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ApiConfig {
     /// `API_URL`: of the stage, without a slash at the end.
     pub api_url: String,
@@ -30,6 +30,13 @@ pub struct ApiConfig {
     pub cognito_endpoint: String,
     /// `QUARANTINE_RETENTION_DAYS`: how long what was rejected is kept.
     pub quarantine_retention_days: i64,
+}
+
+/// Without the key.
+impl std::fmt::Debug for ApiConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiConfig").field("api_url", &self.api_url).finish_non_exhaustive()
+    }
 }
 
 /// What is wrong with the environment.
@@ -60,7 +67,7 @@ impl ApiConfig {
             })
         };
         let config = Self {
-            api_url: need("API_URL"),
+            api_url: need("API_URL").trim_end_matches('/').to_owned(),
             console_origin: lookup("CONSOLE_ORIGIN").filter(|origin| !origin.is_empty()),
             cursor_key: need("CURSOR_KEY"),
             user_pool_issuer: need("USER_POOL_ISSUER"),

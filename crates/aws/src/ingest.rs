@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::primitives::ByteStream;
 use eventpulse_core::examine::{Examination, Examiner, Keep, Terms};
 use eventpulse_core::failure::{Code, Failure};
 use eventpulse_core::id::{UploadId, file_name_in_key, upload_id_in_key};
@@ -21,6 +20,7 @@ use eventpulse_core::upload::{
 use crate::Services;
 use crate::delivery::Delivery;
 use crate::error::{Error, Kind};
+use crate::examine::{drive, examine};
 use crate::objects::{NO_VERSION, Object};
 use crate::quarantine;
 use crate::uploads::{Append, Claim, Uploads};
@@ -373,40 +373,6 @@ async fn dropped(services: &Services, object: &ObjectVersion, now: Timestamp) ->
     let upload = Upload::fold(id, &found);
     let upload = upload.map_err(|error| Error::new("fold", &object.key, Kind::Corrupt).because(error))?;
     Ok((upload, found))
-}
-
-/// Reads an object to its end, or to where it fails as a whole.
-pub(crate) async fn examine(services: &Services, terms: Terms, object: Object) -> Result<Examination, Error> {
-    let upload_id = terms.upload_id.clone();
-    let mut examiner = Examiner::new(&services.catalog, terms, Keep::Bounded);
-    drive(&upload_id, object.body, &mut examiner, async |_| Ok(())).await?;
-    Ok(examiner.examination())
-}
-
-/// Gives an examiner the bytes of an object. `drain` is called whenever its findings fill it, and at the end.
-pub(crate) async fn drive(
-    upload_id: &UploadId,
-    mut body: ByteStream,
-    examiner: &mut Examiner<'_>,
-    mut drain: impl AsyncFnMut(&mut Examiner<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    'reading: while let Some(bytes) = body.next().await {
-        // The connection may break while an object is read.
-        let broken = |error| Error::new("GetObject", upload_id.as_str(), Kind::Unreachable).because(error);
-        let bytes = bytes.map_err(broken)?;
-        let mut rest = &bytes[..];
-        loop {
-            if !examiner.push(&mut rest) {
-                break 'reading;
-            }
-            if !examiner.is_full() {
-                break;
-            }
-            drain(examiner).await?;
-        }
-    }
-    examiner.finish();
-    drain(examiner).await
 }
 
 /// The intake of an object that nobody was issued a URL for.

@@ -7,6 +7,7 @@ pub mod chunks;
 pub mod config;
 pub mod delivery;
 pub mod error;
+mod examine;
 pub mod failed;
 pub mod ingest;
 pub mod issue;

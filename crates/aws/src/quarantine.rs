@@ -8,7 +8,8 @@ use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Decision, ObjectVersion, Quarantined, RetryForm, quarantine_key, report_key};
 
 use crate::error::{Error, Kind};
-use crate::ingest::{Work, drive, examine};
+use crate::examine::{drive, examine};
+use crate::ingest::Work;
 
 /// Writes the rejected object, or the rejected records, and the report; removes a fully rejected object from the
 /// process bucket. `found` is what its examination found, if it was this invocation that examined it.

@@ -1,7 +1,8 @@
-//! The REST API's client: who is signed in, calls, files on their way.
+//! A client of the REST API, as any client could be: it knows its URL, who is signed in, and nothing else.
 
 pub mod api;
 pub mod download;
+pub mod error;
 pub mod media;
 pub mod profile;
 pub mod send;
@@ -9,24 +10,50 @@ pub mod sign_in;
 pub mod text;
 pub mod validate;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Once;
 use std::time::Duration;
 
-use api::ClientError;
+use error::ClientError;
 
-/// The HTTP client of all calls. It follows no redirects: they would take the token along.
+/// How long the other side may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long sent bytes may go unacknowledged before the connection counts as broken.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+/// How long one call of the API or of Cognito may take in all. API Gateway gives up after 29 s.
+pub(crate) const CALL: Duration = Duration::from_secs(60);
+
+/// The HTTP client of all client commands: rustls on ring, the machine's certificates, no redirects.
+///
+/// It sets no limit on a whole exchange, because a large file takes as long as it takes; each call of the API has one.
 ///
 /// # Errors
-/// When TLS cannot be set up.
+/// When TLS cannot be set up: this machine has no certificates of authorities.
 pub fn http_client() -> Result<reqwest::Client, ClientError> {
-    static RING: Once = Once::new();
-    // Once a process; that another provider was first does no harm.
-    RING.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(5))
-        .read_timeout(Duration::from_secs(60))
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("eventpulse/", env!("CARGO_PKG_VERSION")))
+    install_ring();
+    let http = reqwest::Client::builder().connect_timeout(CONNECT);
+    #[cfg(target_os = "linux")] // elsewhere, the probes of idle connections find a broken one, later
+    let http = http.tcp_user_timeout(UNACKNOWLEDGED);
+    // A token goes where the profile says, and nowhere else.
+    http.redirect(reqwest::redirect::Policy::none())
         .build()
-        .map_err(|error| ClientError::Other(format!("HTTPS cannot be set up: {error}")))
+        .map_err(|error| ClientError::Other(format!("HTTPS cannot be set up: {}", error::innermost(&error))))
+}
+
+/// Makes ring the cryptography of rustls in this process: reqwest makes no client before there is one. A second time
+/// does nothing.
+pub fn install_ring() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Refused when the process has chosen already, and then that choice holds.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+/// The present time in seconds since 1970.
+fn now() -> i64 {
+    eventpulse_aws::clock().as_micros().div_euclid(1_000_000)
 }

@@ -13,7 +13,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use crate::client::api::{Api, ClientError};
+use crate::client::api::Api;
+use crate::client::error::ClientError;
 use crate::client::profile;
 use crate::client::text::clean;
 
@@ -85,12 +86,12 @@ async fn dispatch(command: Command, global: &Global) -> Result<Outcome, ClientEr
         Command::Login(args) => session::login(&args, global).await,
         Command::Logout => session::logout(global),
         Command::Validate(args) => validate::run(&args, global),
-        Command::Upload(args) => upload::run(&mut api(global)?, &args, global).await,
-        Command::Uploads(args) => uploads::run(&mut api(global)?, args, global).await,
-        Command::Stats(args) => statistics::stats(&mut api(global)?, &args, global).await,
-        Command::Devices => statistics::devices(&mut api(global)?, global).await,
-        Command::Series(args) => statistics::series(&mut api(global)?, &args, global).await,
-        Command::Quarantine(args) => quarantine::run(&mut api(global)?, args, global).await,
+        Command::Upload(args) => upload::run(&api(global)?, &args, global).await,
+        Command::Uploads(args) => uploads::run(&api(global)?, args, global).await,
+        Command::Stats(args) => statistics::stats(&api(global)?, &args, global).await,
+        Command::Devices => statistics::devices(&api(global)?, global).await,
+        Command::Series(args) => statistics::series(&api(global)?, &args, global).await,
+        Command::Quarantine(args) => quarantine::run(&api(global)?, args, global).await,
     }
 }
 

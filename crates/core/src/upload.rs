@@ -5,17 +5,18 @@
 //! delivery resumes where an earlier one stopped. Writing is the shell's part (`eventpulse-aws`): every append is
 //! conditional on the number of events that were read.
 
+mod decision;
 mod event;
 mod features;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub use decision::{Arrival, Decision, Step};
 pub use event::{
     Event, Fact, Intake, MaxRejected, ObjectVersion, Quarantined, RetryForm, quarantine_key, report_key, retry_key,
 };
 pub use features::Features;
-use serde::{Deserialize, Serialize};
 pub use state::{QuarantineStatus, State};
 
 use crate::id::{UPLOADS_PREFIX, UploadId};
@@ -24,59 +25,6 @@ use crate::time::Timestamp;
 
 /// The owner of objects that an operator dropped into the bucket without issuing an upload.
 pub const OPERATOR: &str = "operator";
-
-/// The effect that is owed next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Read the object, decide, store what counts.
-    Process,
-    /// Take back the chunks that were written before the upload turned out to be rejected.
-    Withdraw,
-    /// Put what was rejected, and its report, into quarantine.
-    Quarantine,
-    /// Tell the owner.
-    Notify,
-}
-
-/// What to do with an object version that was delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// It is this upload's object: take the next step, if any.
-    Mine,
-    /// The upload has another version already: remove this one and note it, never process it.
-    Late,
-}
-
-/// What the examination of an upload's object came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "decision", rename_all = "snake_case")]
-pub enum Decision {
-    /// At least one record counts.
-    Accepted {
-        /// Lower-case hex SHA-256 of the object's bytes, as they lie in the bucket.
-        sha256: String,
-        /// How many records count.
-        accepted: u64,
-        /// How many chunks hold them.
-        chunks: u64,
-        /// What each series received, largest first, at most 100 series.
-        series: Vec<Features>,
-        /// How many series there are beyond those.
-        series_omitted: u64,
-        /// Why some records do not count.
-        rejection: Option<Rejection>,
-    },
-    /// Nothing counts.
-    Rejected {
-        /// Why.
-        rejection: Rejection,
-    },
-    /// The same bytes of the same owner count already.
-    Duplicate {
-        /// The upload under which they count.
-        of: UploadId,
-    },
-}
 
 /// A retry that was asked for and has not arrived yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

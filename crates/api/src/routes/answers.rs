@@ -125,7 +125,7 @@ impl From<lists::Tally> for Tally {
 }
 
 /// Exact statistics of a device.
-#[utoipa::path(get, path = "/", operation_id = "device_statistics", tag = "answers", params(DeviceParams),
+#[utoipa::path(get, path = "/", operation_id = "device_statistics", tag = "answers", params(DeviceParams, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer that you have.")),
     responses(
         (status = 200, description = "The statistics.", body = DeviceStatistics, headers(("ETag" = String, description = "Weak; leaves out `as_of`."))),
         (status = 304, description = "They are those of `If-None-Match`.", headers(("ETag" = String, description = "Weak."))),
@@ -143,7 +143,8 @@ pub(crate) async fn of_device(
 
 /// Exact statistics of a device.
 #[utoipa::path(get, path = "/devices/{device_id}/stats", operation_id = "statistics", tag = "answers",
-    params(("device_id" = String, Path, description = "The device.", min_length = 1, max_length = 1024), StatsParams),
+    params(("device_id" = String, Path, description = "The device.", min_length = 1, max_length = 1024), StatsParams,
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer that you have.")),
     responses(
         (status = 200, description = "The statistics.", body = DeviceStatistics, headers(("ETag" = String, description = "Weak; leaves out `as_of`."))),
         (status = 304, description = "They are those of `If-None-Match`.", headers(("ETag" = String, description = "Weak."))),

@@ -19,7 +19,7 @@ use crate::extract::{Path, Query};
 use crate::model::Time;
 use crate::problem::Problem;
 use crate::routes::answers::{StatsParams, asked, nothing};
-use crate::routes::uploads::{page_limit, position};
+use crate::routes::uploads::list::{page_limit, position};
 use crate::state::App;
 
 /// The widest bucket, in days.
@@ -70,7 +70,7 @@ pub(crate) struct DeviceLinks {
 }
 
 /// The devices that you have data of.
-#[utoipa::path(get, path = "/devices", operation_id = "list_devices", tag = "answers", params(PageParams),
+#[utoipa::path(get, path = "/devices", operation_id = "list_devices", tag = "answers", params(PageParams, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer that you have.")),
     responses(
         (status = 200, description = "A page of them.", body = DeviceList, headers(("ETag" = String, description = "Weak."))),
         (status = 304, description = "It is that of `If-None-Match`.", headers(("ETag" = String, description = "Weak."))),
@@ -167,7 +167,8 @@ impl From<Bucket> for BucketStatistics {
 
 /// Exact statistics of a device bucket by bucket, for plots: at most 2,000 buckets, and 4,194,304 values.
 #[utoipa::path(get, path = "/devices/{device_id}/series", operation_id = "series", tag = "answers",
-    params(("device_id" = String, Path, description = "The device.", min_length = 1, max_length = 1024), SeriesParams),
+    params(("device_id" = String, Path, description = "The device.", min_length = 1, max_length = 1024), SeriesParams,
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer that you have.")),
     responses(
         (status = 200, description = "The buckets.", body = DeviceSeries, headers(("ETag" = String, description = "Weak; leaves out `as_of`."))),
         (status = 304, description = "They are those of `If-None-Match`.", headers(("ETag" = String, description = "Weak."))),
@@ -224,7 +225,11 @@ fn width_micros(bucket: &str) -> Result<i64, Problem> {
         "d" => 86_400,
         _ => return Err(wrong()),
     };
-    if digits.is_empty() || digits.len() > 9 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+    if digits.starts_with('0')
+        || digits.is_empty()
+        || digits.len() > 9
+        || !digits.bytes().all(|digit| digit.is_ascii_digit())
+    {
         return Err(wrong());
     }
     let seconds = digits.parse::<i64>().map_err(|_| wrong())? * seconds;
@@ -242,7 +247,8 @@ mod tests {
         {
             assert_eq!(width_micros(bucket).ok(), expected.map(|seconds: i64| seconds * 1_000_000), "{bucket}");
         }
-        for bucket in ["", "d", "0s", "1", "1w", "-1s", "+1s", "1.5h", "3661d", "999999999d", "1 h", "1é", "é"] {
+        for bucket in ["", "d", "0s", "01s", "1", "1w", "-1s", "+1s", "1.5h", "3661d", "999999999d", "1 h", "1é", "é"]
+        {
             assert!(width_micros(bucket).is_err(), "{bucket}");
         }
     }

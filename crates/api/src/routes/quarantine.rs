@@ -1,5 +1,7 @@
 //! The quarantine: inspected, corrected, tried again, discarded.
 
+pub mod list;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,22 +9,18 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use eventpulse_aws::mend::{self, Correction};
 use eventpulse_aws::objects::PutTerms;
-use eventpulse_aws::uploads::lists::{QuarantineFilter, QuarantineListed};
-use eventpulse_core::failure::Code;
 use eventpulse_core::reader::Media;
-use eventpulse_core::schema::SchemaId;
 use eventpulse_core::upload::{QuarantineStatus, Quarantined, RetryForm, Upload};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::auth::Owner;
-use crate::cursor::Seal;
-use crate::extract::{Json, Path, Query, Raw, header_text, range, upload_id};
-use crate::model::{self, ContentEncoding, ContentType, Happening, Status, Time, form_word};
+use crate::extract::{Json, NoParams, Path, Query, Raw, header_text, upload_id};
+use crate::model::{self, ContentEncoding, Happening, Status, Time, form_word};
 use crate::problem::Problem;
-use crate::routes::uploads::{Receipt, lifetime, load, page_limit, position, sha256, size};
+use crate::routes::uploads::{Receipt, lifetime, load, sha256, size};
 use crate::state::App;
 
 /// How long a link to download works.
@@ -30,116 +28,16 @@ const DOWNLOAD_SECONDS: u64 = 300;
 /// The largest report that is shown in the answer; Lambda answers at most 6 MiB.
 const MAX_REPORT_BYTES: u64 = 4 << 20;
 
-/// What of the quarantine.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListParams {
-    /// With this code among the largest groups of failures.
-    #[param(example = "REQUIRED")]
-    code: Option<String>,
-    /// With this schema among those that were applied.
-    schema: Option<String>,
-    /// Quarantined at this time or later.
-    #[param(format = DateTime)]
-    from: Option<String>,
-    /// Quarantined before this time.
-    #[param(format = DateTime)]
-    to: Option<String>,
-    /// How many on a page, at most; 50 when it is left out.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<usize>,
-    /// The `next` of the page before, as it is.
-    cursor: Option<String>,
-}
-
-/// A page of the quarantine.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct QuarantineList {
-    /// What waits, newest first. A page may have fewer than `limit`.
-    items: Vec<ItemListed>,
-    /// The cursor of the next page; null when this was the last.
-    #[schema(required)]
-    next: Option<String>,
-}
-
-/// Something in quarantine.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ItemListed {
-    /// The upload it is of.
-    upload_id: String,
-    /// Where that stands.
-    state: model::State,
-    /// Whether it waits for you.
-    status: Status,
-    /// What its sender calls the file.
-    file_name: String,
-    /// How many records do not count.
-    rejected: u64,
-    /// The codes of the largest groups of failures.
-    codes: Vec<String>,
-    /// The schemas that were applied to these.
-    schemas: Vec<String>,
-    /// When it came into quarantine.
-    quarantined_at: Time,
-    /// Where to go on.
-    links: ItemListedLinks,
-}
-
 /// Where to go on.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ItemListedLinks {
     /// This.
     #[serde(rename = "self")]
     #[schema(format = "uri")]
-    this: String,
+    pub(super) this: String,
     /// The upload's receipt.
     #[schema(format = "uri")]
-    upload: String,
-}
-
-/// What lies in quarantine and waits for you, newest first.
-#[utoipa::path(get, path = "/quarantine", operation_id = "list_quarantine", tag = "quarantine", params(ListParams),
-    responses((status = 200, description = "A page of it.", body = QuarantineList)))]
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    owner: Owner,
-    Query(params): Query<ListParams>,
-) -> Result<axum::Json<QuarantineList>, Problem> {
-    let limit = page_limit(params.limit)?;
-    let (from, to) = range(params.from.as_deref(), params.to.as_deref())?;
-    let code = params.code.as_deref().map(|code| {
-        code.parse::<Code>()
-            .map_err(|_| Problem::parameter("code", "it is none of the codes in the README, such as REQUIRED"))
-    });
-    let schema = params.schema.as_deref().map(|schema| {
-        SchemaId::parse(schema)
-            .map_err(|_| Problem::parameter("schema", "it is not of the form <name>/<major>.<minor>"))
-    });
-    let (code, schema) = (code.transpose()?, schema.transpose()?.map(|schema| schema.to_string()));
-    let filters = [params.code.as_deref(), params.schema.as_deref(), params.from.as_deref(), params.to.as_deref()];
-    let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "quarantine", filters: &filters };
-    let after = position(&seal, params.cursor.as_deref())?;
-    let filter = QuarantineFilter { code, schema, from, to };
-    let uploads = &app.services.uploads;
-    let page = uploads.list_quarantine(&owner.0, &filter, limit, after.as_deref(), (app.clock)()).await?;
-    let items = page.items.into_iter().map(|listed| item_listed(&app, listed)).collect();
-    Ok(axum::Json(QuarantineList { items, next: page.next.map(|position| seal.close(&position)) }))
-}
-
-fn item_listed(app: &App, listed: QuarantineListed) -> ItemListed {
-    let (id, base) = (&listed.upload_id, &app.config.api_url);
-    ItemListed {
-        links: ItemListedLinks { this: format!("{base}/quarantine/{id}"), upload: format!("{base}/uploads/{id}") },
-        upload_id: id.to_string(),
-        state: listed.state.into(),
-        status: listed.status.into(),
-        file_name: listed.file_name,
-        rejected: listed.rejected,
-        codes: listed.codes,
-        schemas: listed.schemas,
-        quarantined_at: Time(listed.quarantined_at),
-    }
+    pub(super) upload: String,
 }
 
 /// What was rejected of an upload.
@@ -224,6 +122,7 @@ pub(crate) async fn show(
     State(app): State<Arc<App>>,
     owner: Owner,
     Path(id): Path<String>,
+    _: Query<NoParams>,
 ) -> Result<axum::Json<Item>, Problem> {
     let now = (app.clock)();
     let (upload, history) = load(&app, &owner, &id).await?;
@@ -313,6 +212,10 @@ pub(crate) struct Retrying {
 /// A body of over 4 MiB goes by `POST /quarantine/{upload_id}/correction`.
 #[utoipa::path(post, path = "/quarantine/{upload_id}/retry", operation_id = "retry", tag = "quarantine",
     params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    request_body(content(
+        (Option<serde_json::Value> = "application/json"),
+        (Option<String> = "application/x-ndjson"),
+    ), description = "The corrected data: JSON, or NDJSON; plain, gzip or zstd by `Content-Encoding`. None at all: as it is."),
     responses(
         (status = 202, description = "It is being tried: the receipt will tell the outcome.", body = Retrying),
         (status = 404, description = "You have no such upload."),
@@ -324,6 +227,7 @@ pub(crate) async fn retry(
     State(app): State<Arc<App>>,
     owner: Owner,
     Path(id): Path<String>,
+    _: Query<NoParams>,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
@@ -359,12 +263,23 @@ pub(crate) fn data_headers(headers: &HeaderMap) -> Result<(&str, Option<&str>), 
     Ok((content_type, encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity"))))
 }
 
+/// What a correction's bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+pub(crate) enum CorrectionType {
+    /// One JSON document, or an array of records.
+    #[serde(rename = "application/json")]
+    Json,
+    /// One record a line.
+    #[serde(rename = "application/x-ndjson")]
+    Ndjson,
+}
+
 /// A correction that is to be sent.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewCorrection {
-    /// The `Content-Type` that you will send: `application/json` or one of NDJSON.
-    content_type: ContentType,
+    /// The `Content-Type` that you will send.
+    content_type: CorrectionType,
     /// The `Content-Encoding` that you will send.
     content_encoding: Option<ContentEncoding>,
     /// How many bytes you will send.
@@ -394,15 +309,17 @@ pub(crate) async fn correction(
     State(app): State<Arc<App>>,
     owner: Owner,
     Path(id): Path<String>,
+    _: Query<NoParams>,
     Json(new): Json<NewCorrection>,
 ) -> Result<Response, Problem> {
     let (id, sha256) = (upload_id(&id)?, sha256(new.sha256.as_deref())?);
-    let (content_type, encoding) = (new.content_type.as_str(), new.content_encoding.map(ContentEncoding::as_str));
-    Media::parse(Some(content_type), encoding, "")
-        .map_err(|failure| Problem::member("/content_type", failure.message))?;
+    let content_type = match new.content_type {
+        CorrectionType::Json => "application/json",
+        CorrectionType::Ndjson => "application/x-ndjson",
+    };
     let terms = PutTerms {
         content_type,
-        content_encoding: encoding,
+        content_encoding: new.content_encoding.map(ContentEncoding::as_str),
         size: size(new.size)?,
         sha256_base64: sha256.as_deref(),
         expires_in: lifetime(new.expires_in)?,
@@ -425,6 +342,7 @@ pub(crate) async fn discard(
     State(app): State<Arc<App>>,
     owner: Owner,
     Path(id): Path<String>,
+    _: Query<NoParams>,
 ) -> Result<StatusCode, Problem> {
     mend::discard(&app.services, &owner.0, &upload_id(&id)?, (app.clock)()).await??;
     Ok(StatusCode::NO_CONTENT)

@@ -1,5 +1,7 @@
 //! Uploads: issued, followed, withdrawn.
 
+pub mod list;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,26 +10,24 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use eventpulse_aws::issue::{Issued, Request, issue};
 use eventpulse_aws::mend::{self, Withdrawal};
-use eventpulse_aws::uploads::lists::{ListFilter, Listed};
 use eventpulse_core::reader::Media;
 use eventpulse_core::schema::SchemaRef;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{MaxRejected, Upload};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::auth::Owner;
-use crate::cursor::Seal;
-use crate::extract::{Json, Path, Query, range, upload_id};
+use crate::extract::{Json, NoParams, Path, Query, upload_id};
 use crate::model::{self, ContentEncoding, ContentType, Failure, Features, Happening, Status, Time};
 use crate::problem::Problem;
 use crate::state::App;
 
 /// [A single PUT](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html) takes 5 GiB.
 const MAX_BYTES: u64 = 5 << 30;
-const MAX_FILE_NAME_CHARS: usize = 1024;
-const MAX_LIMIT: usize = 100;
+/// How long the name of a file may be.
+pub(crate) const MAX_FILE_NAME_CHARS: usize = 1024;
 
 /// What is to be uploaded.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -128,6 +128,7 @@ impl Receipt {
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     owner: Owner,
+    _: Query<NoParams>,
     Json(new): Json<NewUpload>,
 ) -> Result<Response, Problem> {
     let size = size(new.size)?;
@@ -137,7 +138,7 @@ pub(crate) async fn create(
         return Err(Problem::member("/file_name", format!("it must have 1 to {MAX_FILE_NAME_CHARS} characters")));
     }
     let max_rejected = new.max_rejected.map(limit).transpose()?;
-    known_schema(&app, new.schema.as_deref())?;
+    known_schema(&app, new.schema.as_deref(), |detail| Problem::member("/schema", detail))?;
     let (content_type, encoding) = (new.content_type.as_str(), new.content_encoding.map(ContentEncoding::as_str));
     Media::parse(Some(content_type), encoding, &new.file_name)
         .map_err(|failure| Problem::member("/content_type", failure.message))?;
@@ -197,108 +198,21 @@ fn limit(limit: Limit) -> Result<MaxRejected, Problem> {
 }
 
 /// The schema that a client names, if it is deployed.
-pub(crate) fn known_schema(app: &App, name: Option<&str>) -> Result<Option<SchemaRef>, Problem> {
+pub(crate) fn known_schema(
+    app: &App,
+    name: Option<&str>,
+    at: impl Fn(String) -> Problem,
+) -> Result<Option<SchemaRef>, Problem> {
     let Some(name) = name else { return Ok(None) };
     let catalog = &app.services.catalog;
     match SchemaRef::parse(name) {
         Ok(schema) if catalog.applied(&schema).is_some() => Ok(Some(schema)),
-        _ => Err(Problem::schema(name, &catalog.ids().map(ToString::to_string).collect::<Vec<_>>())),
+        _ => {
+            let known: Vec<String> = catalog.ids().map(ToString::to_string).collect();
+            let detail = format!("the schema {name:?} is none of those deployed, which are {}", known.join(", "));
+            Err(at(detail).of_unknown_schema())
+        }
     }
-}
-
-/// Which uploads.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListParams {
-    /// In this state only.
-    #[param(inline)]
-    state: Option<model::State>,
-    /// Created at this time or later.
-    #[param(format = DateTime)]
-    from: Option<String>,
-    /// Created before this time.
-    #[param(format = DateTime)]
-    to: Option<String>,
-    /// How many on a page, at most; 50 when it is left out.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<usize>,
-    /// The `next` of the page before, as it is.
-    cursor: Option<String>,
-}
-
-/// A page of uploads.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct UploadList {
-    /// Newest first. A page may have fewer than `limit`.
-    uploads: Vec<UploadListed>,
-    /// The cursor of the next page; null when this was the last.
-    #[schema(required)]
-    next: Option<String>,
-}
-
-/// An upload.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct UploadListed {
-    /// Its id.
-    upload_id: String,
-    /// Where it stands.
-    state: model::State,
-    /// What its sender calls the file.
-    file_name: String,
-    /// How many records count.
-    accepted: u64,
-    /// How many do not.
-    rejected: u64,
-    /// When it was issued.
-    created_at: Time,
-    /// When something happened to it last.
-    changed_at: Time,
-    /// Where its receipt is.
-    links: SelfLink,
-}
-
-/// Your uploads, newest first.
-#[utoipa::path(get, path = "/uploads", operation_id = "list_uploads", tag = "uploads", params(ListParams),
-    responses((status = 200, description = "A page of them.", body = UploadList)))]
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    owner: Owner,
-    Query(params): Query<ListParams>,
-) -> Result<axum::Json<UploadList>, Problem> {
-    let limit = page_limit(params.limit)?;
-    let (from, to) = range(params.from.as_deref(), params.to.as_deref())?;
-    let state = params.state.map(model::State::core);
-    let filters = [state.map(eventpulse_core::upload::State::as_str), params.from.as_deref(), params.to.as_deref()];
-    let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "uploads", filters: &filters };
-    let after = position(&seal, params.cursor.as_deref())?;
-    let filter = ListFilter { state, from, to };
-    let page = app.services.uploads.list(&owner.0, &filter, limit, after.as_deref(), (app.clock)()).await?;
-    let listed = |listed: Listed| UploadListed {
-        links: SelfLink { this: format!("{}/uploads/{}", app.config.api_url, listed.upload_id) },
-        upload_id: listed.upload_id.to_string(),
-        state: listed.state.into(),
-        file_name: listed.file_name,
-        accepted: listed.accepted,
-        rejected: listed.rejected,
-        created_at: Time(listed.created_at),
-        changed_at: Time(listed.changed_at),
-    };
-    let uploads = page.items.into_iter().map(listed).collect();
-    Ok(axum::Json(UploadList { uploads, next: page.next.map(|position| seal.close(&position)) }))
-}
-
-/// How many on a page.
-pub(crate) fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
-    match limit.unwrap_or(50) {
-        limit @ 1..=MAX_LIMIT => Ok(limit),
-        _ => Err(Problem::parameter("limit", format!("it must be 1 to {MAX_LIMIT}"))),
-    }
-}
-
-/// Where a page begins.
-pub(crate) fn position(seal: &Seal<'_>, cursor: Option<&str>) -> Result<Option<String>, Problem> {
-    cursor.map(|cursor| seal.open(cursor).ok_or_else(Problem::cursor)).transpose()
 }
 
 /// What became of an upload.
@@ -434,6 +348,7 @@ pub(crate) async fn show(
     State(app): State<Arc<App>>,
     owner: Owner,
     Path(id): Path<String>,
+    _: Query<NoParams>,
 ) -> Result<axum::Json<UploadReceipt>, Problem> {
     let (upload, history) = load(&app, &owner, &id).await?;
     Ok(axum::Json(UploadReceipt::new(&app, &upload, history, (app.clock)())))
@@ -453,6 +368,7 @@ pub(crate) async fn withdraw(
     State(app): State<Arc<App>>,
     owner: Owner,
     Path(id): Path<String>,
+    _: Query<NoParams>,
 ) -> Result<Response, Problem> {
     let now = (app.clock)();
     let withdrawal = mend::withdraw(&app.services, &owner.0, &upload_id(&id)?, now).await??;

@@ -17,7 +17,7 @@ use crate::auth::Owner;
 use crate::extract::{Query, Raw, header_text};
 use crate::model::{Failure, Features};
 use crate::problem::Problem;
-use crate::routes::uploads::known_schema;
+use crate::routes::uploads::{MAX_FILE_NAME_CHARS, known_schema};
 use crate::state::App;
 
 /// How many records are examined: as many wrong ones take two seconds.
@@ -162,7 +162,10 @@ pub(crate) async fn validate(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<axum::Json<Verdict>, Problem> {
-    let schema = known_schema(&app, params.schema.as_deref())?;
+    let schema = known_schema(&app, params.schema.as_deref(), |detail| Problem::parameter("schema", detail))?;
+    if params.file_name.as_deref().is_some_and(|name| name.chars().count() > MAX_FILE_NAME_CHARS) {
+        return Err(Problem::parameter("file_name", format!("it has more than {MAX_FILE_NAME_CHARS} characters")));
+    }
     let content_type = header_text(&headers, header::CONTENT_TYPE.as_str());
     let encoding = header_text(&headers, header::CONTENT_ENCODING.as_str());
     let file_name = clean_file_name(params.file_name.as_deref().unwrap_or_default());

@@ -1,289 +1,212 @@
-//! The REST API: one place that adds the token, reads problems, and tries again what may be tried again.
+//! Calls of the REST API as the user who is signed in.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use eventpulse_aws::clock;
-use reqwest::{Method, Response, StatusCode};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
-use super::media::{MediaError, NotMaxRejected};
+pub use super::error::ClientError;
 use super::profile::{self, Profile};
-use super::send::SendError;
-use super::validate::ValidateError;
-use super::{http_client, sign_in};
+use super::{CALL, http_client, now, sign_in};
 
-/// How long before its end a token is exchanged for a new one, in seconds.
-const FRESH_SECONDS: i64 = 60;
-/// How often a call is made again that was refused for the moment.
-const ATTEMPTS: u32 = 4;
-/// The longest wait for that which is obeyed.
-const MAX_WAIT: Duration = Duration::from_secs(30);
+/// An ID token is exchanged this long before it expires, in seconds.
+const EARLY: i64 = 60;
+/// How often a call is made again that the API could not answer just then.
+const RETRIES: u32 = 3;
+/// How long `Retry-After` may have a person wait, in seconds. For longer than that, they are told.
+const PATIENCE: u64 = 30;
+/// The most that the API puts on a page.
+const PAGE: usize = 100;
 
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The API says no, and why.
-    #[error("{title}: {detail}")]
-    Problem {
-        /// The HTTP status.
-        status: u16,
-        /// What kind of problem.
-        title: String,
-        /// What is wrong, and what to do.
-        detail: String,
-        /// Where: a line each.
-        errors: Vec<String>,
-    },
-    /// Nobody answers there.
-    #[error("{url} does not answer: {reason}")]
-    Unreachable {
-        /// Where.
-        url: String,
-        /// Why.
-        reason: String,
-    },
-    /// Nobody is signed in, or not any more.
-    #[error("{0}")]
-    SignedOut(String),
-    /// A file is of no type that is read here.
-    #[error(transparent)]
-    Media(#[from] MediaError),
-    /// What was given is no limit.
-    #[error(transparent)]
-    MaxRejected(#[from] NotMaxRejected),
-    /// A file could not be sent.
-    #[error("{}", chain(.0))]
-    Send(#[from] SendError),
-    /// A file could not be validated.
-    #[error("{}", chain(.0))]
-    Validate(#[from] ValidateError),
-    /// Something else.
-    #[error("{0}")]
-    Other(String),
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
-}
-
-impl ClientError {
-    /// What the command exits with: 2 for a use that makes no sense, 3 for an API that does not answer, or refuses.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Media(_) | Self::MaxRejected(_) => 2,
-            _ => 3,
-        }
-    }
-
-    pub(super) fn unreachable(url: &str, source: reqwest::Error) -> Self {
-        Self::Unreachable { url: url.to_owned(), reason: chain(&source.without_url()) }
-    }
-
-    pub(super) fn lapsed(api: &str) -> Self {
-        Self::SignedOut(format!("your sign-in has lapsed: eventpulse login --api {api}"))
-    }
-
-    /// What an answer that is no success says.
-    fn of_answer(status: StatusCode, body: &[u8]) -> Self {
-        let problem: Value = serde_json::from_slice(body).unwrap_or_default();
-        let text = |member: &str| problem[member].as_str().map(str::to_owned);
-        let places = problem["errors"].as_array().into_iter().flatten().map(|place| {
-            let at = place["pointer"].as_str().or(place["parameter"].as_str()).unwrap_or_default();
-            format!("{at}: {}", place["detail"].as_str().unwrap_or_default())
-        });
-        Self::Problem {
-            status: status.as_u16(),
-            title: text("title").unwrap_or_else(|| format!("the API answers {status}")),
-            detail: text("detail").unwrap_or_else(|| "it does not say why".to_owned()),
-            errors: places.collect(),
-        }
-    }
-}
-
-/// The API, for somebody who is signed in.
+/// The REST API, for one user. Clones share the tokens.
 #[derive(Debug, Clone)]
 pub struct Api {
     http: reqwest::Client,
-    profile: Profile,
-    path: PathBuf,
+    profile: Arc<Mutex<Profile>>,
+    profile_path: PathBuf,
 }
 
-/// What a call carries.
-struct Call<'a> {
-    method: Method,
-    path: &'a str,
-    query: &'a [(&'a str, &'a str)],
+/// What goes along with a call.
+struct Body<'a> {
     content_type: Option<&'a str>,
     content_encoding: Option<&'a str>,
-    body: Vec<u8>,
-}
-
-impl<'a> Call<'a> {
-    fn new(method: Method, path: &'a str) -> Self {
-        Self { method, path, query: &[], content_type: None, content_encoding: None, body: Vec::new() }
-    }
+    bytes: Vec<u8>,
 }
 
 impl Api {
-    /// For whoever is signed in by this file.
+    /// For the user of a profile.
     ///
     /// # Errors
-    /// When nobody is, or the file cannot be used.
-    pub fn open(path: PathBuf) -> Result<Self, ClientError> {
-        Ok(Self { http: http_client()?, profile: profile::load(&path)?, path })
+    /// When nobody is signed in, or the profile cannot be read.
+    pub fn open(profile_path: PathBuf) -> Result<Self, ClientError> {
+        let profile = Arc::new(Mutex::new(profile::load(&profile_path)?));
+        Ok(Self { http: http_client()?, profile, profile_path })
     }
 
-    /// The HTTP client, for presigned URLs.
+    /// The HTTP client, for presigned URLs: it sends no token by itself.
     #[must_use]
     pub fn http(&self) -> &reqwest::Client {
         &self.http
     }
 
-    /// What a GET answers.
+    /// `GET`. Returns the JSON that the API answers.
     ///
     /// # Errors
-    /// When the API cannot be reached, or refuses.
-    pub async fn get(&mut self, path: &str, query: &[(&str, &str)]) -> Result<Value, ClientError> {
-        self.call(&Call { query, ..Call::new(Method::GET, path) }).await
+    /// When there is no answer, or it is a refusal.
+    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ClientError> {
+        self.call(Method::GET, path, query, None).await
     }
 
-    /// What a DELETE answers.
+    /// `DELETE`. `null` when the API answers without a body.
     ///
     /// # Errors
-    /// As [`Api::get`].
-    pub async fn delete(&mut self, path: &str) -> Result<Value, ClientError> {
-        self.call(&Call::new(Method::DELETE, path)).await
+    /// As of [`Api::get`].
+    pub async fn delete(&self, path: &str) -> Result<Value, ClientError> {
+        self.call(Method::DELETE, path, &[], None).await
     }
 
-    /// What a POST of JSON answers.
+    /// `POST` of a JSON document.
     ///
     /// # Errors
-    /// As [`Api::get`].
-    pub async fn post_json(&mut self, path: &str, body: &Value) -> Result<Value, ClientError> {
-        self.post_bytes(path, Some("application/json"), None, body.to_string().into_bytes()).await
+    /// As of [`Api::get`].
+    pub async fn post_json(&self, path: &str, document: &Value) -> Result<Value, ClientError> {
+        let bytes = document.to_string().into_bytes();
+        self.post_bytes(path, Some("application/json"), None, bytes).await
     }
 
-    /// What a POST of data answers.
+    /// `POST` of bytes as they are.
     ///
     /// # Errors
-    /// As [`Api::get`].
+    /// As of [`Api::get`].
     pub async fn post_bytes(
-        &mut self,
+        &self,
         path: &str,
         content_type: Option<&str>,
         content_encoding: Option<&str>,
-        body: Vec<u8>,
+        bytes: Vec<u8>,
     ) -> Result<Value, ClientError> {
-        self.call(&Call { content_type, content_encoding, body, ..Call::new(Method::POST, path) }).await
+        self.call(Method::POST, path, &[], Some(Body { content_type, content_encoding, bytes })).await
     }
 
-    /// The entries of a list, page by page, at most `most`.
+    /// A list's first `limit` items, in the API's order, page by page. `member` is what a page calls its items.
     ///
     /// # Errors
-    /// As [`Api::get`].
+    /// As of [`Api::get`], and when a page is none.
     pub async fn pages(
-        &mut self,
+        &self,
         path: &str,
         query: &[(&str, &str)],
         member: &str,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Value>, ClientError> {
-        let mut entries = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let limit = (most - entries.len()).clamp(1, 100).to_string();
+        let mut items = Vec::new();
+        let mut cursor: Option<String> = None;
+        while items.len() < limit {
+            let size = (limit - items.len()).min(PAGE).to_string();
             let mut query = query.to_vec();
-            query.push(("limit", &limit));
-            if !cursor.is_empty() {
-                query.push(("cursor", &cursor));
-            }
+            query.push(("limit", &size));
+            query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
             let mut page = self.get(path, &query).await?;
-            if let Value::Array(found) = page[member].take() {
-                entries.extend(found);
-            }
+            let Value::Array(found) = page[member].take() else {
+                return Err(ClientError::Other(format!("{path} answered without {member}")));
+            };
+            items.extend(found);
             match page["next"].as_str() {
-                Some(next) if entries.len() < most => next.clone_into(&mut cursor),
-                _ => {
-                    entries.truncate(most);
-                    return Ok(entries);
+                Some(next) if cursor.as_deref() == Some(next) => {
+                    return Err(ClientError::Other(format!("{path} goes in a circle: the next page is the same one")));
                 }
+                Some(next) => cursor = Some(next.to_owned()),
+                None => break,
             }
         }
+        items.truncate(limit);
+        Ok(items)
     }
 
-    async fn call(&mut self, call: &Call<'_>) -> Result<Value, ClientError> {
-        if self.profile.expires_at - FRESH_SECONDS < clock().as_micros() / 1_000_000 {
-            self.refresh().await?;
-        }
-        let (mut refreshed, mut attempt) = (false, 1);
+    /// One call, made again once with a new token and a few times when the API asks for patience.
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<Body<'_>>,
+    ) -> Result<Value, ClientError> {
+        let url = self.url(path, query).await?;
+        let unreachable = |error| ClientError::unreachable(url.as_str(), error);
+        let mut token = self.token(None).await?;
+        let (mut refreshed, mut retries) = (false, 0);
         loop {
-            let answer = self.send(call).await?;
-            let status = answer.status();
-            match status.as_u16() {
-                401 if !refreshed => {
-                    refreshed = true;
-                    self.refresh().await?;
+            let mut request = self.http.request(method.clone(), url.clone()).timeout(CALL).bearer_auth(&token);
+            if let Some(Body { content_type, content_encoding, bytes }) = &body {
+                for (name, value) in [("content-type", content_type), ("content-encoding", content_encoding)] {
+                    if let Some(value) = value {
+                        request = request.header(name, *value);
+                    }
                 }
-                429 | 503 if attempt < ATTEMPTS => {
-                    attempt += 1;
-                    tokio::time::sleep(wait(&answer)).await;
+                request = request.header("content-length", bytes.len()).body(bytes.clone());
+            }
+            let answer = request.send().await.map_err(unreachable)?;
+            let (status, wait) = (answer.status(), wait(answer.headers()));
+            match (status, wait) {
+                (StatusCode::UNAUTHORIZED, _) if !refreshed => {
+                    refreshed = true;
+                    token = self.token(Some(&token)).await?;
+                }
+                (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(wait)) if retries < RETRIES => {
+                    retries += 1;
+                    tokio::time::sleep(wait).await;
                 }
                 _ => {
-                    let url = format!("{}{}", self.profile.api, call.path);
-                    let body = answer.bytes().await.map_err(|error| ClientError::unreachable(&url, error))?;
-                    return match status.is_success() {
-                        true if body.is_empty() => Ok(Value::Null),
-                        true => serde_json::from_slice(&body)
-                            .map_err(|error| ClientError::Other(format!("{url} does not answer JSON: {error}"))),
-                        false => Err(ClientError::of_answer(status, &body)),
-                    };
+                    let body = answer.bytes().await.map_err(unreachable)?;
+                    return value(status, &url, &body);
                 }
             }
         }
     }
 
-    async fn send(&self, call: &Call<'_>) -> Result<Response, ClientError> {
-        let url = format!("{}{}", self.profile.api, call.path);
-        let encoded = percent_encoding::NON_ALPHANUMERIC;
-        let query: Vec<String> = call
-            .query
-            .iter()
-            .map(|(name, value)| format!("{name}={}", percent_encoding::utf8_percent_encode(value, encoded)))
-            .collect();
-        let full = if query.is_empty() { url.clone() } else { format!("{url}?{}", query.join("&")) };
-        let mut request = self.http.request(call.method.clone(), full);
-        request = request.header("authorization", format!("Bearer {}", self.profile.id_token));
-        if let Some(content_type) = call.content_type {
-            request = request.header("content-type", content_type);
+    async fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, ClientError> {
+        let url = format!("{}{path}", self.profile.lock().await.api);
+        let mut url = Url::parse(&url).map_err(|error| ClientError::Other(format!("{url} is no URL: {error}")))?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
-        if let Some(encoding) = call.content_encoding {
-            request = request.header("content-encoding", encoding);
-        }
-        request.body(call.body.clone()).send().await.map_err(|error| ClientError::unreachable(&url, error))
+        Ok(url)
     }
 
-    async fn refresh(&mut self) -> Result<(), ClientError> {
-        self.profile = sign_in::refresh(&self.http, &self.profile).await?;
-        profile::save(&self.path, &self.profile)
+    /// The ID token: a new one when it expires soon, or when it is the one that the API has just refused.
+    async fn token(&self, refused: Option<&str>) -> Result<String, ClientError> {
+        // Held over the refresh: the other clones wait for the new token and do not each get one.
+        let mut profile = self.profile.lock().await;
+        if refused == Some(&profile.id_token) || profile.expires_at - EARLY <= now() {
+            let new = sign_in::refresh(&self.http, &profile).await?;
+            // Somebody may have signed out or in meanwhile, and then the file is theirs.
+            if profile::load(&self.profile_path).is_ok_and(|saved| saved.refresh_token == profile.refresh_token) {
+                profile::save(&self.profile_path, &new)?;
+            }
+            *profile = new;
+        }
+        Ok(profile.id_token.clone())
     }
 }
 
-/// How long the API wants to be left alone.
-fn wait(answer: &Response) -> Duration {
-    let seconds = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-    seconds.map_or(Duration::from_secs(1), Duration::from_secs).min(MAX_WAIT)
+/// What the API answered.
+fn value(status: StatusCode, url: &Url, body: &[u8]) -> Result<Value, ClientError> {
+    if !status.is_success() {
+        return Err(ClientError::problem(status, body));
+    }
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| ClientError::Other(format!("{} answered no JSON: {error}", url.path())))
 }
 
-#[cfg(test)]
-#[path = "api/tests.rs"]
-mod tests;
+/// How long the API asks to wait: a second if it does not say. `None` when that is too long to sit through.
+fn wait(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok()).unwrap_or(1);
+    (seconds <= PATIENCE).then(|| Duration::from_secs(seconds))
+}

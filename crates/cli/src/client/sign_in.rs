@@ -1,143 +1,263 @@
-//! Signing in: [Cognito's](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html)
-//! calls that take no AWS credentials, as plain HTTP.
+//! Signing in to Cognito's user pool, in plain HTTP: three calls need no SDK.
+//!
+//! See [InitiateAuth](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html)
+//! and [RespondToAuthChallenge](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_RespondToAuthChallenge.html).
 
-use eventpulse_aws::clock;
+use reqwest::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::ClientError;
+use super::CALL;
+use super::error::ClientError;
 use super::profile::Profile;
 
-/// How often a wrong code may be given.
-const CODE_ATTEMPTS: u32 = 3;
-/// How many challenges may follow each other.
-const MAX_CHALLENGES: u32 = 6;
+/// How often a code of the authenticator may be wrong.
+const CODES: u32 = 3;
+/// How often a new password may be one that the user pool does not take.
+const NEW_PASSWORDS: u32 = 3;
+/// More challenges than that follow one another in no user pool.
+const CHALLENGES: u32 = 10;
 
-/// Where to sign in, and as which client of the user pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where an API's users sign in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SignIn {
     /// Where Cognito answers.
     pub endpoint: String,
-    /// The client.
+    /// The client of the user pool.
     pub client_id: String,
 }
 
-/// What Cognito wants to know besides.
+/// What a person is asked for while they sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prompt {
-    /// A password of one's own: that of the invitation is used up.
+    /// A password of their own, for the first one that an administrator gave them. Again when it is too weak.
     NewPassword,
-    /// The code that an authenticator shows.
+    /// The code that their authenticator shows. Again when it was wrong.
     Code,
 }
 
-/// Asks the API where to sign in.
+/// Asks the API where its users sign in.
 ///
 /// # Errors
-/// When it does not answer as EventPulse does.
+/// When the API cannot be reached, or is no EventPulse.
 pub async fn discover(http: &reqwest::Client, api: &str) -> Result<SignIn, ClientError> {
-    let url = format!("{api}/health");
-    let unreachable = |source| ClientError::unreachable(&url, source);
-    let answer = http.get(&url).send().await.map_err(unreachable)?;
-    let health: Value = serde_json::from_slice(&answer.bytes().await.map_err(unreachable)?).unwrap_or_default();
-    let member = |name: &str| health["sign_in"][name].as_str().map(str::to_owned);
-    match (member("endpoint"), member("client_id")) {
-        (Some(endpoint), Some(client_id)) => Ok(SignIn { endpoint, client_id }),
-        _ => Err(ClientError::Other(format!("{url} does not answer as EventPulse does: is that the stack's ApiUrl?"))),
+    let api = api.trim_end_matches('/');
+    if !api.starts_with("https://") && !api.starts_with("http://") {
+        return Err(ClientError::Other(format!("{api} is no URL: it begins with https://")));
     }
+    let url = format!("{api}/health");
+    let unreachable = |error| ClientError::unreachable(&url, error);
+    let answer = http.get(&url).timeout(CALL).send().await.map_err(unreachable)?;
+    let status = answer.status();
+    let body = answer.bytes().await.map_err(unreachable)?;
+    if !status.is_success() {
+        return Err(ClientError::problem(status, &body));
+    }
+    let mut health: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let found: SignIn = serde_json::from_value(health["sign_in"].take()).map_err(|_| {
+        ClientError::Other(format!("{url} does not say where to sign in: is {api} the stack's ApiUrl?"))
+    })?;
+    // The password is not sent in the clear on the word of an API that is itself reached safely.
+    if api.starts_with("https://") && !found.endpoint.starts_with("https://") {
+        return Err(ClientError::Other(format!("{} is no https:// URL: no password is sent there", found.endpoint)));
+    }
+    Ok(found)
 }
 
-/// Signs in. `prompt` is asked for what Cognito wants to know besides.
+/// Signs a user in. What Cognito wants to know beside the password is asked by `ask`.
 ///
 /// # Errors
-/// When Cognito does not answer, or refuses.
+/// When Cognito cannot be reached, or refuses, and when `ask` fails.
 pub async fn sign_in(
     http: &reqwest::Client,
     api: &str,
-    sign_in: &SignIn,
+    at: &SignIn,
     username: &str,
     password: &str,
-    prompt: &mut dyn FnMut(Prompt) -> Result<String, ClientError>,
+    ask: &mut dyn FnMut(Prompt) -> Result<String, ClientError>,
 ) -> Result<Profile, ClientError> {
-    let SignIn { endpoint, client_id } = sign_in;
-    let request = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client_id,
-        "AuthParameters": { "USERNAME": username, "PASSWORD": password } });
-    let mut answer = call(http, endpoint, "InitiateAuth", &request).await?;
-    let (mut challenges, mut wrong_codes) = (0, 0);
-    while let Some(challenge) = answer["ChallengeName"].as_str() {
-        challenges += 1;
-        let (member, wanted) = match challenge {
-            "NEW_PASSWORD_REQUIRED" => ("NEW_PASSWORD", Prompt::NewPassword),
-            "SOFTWARE_TOKEN_MFA" => ("SOFTWARE_TOKEN_MFA_CODE", Prompt::Code),
-            other => return Err(ClientError::SignedOut(format!("Cognito asks for {other}, which is not known here"))),
-        };
-        if challenges > MAX_CHALLENGES {
-            return Err(ClientError::SignedOut("Cognito asks for more and more: sign in again".to_owned()));
+    let request = json!({
+        "AuthFlow": "USER_PASSWORD_AUTH",
+        "ClientId": at.client_id,
+        "AuthParameters": { "USERNAME": username, "PASSWORD": password },
+    });
+    let mut answer = call(http, &at.endpoint, "InitiateAuth", &request).await?.map_err(Refusal::of_sign_in)?;
+    for _ in 0..CHALLENGES {
+        if !answer["AuthenticationResult"].is_null() {
+            let mut profile = Profile {
+                api: api.trim_end_matches('/').to_owned(),
+                endpoint: at.endpoint.clone(),
+                client_id: at.client_id.clone(),
+                username: username.to_owned(),
+                id_token: String::new(),
+                refresh_token: String::new(),
+                expires_at: 0,
+            };
+            take_tokens(&mut profile, &answer["AuthenticationResult"])?;
+            return Ok(profile);
         }
-        let name = answer["ChallengeParameters"]["USER_ID_FOR_SRP"].as_str().unwrap_or(username).to_owned();
-        let request = json!({ "ChallengeName": challenge, "ClientId": client_id, "Session": answer["Session"],
-            "ChallengeResponses": { "USERNAME": name, member: prompt(wanted)? } });
-        answer = match call(http, endpoint, "RespondToAuthChallenge", &request).await {
-            Err(ClientError::SignedOut(why)) if wanted == Prompt::Code && wrong_codes + 1 < CODE_ATTEMPTS => {
-                wrong_codes += 1;
-                eprintln!("{why}; once more");
-                answer
-            }
-            answered => answered?,
-        };
+        answer = respond(http, at, username, &answer, ask).await?;
     }
-    let profile = Profile {
-        api: api.to_owned(),
-        endpoint: endpoint.clone(),
-        client_id: client_id.clone(),
-        username: username.to_owned(),
-        id_token: String::new(),
-        refresh_token: String::new(),
-        expires_at: 0,
-    };
-    with_tokens(profile, &answer)
+    Err(ClientError::Other("Cognito goes on asking: sign in again".to_owned()))
 }
 
-/// Gets a new ID token.
+/// Answers one challenge.
+async fn respond(
+    http: &reqwest::Client,
+    at: &SignIn,
+    username: &str,
+    challenge: &Value,
+    ask: &mut dyn FnMut(Prompt) -> Result<String, ClientError>,
+) -> Result<Value, ClientError> {
+    let name = challenge["ChallengeName"].as_str().unwrap_or_default();
+    let (prompt, member, wrong, tries) = match name {
+        "NEW_PASSWORD_REQUIRED" => {
+            (Prompt::NewPassword, "NEW_PASSWORD", &["InvalidPasswordException"][..], NEW_PASSWORDS)
+        }
+        "SOFTWARE_TOKEN_MFA" => (
+            Prompt::Code,
+            "SOFTWARE_TOKEN_MFA_CODE",
+            &["CodeMismatchException", "ExpiredCodeException", "EnableSoftwareTokenMFAException"][..],
+            CODES,
+        ),
+        "" => return Err(ClientError::Other("Cognito neither signs in nor asks for anything".to_owned())),
+        other => {
+            return Err(ClientError::Other(format!("Cognito asks for {other}, which this command cannot answer")));
+        }
+    };
+    // Cognito's own name of the user, who may have signed in by an e-mail address.
+    let user = challenge["ChallengeParameters"]["USER_ID_FOR_SRP"].as_str().unwrap_or(username);
+    let mut last = 1;
+    loop {
+        let mut request = json!({
+            "ChallengeName": name,
+            "ClientId": at.client_id,
+            "Session": challenge["Session"],
+            "ChallengeResponses": { "USERNAME": user },
+        });
+        request["ChallengeResponses"][member] = ask(prompt)?.into();
+        match call(http, &at.endpoint, "RespondToAuthChallenge", &request).await? {
+            Ok(answer) => return Ok(answer),
+            Err(refusal) if wrong.contains(&refusal.kind.as_str()) && last < tries => last += 1,
+            Err(refusal) => return Err(refusal.of_challenge(prompt)),
+        }
+    }
+}
+
+/// Gets a new ID token for a profile.
 ///
 /// # Errors
-/// When Cognito does not answer, or the sign-in has lapsed.
+/// When Cognito cannot be reached, and [`ClientError::SignedOut`] when the user has to sign in again.
 pub async fn refresh(http: &reqwest::Client, profile: &Profile) -> Result<Profile, ClientError> {
-    let request = json!({ "AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": profile.client_id,
-        "AuthParameters": { "REFRESH_TOKEN": profile.refresh_token } });
-    let answer = match call(http, &profile.endpoint, "InitiateAuth", &request).await {
-        Err(ClientError::SignedOut(_)) => return Err(ClientError::lapsed(&profile.api)),
-        answer => answer?,
-    };
-    with_tokens(profile.clone(), &answer)
+    let request = json!({
+        "AuthFlow": "REFRESH_TOKEN_AUTH",
+        "ClientId": profile.client_id,
+        "AuthParameters": { "REFRESH_TOKEN": profile.refresh_token },
+    });
+    let answer = call(http, &profile.endpoint, "InitiateAuth", &request).await?;
+    let answer = answer.map_err(|refusal| refusal.of_refresh(profile))?;
+    let mut profile = profile.clone();
+    take_tokens(&mut profile, &answer["AuthenticationResult"])?;
+    Ok(profile)
 }
 
-fn with_tokens(profile: Profile, answer: &Value) -> Result<Profile, ClientError> {
-    let tokens = &answer["AuthenticationResult"];
-    let Some(id_token) = tokens["IdToken"].as_str() else {
-        return Err(ClientError::Other("Cognito answered without a token".to_owned()));
+/// Takes new tokens over. Of a refresh, Cognito gives a refresh token only if it exchanges that too.
+fn take_tokens(profile: &mut Profile, result: &Value) -> Result<(), ClientError> {
+    let Some(id_token) = result["IdToken"].as_str() else {
+        return Err(ClientError::Other("Cognito gave no ID token".to_owned()));
     };
-    let refresh_token = tokens["RefreshToken"].as_str().map_or(profile.refresh_token, str::to_owned);
-    let seconds = tokens["ExpiresIn"].as_i64().unwrap_or(300);
-    let expires_at = clock().as_micros() / 1_000_000 + seconds;
-    Ok(Profile { id_token: id_token.to_owned(), refresh_token, expires_at, ..profile })
-}
-
-async fn call(http: &reqwest::Client, endpoint: &str, name: &str, request: &Value) -> Result<Value, ClientError> {
-    let unreachable = |source| ClientError::unreachable(endpoint, source);
-    let post = http.post(endpoint).header("content-type", "application/x-amz-json-1.1");
-    let post = post.header("x-amz-target", format!("AWSCognitoIdentityProviderService.{name}"));
-    let answer = post.body(request.to_string()).send().await.map_err(unreachable)?;
-    let is_success = answer.status().is_success();
-    let body: Value = serde_json::from_slice(&answer.bytes().await.map_err(unreachable)?).unwrap_or_default();
-    if is_success {
-        return Ok(body);
+    profile.id_token = id_token.to_owned();
+    if let Some(refresh_token) = result["RefreshToken"].as_str() {
+        profile.refresh_token = refresh_token.to_owned();
     }
-    let kind = body["__type"].as_str().unwrap_or_default().rsplit('#').next().unwrap_or_default();
-    let message = body["message"].as_str().or(body["Message"].as_str()).unwrap_or("it refuses without a reason");
-    Err(ClientError::SignedOut(match kind {
-        "NotAuthorizedException" | "UserNotFoundException" => "wrong user name or password".to_owned(),
-        "CodeMismatchException" | "ExpiredCodeException" => "that is not the code".to_owned(),
-        "PasswordResetRequiredException" => "your administrator has to set a new password for you".to_owned(),
-        _ => format!("Cognito: {message}"),
-    }))
+    profile.expires_at = super::now() + result["ExpiresIn"].as_i64().unwrap_or(0);
+    Ok(())
+}
+
+/// Cognito's no.
+struct Refusal {
+    status: StatusCode,
+    /// Such as `NotAuthorizedException`.
+    kind: String,
+    message: String,
+}
+
+impl Refusal {
+    fn of_sign_in(self) -> ClientError {
+        match self.kind.as_str() {
+            "UserNotFoundException" => ClientError::SignedOut("wrong user name or password".to_owned()),
+            // Also for a disabled user, and after too many attempts.
+            "NotAuthorizedException" if self.message.contains("Incorrect username or password") => {
+                ClientError::SignedOut("wrong user name or password".to_owned())
+            }
+            "NotAuthorizedException" => {
+                ClientError::SignedOut(format!("wrong user name or password (Cognito says: {})", self.message))
+            }
+            "PasswordResetRequiredException" => {
+                ClientError::SignedOut("an administrator has reset this password: ask for a new one".to_owned())
+            }
+            "UserNotConfirmedException" => ClientError::SignedOut("this user is not confirmed yet".to_owned()),
+            _ => self.other(),
+        }
+    }
+
+    fn of_challenge(self, prompt: Prompt) -> ClientError {
+        match (self.kind.as_str(), prompt) {
+            ("CodeMismatchException" | "ExpiredCodeException" | "EnableSoftwareTokenMFAException", _) => {
+                ClientError::SignedOut(format!("the code was wrong {CODES} times: sign in again"))
+            }
+            ("InvalidPasswordException", _) => {
+                ClientError::SignedOut(format!("the user pool does not take this password: {}", self.message))
+            }
+            ("NotAuthorizedException", Prompt::Code) => ClientError::SignedOut(format!(
+                "the code came too late: sign in again (Cognito says: {})",
+                self.message
+            )),
+            _ => self.of_sign_in(),
+        }
+    }
+
+    fn of_refresh(self, profile: &Profile) -> ClientError {
+        match self.kind.as_str() {
+            "NotAuthorizedException" | "UserNotFoundException" | "PasswordResetRequiredException" => {
+                let Profile { api, username, .. } = profile;
+                ClientError::SignedOut(format!("{username} is no longer signed in: eventpulse login --api {api}"))
+            }
+            _ => self.other(),
+        }
+    }
+
+    fn other(self) -> ClientError {
+        let title = match self.kind.as_str() {
+            "ResourceNotFoundException" => "Cognito does not know this user pool's client".to_owned(),
+            "TooManyRequestsException" | "LimitExceededException" => "Cognito gets too many requests".to_owned(),
+            "" => "Cognito refused".to_owned(),
+            kind => format!("Cognito refused: {kind}"),
+        };
+        ClientError::Problem { status: self.status.as_u16(), title, detail: self.message, errors: Vec::new() }
+    }
+}
+
+/// One call of Cognito.
+async fn call(
+    http: &reqwest::Client,
+    endpoint: &str,
+    operation: &str,
+    request: &Value,
+) -> Result<Result<Value, Refusal>, ClientError> {
+    let unreachable = |error| ClientError::unreachable(endpoint, error);
+    let post = http.post(endpoint).timeout(CALL).header("content-type", "application/x-amz-json-1.1");
+    let post = post.header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"));
+    let answer = post.body(request.to_string()).send().await.map_err(unreachable)?;
+    let status = answer.status();
+    let body = answer.bytes().await.map_err(unreachable)?;
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    if status.is_success() {
+        return Ok(Ok(body));
+    }
+    let text = |member: &str| body[member].as_str().map(str::to_owned);
+    let kind = text("__type").unwrap_or_default();
+    let kind = kind.rsplit('#').next().unwrap_or_default().to_owned();
+    let message = text("message").or_else(|| text("Message")).unwrap_or_default();
+    Ok(Err(Refusal { status, kind, message }))
 }

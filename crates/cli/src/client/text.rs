@@ -1,23 +1,37 @@
-//! What is printed for people. Names and messages come from files and from the service: hostile text all the same.
+//! What a person reads at a terminal.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
-use eventpulse_core::id::clean_file_name;
-use eventpulse_core::notice::visible;
+use comfy_table::{CellAlignment, Table};
 
-/// Text with everything that does not print made visible, so that it cannot steer a terminal.
+/// Text from somewhere else, safe on a terminal: control characters and those that turn the direction of writing are
+/// shown as `\u{..}`.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    visible(text)
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || is_invisible(character) {
+            clean.extend(character.escape_unicode());
+        } else {
+            clean.push(character);
+        }
+    }
+    clean
 }
 
-/// A name to save a file under: one segment of a path, never hidden, whatever the service calls it.
+/// Marks of direction, ends of line, and the byte order mark. The joiners of scripts and emoji are left alone.
+fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A file name from somewhere else as one to write to: its last part, clean, never hidden and never empty.
 #[must_use]
 pub fn file_name(name: &str) -> String {
-    let name = clean_file_name(name);
-    match name.strip_prefix('.') {
-        Some(rest) => format!("_{rest}"),
-        None => name,
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let last: String = last.chars().map(|it| if it.is_control() || is_invisible(it) { '_' } else { it }).collect();
+    match last.trim_start_matches('.') {
+        "" => "download".to_owned(),
+        name => name.to_owned(),
     }
 }
 
@@ -37,22 +51,26 @@ pub fn number(value: f64) -> String {
     if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.').to_owned() } else { digits }
 }
 
-/// A table: columns of numbers to the right, the others to the left.
+/// A table without borders, two blanks between its columns, a line feed after each row. A column of numbers only, or of
+/// numbers and nothing, is aligned to the right. Cells are [`clean`]ed.
 #[must_use]
 pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(headers.to_vec());
-    for row in rows {
-        table.add_row(row.clone());
-    }
-    for (place, column) in table.column_iter_mut().enumerate() {
-        let cells = || rows.iter().filter_map(|row| row.get(place)).filter(|cell| !cell.is_empty());
-        let is_number = cells().next().is_some() && cells().all(|cell| cell.parse::<f64>().is_ok());
+    table.load_style(NOTHING).set_header(headers.iter().map(|header| clean(header)));
+    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| clean(cell))));
+    for (at, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
-        column.set_cell_alignment(if is_number { CellAlignment::Right } else { CellAlignment::Left });
+        let mut cells = rows.iter().filter_map(|row| row.get(at)).filter(|cell| !cell.is_empty()).peekable();
+        if cells.peek().is_some() && cells.all(|cell| is_number(cell)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// Not `inf` or `nan`, which Rust reads as numbers and which may be names.
+fn is_number(cell: &str) -> bool {
+    cell.ends_with(|it: char| it.is_ascii_digit()) && cell.parse::<f64>().is_ok()
 }
 
 #[cfg(test)]
@@ -75,30 +93,48 @@ mod tests {
     }
 
     #[test]
-    fn hostile_text_does_not_reach_the_terminal() {
-        for hostile in ["\u{1b}[2J", "a\nb", "a\rb", "\u{202e}gnp.exe", "\u{7}", "\u{200b}"] {
-            let cleaned = clean(hostile);
-            assert!(cleaned.contains("\\u{") && !cleaned.chars().any(char::is_control), "{cleaned}");
-        }
-        assert_eq!(clean("é ☃ readings (1).json"), "é ☃ readings (1).json");
-    }
-
-    #[test]
-    fn a_download_stays_in_its_directory() {
-        for (name, expected) in [
-            ("a.json", "a.json"),
-            ("../../etc/passwd", "_._.._etc_passwd"),
-            (".bashrc", "_bashrc"),
-            ("", "object"),
-            ("a\\b", "a_b"),
+    fn what_plays_with_the_terminal_is_shown() {
+        for (name, text, expected) in [
+            ("empty", "", ""),
+            ("plain", "température + 1 %2B 👩‍🚀", "température + 1 %2B 👩‍🚀"),
+            ("escape", "a\u{1b}[2Jb", "a\\u{1b}[2Jb"),
+            ("lines", "a\r\nb\tc", "a\\u{d}\\u{a}b\\u{9}c"),
+            ("c1", "\u{9b}31m", "\\u{9b}31m"),
+            ("bidi", "a\u{202e}nosj.b\u{2066}", "a\\u{202e}nosj.b\\u{2066}"),
+            ("separators", "a\u{2028}b\u{feff}", "a\\u{2028}b\\u{feff}"),
+            ("right to left is text", "שלום", "שלום"),
         ] {
-            assert_eq!(file_name(name), expected, "{name}");
+            assert_eq!(clean(text), expected, "{name}");
+            assert_eq!(clean(&clean(text)), expected, "{name}, twice");
         }
     }
 
     #[test]
-    fn a_table_is_aligned() {
-        let rows = [vec!["a".to_owned(), "7".to_owned()], vec!["long name".to_owned(), "1234".to_owned()]];
-        assert_eq!(table(&["device", "count"], &rows), "device     count\na              7\nlong name   1234\n");
+    fn a_file_name_stays_in_its_directory() {
+        for (name, expected) in [
+            ("readings 1+2.json", "readings 1+2.json"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\temp\\a.json", "a.json"),
+            ("..", "download"),
+            ("", "download"),
+            ("a/", "download"),
+            (".bashrc", "bashrc"),
+            ("a\u{0}\n\u{202e}b", "a___b"),
+        ] {
+            assert_eq!(file_name(name), expected, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_aligns_its_numbers_to_the_right() {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        let rows = [row(["sensor-1", "7", "1.5", "x"]), row(["a\nb", "12345", "", "inf"])];
+        let expected = "\
+device    count  mean  note
+sensor-1      7   1.5  x
+a\\u{a}b   12345        inf
+";
+        assert_eq!(table(&["device", "count", "mean", "note"], &rows), expected);
+        assert_eq!(table(&["device"], &[]), "device\n");
     }
 }

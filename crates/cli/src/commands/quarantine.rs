@@ -79,7 +79,7 @@ enum Action {
 ///
 /// # Errors
 /// When the API cannot be reached, or refuses.
-pub async fn run(api: &mut Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
     match args.action {
         Action::List { code, schema, from, to } => {
             let query = [("code", code), ("schema", schema), ("from", from), ("to", to)];
@@ -185,7 +185,7 @@ async fn save(api: &Api, link: &Value, directory: &Path, force: bool) -> Result<
 }
 
 async fn retry(
-    api: &mut Api,
+    api: &Api,
     id: &str,
     file: Option<&Path>,
     waiting: Waiting,
@@ -204,7 +204,7 @@ async fn retry(
 }
 
 /// Sends a correction: along with the call, or by a presigned URL.
-async fn correct(api: &mut Api, id: &str, file: &Path) -> Result<(), ClientError> {
+async fn correct(api: &Api, id: &str, file: &Path) -> Result<(), ClientError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Media { content_type, content_encoding } = Media::of_file(&name, None, None)?;
     let (size, sha256) = digest(file).await?;

@@ -42,7 +42,7 @@ impl StatsArgs {
 ///
 /// # Errors
 /// When the API cannot be reached, or refuses.
-pub async fn stats(api: &mut Api, args: &StatsArgs, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn stats(api: &Api, args: &StatsArgs, global: &Global) -> Result<Outcome, ClientError> {
     let mut query = args.query();
     query.push(("device_id", &args.device));
     let answer = api.get("/", &query).await?;
@@ -73,7 +73,7 @@ fn stats_text(answer: &Value) -> String {
 ///
 /// # Errors
 /// When the API cannot be reached, or refuses.
-pub async fn devices(api: &mut Api, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn devices(api: &Api, global: &Global) -> Result<Outcome, ClientError> {
     let devices = api.pages("/devices", &[], "devices", usize::MAX).await?;
     show(global, &json!(devices), || {
         table(&["device", "measures"], &devices, |device| {
@@ -88,7 +88,7 @@ pub async fn devices(api: &mut Api, global: &Global) -> Result<Outcome, ClientEr
 ///
 /// # Errors
 /// When the API cannot be reached, or refuses.
-pub async fn series(api: &mut Api, args: &SeriesArgs, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn series(api: &Api, args: &SeriesArgs, global: &Global) -> Result<Outcome, ClientError> {
     let mut query = args.of.query();
     query.push(("bucket", &args.bucket));
     let device = utf8_percent_encode(&args.of.device, NON_ALPHANUMERIC);

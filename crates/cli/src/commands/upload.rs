@@ -69,7 +69,7 @@ impl Waiting {
 ///
 /// # Errors
 /// When nothing could be uploaded at all, because nobody is signed in, say.
-pub async fn run(api: &mut Api, args: &Args, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<Outcome, ClientError> {
     let bars = MultiProgress::with_draw_target(if global.json {
         ProgressDrawTarget::hidden()
     } else {
@@ -82,8 +82,8 @@ pub async fn run(api: &mut Api, args: &Args, global: &Global) -> Result<Outcome,
         while sending.len() < args.jobs.max(1)
             && let Some((place, file)) = files.next()
         {
-            let (mut api, terms, waiting, bars) = (api.clone(), args.terms.clone(), args.waiting, bars.clone());
-            sending.spawn(async move { (place, one(&mut api, &file, &terms, waiting, &bars).await) });
+            let (api, terms, waiting, bars) = (api.clone(), args.terms.clone(), args.waiting, bars.clone());
+            sending.spawn(async move { (place, one(&api, &file, &terms, waiting, &bars).await) });
         }
         let Some(done) = sending.join_next().await else { break };
         let (place, result) = done.map_err(|error| ClientError::Other(error.to_string()))?;
@@ -94,7 +94,7 @@ pub async fn run(api: &mut Api, args: &Args, global: &Global) -> Result<Outcome,
 
 /// Uploads one file. Returns its receipt.
 async fn one(
-    api: &mut Api,
+    api: &Api,
     file: &Path,
     terms: &Terms,
     waiting: Waiting,
@@ -176,7 +176,7 @@ pub(super) async fn send_issued(
 ///
 /// # Errors
 /// When there is none in time.
-pub(super) async fn outcome(api: &mut Api, id: &str, waiting: Waiting) -> Result<Value, ClientError> {
+pub(super) async fn outcome(api: &Api, id: &str, waiting: Waiting) -> Result<Value, ClientError> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(waiting.timeout);
     let mut pause = PAUSES.0;
     loop {

@@ -53,7 +53,7 @@ pub struct ListArgs {
 ///
 /// # Errors
 /// When the API cannot be reached, or refuses.
-pub async fn run(api: &mut Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
     match args.action {
         None => list(api, &args.list, global).await,
         Some(Action::Show { id }) => {
@@ -75,7 +75,7 @@ pub async fn run(api: &mut Api, args: Args, global: &Global) -> Result<Outcome, 
     }
 }
 
-async fn list(api: &mut Api, args: &ListArgs, global: &Global) -> Result<Outcome, ClientError> {
+async fn list(api: &Api, args: &ListArgs, global: &Global) -> Result<Outcome, ClientError> {
     let query = given(&[("state", args.state.as_deref()), ("from", args.from.as_deref()), ("to", args.to.as_deref())]);
     let uploads = api.pages("/uploads", &query, "uploads", args.limit).await?;
     let headers = ["upload", "state", "accepted", "rejected", "created", "file"];

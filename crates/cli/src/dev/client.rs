@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::BoxError;
+use crate::client::http_client;
 use crate::dev::samples::Sample;
 use crate::stack::{PASSWORD, Stack};
 
@@ -89,7 +90,7 @@ impl Client {
         Ok(Self {
             s3: aws_sdk_s3::Client::from_conf(s3),
             services: Services::new(config, &sdk, catalog),
-            http: reqwest::Client::new(),
+            http: http_client()?,
             api: output("ApiUrl")?,
             sign_in: (stack.endpoint.clone(), output("UserPoolClientId")?),
             sdk,

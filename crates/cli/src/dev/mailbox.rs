@@ -10,6 +10,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::client::http_client;
+
 /// A mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
@@ -97,7 +99,7 @@ async fn receive(State(mails): State<Mails>, body: Bytes) {
     let text = |member: &str| post.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     match text("Type").as_str() {
         "SubscriptionConfirmation" => {
-            if let Err(error) = reqwest::get(text("SubscribeURL")).await {
+            if let Err(error) = confirm(&text("SubscribeURL")).await {
                 eprintln!("the mailbox could not confirm its subscription: {error}");
             }
         }
@@ -115,4 +117,9 @@ async fn receive(State(mails): State<Mails>, body: Bytes) {
         }
         _ => {}
     }
+}
+
+async fn confirm(url: &str) -> Result<(), crate::BoxError> {
+    http_client()?.get(url).send().await?.error_for_status()?;
+    Ok(())
 }

@@ -1,0 +1,60 @@
+//! What is decided of an upload, and what is owed for it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Features;
+use crate::id::UploadId;
+use crate::rejection::Rejection;
+
+/// The effect that is owed next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Read the object, decide, store what counts.
+    Process,
+    /// Take back the chunks that were written before the upload turned out to be rejected.
+    Withdraw,
+    /// Put what was rejected, and its report, into quarantine.
+    Quarantine,
+    /// Tell the owner.
+    Notify,
+}
+
+/// What to do with an object version that was delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is this upload's object: take the next step, if any.
+    Mine,
+    /// The upload has another version already: remove this one and note it, never process it.
+    Late,
+}
+
+/// What the examination of an upload's object came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Decision {
+    /// At least one record counts.
+    Accepted {
+        /// Lower-case hex SHA-256 of the object's bytes, as they lie in the bucket.
+        sha256: String,
+        /// How many records count.
+        accepted: u64,
+        /// How many chunks hold them.
+        chunks: u64,
+        /// What each series received, largest first, at most 100 series.
+        series: Vec<Features>,
+        /// How many series there are beyond those.
+        series_omitted: u64,
+        /// Why some records do not count.
+        rejection: Option<Rejection>,
+    },
+    /// Nothing counts.
+    Rejected {
+        /// Why.
+        rejection: Rejection,
+    },
+    /// The same bytes of the same owner count already.
+    Duplicate {
+        /// The upload under which they count.
+        of: UploadId,
+    },
+}
