@@ -9,7 +9,7 @@ use eventpulse_cli::dev::client::User;
 use eventpulse_cli::dev::mails_about;
 use eventpulse_cli::dev::samples::Sample;
 use eventpulse_core::upload::{ObjectVersion, State, Step};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::world::{World, document, gzip, reading};
@@ -109,5 +109,12 @@ pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<Wor
     assert_eq!(world.object(&object.bucket, &object.key, Some(&object.version_id)).await?, None);
     assert_eq!(world.statistics(&user.owner, "slow").await?, None, "nothing of it counts");
     assert_eq!(mails_about(&world.mailbox, &upload).await.len(), 1);
+
+    // The operator has mended the cause; the owner tries the very same once more, and it counts once.
+    world.retry(&user, upload.id.as_str(), None).await?.expect(202)?;
+    let receipt =
+        world.receipt(&user, upload.id.as_str(), |receipt| receipt["quarantine"]["status"] == "resolved").await?;
+    assert_eq!((&receipt["state"], &receipt["accepted"]), (&json!("accepted"), &json!(10_000_000)));
+    assert_eq!(world.statistics(&user.owner, "slow").await?.map(|statistics| statistics.count), Some(10_000_000));
     Ok(())
 }

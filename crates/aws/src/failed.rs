@@ -37,8 +37,10 @@ pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -
     }
     for _ in 0..ATTEMPTS {
         let mut work = Work::begin(services, &given_up.delivery, &clock).await?;
-        if work.upload.arrival(&work.object) == Arrival::Late {
-            return work.remove_late_version().await;
+        match work.upload.arrival(&work.object) {
+            Arrival::Late => return work.remove_late_version().await,
+            Arrival::Done => return Ok(work.settled()),
+            Arrival::Mine => {}
         }
         if work.upload.next().is_none() {
             return Ok(work.settled()); // nothing is owed: it went well in the end

@@ -59,8 +59,10 @@ pub async fn ingest(services: &Services, delivery: &Delivery, clock: impl Fn() -
             tokio::time::sleep(PAUSE).await;
         }
         let mut work = Work::begin(services, delivery, &clock).await?;
-        if work.upload.arrival(&work.object) == Arrival::Late {
-            return work.remove_late_version().await;
+        match work.upload.arrival(&work.object) {
+            Arrival::Late => return work.remove_late_version().await,
+            Arrival::Done => return Ok(work.settled()),
+            Arrival::Mine => {}
         }
         if !work.is_in_other_hands() && work.run().await? == Append::Done {
             return Ok(work.settled());
@@ -339,9 +341,15 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         let ObjectVersion { bucket, key, version_id, .. } = self.object.clone();
         self.services.objects.delete_version(&bucket, &key, &version_id).await?;
         tracing::warn!(version_id, "a further version under an upload that has its object was removed, unread");
-        self.happened(Fact::LateVersionRemoved { version_id });
-        // Lost races do not matter here: the other delivery's history is as good, and the removal is done.
-        self.store().await?;
+        for _ in 0..ATTEMPTS {
+            self.happened(Fact::LateVersionRemoved { version_id: version_id.clone() });
+            if self.store().await? == Append::Done {
+                break;
+            }
+            // Somebody else wrote meanwhile: it is noted behind that.
+            let Some(upload) = self.services.uploads.load(&self.upload.id).await? else { break };
+            (self.stored, self.unstored, self.upload) = (upload.revision, Vec::new(), upload);
+        }
         Ok(Outcome::LateVersionRemoved(self.upload.id))
     }
 }

@@ -21,8 +21,12 @@ use crate::uploads::Append;
 const ARRIVAL_SECONDS: i64 = 300;
 /// How long a withdrawal goes on removing chunks before it answers: API Gateway waits 29 s.
 const WITHDRAWAL_PATIENCE: Duration = Duration::from_secs(20);
+/// How often something is decided anew because somebody else wrote in between.
+const ATTEMPTS: u32 = 8;
 /// How long to wait for an index that does not yet know all chunks.
 const INDEX_PAUSE: Duration = Duration::from_millis(250);
+/// How often it is looked at: 10 s in all.
+const INDEX_LOOKS: u32 = 40;
 
 /// Why a call changes nothing. An answer, not an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,21 +65,21 @@ type Answer<T> = Result<Result<T, Refused>, Error>;
 /// # Errors
 /// When AWS does not answer, or refuses.
 pub async fn retry_as_it_is(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<Upload> {
-    let (upload, quarantined) = match retryable(services, owner, id, now).await? {
-        Ok(retryable) => retryable,
+    let Some(upload) = owned(services, owner, id).await? else { return Ok(Err(Refused::NotFound)) };
+    let quarantined = match retryable(&upload, now) {
+        Ok(quarantined) => quarantined.clone(),
         Err(refused) => return Ok(Err(refused)),
     };
-    let Some(from) = &quarantined.key else {
-        let why = "its object was gone before it was read, so there is nothing to try again: send a correction";
-        return Ok(Err(Refused::Conflict(why.to_owned())));
-    };
-    let Some(head) = services.objects.head(&quarantined.bucket, from, None).await? else {
-        let why = "what was rejected is no longer kept: send a correction";
-        return Ok(Err(Refused::Conflict(why.to_owned())));
-    };
+    let gone = || Refused::Conflict("there is nothing left of it to try again: send a correction".to_owned());
+    let Some(from) = &quarantined.key else { return Ok(Err(gone())) };
+    let Some(head) = services.objects.head(&quarantined.bucket, from, None).await? else { return Ok(Err(gone())) };
     let form = if quarantined.records { RetryForm::RecordsAsTheyAre } else { RetryForm::AsItIs };
     let file_name = from.rsplit('/').next().unwrap_or_default();
-    let (upload, key) = match request(services, &upload, form, file_name, ARRIVAL_SECONDS, now).await? {
+    let requested = decide(services, owner, id, now, |upload| match retryable(upload, now)? == &quarantined {
+        true => Ok(request(upload, form, file_name, ARRIVAL_SECONDS, now)),
+        false => Err(Refused::Conflict("it was tried again meanwhile: look at what came of that".to_owned())),
+    });
+    let (upload, key) = match requested.await? {
         Ok(requested) => requested,
         Err(refused) => return Ok(Err(refused)),
     };
@@ -97,12 +101,7 @@ pub async fn retry_corrected(
     now: Timestamp,
 ) -> Answer<Upload> {
     let Correction { content_type, content_encoding, body } = correction;
-    let upload = match retryable(services, owner, id, now).await? {
-        Ok((upload, _)) => upload,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let file_name = corrected_name(content_type);
-    let (upload, key) = match request(services, &upload, RetryForm::Corrected, file_name, ARRIVAL_SECONDS, now).await? {
+    let (upload, key) = match request_correction(services, owner, id, (content_type, ARRIVAL_SECONDS), now).await? {
         Ok(requested) => requested,
         Err(refused) => return Ok(Err(refused)),
     };
@@ -122,18 +121,27 @@ pub async fn presign_correction(
     terms: &PutTerms<'_>,
     now: Timestamp,
 ) -> Answer<Issued> {
-    let upload = match retryable(services, owner, id, now).await? {
-        Ok((upload, _)) => upload,
-        Err(refused) => return Ok(Err(refused)),
-    };
     let seconds = i64::try_from(terms.expires_in.as_secs()).unwrap_or(ARRIVAL_SECONDS);
-    let file_name = corrected_name(terms.content_type);
-    let (upload, key) = match request(services, &upload, RetryForm::Corrected, file_name, seconds, now).await? {
+    let (upload, key) = match request_correction(services, owner, id, (terms.content_type, seconds), now).await? {
         Ok(requested) => requested,
         Err(refused) => return Ok(Err(refused)),
     };
     let put = services.objects.presign_put(&services.config.process_bucket, &key, terms).await?;
     Ok(Ok(Issued { upload_id: upload.id, key, put, expires_at: now.plus_seconds(seconds) }))
+}
+
+async fn request_correction(
+    services: &Services,
+    owner: &str,
+    id: &UploadId,
+    (content_type, seconds): (&str, i64),
+    now: Timestamp,
+) -> Answer<(Upload, String)> {
+    let file_name = corrected_name(content_type);
+    decide(services, owner, id, now, |upload| {
+        retryable(upload, now).map(|_| request(upload, RetryForm::Corrected, file_name, seconds, now))
+    })
+    .await
 }
 
 /// Discards what was rejected. What counts goes on counting.
@@ -142,15 +150,19 @@ pub async fn presign_correction(
 /// When AWS does not answer, or refuses: call again.
 pub async fn discard(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<Upload> {
     let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(Refused::NotFound)) };
-    match upload.quarantine_status(now) {
-        Some(QuarantineStatus::Discarded) => {} // again: an earlier call may have been cut short
-        Some(QuarantineStatus::Open | QuarantineStatus::Retrying) if !upload.is_at_work() => {
-            let fact = Fact::Discarded { by: owner.to_owned() };
-            if let Err(refused) = append(services, &mut upload, fact, now).await? {
-                return Ok(Err(refused));
+    // Again, it is only tidied up: an earlier call may have been cut short.
+    if !upload.discarded || upload.withdrawal_requested {
+        let discarded = decide(services, owner, id, now, |upload| match upload.quarantine_status(now) {
+            Some(QuarantineStatus::Open) => Ok((Fact::Discarded { by: owner.to_owned() }, ())),
+            Some(QuarantineStatus::Retrying) if !upload.is_at_work() => {
+                Ok((Fact::Discarded { by: owner.to_owned() }, ()))
             }
+            status => Err(nothing_in_quarantine(status)),
+        });
+        match discarded.await? {
+            Ok((discarded, ())) => upload = discarded,
+            Err(refused) => return Ok(Err(refused)),
         }
-        status => return Ok(Err(nothing_in_quarantine(status))),
     }
     if let Some(Quarantined { bucket, key, report_key, .. }) = &upload.quarantined {
         for key in key.iter().chain([report_key]) {
@@ -171,13 +183,13 @@ pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Time
     }
     let is_resumed = upload.withdrawal_requested;
     if !is_resumed {
-        if let Some(why) = why_not_to_withdraw(&upload, now) {
-            return Ok(Err(Refused::Conflict(why)));
-        }
-        if let Err(refused) =
-            append(services, &mut upload, Fact::WithdrawalRequested { by: owner.to_owned() }, now).await?
-        {
-            return Ok(Err(refused));
+        let requested = decide(services, owner, id, now, |upload| match why_not_to_withdraw(upload, now) {
+            None => Ok((Fact::WithdrawalRequested { by: owner.to_owned() }, ())),
+            Some(why) => Err(Refused::Conflict(why)),
+        });
+        match requested.await? {
+            Ok((requested, ())) => upload = requested,
+            Err(refused) => return Ok(Err(refused)),
         }
     }
     // How many an earlier call removed is not known: then the index is believed.
@@ -189,22 +201,22 @@ pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Time
     for claim in &upload.claims {
         services.uploads.release(owner, claim, id).await?;
     }
-    match append(services, &mut upload, Fact::Withdrawn, now).await? {
-        Ok(()) => Ok(Ok(Withdrawal::Done(Box::new(upload)))),
-        Err(refused) => Ok(Err(refused)),
-    }
+    let done = decide(services, owner, id, now, |_| Ok((Fact::Withdrawn, ()))).await?;
+    Ok(done.map(|(upload, ())| Withdrawal::Done(Box::new(upload))))
 }
 
-/// Removes chunks until at least so many are removed and no more are known: the index may lag behind the table.
+/// Removes chunks until at least so many are removed and no more are known: the index may lag behind the table. Not for
+/// ever: another call may have removed some.
 async fn remove_chunks(services: &Services, id: &UploadId, expected: u64) -> Result<(), Error> {
     let mut removed = 0;
-    loop {
+    for _ in 0..INDEX_LOOKS {
         removed += services.chunks.delete_of_upload(id, None).await?;
         if removed >= expected {
-            return Ok(());
+            break;
         }
         tokio::time::sleep(INDEX_PAUSE).await;
     }
+    Ok(())
 }
 
 /// Why there is nothing to withdraw, if so.
@@ -230,31 +242,36 @@ async fn owned(services: &Services, owner: &str, id: &UploadId) -> Result<Option
     Ok(services.uploads.load(id).await?.filter(|upload| upload.intake.owner == owner))
 }
 
-/// The upload and what of it lies in quarantine, if that can be tried again now.
-async fn retryable(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<(Upload, Quarantined)> {
-    let Some(upload) = owned(services, owner, id).await? else { return Ok(Err(Refused::NotFound)) };
+/// What lies in quarantine, if that can be tried again now.
+fn retryable(upload: &Upload, now: Timestamp) -> Result<&Quarantined, Refused> {
     let status = upload.quarantine_status(now);
-    if status != Some(QuarantineStatus::Open) && !is_repeatable(&upload, status) {
-        return Ok(Err(nothing_in_quarantine(status)));
+    if let Some(retry) = upload.retry.as_ref().filter(|retry| now < retry.expires_at) {
+        // Another request now would leave what this one brings unread.
+        let why =
+            format!("a retry is on its way: wait for its outcome, or until {} if it never arrives", retry.expires_at);
+        return Err(Refused::Conflict(why));
+    }
+    if status != Some(QuarantineStatus::Open) {
+        return Err(nothing_in_quarantine(status));
     }
     if upload.attempt + 1 >= MAX_ROUNDS {
         let why = "it was tried too often: make a new upload of what is corrected, and discard this";
-        return Ok(Err(Refused::Conflict(why.to_owned())));
+        return Err(Refused::Conflict(why.to_owned()));
     }
-    let Some(quarantined) = upload.quarantined.clone() else { return Ok(Err(nothing_in_quarantine(status))) };
-    Ok(Ok((upload, quarantined)))
+    upload.quarantined.as_ref().ok_or_else(|| nothing_in_quarantine(status))
 }
 
-/// Whether a retry that was asked for may be asked for once more: the request before may have been cut short. Whichever
-/// object arrives for an earlier request is then removed, unread.
-fn is_repeatable(upload: &Upload, status: Option<QuarantineStatus>) -> bool {
-    status == Some(QuarantineStatus::Retrying) && upload.retry.is_some()
+/// That a retry is asked for, and the key that it is to come under.
+fn request(upload: &Upload, form: RetryForm, file_name: &str, seconds: i64, now: Timestamp) -> (Fact, String) {
+    let key = retry_key(&upload.id, upload.retries_requested + 1, file_name);
+    let (by, expires_at) = (upload.intake.owner.clone(), now.plus_seconds(seconds));
+    (Fact::RetryRequested { by, key: key.clone(), form, expires_at }, key)
 }
 
 fn nothing_in_quarantine(status: Option<QuarantineStatus>) -> Refused {
     Refused::Conflict(
         match status {
-            None => "nothing of it lies in quarantine",
+            None => "nothing of it lies in quarantine, or not yet",
             Some(QuarantineStatus::Retrying) => "it is being tried again: wait for its outcome",
             Some(QuarantineStatus::Open) => "it is being processed: try again in a moment",
             Some(QuarantineStatus::Resolved) => "a retry has succeeded: nothing is left in quarantine",
@@ -265,33 +282,27 @@ fn nothing_in_quarantine(status: Option<QuarantineStatus>) -> Refused {
     )
 }
 
-/// Notes that a retry is asked for. Returns the key that it is to come under.
-async fn request(
+/// Appends what is decided of an upload of this owner; decides anew when somebody else wrote in between.
+async fn decide<T>(
     services: &Services,
-    upload: &Upload,
-    form: RetryForm,
-    file_name: &str,
-    seconds: i64,
+    owner: &str,
+    id: &UploadId,
     now: Timestamp,
-) -> Answer<(Upload, String)> {
-    let key = retry_key(&upload.id, upload.retries_requested + 1, file_name);
-    let (by, expires_at) = (upload.intake.owner.clone(), now.plus_seconds(seconds));
-    let mut upload = upload.clone();
-    let fact = Fact::RetryRequested { by, key: key.clone(), form, expires_at };
-    Ok(append(services, &mut upload, fact, now).await?.map(|()| (upload, key)))
-}
-
-/// Appends one event, unless somebody else was faster.
-async fn append(services: &Services, upload: &mut Upload, fact: Fact, now: Timestamp) -> Answer<()> {
-    let event = Event::new(now, fact);
-    let revision = upload.revision;
-    upload.apply(&event);
-    Ok(match services.uploads.append(upload, revision, &[event]).await? {
-        Append::Done => Ok(()),
-        Append::Conflict => {
-            Err(Refused::Conflict("somebody else changed it at the same time: look at it, then try again".to_owned()))
+    decision: impl Fn(&Upload) -> Result<(Fact, T), Refused>,
+) -> Answer<(Upload, T)> {
+    for _ in 0..ATTEMPTS {
+        let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(Refused::NotFound)) };
+        let (fact, more) = match decision(&upload) {
+            Ok(decided) => decided,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let (event, revision) = (Event::new(now, fact), upload.revision);
+        upload.apply(&event);
+        if services.uploads.append(&upload, revision, &[event]).await? == Append::Done {
+            return Ok(Ok((upload, more)));
         }
-    })
+    }
+    Err(Error::new("deciding", id.as_str(), Kind::Contended))
 }
 
 /// The name of a correction: its ending says what it is.

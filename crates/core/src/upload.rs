@@ -77,7 +77,7 @@ pub struct Upload {
     pub retry: Option<Retry>,
     /// What this round's object is, if it is a retry's.
     pub form: Option<RetryForm>,
-    /// What the rounds before this one accepted.
+    /// What the rounds before this one brought.
     earlier: Earlier,
     /// The claims that were made for what counts.
     pub claims: Vec<String>,
@@ -93,9 +93,10 @@ pub struct Upload {
     pub revision: usize,
 }
 
-/// What earlier rounds accepted.
+/// What earlier rounds brought.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Earlier {
+    objects: Vec<ObjectVersion>,
     accepted: u64,
     series: Vec<Features>,
     series_omitted: u64,
@@ -209,7 +210,9 @@ impl Upload {
     /// What was decided becomes what earlier rounds accepted, and everything is owed once more.
     fn begin_round(&mut self, form: RetryForm) {
         let (series, series_omitted) = self.features();
-        self.earlier = Earlier { accepted: self.accepted(), series, series_omitted };
+        let mut objects = std::mem::take(&mut self.earlier.objects);
+        objects.extend(self.object.take());
+        self.earlier = Earlier { objects, accepted: self.accepted(), series, series_omitted };
         self.attempt += 1;
         self.form = Some(form);
         self.claimed = None;
@@ -236,8 +239,14 @@ impl Upload {
     /// What to do with a delivered version. Only one version is ever processed in a round.
     #[must_use]
     pub fn arrival(&self, object: &ObjectVersion) -> Arrival {
-        let known = self.object.as_ref().is_some_and(|known| known.is(object));
-        if known || self.awaits(&object.key) { Arrival::Mine } else { Arrival::Late }
+        let is_mine = self.object.as_ref().is_some_and(|known| known.is(object));
+        if is_mine || self.awaits(&object.key) {
+            Arrival::Mine
+        } else if self.earlier.objects.iter().any(|known| known.is(object)) {
+            Arrival::Done
+        } else {
+            Arrival::Late
+        }
     }
 
     /// Whether the next object under this key is the one to process.
@@ -258,6 +267,12 @@ impl Upload {
         };
         let folder = format!("{UPLOADS_PREFIX}{}/", self.id);
         self.intake.key == key || key.strip_prefix(&folder).is_some_and(is_of_retry)
+    }
+
+    /// Whether what was rejected in this round lies in quarantine, with nothing owed any more; that it was told to nobody
+    /// is for an operator to mend, and keeps nobody from correcting it.
+    fn is_in_quarantine(&self) -> bool {
+        self.quarantined.is_some() && (self.next().is_none() || self.failure_reason.is_some())
     }
 
     /// Whether an object is being worked on: the owner has to wait before doing more with it.
@@ -316,10 +331,12 @@ impl Upload {
             QuarantineStatus::Retrying
         } else if self.rejection().is_none() {
             QuarantineStatus::Resolved
-        } else if self.quarantined.is_none() {
-            QuarantineStatus::Retrying // rejected once more, and on its way into quarantine
-        } else {
+        } else if self.is_in_quarantine() {
             QuarantineStatus::Open
+        } else if self.attempt == 0 {
+            return None; // on its way
+        } else {
+            QuarantineStatus::Retrying // rejected once more, and on its way
         })
     }
 

@@ -24,6 +24,8 @@ pub enum Step {
 pub enum Arrival {
     /// It is this upload's object: take the next step, if any.
     Mine,
+    /// It was the object of an earlier round: everything is done with it, and it may count.
+    Done,
     /// The upload has another version already: remove this one and note it, never process it.
     Late,
 }

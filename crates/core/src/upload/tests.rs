@@ -238,6 +238,19 @@ fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
 }
 
 #[test]
+fn what_is_on_its_way_into_quarantine_does_not_wait_there_yet() {
+    let now = Timestamp::from_micros(20_000_000);
+    for (facts, expected) in [
+        (vec![issued(), received(), rejected()], None),
+        (vec![issued(), received(), rejected(), quarantined()], None),
+        (vec![issued(), received(), rejected(), quarantined(), failed()], Some(QuarantineStatus::Open)),
+        (in_quarantine(), Some(QuarantineStatus::Open)),
+    ] {
+        assert_eq!(after(facts.clone()).quarantine_status(now), expected, "{facts:?}");
+    }
+}
+
+#[test]
 fn a_retry_that_never_arrives_lapses() {
     let upload = after([in_quarantine(), vec![retry_requested(RetryForm::Corrected)]].concat());
     let status = |second: i64| upload.quarantine_status(Timestamp::from_micros(second * 1_000_000));
@@ -258,6 +271,8 @@ fn only_the_object_of_the_retry_that_was_asked_for_last_is_processed() {
     let arrived = after([in_quarantine(), vec![retry_requested(RetryForm::Corrected), retry_received()]].concat());
     assert_eq!(arrived.arrival(&under(&key, "v2")), Arrival::Mine, "once more the same");
     assert_eq!(arrived.arrival(&under(&key, "v3")), Arrival::Late);
+    assert_eq!(arrived.arrival(&object("v1")), Arrival::Done, "what counts in part stays where it is");
+    assert_eq!(arrived.arrival(&object("v9")), Arrival::Late);
     let discarded = after(
         [in_quarantine(), vec![retry_requested(RetryForm::Corrected), Fact::Discarded { by: "u1".into() }]].concat(),
     );
