@@ -118,7 +118,6 @@ pub async fn the_whole_trip_at_the_terminal(world: Arc<World>) -> Outcome {
     assert!(listed.out.contains(&id) && listed.out.lines().count() == 2, "{}", listed.out);
     let shown = person.exits(0, &["quarantine", "show", &id, "--download", "."]).await;
     assert!(shown.is_err_and(|error| error.to_string().contains("bad.json is there already")));
-    std::fs::create_dir(person.path("down"))?;
     let shown = person.exits(0, &["quarantine", "show", &id, "--download", "down"]).await?;
     assert!(shown.out.contains("TYPE at /value") && shown.out.contains("eventpulse quarantine retry"), "{}", shown.out);
     assert_eq!(std::fs::read_to_string(person.path("down/bad.json"))?, bad);
@@ -145,6 +144,8 @@ pub async fn the_whole_trip_at_the_terminal(world: Arc<World>) -> Outcome {
     person.exits(0, &["quarantine", "discard", partly, "--yes"]).await?;
     assert_eq!(person.exits(0, &["quarantine", "list", "--json"]).await?.json()?, json!([]));
 
+    person.exits(2, &["uploads", "withdraw", "../quarantine/up_1"]).await?;
+    person.exits(1, &["validate", "good.json", "missing.json"]).await?;
     person.exits(3, &["stats", "nobody"]).await?;
     person.exits(3, &["upload", "missing.json"]).await?;
     std::fs::write(person.path("table.csv"), "a,b")?;

@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::world::{World, document, reading};
 
 /// How many requests are made up for each operation.
-const EXAMPLES: &str = "60";
+const EXAMPLES: &str = "30";
 
 pub async fn a_property_based_tester_finds_no_answer_that_the_document_does_not_tell(world: Arc<World>) -> Outcome {
     let user = world.user();

@@ -122,7 +122,7 @@ pub async fn a_large_correction_goes_by_presigned_url(world: Arc<World>) -> Outc
     let user = world.user();
     let receipt = world.upload_by_rest(&user, &document("large.json", "{")).await?;
     let id = id_of(&receipt);
-    let records: Vec<Value> = (0..60_000).map(|second| reading("large", second, 1.0)).collect();
+    let records: Vec<Value> = (0..80_000).map(|second| reading("large", second, 1.0)).collect();
     let body = lines(&records);
     assert!(body.len() > 4 << 20);
     let too_large = world.retry(&user, &id, Some(("application/x-ndjson", &body))).await?;
@@ -137,8 +137,8 @@ pub async fn a_large_correction_goes_by_presigned_url(world: Arc<World>) -> Outc
     }
     assert_eq!(put.body(body).send().await?.status().as_u16(), 200);
     let receipt = world.receipt(&user, &id, |receipt| receipt["quarantine"]["status"] == "resolved").await?;
-    assert_eq!((told(&receipt).0, told(&receipt).1), (json!("accepted"), json!(60_000)));
-    assert_eq!(world.stats(&user, "large").await?["count"], 60_000);
+    assert_eq!((told(&receipt).0, told(&receipt).1), (json!("accepted"), json!(80_000)));
+    assert_eq!(world.stats(&user, "large").await?["count"], 80_000);
     Ok(())
 }
 

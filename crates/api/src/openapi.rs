@@ -81,9 +81,10 @@ fn finish(operation: &mut Value, schemas: &[String]) {
     }
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         match parameter["name"].as_str() {
-            Some("schema") => parameter["schema"] = json!({ "enum": schemas }),
+            Some("schema") => parameter["schema"] = json!({ "type": "string", "enum": schemas }),
             Some("code") => {
-                parameter["schema"] = json!({ "enum": Code::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>() })
+                parameter["schema"] =
+                    json!({ "type": "string", "enum": Code::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>() })
             }
             _ => {}
         }

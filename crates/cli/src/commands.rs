@@ -7,10 +7,12 @@ pub mod upload;
 pub mod uploads;
 pub mod validate;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use eventpulse_core::id::{InvalidUploadId, UploadId};
 use serde_json::Value;
 
 use crate::client::api::Api;
@@ -70,15 +72,19 @@ pub async fn run(command: Command, global: &Global) -> ExitCode {
         Ok(Outcome::Well) => ExitCode::SUCCESS,
         Ok(Outcome::Rejected) => ExitCode::from(SOME_REJECTED),
         Err(error) => {
-            eprintln!("error: {}", clean(&error.to_string()));
-            if let ClientError::Problem { errors, .. } = &error {
-                for place in errors {
-                    eprintln!("  {}", clean(place));
-                }
-            }
+            eprintln!("error: {}", told(&error).join("\n  "));
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// An error, and the places that it tells.
+fn told(error: &ClientError) -> Vec<String> {
+    let places = match error {
+        ClientError::Problem { errors, .. } => errors.as_slice(),
+        _ => &[],
+    };
+    std::iter::once(clean(&error.to_string())).chain(places.iter().map(|place| clean(place))).collect()
 }
 
 async fn dispatch(command: Command, global: &Global) -> Result<Outcome, ClientError> {
@@ -101,7 +107,15 @@ fn api(global: &Global) -> Result<Api, ClientError> {
 
 /// Prints the API's answer for a script, or what a person reads.
 fn show(global: &Global, answer: &Value, text: impl FnOnce() -> String) {
-    if global.json { println!("{answer:#}") } else { print!("{}", text()) }
+    let text = if global.json { format!("{answer:#}\n") } else { text() };
+    let mut output = std::io::stdout().lock();
+    // Who closed the pipe has read enough.
+    drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
+}
+
+/// The id of an upload, on the command line: nothing else gets into a path.
+fn upload_id(text: &str) -> Result<String, InvalidUploadId> {
+    UploadId::parse(text).map(|id| id.to_string())
 }
 
 /// A member as it is to be read: text cleaned, `null` as nothing.
@@ -139,22 +153,27 @@ fn first_failure(receipt: &Value) -> String {
 fn failures(answer: &Value) -> String {
     let mut text = String::new();
     for failure in items(answer, "failures") {
-        let pointer = cell(&failure["pointer"]);
-        let at = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
-        let place = match (failure["line"].as_u64(), failure["byte_offset"].as_u64()) {
-            (Some(line), Some(byte)) => format!(", line {line}, byte {byte}"),
-            _ => String::new(),
-        };
-        let times = match failure["count"].as_u64() {
-            Some(count) if count > 1 => format!(" ({count} times, the first:)"),
-            _ => String::new(),
-        };
-        text.push_str(&format!("  {}{at}{place}{times}\n    {}\n", cell(&failure["code"]), cell(&failure["message"])));
+        text.push_str(&failure_text(failure));
     }
     if answer["failures_omitted"].as_u64().is_some_and(|omitted| omitted > 0) {
         text.push_str(&format!("  ... and {} further kinds of failure, in the report\n", answer["failures_omitted"]));
     }
     text
+}
+
+/// One failure, or a kind of them, for a person.
+fn failure_text(failure: &Value) -> String {
+    let pointer = cell(&failure["pointer"]);
+    let at = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
+    let place = match (failure["line"].as_u64(), failure["byte_offset"].as_u64()) {
+        (Some(line), Some(byte)) => format!(", line {line}, byte {byte}"),
+        _ => String::new(),
+    };
+    let times = match failure["count"].as_u64() {
+        Some(count) if count > 1 => format!(" ({count} times, the first:)"),
+        _ => String::new(),
+    };
+    format!("  {}{at}{place}{times}\n    {}\n", cell(&failure["code"]), cell(&failure["message"]))
 }
 
 /// The members of some objects as a table.

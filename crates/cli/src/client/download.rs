@@ -1,29 +1,45 @@
 //! Downloads by presigned links.
 
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use super::error::ClientError;
 
-use super::api::ClientError;
+/// How long a download may stand still.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Saves what a presigned link leads to. The file appears whole, or not at all.
+/// Saves what a presigned link leads to. The file appears whole, or not at all; one that is there already is written over
+/// only by force.
 ///
 /// # Errors
-/// When the link does not work any more, or the file cannot be written.
-pub async fn download(http: &reqwest::Client, url: &str, path: &Path) -> Result<(), ClientError> {
+/// When the link does not work any more, the file is there already, or cannot be written.
+pub async fn download(http: &reqwest::Client, url: &str, path: &Path, force: bool) -> Result<(), ClientError> {
+    let unwritten = |error: std::io::Error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            ClientError::Other(format!("{} is there already: --force writes over it", path.display()))
+        }
+        _ => ClientError::Other(format!("cannot write {}: {error}", path.display())),
+    };
+    if path.exists() && !force {
+        return Err(unwritten(ErrorKind::AlreadyExists.into()));
+    }
     let broken = |error: reqwest::Error| ClientError::Other(format!("the download broke off: {}", error.without_url()));
-    let unwritten = |error: std::io::Error| ClientError::Other(format!("cannot write {}: {error}", path.display()));
-    let mut response = http.get(url).send().await.map_err(broken)?;
-    if !response.status().is_success() {
-        let status = response.status().as_u16();
+    let stalled = |_| ClientError::Other("the download stands still: try again".to_owned());
+    let answer = tokio::time::timeout(PATIENCE, http.get(url).send()).await.map_err(stalled)?;
+    let mut answer = answer.map_err(broken)?;
+    if !answer.status().is_success() {
+        let status = answer.status().as_u16();
         return Err(ClientError::Other(format!("the link does not work any more ({status}): show it again")));
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let partial = path.with_file_name(format!(".{name}.part"));
-    let mut file = tokio::fs::File::create(&partial).await.map_err(unwritten)?;
-    while let Some(bytes) = response.chunk().await.map_err(broken)? {
-        file.write_all(&bytes).await.map_err(unwritten)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory).map_err(unwritten)?;
+    // Under a name of its own, beside its place; it goes when the download does not come to its end.
+    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(unwritten)?;
+    while let Some(bytes) = tokio::time::timeout(PATIENCE, answer.chunk()).await.map_err(stalled)?.map_err(broken)? {
+        file.write_all(&bytes).map_err(unwritten)?;
     }
-    file.sync_all().await.map_err(unwritten)?;
-    tokio::fs::rename(&partial, path).await.map_err(unwritten)
+    file.as_file().sync_all().map_err(unwritten)?;
+    let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    kept.map(drop).map_err(|error| unwritten(error.error))
 }

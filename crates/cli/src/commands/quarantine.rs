@@ -3,11 +3,11 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::upload::{Waiting, digest, outcome, send_issued};
-use super::{Global, Outcome, cell, given, items, show, table};
+use super::upload::{Waiting, digest, draw_target, outcome, send_issued};
+use super::{Global, Outcome, cell, failure_text, given, items, show, table, upload_id};
 use crate::client::api::{Api, ClientError};
 use crate::client::download::download;
 use crate::client::media::Media;
@@ -45,7 +45,7 @@ enum Action {
     /// Shows what was rejected, and why.
     Show {
         /// The upload.
-        #[arg(value_name = "UPLOAD_ID")]
+        #[arg(value_name = "UPLOAD_ID", value_parser = upload_id)]
         id: String,
         /// Save what was rejected, and its report, into this directory.
         #[arg(long, value_name = "DIRECTORY")]
@@ -57,7 +57,7 @@ enum Action {
     /// Tries it again: as it is, or corrected.
     Retry {
         /// The upload.
-        #[arg(value_name = "UPLOAD_ID")]
+        #[arg(value_name = "UPLOAD_ID", value_parser = upload_id)]
         id: String,
         /// The corrected file. Of an upload that counts in part: the corrected records, and no others.
         file: Option<PathBuf>,
@@ -67,7 +67,7 @@ enum Action {
     /// Discards it. What counts of the upload goes on counting.
     Discard {
         /// The upload.
-        #[arg(value_name = "UPLOAD_ID")]
+        #[arg(value_name = "UPLOAD_ID", value_parser = upload_id)]
         id: String,
         /// Do not ask.
         #[arg(long)]
@@ -116,7 +116,8 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
         Action::Retry { id, file, waiting } => retry(api, &id, file.as_deref(), waiting, global).await,
         Action::Discard { id, yes } => {
             if !yes && !confirmed(&id)? {
-                return Err(ClientError::Other("nothing was discarded".to_owned()));
+                eprintln!("nothing was discarded");
+                return Ok(Outcome::Rejected);
             }
             api.delete(&format!("/quarantine/{id}")).await?;
             show(global, &json!({ "upload_id": id, "status": "discarded" }), || format!("{id}: discarded\n"));
@@ -163,24 +164,11 @@ fn item_text(item: &Value, saved: &[PathBuf]) -> String {
     text
 }
 
-fn failure_text(failure: &Value) -> String {
-    let pointer = cell(&failure["pointer"]);
-    let at = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
-    let place = match (failure["line"].as_u64(), failure["byte_offset"].as_u64()) {
-        (Some(line), Some(byte)) => format!(", line {line}, byte {byte}"),
-        _ => String::new(),
-    };
-    format!("  {}{at}{place}\n    {}\n", cell(&failure["code"]), cell(&failure["message"]))
-}
-
 /// Saves a download under its own name, and nowhere else. Returns where.
 async fn save(api: &Api, link: &Value, directory: &Path, force: bool) -> Result<Option<PathBuf>, ClientError> {
     let (Some(url), Some(name)) = (link["url"].as_str(), link["file_name"].as_str()) else { return Ok(None) };
     let path = directory.join(file_name(name));
-    if path.exists() && !force {
-        return Err(ClientError::Other(format!("{} is there already: --force writes over it", path.display())));
-    }
-    download(api.http(), url, &path).await?;
+    download(api.http(), url, &path, force).await?;
     Ok(Some(path))
 }
 
@@ -195,7 +183,7 @@ async fn retry(
         None => {
             api.post_bytes(&format!("/quarantine/{id}/retry"), None, None, Vec::new()).await?;
         }
-        Some(file) => correct(api, id, file).await?,
+        Some(file) => correct(api, id, file, global).await?,
     }
     let receipt = outcome(api, id, waiting).await?;
     show(global, &receipt, || super::uploads::receipt_text(&receipt));
@@ -204,7 +192,7 @@ async fn retry(
 }
 
 /// Sends a correction: along with the call, or by a presigned URL.
-async fn correct(api: &Api, id: &str, file: &Path) -> Result<(), ClientError> {
+async fn correct(api: &Api, id: &str, file: &Path, global: &Global) -> Result<(), ClientError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Media { content_type, content_encoding } = Media::of_file(&name, None, None)?;
     let (size, sha256) = digest(file).await?;
@@ -219,7 +207,7 @@ async fn correct(api: &Api, id: &str, file: &Path) -> Result<(), ClientError> {
         request["content_encoding"] = json!(encoding);
     }
     let issued = api.post_json(&format!("/quarantine/{id}/correction"), &request).await?;
-    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(size), draw_target(global));
     let sent = send_issued(api, file, &request, &issued, &bar).await;
     bar.finish_and_clear();
     sent

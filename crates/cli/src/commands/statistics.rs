@@ -91,6 +91,10 @@ pub async fn devices(api: &Api, global: &Global) -> Result<Outcome, ClientError>
 pub async fn series(api: &Api, args: &SeriesArgs, global: &Global) -> Result<Outcome, ClientError> {
     let mut query = args.of.query();
     query.push(("bucket", &args.bucket));
+    if matches!(args.of.device.as_str(), "." | "..") {
+        let why = "a device of this name cannot stand in a path; its statistics can: eventpulse stats";
+        return Err(ClientError::Other(why.to_owned()));
+    }
     let device = utf8_percent_encode(&args.of.device, NON_ALPHANUMERIC);
     let answer = api.get(&format!("/devices/{device}/series"), &query).await?;
     let headers = ["start", "count", "mean", "median", "std. dev.", "min", "max"];

@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{Global, Outcome, cell, first_failure, show, table};
+use super::{Global, Outcome, cell, first_failure, show, table, told};
 use crate::client::api::{Api, ClientError};
 use crate::client::media::{Media, parse_max_rejected};
 use crate::client::send;
@@ -37,8 +37,8 @@ pub struct Terms {
     #[arg(long)]
     schema: Option<String>,
     /// How many records may be wrong before the whole file is rejected: 5, or 10%.
-    #[arg(long, value_name = "COUNT|PERCENT")]
-    max_rejected: Option<String>,
+    #[arg(long, value_name = "COUNT|PERCENT", value_parser = parse_max_rejected)]
+    max_rejected: Option<Value>,
     /// The Content-Type, where the file's ending does not tell.
     #[arg(long)]
     content_type: Option<String>,
@@ -54,7 +54,7 @@ pub struct Waiting {
     #[arg(long)]
     no_wait: bool,
     /// How many seconds to wait for it.
-    #[arg(long, default_value_t = 900, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 900, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
 }
 
@@ -70,13 +70,9 @@ impl Waiting {
 /// # Errors
 /// When nothing could be uploaded at all, because nobody is signed in, say.
 pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<Outcome, ClientError> {
-    let bars = MultiProgress::with_draw_target(if global.json {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    });
+    let bars = MultiProgress::with_draw_target(draw_target(global));
     let mut sending = JoinSet::new();
-    let mut results: Vec<Option<Result<Value, ClientError>>> = args.files.iter().map(|_| None).collect();
+    let mut results: Vec<Option<Result<Sent, ClientError>>> = args.files.iter().map(|_| None).collect();
     let mut files = args.files.iter().cloned().enumerate();
     loop {
         while sending.len() < args.jobs.max(1)
@@ -92,14 +88,27 @@ pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<Outcome, Cli
     tell(args, results.into_iter().flatten().collect(), global)
 }
 
-/// Uploads one file. Returns its receipt.
+/// Bars where a person looks, and nowhere else.
+pub(super) fn draw_target(global: &Global) -> ProgressDrawTarget {
+    if global.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() }
+}
+
+/// A file that S3 has.
+struct Sent {
+    /// Its receipt, or what there was before one.
+    receipt: Value,
+    /// Why there is no outcome.
+    error: Option<ClientError>,
+}
+
+/// Uploads one file.
 async fn one(
     api: &Api,
     file: &Path,
     terms: &Terms,
     waiting: Waiting,
     bars: &MultiProgress,
-) -> Result<Value, ClientError> {
+) -> Result<Sent, ClientError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let bar = bars.add(ProgressBar::no_length());
     bar.set_prefix(super::clean(&name));
@@ -110,7 +119,10 @@ async fn one(
     bar.set_message("waiting");
     let receipt = outcome(api, id, waiting).await;
     bar.finish_and_clear();
-    receipt
+    Ok(match receipt {
+        Ok(receipt) => Sent { receipt, error: None },
+        Err(error) => Sent { receipt: json!({ "upload_id": id, "state": "sent" }), error: Some(error) },
+    })
 }
 
 /// What `POST /uploads` is asked.
@@ -126,7 +138,7 @@ async fn request(file: &Path, name: &str, terms: &Terms) -> Result<Value, Client
         request["schema"] = json!(schema);
     }
     if let Some(most) = &terms.max_rejected {
-        request["max_rejected"] = parse_max_rejected(most)?;
+        request["max_rejected"] = most.clone();
     }
     Ok(request)
 }
@@ -180,7 +192,15 @@ pub(super) async fn outcome(api: &Api, id: &str, waiting: Waiting) -> Result<Val
     let deadline = tokio::time::Instant::now() + Duration::from_secs(waiting.timeout);
     let mut pause = PAUSES.0;
     loop {
-        let receipt = api.get(&format!("/uploads/{id}"), &[]).await?;
+        let receipt = match api.get(&format!("/uploads/{id}"), &[]).await {
+            Ok(receipt) => receipt,
+            // A moment without an answer does not change what becomes of it.
+            Err(error) if is_passing(&error) && tokio::time::Instant::now() + pause < deadline => {
+                tokio::time::sleep(pause).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let state = receipt["state"].as_str().unwrap_or_default();
         let rejected = matches!(state, "quarantined" | "partially_accepted");
         let moving = rejected && receipt["quarantine"].is_null();
@@ -200,38 +220,31 @@ pub(super) async fn outcome(api: &Api, id: &str, waiting: Waiting) -> Result<Val
     }
 }
 
+/// Whether the next call may fare better.
+fn is_passing(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { .. } => true,
+        ClientError::Problem { status, .. } => *status >= 500,
+        _ => false,
+    }
+}
+
 /// Tells what became of the files. One bad file does not hide the others.
-fn tell(args: &Args, results: Vec<Result<Value, ClientError>>, global: &Global) -> Result<Outcome, ClientError> {
+fn tell(args: &Args, results: Vec<Result<Sent, ClientError>>, global: &Global) -> Result<Outcome, ClientError> {
     let files = args.files.iter().map(|file| file.display().to_string());
     let rows: Vec<Value> = files
         .zip(&results)
         .map(|(file, result)| match result {
-            Ok(receipt) => json!({ "file": file, "receipt": receipt }),
-            Err(error) => json!({ "file": file, "error": error.to_string() }),
+            Ok(Sent { receipt, error: None }) => json!({ "file": file, "receipt": receipt }),
+            Ok(Sent { receipt, error: Some(error) }) => {
+                json!({ "file": file, "receipt": receipt, "error": told(error).join("; ") })
+            }
+            Err(error) => json!({ "file": file, "receipt": null, "error": told(error).join("; ") }),
         })
         .collect();
-    let headers = ["file", "outcome", "accepted", "rejected", "upload", "first failure"];
-    show(global, &json!(rows), || {
-        let mut text = table(&headers, &rows, |row| {
-            let receipt = &row["receipt"];
-            let outcome = if receipt.is_null() { "not sent".to_owned() } else { cell(&receipt["state"]) };
-            let why = if receipt.is_null() { cell(&row["error"]) } else { first_failure(receipt) };
-            vec![
-                cell(&row["file"]),
-                outcome,
-                cell(&receipt["accepted"]),
-                cell(&receipt["rejected"]),
-                cell(&receipt["upload_id"]),
-                why,
-            ]
-        });
-        for row in rows.iter().filter(|row| row["receipt"]["quarantine"]["status"] == "open") {
-            text.push_str(&format!("next: eventpulse quarantine show {}\n", cell(&row["receipt"]["upload_id"])));
-        }
-        text
-    });
-    let accepted = |result: &Result<Value, ClientError>| {
-        let state = result.as_ref().ok().and_then(|receipt| receipt["state"].as_str()).unwrap_or_default();
+    show(global, &json!(rows), || text(&rows));
+    let accepted = |result: &Result<Sent, ClientError>| {
+        let state = result.as_ref().ok().and_then(|sent| sent.receipt["state"].as_str()).unwrap_or_default();
         matches!(state, "accepted" | "duplicate") || (args.waiting.no_wait && result.is_ok())
     };
     if results.iter().all(accepted) {
@@ -244,4 +257,48 @@ fn tell(args: &Args, results: Vec<Result<Value, ClientError>>, global: &Global) 
         return Err(error);
     }
     Ok(Outcome::Rejected)
+}
+
+fn text(rows: &[Value]) -> String {
+    let headers = ["file", "outcome", "accepted", "rejected", "upload", "first failure"];
+    let mut text = table(&headers, rows, |row| {
+        let receipt = &row["receipt"];
+        let outcome = if receipt.is_null() { "not sent".to_owned() } else { cell(&receipt["state"]) };
+        let why = if row["error"].is_null() { first_failure(receipt) } else { cell(&row["error"]) };
+        vec![
+            cell(&row["file"]),
+            outcome,
+            cell(&receipt["accepted"]),
+            cell(&receipt["rejected"]),
+            cell(&receipt["upload_id"]),
+            why,
+        ]
+    });
+    for row in rows.iter().filter(|row| row["receipt"]["quarantine"]["status"] == "open") {
+        text.push_str(&format!("next: eventpulse quarantine show {}\n", cell(&row["receipt"]["upload_id"])));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_tells_outcomes_and_what_to_do() {
+        let rows = [
+            json!({ "file": "good.json", "receipt": { "upload_id": "up_1", "state": "accepted", "accepted": 3, "rejected": 0 } }),
+            json!({ "file": "bad.json", "receipt": { "upload_id": "up_2", "state": "quarantined", "accepted": 0, "rejected": 1,
+                "failures": [{ "code": "TYPE", "pointer": "/value", "line": 1 }], "quarantine": { "status": "open" } } }),
+            json!({ "file": "a\u{1b}[2J.json", "receipt": null, "error": "cannot read it" }),
+        ];
+        let expected = "\
+file                 outcome      accepted  rejected  upload  first failure
+good.json            accepted            3         0  up_1
+bad.json             quarantined         0         1  up_2    TYPE at /value, line 1
+a\\u{1b}[2J.json      not sent                              cannot read it
+next: eventpulse quarantine show up_2
+";
+        assert_eq!(text(&rows), expected);
+    }
 }

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Global, Outcome, cell, failures, given, items, show, table};
+use super::{Global, Outcome, cell, failures, given, items, show, table, upload_id};
 use crate::client::api::{Api, ClientError};
+
+/// How often a withdrawal is called for: each call takes back what it can in 20 s.
+const WITHDRAWAL_CALLS: u32 = 100;
 
 /// The arguments of `eventpulse uploads`.
 #[derive(Debug, clap::Args)]
@@ -18,16 +21,18 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    /// Lists uploads, as without a subcommand.
+    List(ListArgs),
     /// Shows what became of an upload.
     Show {
         /// The upload.
-        #[arg(value_name = "UPLOAD_ID")]
+        #[arg(value_name = "UPLOAD_ID", value_parser = upload_id)]
         id: String,
     },
     /// Takes an upload back: what it contributed leaves every answer.
     Withdraw {
         /// The upload.
-        #[arg(value_name = "UPLOAD_ID")]
+        #[arg(value_name = "UPLOAD_ID", value_parser = upload_id)]
         id: String,
     },
 }
@@ -56,21 +61,22 @@ pub struct ListArgs {
 pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
     match args.action {
         None => list(api, &args.list, global).await,
+        Some(Action::List(args)) => list(api, &args, global).await,
         Some(Action::Show { id }) => {
             let receipt = api.get(&format!("/uploads/{id}"), &[]).await?;
             show(global, &receipt, || receipt_text(&receipt));
             Ok(Outcome::Well)
         }
         Some(Action::Withdraw { id }) => {
-            let receipt = loop {
+            for _ in 0..WITHDRAWAL_CALLS {
                 let receipt = api.delete(&format!("/uploads/{id}")).await?;
                 if receipt["state"] == "withdrawn" {
-                    break receipt;
+                    show(global, &receipt, || format!("{id}: nothing of it counts any more.\n"));
+                    return Ok(Outcome::Well);
                 }
-                tokio::time::sleep(Duration::from_secs(1)).await; // a large one takes several calls
-            };
-            show(global, &receipt, || format!("{}: nothing of it counts any more.\n", cell(&receipt["upload_id"])));
-            Ok(Outcome::Well)
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(ClientError::Other(format!("{id} still counts in part: withdraw it once more")))
         }
     }
 }
@@ -101,7 +107,7 @@ pub fn receipt_text(receipt: &Value) -> String {
         receipt["rejected"]
     );
     if let Some(of) = receipt["duplicate_of"].as_str() {
-        text.push_str(&format!("the same bytes count already, under {of}\n"));
+        text.push_str(&format!("the same bytes count already, under {}\n", super::clean(of)));
     }
     if receipt["failure_reason"].is_string() {
         text.push_str(&format!("failed: {}\n", cell(&receipt["failure_reason"])));

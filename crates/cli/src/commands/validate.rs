@@ -1,14 +1,14 @@
 //! Validation on this machine: the same validator, no network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eventpulse_core::schema::Catalog;
 use serde_json::{Value, json};
 
-use super::{Global, Outcome, show};
+use super::{Global, Outcome, show, told};
 use crate::client::api::ClientError;
 use crate::client::media::Media;
-use crate::client::validate::validate;
+use crate::client::validate::{Verdict, validate};
 
 /// The arguments of `eventpulse validate`.
 #[derive(Debug, clap::Args)]
@@ -30,19 +30,29 @@ pub struct Args {
 /// Validates files.
 ///
 /// # Errors
-/// When one cannot be read, or is of no type that is read here.
+/// When the bundled schemas do not compile, which is a bug.
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, ClientError> {
     let catalog = Catalog::bundled().map_err(|error| ClientError::Other(error.to_string()))?;
-    let mut verdicts = Vec::new();
+    let (mut verdicts, mut unread) = (Vec::new(), false);
     for file in &args.files {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let media = Media::of_file(&name, args.content_type.as_deref(), args.content_encoding.as_deref())?;
-        let verdict = validate(&catalog, file, media, args.schema.as_deref(), |_| {})?;
-        verdicts.push((file.display().to_string(), verdict));
+        match one(&catalog, file, args) {
+            Ok(verdict) => verdicts.push((file.display().to_string(), verdict)),
+            Err(error) => {
+                eprintln!("error: {}", told(&error).join("\n  "));
+                unread = true;
+            }
+        }
     }
     let answer: Vec<Value> =
         verdicts.iter().map(|(file, verdict)| json!({ "file": file, "verdict": verdict })).collect();
     show(global, &json!(answer), || verdicts.iter().map(|(file, verdict)| verdict.to_text(file)).collect());
     let all_good = answer.iter().all(|one| one["verdict"]["outcome"] == "accepted");
-    Ok(if all_good { Outcome::Well } else { Outcome::Rejected })
+    // A file without a verdict does not hide the verdicts on the others.
+    Ok(if all_good && !unread { Outcome::Well } else { Outcome::Rejected })
+}
+
+fn one(catalog: &Catalog, file: &Path, args: &Args) -> Result<Verdict, ClientError> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let media = Media::of_file(&name, args.content_type.as_deref(), args.content_encoding.as_deref())?;
+    Ok(validate(catalog, file, media, args.schema.as_deref(), |_| {})?)
 }
