@@ -58,7 +58,12 @@ pub fn document(app: &App) -> Value {
         }
     }
     let words = &mut document["components"]["schemas"];
-    words["NewUpload"]["properties"]["schema"] = json!({ "enum": schemas, "description": "The schema of records that name none; any minor version of a major one." });
+    let schemas_or_none: Vec<Value> = schemas.iter().map(|schema| json!(schema)).chain([Value::Null]).collect();
+    words["NewUpload"]["properties"]["schema"] = json!({
+        "type": ["string", "null"],
+        "enum": schemas_or_none,
+        "description": "The schema of records that name none; any minor version of a major one.",
+    });
     words["Limit"] = json!({
         "description": "How many records may be wrong: a number, or a share of all.",
         "oneOf": [closed("count", &json!({ "type": "integer", "minimum": 0 })),
