@@ -250,10 +250,7 @@ impl From<Event> for Happening {
 fn decided(decision: &upload::Decision) -> String {
     match decision {
         upload::Decision::Accepted { accepted, rejection, .. } => {
-            format!(
-                "{accepted} records accepted, {} rejected",
-                rejection.as_ref().map_or(0, |rejection| rejection.rejected)
-            )
+            format!("{accepted} accepted, {} rejected", rejection.as_ref().map_or(0, |rejection| rejection.rejected))
         }
         upload::Decision::Rejected { rejection } => match rejection.chief() {
             Some(failure) => format!("rejected: {}", failure.code.as_str()),

@@ -184,7 +184,8 @@ fn how_to_look_around(stack: &Stack, client: &Client) -> String {
     format!(
         "
 The stack is up until Ctrl-C. To look around, in another terminal:
-  cargo eventpulse login --api {api} --username {DEMO}     # password: {PASSWORD}
+  export API_URL={api}
+  cargo eventpulse login --api $API_URL --username {DEMO}     # password: {PASSWORD}
   cargo eventpulse uploads
   cargo eventpulse stats 12345
   cargo eventpulse quarantine list

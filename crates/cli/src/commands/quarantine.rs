@@ -15,6 +15,8 @@ use crate::client::text::file_name;
 
 /// What goes along with the call; more goes by a presigned URL.
 const MAX_BYTES_IN_CALL: u64 = 4 << 20;
+/// How many codes a list shows of one item.
+const CODES_SHOWN: usize = 3;
 /// How many rejected records are shown.
 const RECORDS_SHOWN: usize = 20;
 
@@ -88,13 +90,12 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
             let headers = ["upload", "state", "status", "rejected", "codes", "quarantined", "file"];
             show(global, &json!(found), || {
                 table(&headers, &found, |item| {
-                    let codes: Vec<String> = items(item, "codes").iter().map(cell).collect();
                     vec![
                         cell(&item["upload_id"]),
                         cell(&item["state"]),
                         cell(&item["status"]),
                         cell(&item["rejected"]),
-                        codes.join(", "),
+                        codes(item),
                         cell(&item["quarantined_at"]),
                         cell(&item["file_name"]),
                     ]
@@ -123,6 +124,15 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
             show(global, &json!({ "upload_id": id, "status": "discarded" }), || format!("{id}: discarded\n"));
             Ok(Outcome::Well)
         }
+    }
+}
+
+/// The codes of an item, the first few.
+fn codes(item: &Value) -> String {
+    let codes: Vec<String> = items(item, "codes").iter().map(cell).collect();
+    match codes.len().saturating_sub(CODES_SHOWN) {
+        0 => codes.join(", "),
+        more => format!("{}, +{more}", codes[..CODES_SHOWN].join(", ")),
     }
 }
 
