@@ -293,10 +293,10 @@ mod tests {
             json!({ "file": "a\u{1b}[2J.json", "receipt": null, "error": "cannot read it" }),
         ];
         let expected = "\
-file                 outcome      accepted  rejected  upload  first failure
-good.json            accepted            3         0  up_1
-bad.json             quarantined         0         1  up_2    TYPE at /value, line 1
-a\\u{1b}[2J.json      not sent                              cannot read it
+file             outcome      accepted  rejected  upload  first failure
+good.json        accepted            3         0  up_1
+bad.json         quarantined         0         1  up_2    TYPE at /value, line 1
+a\\u{1b}[2J.json  not sent                                 cannot read it
 next: eventpulse quarantine show up_2
 ";
         assert_eq!(text(&rows), expected);
