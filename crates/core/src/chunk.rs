@@ -3,6 +3,7 @@
 mod builder;
 mod codec;
 mod keys;
+mod shared;
 
 pub use builder::Builder;
 pub use keys::{KeyRange, SpanClass, entity_prefix, key_ranges};
@@ -32,11 +33,14 @@ pub fn round_of_sort_key(sort_key: &str) -> Option<u32> {
     Some(segment >> SEGMENT_BITS)
 }
 
-/// At most 4,096 points of one series in time order, from one upload (or from several, once compacted).
+/// At most 4,096 points of one series in time order, from one upload, or from up to 256 that were
+/// [joined](Chunk::joined).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunk {
     series: Series,
     uploads: Vec<String>,
+    /// Of each point, the place of its upload in `uploads`; empty when there is only one.
+    origins: Vec<u8>,
     segment: u32,
     summary: Summary,
     points: Vec<u8>,
@@ -55,6 +59,9 @@ pub enum CorruptChunk {
     /// Its points do not decompress, or end early, or late, or are not in order.
     #[error("the chunk's points cannot be read")]
     Points,
+    /// Which upload each of its points came with cannot be read.
+    #[error("the chunk does not tell which upload each point came with")]
+    Origins,
     /// Its points can be read, but are others than it says.
     #[error("the chunk's points are not those of its summary")]
     Mismatch,
@@ -83,24 +90,32 @@ impl Chunk {
     ) -> Option<Chunk> {
         let summary = Summary::of(points)?;
         let points = encoder.encode(points);
-        Some(Chunk { series, uploads: vec![upload_id.to_owned()], segment, summary, points })
+        Some(Chunk { series, uploads: vec![upload_id.to_owned()], origins: Vec::new(), segment, summary, points })
     }
 
-    /// The chunk that was stored as these parts; `summary` is [`Summary::to_bytes`].
+    /// The chunk that was stored as these parts; `summary` is [`Summary::to_bytes`], `origins` are [`Chunk::origins`].
     ///
     /// # Errors
     /// When the parts are no chunk's. The points are looked at no sooner than they are asked for.
     pub fn from_parts(
         series: Series,
         uploads: Vec<String>,
+        origins: Vec<u8>,
         segment: u32,
         summary: &[u8],
         points: Vec<u8>,
     ) -> Result<Chunk, CorruptChunk> {
-        if uploads.is_empty() {
-            return Err(CorruptChunk::NoUpload);
+        let summary = Summary::from_bytes(summary)?;
+        let told = if uploads.len() > 1 { summary.count() } else { 0 };
+        match uploads.len() {
+            0 => return Err(CorruptChunk::NoUpload),
+            _ if origins.len() as u64 != told => return Err(CorruptChunk::Origins),
+            _ if origins.iter().any(|origin| usize::from(*origin) >= uploads.len()) => {
+                return Err(CorruptChunk::Origins);
+            }
+            _ => {}
         }
-        Ok(Chunk { series, uploads, segment, summary: Summary::from_bytes(summary)?, points })
+        Ok(Chunk { series, uploads, origins, segment, summary, points })
     }
 
     /// The series that it contributes to.
@@ -109,16 +124,22 @@ impl Chunk {
         &self.series
     }
 
-    /// The upload that it came with, the one in its key.
+    /// The upload that it came with, the one in its key; of several, the first.
     #[must_use]
     pub fn upload_id(&self) -> &str {
         self.uploads.first().map_or("", String::as_str)
     }
 
-    /// All uploads that it stands for: one, or more once compacted.
+    /// All uploads that it stands for.
     #[must_use]
     pub fn uploads(&self) -> &[String] {
         &self.uploads
+    }
+
+    /// Of each point, the place of its upload among [`Chunk::uploads`]; empty when there is only one.
+    #[must_use]
+    pub fn origins(&self) -> &[u8] {
+        &self.origins
     }
 
     /// Its number among the chunks of its upload.
@@ -153,7 +174,7 @@ impl Chunk {
         let names = owner.len() + entity.len() + measure.len() + self.uploads.iter().map(String::len).sum::<usize>();
         let keys = keys::bound(owner) + 2 * (keys::bound(entity) + keys::bound(measure)) + self.upload_id().len() + 64;
         // The attributes' own names and the overhead of each.
-        self.points.len() + Summary::BYTES + names + keys + 128
+        self.points.len() + self.origins.len() + Summary::BYTES + names + keys + 128
     }
 
     /// The partition key: one per series, at most 2,048 bytes whatever the names.

@@ -196,11 +196,18 @@ impl Examination {
             sha256: self.sha256.clone(),
             accepted: self.accepted,
             chunks: self.chunks_found,
+            shared: Vec::new(),
             series,
             series_omitted,
             rejection: (rejection.rejected > 0).then_some(rejection),
         }
     }
+}
+
+/// The lower-case hex SHA-256 of bytes: what [`Examination::sha256`] is of an object.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 /// Lower-case digits, two a byte.

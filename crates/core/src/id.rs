@@ -11,14 +11,25 @@ use crate::time::Timestamp;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const PREFIX: &str = "up_";
 const DIGITS: usize = 26;
+/// What the rest of a message's id begins with: no digit of the alphabet.
+const OF_MESSAGE: &str = "m-";
+/// How long the name of a message is.
+const MESSAGE_NAME_BYTES: std::ops::RangeInclusive<usize> = 8..=64;
 
 /// The folder of the process bucket that uploads arrive in; the EventBridge rule listens to this prefix only.
 pub const UPLOADS_PREFIX: &str = "uploads/";
 
+/// The folder of the process bucket that messages are kept in: what came by `POST /data`. Nothing listens to it.
+pub const MESSAGES_PREFIX: &str = "messages/";
+
+/// What a message's body is called where it is an object.
+pub const MESSAGE_FILE_NAME: &str = "message.json";
+
 /// The longest file name kept in a key, in bytes.
 const MAX_FILE_NAME_BYTES: usize = 200;
 
-/// Names one upload: `up_` and 26 characters of Crockford's base 32, 128 bits.
+/// Names one upload: `up_` and 26 characters of Crockford's base 32, 128 bits; of a message, `up_m-` and the id that API
+/// Gateway gave its request.
 ///
 /// An issued id sorts by the time of its issue (the layout of a [ULID](https://github.com/ulid/spec)).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,7 +38,9 @@ pub struct UploadId(String);
 
 /// Why a text is no upload id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an upload id is `up_` and 26 characters of 0-9 and A-Z without I, L, O and U")]
+#[error(
+    "an upload id is `up_` and 26 characters of 0-9 and A-Z without I, L, O and U, or `up_m-` and the id of a request"
+)]
 pub struct InvalidUploadId;
 
 impl UploadId {
@@ -52,12 +65,27 @@ impl UploadId {
         Self::encode(digest.iter().take(16).fold(0u128, |bits, byte| bits << 8 | u128::from(*byte)))
     }
 
+    /// The id of a message: `name` is what API Gateway calls its request (`$context.extendedRequestId`). Not the message id
+    /// of SQS: a message gets a new one when a dead-letter queue is redriven.
+    ///
+    /// # Errors
+    /// When the name is none of 8 to 64 letters, digits, `_`, `-` and `=`.
+    pub fn of_message(name: &str) -> Result<Self, InvalidUploadId> {
+        let fits = MESSAGE_NAME_BYTES.contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'='));
+        if fits { Ok(Self(format!("{PREFIX}{OF_MESSAGE}{name}"))) } else { Err(InvalidUploadId) }
+    }
+
     /// Reads an id.
     ///
     /// # Errors
     /// When the text is anything but what [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Result<Self, InvalidUploadId> {
-        let digits = text.strip_prefix(PREFIX).ok_or(InvalidUploadId)?.as_bytes();
+        let rest = text.strip_prefix(PREFIX).ok_or(InvalidUploadId)?;
+        if let Some(name) = rest.strip_prefix(OF_MESSAGE) {
+            return Self::of_message(name);
+        }
+        let digits = rest.as_bytes();
         let fits = digits.len() == DIGITS
             && digits[0] <= b'7' // 26 digits hold 130 bits, an id has 128
             && digits.iter().all(|digit| ALPHABET.contains(digit));
@@ -103,6 +131,12 @@ impl From<UploadId> for String {
 #[must_use]
 pub fn upload_key(id: &UploadId, file_name: &str) -> String {
     format!("{UPLOADS_PREFIX}{id}/{}", clean_file_name(file_name))
+}
+
+/// The key in the process bucket of a message that does not simply count: `messages/<upload id>/message.json`.
+#[must_use]
+pub fn message_key(id: &UploadId) -> String {
+    format!("{MESSAGES_PREFIX}{id}/{MESSAGE_FILE_NAME}")
 }
 
 /// The upload id that a key names, if it has the shape of [`upload_key`]. Whether such an upload was issued, and for
@@ -158,9 +192,19 @@ mod tests {
             ("a letter outside the alphabet", good.replace(['7', '1'], "U")),
             ("over 128 bits", format!("up_8{}", &good[4..])),
             ("accent", "up_é234567890123456789012345".to_owned()),
+            ("a message without a name", "up_m-".to_owned()),
+            ("a message with a slash", "up_m-abcdefgh/../x".to_owned()),
+            ("a message with a long name", format!("up_m-{}", "a".repeat(65))),
         ] {
             assert_eq!(UploadId::parse(&text), Err(InvalidUploadId), "{name}: {text}");
         }
+    }
+
+    #[test]
+    fn the_id_of_a_message_reads_back() {
+        let id = UploadId::of_message("JKJaXm_LvH-ESHA=").unwrap();
+        assert_eq!((id.as_str(), UploadId::parse(id.as_str())), ("up_m-JKJaXm_LvH-ESHA=", Ok(id.clone())));
+        assert_eq!(message_key(&id), "messages/up_m-JKJaXm_LvH-ESHA=/message.json");
     }
 
     #[test]

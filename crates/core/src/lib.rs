@@ -5,6 +5,7 @@
 //! not; [`examine`] ties these together; [`upload`] decides, from the history, which effect is owed next.
 
 pub mod answer;
+pub mod batch;
 pub mod chunk;
 pub mod examine;
 pub mod failure;

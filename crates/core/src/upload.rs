@@ -12,9 +12,10 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use decision::{Arrival, Decision, Step};
+pub use decision::{Arrival, Decision, SharedChunk, Step};
 pub use event::{
-    Event, Fact, Intake, MaxRejected, ObjectVersion, Quarantined, RetryForm, quarantine_key, report_key, retry_key,
+    Event, Fact, Intake, MaxRejected, Message, ObjectVersion, Quarantined, RetryForm, quarantine_key, report_key,
+    retry_key,
 };
 pub use features::Features;
 pub use state::{QuarantineStatus, State};
@@ -83,6 +84,10 @@ pub struct Upload {
     pub claims: Vec<String>,
     /// How many chunks all rounds wrote.
     pub chunks: u64,
+    /// The chunks that it shares with other uploads.
+    pub shared: Vec<SharedChunk>,
+    /// What came with the message that it is, if it is one.
+    pub message: Option<Message>,
     /// Whether the owner discarded what was rejected.
     pub discarded: bool,
     /// Whether the owner wants it taken back.
@@ -104,7 +109,7 @@ struct Earlier {
 
 /// Why a history cannot be folded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the history of {id} does not begin with `issued` or `found`")]
+#[error("the history of {id} does not begin with `issued`, `found` or `posted`")]
 pub struct InvalidHistory {
     /// Whose history it is.
     pub id: UploadId,
@@ -116,10 +121,13 @@ impl Upload {
     /// # Errors
     /// When the history is empty or does not begin with how the upload came to be.
     pub fn fold(id: UploadId, history: &[Event]) -> Result<Self, InvalidHistory> {
-        let Some((Event { at, fact: Fact::Issued { intake } | Fact::Found { intake }, .. }, rest)) =
-            history.split_first()
-        else {
+        let Some((Event { at, fact, .. }, rest)) = history.split_first() else {
             return Err(InvalidHistory { id });
+        };
+        let (intake, message) = match fact {
+            Fact::Issued { intake } | Fact::Found { intake } => (intake, None),
+            Fact::Posted { intake, message } => (intake, Some(message.clone())),
+            _ => return Err(InvalidHistory { id }),
         };
         let mut upload = Self {
             id,
@@ -142,6 +150,8 @@ impl Upload {
             earlier: Earlier::default(),
             claims: Vec::new(),
             chunks: 0,
+            shared: Vec::new(),
+            message,
             discarded: false,
             withdrawal_requested: false,
             withdrawn: false,
@@ -158,7 +168,7 @@ impl Upload {
         self.revision += 1;
         self.changed = event.at;
         match &event.fact {
-            Fact::Issued { .. } | Fact::Found { .. } | Fact::LateVersionRemoved { .. } => {}
+            Fact::Issued { .. } | Fact::Found { .. } | Fact::Posted { .. } | Fact::LateVersionRemoved { .. } => {}
             Fact::Received { object, correlation_id } => {
                 if let Some(retry) = self.retry.take_if(|retry| retry.key == object.key) {
                     self.begin_round(retry.form);
@@ -168,9 +178,10 @@ impl Upload {
             }
             Fact::AcceptanceBegan { sha256 } => self.claimed = Some(sha256.clone()),
             Fact::Decided { decision } => {
-                if let Decision::Accepted { sha256, chunks, .. } = decision {
+                if let Decision::Accepted { sha256, chunks, shared, .. } = decision {
                     self.claims.push(self.claim(sha256));
                     self.chunks += chunks;
+                    self.shared.extend(shared.iter().cloned());
                 }
                 self.decision = Some(decision.clone());
                 self.failure_reason = None;

@@ -237,7 +237,7 @@ proptest! {
             upload.decision = Some(if accepted == 0 {
                 Decision::Rejected { rejection }
             } else {
-                Decision::Accepted { sha256: String::new(), accepted, chunks: 1, series: Vec::new(), series_omitted: 0, rejection: Some(rejection) }
+                Decision::Accepted { sha256: String::new(), accepted, chunks: 1, shared: Vec::new(), series: Vec::new(), series_omitted: 0, rejection: Some(rejection) }
             });
             check(&Notice::of(&upload).unwrap());
         }

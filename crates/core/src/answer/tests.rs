@@ -126,8 +126,15 @@ fn chunks_that_change_between_passes_are_noticed() {
 #[test]
 fn a_corrupt_chunk_is_an_error() {
     let good = chunk(0, &[(1, 1.0)]);
-    let bad =
-        Chunk::from_parts(good.series().clone(), vec!["up_1".into()], 0, &good.summary().to_bytes(), vec![9]).unwrap();
+    let bad = Chunk::from_parts(
+        good.series().clone(),
+        vec!["up_1".into()],
+        Vec::new(),
+        0,
+        &good.summary().to_bytes(),
+        vec![9],
+    )
+    .unwrap();
     assert_eq!(ask(Answer::new(None, None), &[bad]), Err(AnswerError::Corrupt(CorruptChunk::Points)));
 }
 

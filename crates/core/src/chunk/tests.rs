@@ -20,8 +20,15 @@ fn a_chunk_comes_back_from_its_parts() {
     assert_eq!((chunk.upload_id(), chunk.segment(), chunk.class()), ("up_1", 3, SpanClass::Day));
     assert_eq!(chunk.partition_key(), series().partition_key());
     let summary = chunk.summary().to_bytes();
-    let again =
-        Chunk::from_parts(series(), chunk.uploads().to_vec(), 3, &summary, chunk.compressed_points().to_vec()).unwrap();
+    let again = Chunk::from_parts(
+        series(),
+        chunk.uploads().to_vec(),
+        Vec::new(),
+        3,
+        &summary,
+        chunk.compressed_points().to_vec(),
+    )
+    .unwrap();
     assert_eq!(again, chunk);
     assert_eq!(again.sort_key(), "day#1970-01-01T00:00:00.000002Z#up_1#0000000003");
 }
@@ -35,7 +42,7 @@ fn what_is_no_chunk_is_refused() {
     let chunk = chunk();
     let from_parts = |uploads: &[&str], summary: &[u8], points: &[u8]| {
         let uploads = uploads.iter().map(|upload| (*upload).to_owned()).collect();
-        Chunk::from_parts(series(), uploads, 0, summary, points.to_vec())
+        Chunk::from_parts(series(), uploads, Vec::new(), 0, summary, points.to_vec())
     };
     let summary = chunk.summary().to_bytes();
     assert_eq!(from_parts(&[], &summary, chunk.compressed_points()), Err(CorruptChunk::NoUpload));

@@ -30,6 +30,17 @@ pub enum Arrival {
     Late,
 }
 
+/// A chunk that several uploads share, by its place in the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedChunk {
+    /// The entity of its series.
+    pub entity: String,
+    /// The measure of its series.
+    pub measure: String,
+    /// Its sort key.
+    pub sort_key: String,
+}
+
 /// What the examination of an upload's object came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "snake_case")]
@@ -40,8 +51,11 @@ pub enum Decision {
         sha256: String,
         /// How many records count.
         accepted: u64,
-        /// How many chunks hold them.
+        /// How many chunks of its own hold them.
         chunks: u64,
+        /// The chunks that it shares with other uploads.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shared: Vec<SharedChunk>,
         /// What each series received, largest first, at most 100 series.
         series: Vec<Features>,
         /// How many series there are beyond those.

@@ -44,6 +44,13 @@ pub enum Fact {
         /// What its key tells.
         intake: Intake,
     },
+    /// A message came by `POST /data`.
+    Posted {
+        /// What its key tells.
+        intake: Intake,
+        /// What came with it.
+        message: Message,
+    },
     /// An object version arrived and is the one that is processed under this id.
     Received {
         /// Which one.
@@ -130,6 +137,17 @@ pub struct Intake {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What came with a message, beside its body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The API key that it came with, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// Its header `Idempotency-Key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
 /// How many rejected records an upload may have and still count in part.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,6 +181,9 @@ pub struct ObjectVersion {
     pub version_id: String,
     /// The size in bytes, as it lies in the bucket.
     pub size: u64,
+    /// Of a log of messages: the line that holds this one, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
 }
 
 impl ObjectVersion {

@@ -15,7 +15,13 @@ fn intake() -> Intake {
 }
 
 fn object(version_id: &str) -> ObjectVersion {
-    ObjectVersion { bucket: "b".into(), key: "uploads/x/a.json".into(), version_id: version_id.into(), size: 7 }
+    ObjectVersion {
+        bucket: "b".into(),
+        key: "uploads/x/a.json".into(),
+        version_id: version_id.into(),
+        size: 7,
+        line: None,
+    }
 }
 
 fn issued() -> Fact {
@@ -35,8 +41,15 @@ fn accepted(rejection: Option<Rejection>) -> Fact {
 }
 
 fn accepted_in_round(rejection: Option<Rejection>, series: Vec<Features>) -> Fact {
-    let decision =
-        Decision::Accepted { sha256: "00".into(), accepted: 3, chunks: 2, series, series_omitted: 0, rejection };
+    let decision = Decision::Accepted {
+        sha256: "00".into(),
+        accepted: 3,
+        chunks: 2,
+        shared: Vec::new(),
+        series,
+        series_omitted: 0,
+        rejection,
+    };
     Fact::Decided { decision }
 }
 

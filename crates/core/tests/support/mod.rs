@@ -160,6 +160,7 @@ pub fn upload(file_name: &str, examination: &Examination) -> Upload {
         key,
         version_id: "3HL4kqtJlcpXroDTDmJ.rmSpXd3d".into(),
         size: 97,
+        line: None,
     };
     let correlation_id = "17793124-05d4-b198-2fde-7ededc63b103".to_owned();
     let decision = examination.decision();
