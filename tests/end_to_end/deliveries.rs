@@ -29,7 +29,7 @@ async fn put(world: &World, key: &str, body: &str) -> Result<ObjectVersion, BoxE
     let bucket = world.process_bucket().to_owned();
     let put = world.client.s3.put_object().bucket(&bucket).key(key).content_type("application/x-ndjson");
     let version_id = put.body(body.as_bytes().to_vec().into()).send().await?.version_id.ok_or("no version")?;
-    Ok(ObjectVersion { bucket, key: key.to_owned(), version_id, size: body.len() as u64 })
+    Ok(ObjectVersion { bucket, key: key.to_owned(), version_id, size: body.len() as u64, line: None })
 }
 
 fn id_of(object: &ObjectVersion) -> UploadId {

@@ -45,7 +45,7 @@ async fn send(world: &World, user: &User, sample: &Sample) -> Result<(Issued, Ob
     let (bucket, key) = (world.process_bucket().to_owned(), issued.key.clone());
     let Head { version_id, size, .. } =
         world.client.services.objects.head(&bucket, &key, None).await?.ok_or("not there")?;
-    Ok((issued, ObjectVersion { bucket, key, version_id, size }))
+    Ok((issued, ObjectVersion { bucket, key, version_id, size, line: None }))
 }
 
 pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Outcome {

@@ -210,6 +210,10 @@ impl From<Event> for Happening {
                 "issued"
             }
             Fact::Found { .. } => "found",
+            Fact::Posted { message, .. } => {
+                by = message.key_id;
+                "posted"
+            }
             Fact::Received { object, .. } => {
                 detail = Some(format!("{} bytes", object.size));
                 "received"

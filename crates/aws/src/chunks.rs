@@ -2,9 +2,12 @@
 //!
 //! One item a chunk: `pk` is the series, `sk` its place in it; both are deterministic, so writing a chunk twice is
 //! writing it once. The index `by_upload` finds the chunks of an upload, the index `by_owner` the series of an owner.
+//! A chunk that several messages share is not in `by_upload`; it has `uploads` and `origins`, and the histories of its
+//! messages name it.
 
 pub mod answers;
 pub mod devices;
+mod shared;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -89,10 +92,18 @@ impl Chunks {
     fn read_chunk(&self, series: &Series, item: &Item) -> Result<Chunk, Error> {
         let corrupt = || self.error("Query", Kind::Corrupt);
         let blob = |name: &str| item.get(name).and_then(|value| value.as_b().ok()).ok_or_else(corrupt);
-        let upload = text(item, "upload_id").ok_or_else(corrupt)?.to_owned();
+        let names = |value: &AttributeValue| -> Option<Vec<String>> {
+            value.as_l().ok()?.iter().map(|name| name.as_s().ok().cloned()).collect()
+        };
+        let uploads = match item.get("uploads") {
+            Some(uploads) => names(uploads),
+            None => text(item, "upload_id").map(|upload| vec![upload.to_owned()]),
+        };
+        let origins = item.get("origins").and_then(|value| value.as_b().ok()).map(|origins| origins.as_ref().to_vec());
         let segment = item.get("segment").and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok());
         let (summary, points) = (blob("summary")?.as_ref(), blob("points")?.as_ref().to_vec());
-        let chunk = Chunk::from_parts(series.clone(), vec![upload], segment.ok_or_else(corrupt)?, summary, points);
+        let (uploads, segment) = (uploads.ok_or_else(corrupt)?, segment.ok_or_else(corrupt)?);
+        let chunk = Chunk::from_parts(series.clone(), uploads, origins.unwrap_or_default(), segment, summary, points);
         chunk.map_err(|error| corrupt().because(error))
     }
 
@@ -144,17 +155,37 @@ impl Chunks {
 
 /// A chunk as it is stored. The numbers of its summary are bytes: DynamoDB's own end at 9.9e125.
 pub(crate) fn chunk_item(chunk: &Chunk) -> Item {
-    let blob = |bytes: &[u8]| AttributeValue::B(Blob::new(bytes));
-    Item::from([
+    let mut item = Item::from([
         ("pk".to_owned(), s(chunk.partition_key())),
         ("sk".to_owned(), s(chunk.sort_key())),
-        ("upload_id".to_owned(), s(chunk.upload_id())),
         ("owner".to_owned(), s(chunk.series().owner.as_str())),
         ("series".to_owned(), s(chunk.series().listing_key())),
         ("entity".to_owned(), s(chunk.series().entity.as_str())),
         ("measure".to_owned(), s(chunk.series().measure.as_str())),
         ("segment".to_owned(), number(chunk.segment() as usize)),
+    ]);
+    item.extend(contents(chunk));
+    if chunk.uploads().len() == 1 {
+        item.remove("uploads");
+        item.insert("upload_id".to_owned(), s(chunk.upload_id()));
+    }
+    item
+}
+
+/// What of a shared chunk changes when an upload is taken back.
+fn contents(chunk: &Chunk) -> Item {
+    let blob = |bytes: &[u8]| AttributeValue::B(Blob::new(bytes));
+    let mut contents = Item::from([
+        ("uploads".to_owned(), names(chunk)),
         ("summary".to_owned(), blob(&chunk.summary().to_bytes())),
         ("points".to_owned(), blob(chunk.compressed_points())),
-    ])
+    ]);
+    if !chunk.origins().is_empty() {
+        contents.insert("origins".to_owned(), blob(chunk.origins()));
+    }
+    contents
+}
+
+fn names(chunk: &Chunk) -> AttributeValue {
+    AttributeValue::L(chunk.uploads().iter().map(s).collect())
 }

@@ -26,9 +26,9 @@ use crate::quarantine;
 use crate::uploads::{Append, Claim, Uploads};
 
 /// How often a history is read again because somebody else is at work on it: 20 s in all.
-const ATTEMPTS: u32 = 40;
+pub(crate) const ATTEMPTS: u32 = 40;
 /// How long to wait before it is.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 /// Who has not written for so long is taken for dead, and its work is resumed. Without this, two deliveries at the same
 /// time would both tell the owner.
 const TAKE_OVER_AFTER_MICROS: i64 = 5_000_000;
@@ -97,9 +97,7 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
             Some(upload) => (upload, Vec::new()),
             None => dropped(services, &object, clock()).await?,
         };
-        let stored = upload.revision - unstored.len();
-        let correlation_id = delivery.correlation_id.clone();
-        let mut work = Self { services, upload, object, correlation_id, clock, stored, unstored };
+        let mut work = Self::resume(services, upload, object, unstored, delivery.correlation_id.clone(), clock);
         if work.upload.awaits(&work.object.key) {
             let (object, correlation_id) = (work.object.clone(), work.correlation_id.clone());
             work.happened(Fact::Received { object, correlation_id });
@@ -108,8 +106,21 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         Ok(work)
     }
 
+    /// Work on an upload that is known, with what of its history is not stored yet.
+    pub(crate) fn resume(
+        services: &'a Services,
+        upload: Upload,
+        object: ObjectVersion,
+        unstored: Vec<Event>,
+        correlation_id: String,
+        clock: C,
+    ) -> Self {
+        let stored = upload.revision - unstored.len();
+        Self { services, upload, object, correlation_id, clock, stored, unstored }
+    }
+
     /// Whether another invocation took this upload up a moment ago and still has steps to take.
-    fn is_in_other_hands(&self) -> bool {
+    pub(crate) fn is_in_other_hands(&self) -> bool {
         let idle = self.now().as_micros() - self.upload.changed.as_micros();
         self.unstored.is_empty() && self.upload.next().is_some() && idle < TAKE_OVER_AFTER_MICROS
     }
@@ -359,7 +370,7 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
 async fn version(services: &Services, delivery: &Delivery, issued: Option<&Upload>) -> Result<ObjectVersion, Error> {
     let Delivery { bucket, key, version_id, size, .. } = delivery.clone();
     if let Some(version_id) = version_id {
-        return Ok(ObjectVersion { bucket, key, version_id, size });
+        return Ok(ObjectVersion { bucket, key, version_id, size, line: None });
     }
     let current = services.objects.head(&bucket, &key, None).await?;
     let known = issued.and_then(|upload| upload.object.as_ref()).filter(|object| object.key == key);
@@ -368,7 +379,7 @@ async fn version(services: &Services, delivery: &Delivery, issued: Option<&Uploa
         (None, Some(known)) => (known.version_id.clone(), known.size),
         (None, None) => (NO_VERSION.to_owned(), size), // gone before it was read
     };
-    Ok(ObjectVersion { bucket, key, version_id, size })
+    Ok(ObjectVersion { bucket, key, version_id, size, line: None })
 }
 
 /// The upload of an object that nobody was issued a URL for, and what of its history is not stored yet.

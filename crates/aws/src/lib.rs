@@ -14,6 +14,7 @@ pub mod issue;
 mod item;
 pub mod logs;
 pub mod mend;
+pub mod messages;
 pub mod notices;
 pub mod objects;
 mod quarantine;

@@ -4,6 +4,7 @@ use tracing::Span;
 use tracing_subscriber::EnvFilter;
 
 use crate::delivery::Delivery;
+use crate::messages::Message;
 
 /// The runtime logs each error that a handler returns once more, without the correlation id.
 const NOT_TWICE: &str = "lambda_runtime=off";
@@ -32,6 +33,13 @@ pub fn delivery_span(delivery: &Delivery, request_id: &str) -> Span {
         upload_id = tracing::field::Empty,
         size_bytes = delivery.size,
     )
+}
+
+/// The span around a message that goes its own way.
+#[must_use]
+pub fn message_span(message: &Message) -> Span {
+    let (correlation_id, upload_id) = (&message.correlation_id, message.upload_id.as_str());
+    tracing::info_span!("message", correlation_id, upload_id, size_bytes = message.body.len())
 }
 
 /// Starts logging at the level that the function's environment asks for.

@@ -8,8 +8,11 @@ use std::time::Duration;
 use eventpulse_core::chunk::MAX_ROUNDS;
 use eventpulse_core::id::UploadId;
 use eventpulse_core::reader::{Format, Media};
+use eventpulse_core::series::Series;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Event, Fact, QuarantineStatus, Quarantined, RetryForm, State, Upload, retry_key};
+use eventpulse_core::upload::{
+    Event, Fact, QuarantineStatus, Quarantined, RetryForm, SharedChunk, State, Upload, retry_key,
+};
 
 use crate::Services;
 use crate::error::{Error, Kind};
@@ -197,6 +200,10 @@ pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Time
     match tokio::time::timeout(WITHDRAWAL_PATIENCE, remove_chunks(services, id, expected)).await {
         Ok(removed) => removed?,
         Err(_) => return Ok(Ok(Withdrawal::Unfinished(Box::new(upload)))),
+    }
+    for SharedChunk { entity, measure, sort_key } in &upload.shared {
+        let series = Series { owner: owner.to_owned(), entity: entity.clone(), measure: measure.clone() };
+        services.chunks.take_out(&series, sort_key, id).await?;
     }
     for claim in &upload.claims {
         services.uploads.release(owner, claim, id).await?;

@@ -120,7 +120,30 @@ impl Objects {
         }
     }
 
-    /// Writes a small object.
+    /// Writes a small object where there is none. Returns the version id of what lies there: this one or, if there was one
+    /// already, that.
+    ///
+    /// # Errors
+    /// When S3 does not answer, or refuses.
+    pub async fn put_new(
+        &self,
+        (bucket, key): (&str, &str),
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<String, Error> {
+        let put = self.client.put_object().bucket(bucket).key(key).content_type(content_type);
+        match put.if_none_match("*").body(body.into()).send().await {
+            Ok(put) => Ok(put.version_id.unwrap_or_else(|| NO_VERSION.to_owned())),
+            Err(error) if error.code() == Some("PreconditionFailed") => {
+                let there = self.head(bucket, key, None).await?;
+                let gone = || Error::new("PutObject", target(bucket, key), Kind::Contended);
+                there.map(|there| there.version_id).ok_or_else(gone)
+            }
+            Err(error) => Err(Error::sdk("PutObject", target(bucket, key), error)),
+        }
+    }
+
+    /// Writes a small object. Returns its version id.
     ///
     /// # Errors
     /// When S3 does not answer, or refuses.
@@ -130,11 +153,11 @@ impl Objects {
         content_type: &str,
         content_encoding: Option<&str>,
         body: Vec<u8>,
-    ) -> Result<(), Error> {
+    ) -> Result<String, Error> {
         let put = self.client.put_object().bucket(bucket).key(key).content_type(content_type);
         let put = put.set_content_encoding(content_encoding.map(str::to_owned)).body(body.into());
-        put.send().await.map_err(|error| Error::sdk("PutObject", target(bucket, key), error))?;
-        Ok(())
+        let put = put.send().await.map_err(|error| Error::sdk("PutObject", target(bucket, key), error))?;
+        Ok(put.version_id.unwrap_or_else(|| NO_VERSION.to_owned()))
     }
 
     /// Removes one version of an object for good. Removing it twice is removing it once.
@@ -228,7 +251,8 @@ impl ObjectWriter<'_> {
     /// When S3 does not answer, or refuses.
     pub async fn finish(mut self) -> Result<(), Error> {
         if self.parts.is_none() {
-            return self.objects.put((self.bucket, self.key), self.content_type, None, self.held).await;
+            self.objects.put((self.bucket, self.key), self.content_type, None, self.held).await?;
+            return Ok(());
         }
         if !self.held.is_empty() {
             self.send_part().await?;

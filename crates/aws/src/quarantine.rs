@@ -79,7 +79,7 @@ async fn wholly<C: Fn() -> Timestamp>(
 ) -> Result<(), Error> {
     let objects = &work.services.objects;
     let to = (quarantined.bucket.as_str(), quarantined.key.as_deref().unwrap_or_default());
-    let ObjectVersion { bucket, key, version_id, size } = &work.object;
+    let ObjectVersion { bucket, key, version_id, size, .. } = &work.object;
     let copied = objects.copy((bucket, key, version_id), *size, to).await?;
     if !copied {
         // Gone: an earlier attempt moved it, or somebody deleted it.
@@ -98,6 +98,8 @@ async fn wholly<C: Fn() -> Timestamp>(
         Some(examination) => examination.rejections,
         // Reading it is what fails.
         None if failure.is_some_and(|failure| failure.code == Code::ProcessingFailed) => known(work),
+        // What is wrong is not in it.
+        None if failure.is_some_and(|failure| failure.code == Code::IdempotencyKeyReused) => known(work),
         None => examine_again(work).await?.map_or_else(|| known(work), |examination| examination.rejections),
     };
     report(work, quarantined, &rejections).await?;
@@ -130,7 +132,8 @@ async fn report<C: Fn() -> Timestamp>(
 ) -> Result<(), Error> {
     let report = Report::new(&work.upload, quarantined, rejections, work.now());
     let json = serde_json::to_vec_pretty(&report).map_err(|error| contradiction(work).because(error))?;
-    work.services.objects.put((&quarantined.bucket, &quarantined.report_key), "application/json", None, json).await
+    work.services.objects.put((&quarantined.bucket, &quarantined.report_key), "application/json", None, json).await?;
+    Ok(())
 }
 
 /// What cannot be, by what was decided before.

@@ -2,12 +2,15 @@
 //!
 //! One item an upload: `pk = upload#<id>`, `history` (a list of JSON texts, one an event), `revision` (their number),
 //! and what lists show of it and filter by: see [`lists`]. One item a claim: `pk = digest#<owner>#<sha256>`, `upload_id`:
-//! the upload under which these bytes count.
+//! the upload under which these bytes count. One item a header `Idempotency-Key`: `pk = idempotency#<owner>#<its sha256>`,
+//! `upload_id` of the first message that came with it, `sha256` of that one's body, `expires_at`.
 
 mod attributes;
+pub mod groups;
 pub mod lists;
 
 use std::collections::HashMap;
+use std::error::Error as StdError;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -130,11 +133,29 @@ impl Uploads {
         revision: usize,
         events: &[Event],
     ) -> Result<Claim, Error> {
-        let failed = || Error::new("TransactWriteItems", self.target(&after.id), Kind::Other);
+        let mut actions = vec![self.append_action(after, revision, events)?, self.claim_action(after, sha256)?];
+        for chunk in chunks {
+            actions.push(self.chunk_action(chunk)?);
+        }
+        match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
+            Ok(_) => Ok(Claim::Mine),
+            Err(error) => why_canceled(reasons(&error))
+                .ok_or_else(|| Error::sdk("TransactWriteItems", self.target(&after.id), error)),
+        }
+    }
+
+    /// The append as an action of a transaction.
+    fn append_action(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<TransactWriteItem, Error> {
         let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
         let update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
         let update = update.update_expression(expression).condition_expression(condition);
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
+        let update = update.build().map_err(|error| self.unsendable(error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// The claim of a digest as an action of a transaction.
+    fn claim_action(&self, after: &Upload, sha256: &str) -> Result<TransactWriteItem, Error> {
         let claim = Put::builder()
             .table_name(&self.table)
             .item("pk", s(digest_pk(&after.intake.owner, sha256)))
@@ -142,32 +163,18 @@ impl Uploads {
             .condition_expression("attribute_not_exists(pk) OR upload_id = :me")
             .expression_attribute_values(":me", s(after.id.as_str()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let mut actions = vec![
-            TransactWriteItem::builder().update(update.build().map_err(|error| failed().because(error))?).build(),
-            TransactWriteItem::builder().put(claim.build().map_err(|error| failed().because(error))?).build(),
-        ];
-        for chunk in chunks {
-            let put = Put::builder().table_name(&self.chunks_table).set_item(Some(chunk_item(chunk)));
-            let put = put.build().map_err(|error| failed().because(error))?;
-            actions.push(TransactWriteItem::builder().put(put).build());
-        }
-        let sent = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
-        match sent {
-            Ok(_) => Ok(Claim::Mine),
-            Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
-                let reasons = match error.err() {
-                    TransactWriteItemsError::TransactionCanceledException(canceled) => canceled.cancellation_reasons(),
-                    _ => &[],
-                };
-                match why_canceled(reasons) {
-                    Some(claim) => Ok(claim),
-                    None => {
-                        Err(Error::sdk("TransactWriteItems", self.target(&after.id), SdkError::ServiceError(error)))
-                    }
-                }
-            }
-            Err(error) => Err(Error::sdk("TransactWriteItems", self.target(&after.id), error)),
-        }
+        let claim = claim.build().map_err(|error| self.unsendable(error))?;
+        Ok(TransactWriteItem::builder().put(claim).build())
+    }
+
+    fn chunk_action(&self, chunk: &Chunk) -> Result<TransactWriteItem, Error> {
+        let put = Put::builder().table_name(&self.chunks_table).set_item(Some(chunk_item(chunk)));
+        let put = put.build().map_err(|error| self.unsendable(error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn unsendable(&self, error: impl StdError + Send + Sync + 'static) -> Error {
+        Error::new("TransactWriteItems", self.table.as_str(), Kind::Other).because(error)
     }
 
     /// Gives a claim up, if it is this upload's.
@@ -231,6 +238,14 @@ struct AppendTerms {
     condition: &'static str,
     names: HashMap<String, String>,
     values: Item,
+}
+
+/// Why a transaction was cancelled, action by action; empty when it was not, but failed.
+fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => canceled.cancellation_reasons(),
+        _ => &[],
+    }
 }
 
 /// Why a transaction was cancelled, where it is no failure: the first action is the append, the second the claim.

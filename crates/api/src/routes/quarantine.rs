@@ -113,7 +113,7 @@ pub(crate) struct ItemLinks {
 
 /// What was rejected of an upload, why, and where to download it.
 #[utoipa::path(get, path = "/quarantine/{upload_id}", operation_id = "show_quarantined", tag = "quarantine",
-    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")),
     responses(
         (status = 200, description = "It.", body = Item),
         (status = 404, description = "You have no such upload, or nothing of it was ever rejected."),
@@ -211,7 +211,7 @@ pub(crate) struct Retrying {
 /// Of an upload that counts in part only the rejected records are tried again, and a correction holds those and no others.
 /// A body of over 4 MiB goes by `POST /quarantine/{upload_id}/correction`.
 #[utoipa::path(post, path = "/quarantine/{upload_id}/retry", operation_id = "retry", tag = "quarantine",
-    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")),
     request_body(content(
         (Option<serde_json::Value> = "application/json"),
         (Option<String> = "application/x-ndjson"),
@@ -295,7 +295,7 @@ pub(crate) struct NewCorrection {
 
 /// Signs a PUT for a correction that is too large to come with a call. Unless it is used in time, nothing changes.
 #[utoipa::path(post, path = "/quarantine/{upload_id}/correction", operation_id = "create_correction", tag = "quarantine",
-    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")),
     request_body = NewCorrection,
     responses(
         (status = 201, description = "Send the bytes to `url` by `PUT`, with these headers.", body = Receipt,
@@ -332,7 +332,7 @@ pub(crate) async fn correction(
 
 /// Discards what was rejected. What counts of the upload goes on counting.
 #[utoipa::path(delete, path = "/quarantine/{upload_id}", operation_id = "discard", tag = "quarantine",
-    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")),
     responses(
         (status = 204, description = "It is discarded."),
         (status = 404, description = "You have no such upload."),

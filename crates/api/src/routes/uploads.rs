@@ -339,7 +339,7 @@ pub(crate) async fn load(app: &App, owner: &Owner, id: &str) -> Result<(Upload, 
 
 /// What became of an upload.
 #[utoipa::path(get, path = "/uploads/{upload_id}", operation_id = "show_upload", tag = "uploads",
-    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")),
     responses(
         (status = 200, description = "Its receipt.", body = UploadReceipt),
         (status = 404, description = "You have no such upload."),
@@ -356,7 +356,7 @@ pub(crate) async fn show(
 
 /// Withdraws an upload that counts: what it contributed leaves every answer, and the same bytes may be sent again.
 #[utoipa::path(delete, path = "/uploads/{upload_id}", operation_id = "withdraw_upload", tag = "uploads",
-    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")),
     responses(
         (status = 200, description = "Nothing of it counts any more.", body = UploadReceipt),
         (status = 202, description = "Some of it still counts: call again until 200.", body = UploadReceipt,

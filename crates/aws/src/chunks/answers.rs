@@ -51,8 +51,7 @@ impl Chunks {
         to: Option<Timestamp>,
     ) -> Result<Option<Answered>, Error> {
         let mut uploads = BTreeSet::new();
-        let all = |_: &Chunk| true;
-        let statistics = self.of_chunks(series, (from, to), all, &mut uploads).await?;
+        let statistics = self.of_chunks(series, (from, to), None, &mut uploads).await?;
         let newest = uploads.iter().rev().take(MAX_IDS_TOLD).cloned().collect();
         let uploads = Included { count: uploads.len() as u64, upload_ids: newest };
         Ok(statistics.map(|statistics| Answered { statistics, uploads }))
@@ -63,8 +62,7 @@ impl Chunks {
     /// # Errors
     /// As [`Chunks::answer`].
     pub async fn of_upload(&self, series: &Series, upload: &UploadId) -> Result<Option<Statistics>, Error> {
-        let of_upload = |chunk: &Chunk| chunk.upload_id() == upload.as_str();
-        self.of_chunks(series, (None, None), of_upload, &mut BTreeSet::new()).await
+        self.of_chunks(series, (None, None), Some(upload), &mut BTreeSet::new()).await
     }
 
     /// The exact statistics of a series bucket by bucket.
@@ -94,12 +92,12 @@ impl Chunks {
         &self,
         series: &Series,
         range: Range,
-        counts: impl Fn(&Chunk) -> bool,
+        of: Option<&UploadId>,
         uploads: &mut BTreeSet<String>,
     ) -> Result<Option<Statistics>, Error> {
         for _ in 0..ATTEMPTS {
             uploads.clear();
-            match self.try_of_chunks(series, range, &counts, uploads).await? {
+            match self.try_of_chunks(series, range, of, uploads).await? {
                 Ok(statistics) => return Ok(statistics),
                 Err(AnswerError::Changed) => {}
                 Err(error) => return Err(self.error("Query", Kind::Corrupt).because(error)),
@@ -112,14 +110,25 @@ impl Chunks {
         &self,
         series: &Series,
         (from, to): Range,
-        counts: &impl Fn(&Chunk) -> bool,
+        of: Option<&UploadId>,
         uploads: &mut BTreeSet<String>,
     ) -> Result<Result<Option<Statistics>, AnswerError>, Error> {
         let mut answer = Answer::new(from, to);
         loop {
             let read = self.each(series, (from, to), |chunk| {
-                if counts(chunk) && answer.add(chunk)? > 0 {
-                    uploads.extend(chunk.uploads().iter().cloned());
+                let of_one;
+                let chunk = match of {
+                    Some(of) => match chunk.only(of.as_str())? {
+                        Some(part) => {
+                            of_one = part;
+                            &of_one
+                        }
+                        None => return Ok(true),
+                    },
+                    None => chunk,
+                };
+                if answer.add(chunk)? > 0 {
+                    uploads.extend(chunk.uploads_within(from, to)?.into_iter().map(str::to_owned));
                 }
                 Ok(true)
             });

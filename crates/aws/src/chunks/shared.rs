@@ -1,0 +1,66 @@
+//! Taking a message back out of a chunk that it shares with others.
+
+use aws_sdk_dynamodb::error::SdkError;
+use eventpulse_core::id::UploadId;
+use eventpulse_core::series::Series;
+
+use super::{Chunks, contents, names};
+use crate::error::{Error, Kind};
+use crate::item::s;
+
+/// How often a race for a chunk may be lost: as many messages may be taken out of it at the same time.
+const ATTEMPTS: u32 = 16;
+
+impl Chunks {
+    /// Takes what an upload gave out of the chunk with this sort key. Again, it changes nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer or refuses, or the chunk cannot be read.
+    pub async fn take_out(&self, series: &Series, sort_key: &str, id: &UploadId) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+            let get = get.key("pk", s(series.partition_key())).key("sk", s(sort_key));
+            let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.table.as_str(), error))?;
+            let Some(item) = output.item else { return Ok(()) };
+            let chunk = self.read_chunk(series, &item)?;
+            if !chunk.uploads().iter().any(|upload| upload == id.as_str()) {
+                return Ok(());
+            }
+            let left = chunk.without(id.as_str());
+            let left = left.map_err(|error| self.error("GetItem", Kind::Corrupt).because(error))?;
+            let unchanged = "uploads = :read";
+            let is_taken_out = match left {
+                Some(left) => {
+                    let mut item = item;
+                    item.remove("origins");
+                    item.extend(contents(&left)); // its key stays: see Chunk::without
+                    let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+                    let put = put.condition_expression(unchanged).expression_attribute_values(":read", names(&chunk));
+                    match put.send().await {
+                        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                            Ok(false)
+                        }
+                        put => put.map(|_| true).map_err(|error| Error::sdk("PutItem", self.table.as_str(), error)),
+                    }
+                }
+                None => {
+                    let delete = self.client.delete_item().table_name(&self.table);
+                    let delete = delete.key("pk", s(series.partition_key())).key("sk", s(sort_key));
+                    let delete = delete.condition_expression(unchanged);
+                    match delete.expression_attribute_values(":read", names(&chunk)).send().await {
+                        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                            Ok(false)
+                        }
+                        sent => {
+                            sent.map(|_| true).map_err(|error| Error::sdk("DeleteItem", self.table.as_str(), error))
+                        }
+                    }
+                }
+            };
+            if is_taken_out? {
+                return Ok(());
+            }
+        }
+        Err(self.error("PutItem", Kind::Contended))
+    }
+}
