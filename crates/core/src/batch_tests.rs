@@ -14,8 +14,10 @@ fn member(upload: &str, devices: &[&str], points: &[(i64, f64)]) -> Member {
     Member { items, bytes: 1_000, chunks: devices.iter().map(chunk).collect() }
 }
 
-/// Of each group: its members, and of each chunk how many points and uploads it has.
-fn told(groups: &[Group]) -> Vec<(Vec<usize>, Vec<(u64, usize)>)> {
+/// The members of a group, and of each chunk how many points and uploads it has.
+type Told = (Vec<usize>, Vec<(u64, usize)>);
+
+fn told(groups: &[Group]) -> Vec<Told> {
     let told = |group: &Group| {
         let chunks = group.chunks.iter().map(|chunk| (chunk.summary().count(), chunk.uploads().len()));
         (group.members.iter().map(|member| member.place).collect(), chunks.collect())
