@@ -86,7 +86,9 @@ async fn simulate(
     is_silent: bool,
     stop: watch::Receiver<u8>,
 ) -> Result<(Value, Option<ClientError>), ClientError> {
-    let (data, run, seed) = (keys::data_api(api).await?, random()?, args.seed.map_or_else(random, Ok)?);
+    let (data, run) = (keys::data_api(api).await?, random()?);
+    // Short enough to be typed, and for readers of JSON that know doubles only.
+    let seed = args.seed.map_or_else(|| random().map(|it| it >> 32), Ok)?;
     let sender = |key: &str| -> Result<Sender, ClientError> {
         let (url, run) = (data.url.clone(), format!("simulate-{run:016x}"));
         Ok(Sender { http: http_client()?, url, key: key.to_owned(), run })

@@ -102,17 +102,16 @@ impl Tally {
         self.uploads.values().filter(|upload| upload.outcome.is_none()).map(|upload| upload.sent_at).min()
     }
 
-    /// One line, while it goes on.
+    /// One line, while it goes on, that fits a terminal. Settled are those accepted, if in part, and quarantined.
     #[must_use]
     pub fn line(&self) -> String {
         let (p50, p99) = self.percentiles();
         format!(
-            "sent {}  acknowledged {}  throttled {}  refused {}  settled {} ({} accepted, {} quarantined)  p50 {p50:.0} ms  p99 {p99:.0} ms",
+            "sent {}  ack. {}  throttled {}  refused {}  settled {}/{}  p50/p99 {p50:.0}/{p99:.0} ms",
             self.sent,
             self.latencies.len(),
             self.throttled,
             self.not_acknowledged(),
-            self.uploads.len() - self.unsettled,
             self.in_state("accepted") + self.in_state("partially_accepted"),
             self.in_state("quarantined"),
         )

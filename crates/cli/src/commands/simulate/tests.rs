@@ -55,6 +55,11 @@ struct Cli {
 
 /// A run with these arguments: its account, and what the service was asked, each call once.
 async fn ran(arguments: &[&str]) -> (Value, Vec<String>) {
+    let (_said, stop) = watch::channel(0);
+    ran_until(arguments, stop).await
+}
+
+async fn ran_until(arguments: &[&str], stop: watch::Receiver<u8>) -> (Value, Vec<String>) {
     let service = Service::default();
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -74,7 +79,6 @@ async fn ran(arguments: &[&str]) -> (Value, Vec<String>) {
     profile::save(&path, &profile).unwrap();
     let mut args = Cli::parse_from(["simulate"].iter().chain(arguments)).args;
     args.key = args.key.filter(|_| arguments.contains(&"--key")); // and none of the environment
-    let (_said, stop) = watch::channel(0);
     let (document, unrevoked) = simulate(&Api::open(path).unwrap(), &args, true, stop).await.unwrap();
     assert!(unrevoked.is_none());
     let mut asked = service.0.lock().unwrap().0.clone();
@@ -93,6 +97,20 @@ async fn a_run_makes_its_key_adds_up_and_revokes_it() {
         ["GET /v1/health", "POST /v1/keys fast simulate", "POST /v1/data", "GET /v1/uploads", "DELETE /v1/keys/key_1"];
     assert_eq!(asked, expected);
     assert!(text(&document).ends_with("seed 7\n"), "{}", text(&document));
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_adds_up_and_revokes_its_key_too() {
+    let (said, stop) = watch::channel(0);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        said.send_replace(1);
+    };
+    let arguments = ["--duration", "1h", "--rate", "100"];
+    let ((document, asked), ()) = tokio::join!(ran_until(&arguments, stop), stopping);
+    assert_eq!(document["well"], true, "{document}");
+    assert!((2..100).contains(&document["sent"].as_u64().unwrap()), "{document}");
+    assert_eq!(asked.last().unwrap(), "DELETE /v1/keys/key_1");
 }
 
 #[tokio::test]
