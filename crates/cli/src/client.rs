@@ -1,5 +1,6 @@
 //! A client of the REST API, as any client could be: it knows its URL, who is signed in, and nothing else.
 
+pub mod amount;
 pub mod api;
 pub mod download;
 pub mod error;

@@ -1,7 +1,9 @@
 //! The commands that speak the REST API, and nothing else: what they can do, any client can.
 
+pub mod keys;
 pub mod quarantine;
 pub mod session;
+pub mod simulate;
 pub mod statistics;
 pub mod upload;
 pub mod uploads;
@@ -53,6 +55,10 @@ pub enum Command {
     Series(statistics::SeriesArgs),
     /// What was rejected: lists, shows, tries again, discards.
     Quarantine(quarantine::Args),
+    /// The keys of devices: lists, makes, exchanges, revokes.
+    Keys(keys::Args),
+    /// Simulates devices that send data. Exits with 0 only if each message became what it was sent as.
+    Simulate(simulate::Args),
     /// Checks files on this machine, by the validator of the service. Exits with 0 only if all are good.
     Validate(validate::Args),
 }
@@ -98,6 +104,8 @@ async fn dispatch(command: Command, global: &Global) -> Result<Outcome, ClientEr
         Command::Devices => statistics::devices(&api(global)?, global).await,
         Command::Series(args) => statistics::series(&api(global)?, &args, global).await,
         Command::Quarantine(args) => quarantine::run(&api(global)?, args, global).await,
+        Command::Keys(args) => keys::run(&api(global)?, args, global).await,
+        Command::Simulate(args) => simulate::run(&api(global)?, &args, global).await,
     }
 }
 

@@ -1,0 +1,226 @@
+//! The keys of devices: made, listed, exchanged, revoked.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Global, Outcome, cell, show, table};
+use crate::client::amount::parse_span;
+use crate::client::api::{Api, ClientError};
+use crate::client::text::clean;
+
+/// What a key id is after `key_`: 26 digits of Crockford's base 32.
+const ID_DIGITS: usize = 26;
+
+/// The arguments of `eventpulse keys`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Lists the keys, without their secrets.
+    List {
+        /// How many to list, the newest first.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Makes a key, and shows it this once.
+    Create {
+        /// What to call it.
+        #[arg(long)]
+        name: Option<String>,
+        /// How fast its devices may send.
+        #[arg(long, default_value = "standard", value_parser = ["standard", "fast"])]
+        plan: String,
+    },
+    /// Exchanges the secret of a key, and shows the new one this once.
+    Rotate {
+        /// The key.
+        #[arg(value_name = "KEY_ID", value_parser = key_id)]
+        id: String,
+        /// How long the old one goes on working, such as 1h; not at all when it is left out.
+        #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+        keep_old: Option<Duration>,
+    },
+    /// Revokes a key, for good.
+    Revoke {
+        /// The key.
+        #[arg(value_name = "KEY_ID", value_parser = key_id)]
+        id: String,
+    },
+}
+
+/// What `GET /health` says about sending data.
+#[derive(Debug)]
+pub(super) struct DataApi {
+    /// Where to send it.
+    pub(super) url: String,
+    /// How many seconds a revoked key may go on working.
+    pub(super) key_cache_seconds: Option<u64>,
+}
+
+/// Lists, makes, exchanges or revokes keys.
+///
+/// # Errors
+/// When the API cannot be reached, or refuses.
+pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
+    match args.action {
+        Action::List { limit } => {
+            let keys = api.pages("/keys", &[], "keys", limit).await?;
+            show(global, &json!(keys), || list_text(&keys));
+        }
+        Action::Create { name, plan } => {
+            // Asked first: what comes after the key was made must not fail, or nobody would see it.
+            let data = data_api(api).await?;
+            let key = create(api, name.as_deref(), &plan).await?;
+            show(global, &key, || secret_text(&key, &data));
+        }
+        Action::Rotate { id, keep_old } => {
+            let data = data_api(api).await?;
+            let keep = keep_old.unwrap_or_default().as_secs();
+            let key = api.post_json(&format!("/keys/{id}/rotate"), &json!({ "keep_old_seconds": keep })).await?;
+            show(global, &key, || format!("{}{}", secret_text(&key, &data), old_text(keep, &data)));
+        }
+        Action::Revoke { id } => {
+            let data = data_api(api).await?;
+            let key = revoke(api, &id).await?;
+            show(global, &key, || format!("{id} is revoked: it stops working within {}.\n", cached(&data)));
+        }
+    }
+    Ok(Outcome::Well)
+}
+
+/// Where data goes.
+///
+/// # Errors
+/// When the API cannot be reached, or has no such place.
+pub(super) async fn data_api(api: &Api) -> Result<DataApi, ClientError> {
+    let health = api.get("/health", &[]).await?;
+    let url = health["data"]["url"].as_str();
+    let url =
+        url.ok_or_else(|| ClientError::Other("this API takes no data by key: it is older than that".to_owned()))?;
+    Ok(DataApi { url: url.to_owned(), key_cache_seconds: health["data"]["key_cache_seconds"].as_u64() })
+}
+
+/// Makes a key. Its secret is the member `api_key`.
+pub(super) async fn create(api: &Api, name: Option<&str>, plan: &str) -> Result<Value, ClientError> {
+    let mut request = json!({ "plan": plan });
+    if let Some(name) = name {
+        request["name"] = json!(name);
+    }
+    api.post_json("/keys", &request).await
+}
+
+/// Revokes a key; a second time changes nothing.
+pub(super) async fn revoke(api: &Api, id: &str) -> Result<Value, ClientError> {
+    api.delete(&format!("/keys/{id}")).await
+}
+
+/// The id of a key, on the command line: nothing else gets into a path.
+fn key_id(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("key_").unwrap_or_default();
+    let is_digit = |it: u8| it.is_ascii_digit() || (it.is_ascii_uppercase() && !b"ILOU".contains(&it));
+    if digits.len() == ID_DIGITS && digits.bytes().all(is_digit) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a key id is key_ and {ID_DIGITS} digits and capital letters (the key itself starts with ep_)"))
+}
+
+fn list_text(keys: &[Value]) -> String {
+    let headers = ["key", "name", "plan", "state", "ends in", "created", "revoked"];
+    table(&headers, keys, |key| {
+        ["key_id", "name", "plan", "state", "hint", "created_at", "revoked_at"].map(|member| cell(&key[member])).into()
+    })
+}
+
+/// A new secret, the only time it is shown, and how to use it.
+fn secret_text(key: &Value, data: &DataApi) -> String {
+    let (id, plan, secret) = (cell(&key["key_id"]), cell(&key["plan"]), cell(&key["api_key"]));
+    let name = if key["name"].is_null() { String::new() } else { format!(" {:?}", cell(&key["name"])) };
+    format!(
+        "{id}{name}, plan {plan}\n\n  {secret}\n\n\
+         Keep it now: it is not shown again. Who has it can send data in your name.\n\n\
+         curl -i {} -H 'x-api-key: {secret}' -H 'content-type: application/json' \\\n  \
+         -d '{{\"device_id\":\"12345\",\"timestamp\":\"2025-02-28T12:00:00Z\",\"value\":22.5}}'\n",
+        shell_word(&data.url)
+    )
+}
+
+/// What becomes of the secret before.
+fn old_text(keep: u64, data: &DataApi) -> String {
+    let after = if keep == 0 { String::new() } else { format!("after {keep} s, and then ") };
+    format!("\nThe old one stops working {after}within {}.\n", cached(data))
+}
+
+fn cached(data: &DataApi) -> String {
+    data.key_cache_seconds.map_or_else(|| "the time that keys are cached".to_owned(), |seconds| format!("{seconds} s"))
+}
+
+/// Text from somewhere else as one word of a shell, to be pasted.
+fn shell_word(text: &str) -> String {
+    format!("'{}'", clean(text).replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "key_01JNB8VQ2ZKX5T3M9W6R4C7H0D";
+
+    fn data(seconds: Option<u64>) -> DataApi {
+        DataApi { url: "https://devices.example/v1/data".to_owned(), key_cache_seconds: seconds }
+    }
+
+    #[test]
+    fn nothing_but_a_key_id_gets_into_a_path() {
+        assert_eq!(key_id(ID), Ok(ID.to_owned()));
+        let lower = ID.to_lowercase();
+        let wrong =
+            ["", "key_", "ep_secret", "up_01JNB8VQ2ZKX5T3M9W6R4C7H0D", &lower, "key_01JNB8VQ2ZKX5T3M9W6R4C7H0I"];
+        for text in wrong.into_iter().chain(["key_01JNB8VQ2ZKX5T3M9W6R4C7H0D/", "key_01JNB8VQ2ZKX5T3M9W6R4C/.."]) {
+            assert!(key_id(text).unwrap_err().contains("key_"), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_are_listed_without_their_secrets() {
+        let keys = [
+            json!({ "key_id": "key_2", "name": null, "plan": "fast", "state": "active", "hint": "aB-_",
+                "created_at": "2025-02-28T12:00:00Z", "revoked_at": null, "api_key": "ep_never" }),
+            json!({ "key_id": "key_1", "name": "roof\u{1b}", "plan": "standard", "state": "revoked", "hint": "x9y8",
+                "created_at": "2025-02-27T12:00:00Z", "revoked_at": "2025-02-28T11:00:00Z" }),
+        ];
+        let expected = "\
+key    name        plan      state    ends in  created               revoked
+key_2              fast      active   aB-_     2025-02-28T12:00:00Z
+key_1  roof\\u{1b}  standard  revoked  x9y8     2025-02-27T12:00:00Z  2025-02-28T11:00:00Z
+";
+        assert_eq!(list_text(&keys), expected);
+    }
+
+    #[test]
+    fn a_secret_is_shown_with_a_call_that_works() {
+        let key = json!({ "key_id": ID, "name": "roof", "plan": "standard", "api_key": "ep_abc" });
+        let expected = format!(
+            "{ID} \"roof\", plan standard\n\n  ep_abc\n\n\
+             Keep it now: it is not shown again. Who has it can send data in your name.\n\n\
+             curl -i 'https://devices.example/v1/data' -H 'x-api-key: ep_abc' -H 'content-type: application/json' \\\n  \
+             -d '{{\"device_id\":\"12345\",\"timestamp\":\"2025-02-28T12:00:00Z\",\"value\":22.5}}'\n"
+        );
+        assert_eq!(secret_text(&key, &data(Some(60))), expected);
+    }
+
+    #[test]
+    fn the_old_secret_has_its_time() {
+        for (keep, seconds, expected) in [
+            (0, Some(60), "\nThe old one stops working within 60 s.\n"),
+            (3600, Some(60), "\nThe old one stops working after 3600 s, and then within 60 s.\n"),
+            (0, None, "\nThe old one stops working within the time that keys are cached.\n"),
+        ] {
+            assert_eq!(old_text(keep, &data(seconds)), expected);
+        }
+    }
+}

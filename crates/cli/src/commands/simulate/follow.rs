@@ -1,0 +1,88 @@
+//! Follows a run: shows how it goes, and asks what became of what was sent.
+
+use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::sender::stopped;
+use super::tally::{Tally, lock};
+use crate::client::api::Api;
+use crate::commands::told;
+
+/// How long the last outcomes may take.
+const OUTCOMES: Duration = Duration::from_secs(60);
+/// How often outcomes are asked for.
+const ASK: Duration = Duration::from_secs(2);
+/// By how many seconds this clock may be ahead of the service's: while it sends, and at the end, when it matters.
+const AHEAD: (i64, i64) = (5, 120);
+/// How often the summary is written: on a terminal, and elsewhere.
+const SHOW: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+
+/// Shows how it goes: on a terminal in one line that changes, elsewhere in a line now and then.
+pub async fn show(tally: Arc<Mutex<Tally>>, is_silent: bool) {
+    if is_silent {
+        return;
+    }
+    if !std::io::stderr().is_terminal() {
+        loop {
+            sleep(SHOW.1).await;
+            eprintln!("{}", lock(&tally).line());
+        }
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+        bar.set_style(style);
+    }
+    // Cleared when it is dropped, so that the last word has the line.
+    let bar = bar.with_finish(ProgressFinish::AndClear);
+    loop {
+        bar.set_message(lock(&tally).line());
+        bar.tick();
+        sleep(SHOW.0).await;
+    }
+}
+
+/// Asks for outcomes again and again, so that the summary tells them. Ends when it is aborted.
+pub async fn ask_while_sending(api: Api, tally: Arc<Mutex<Tally>>) {
+    loop {
+        sleep(ASK).await;
+        ask(&api, &tally, AHEAD.0).await;
+    }
+}
+
+/// Waits until each acknowledged message has an outcome, or for as long as that may take.
+pub async fn settle(api: &Api, tally: &Mutex<Tally>, mut stop: watch::Receiver<u8>) {
+    let deadline = Instant::now() + OUTCOMES;
+    let all = async {
+        loop {
+            ask(api, tally, AHEAD.1).await;
+            if lock(tally).unsettled() == 0 || Instant::now() + ASK > deadline {
+                break;
+            }
+            sleep(ASK).await;
+        }
+    };
+    tokio::select! {
+        () = all => {}
+        () = stopped(&mut stop, 2) => {}
+    }
+}
+
+/// Asks what became of what was sent since the oldest message without an outcome, page by page.
+async fn ask(api: &Api, tally: &Mutex<Tally>, ahead: i64) {
+    let Some(oldest) = lock(tally).oldest_unsettled() else { return };
+    let from = oldest.plus_seconds(-ahead).to_string();
+    let listed = api.pages("/uploads", &[("from", &from)], "uploads", usize::MAX).await;
+    let mut tally = lock(tally);
+    match listed {
+        Ok(listed) => {
+            tally.settle(&listed);
+            tally.trouble = None;
+        }
+        Err(error) => tally.trouble = Some(told(&error).join("; ")),
+    }
+}
