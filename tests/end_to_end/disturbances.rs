@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use crate::Outcome;
 use crate::world::{World, document, gzip, reading};
 
-/// Takes an action away from ingest-object's role. Returns what puts it back.
-async fn without(world: &World, action: &str) -> Result<(String, String, Value), BoxError> {
-    let (role, name, policy) = world.policy("IngestObjectRole").await?;
+/// Takes an action away from a role. Returns what puts it back.
+pub async fn without(world: &World, role: &str, action: &str) -> Result<(String, String, Value), BoxError> {
+    let (role, name, policy) = world.policy(role).await?;
     let mut less = policy.clone();
     let mut taken = 0;
     for statement in less["Statement"].as_array_mut().ok_or("no statements")? {
@@ -34,7 +34,7 @@ async fn without(world: &World, action: &str) -> Result<(String, String, Value),
     Ok((role, name, policy))
 }
 
-async fn restore(world: &World, (role, name, policy): (String, String, Value)) -> Outcome {
+pub async fn restore(world: &World, (role, name, policy): (String, String, Value)) -> Outcome {
     world.put_policy(&role, &name, &policy).await
 }
 
@@ -50,7 +50,7 @@ async fn send(world: &World, user: &User, sample: &Sample) -> Result<(Issued, Ob
 
 pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Outcome {
     let user = world.user();
-    let whole = without(&world, "sns:Publish").await?;
+    let whole = without(&world, "IngestObjectRole", "sns:Publish").await?;
     let id = world.client.upload(&user, &document("x.json", "{}")).await?;
     let decided = world.client.wait(&id, |upload| upload.next() != Some(Step::Process)).await?;
     let object = decided.object.clone().ok_or("no object")?;
@@ -69,7 +69,7 @@ pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Ou
 pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<World>) -> Outcome {
     let user = world.user();
     let sample = document("x.json", reading("healed", 0, 7.0).to_string());
-    let whole = without(&world, "s3:GetObjectVersion").await?;
+    let whole = without(&world, "IngestObjectRole", "s3:GetObjectVersion").await?;
     let (issued, object) = send(&world, &user, &sample).await?;
     world.deliver_later(&object, "never").await?;
     let failed = world.client.wait(&issued.upload_id, |upload| upload.state() == State::Failed).await;

@@ -20,6 +20,14 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Reads an answer to its end.
+    pub async fn of(response: reqwest::Response) -> Result<Self, BoxError> {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = String::from_utf8_lossy(&response.bytes().await?).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Ok(Self { status, headers, text, body })
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -59,11 +67,7 @@ impl World {
         if !body.is_empty() {
             request = request.body(body);
         }
-        let response = request.send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = String::from_utf8_lossy(&response.bytes().await?).into_owned();
-        let body = serde_json::from_str(&text).unwrap_or_default();
-        Ok(Reply { status, headers, text, body })
+        Reply::of(request.send().await?).await
     }
 
     /// A call by somebody who has signed in, with JSON where there is any.

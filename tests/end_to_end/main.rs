@@ -9,10 +9,12 @@ mod bad_input;
 mod cli;
 mod contract;
 mod deliveries;
+mod devices;
 mod disturbances;
 mod http;
 mod large;
 mod mending;
+mod messages;
 mod owners;
 mod requests;
 mod samples;
@@ -110,6 +112,17 @@ fn main() -> ExitCode {
         Shares cli::the_whole_trip_at_the_terminal,
         Shares cli::many_large_files_at_a_time,
         Shares cli::who_is_invited_chooses_a_password,
+        Shares messages::one_bad_message_costs_no_good_one,
+        Shares messages::twice_delivered_is_once_counted,
+        Shares messages::an_idempotency_key_is_one_message,
+        Shares messages::a_message_is_taken_back_out_of_a_shared_chunk,
+        Shares messages::the_raw_log_holds_every_message_that_counts,
+        Shares devices::from_a_key_to_statistics,
+        Shares devices::what_no_schema_could_accept_is_refused_at_once,
+        Shares devices::nothing_that_a_client_sends_changes_the_call,
+        Shares devices::keys_are_made_listed_rotated_and_revoked,
+        Shares devices::each_key_has_a_rate_of_its_own,
+        Shares devices::a_burst_of_five_thousand_is_told_to_the_last_one,
         Shares contract::a_property_based_tester_finds_no_answer_that_the_document_does_not_tell,
         Alone large::a_gibibyte_in_flat_memory,
         Alone large::hostile_records_in_flat_memory,
@@ -117,6 +130,8 @@ fn main() -> ExitCode {
         Alone large::a_large_rejected_object_is_moved_in_parts,
         Alone disturbances::a_missing_permission_is_a_denial_and_heals,
         Alone disturbances::an_upload_that_cannot_be_read_becomes_failed_and_heals,
+        Alone messages::what_cannot_be_finished_alone_is_delivered_again,
+        Alone devices::what_was_given_up_comes_back_by_one_command,
         Alone disturbances::an_upload_that_kills_the_function_goes_to_quarantine,
     ];
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -37,7 +37,7 @@ pub struct World {
 }
 
 /// How many tests may have a user of their own.
-const USERS: usize = 48;
+const USERS: usize = 72;
 
 /// What an invocation answered.
 pub struct Answer {
@@ -152,6 +152,20 @@ impl World {
             return Ok((name, policy, serde_json::from_str(&document)?));
         }
         Err(format!("there is no role {role_part}").into())
+    }
+
+    /// A call of SQS, by the Python SDK that the stack has: another Rust SDK would take longer to build than all tests
+    /// of it take to run.
+    pub async fn sqs(&self, operation: &str, input: &Value) -> Result<Value, BoxError> {
+        let script = "import boto3, json, sys\n\
+                      answer = getattr(boto3.client('sqs'), sys.argv[1])(**json.loads(sys.argv[2]))\n\
+                      json.dump(answer, sys.stdout)";
+        let mut python = self.stack.python();
+        let output = python.args(["-c", script, operation, &input.to_string()]).output().await?;
+        if !output.status.success() {
+            return Err(format!("{operation}: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     pub async fn put_policy(&self, role: &str, policy: &str, document: &Value) -> Result<(), BoxError> {

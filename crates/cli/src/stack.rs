@@ -152,6 +152,14 @@ impl Stack {
         command::aws_environment(&self.endpoint)
     }
 
+    /// The stack's Python, with boto3 and the emulator's account: for what operators do with the AWS CLI.
+    #[must_use]
+    pub fn python(&self) -> tokio::process::Command {
+        let mut python = self.tools.command("python");
+        python.envs(self.environment());
+        python
+    }
+
     /// A virtual environment of its own, under `target/`, with what a requirements file pins: for tools that tests bring.
     /// Returns the directory of its programs.
     ///

@@ -33,8 +33,8 @@ impl Stack {
         let script = self.root.join("local/users.py");
         let failed = |detail: String| StackError::Outputs { detail: format!("local/users.py: {detail}") };
         let pool = self.outputs.get("UserPoolId").ok_or_else(|| failed("there is no user pool".to_owned()))?;
-        let mut command = self.tools.command("python");
-        command.arg(&script).arg(pool).args(options).envs(self.environment());
+        let mut command = self.python();
+        command.arg(&script).arg(pool).args(options);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(StackError::io("run", &script))?;
         if let Some(mut input) = child.stdin.take() {

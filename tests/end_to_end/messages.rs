@@ -1,0 +1,302 @@
+//! Batches of messages, as the queue hands them to ingest-message: in parts, twice, and when AWS does not do its part.
+
+use std::sync::Arc;
+
+use aws_sdk_lambda::primitives::Blob;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use eventpulse_cli::BoxError;
+use eventpulse_cli::dev::client::User;
+use eventpulse_core::examine::sha256;
+use eventpulse_core::id::UploadId;
+use eventpulse_core::upload::{Decision, Upload};
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::disturbances::{restore, without};
+use crate::world::{World, reading};
+
+/// A message on the queue.
+pub struct Sent {
+    name: String,
+    event: Value,
+}
+
+impl Sent {
+    pub fn id(&self) -> UploadId {
+        UploadId::of_message(&self.name).expect("an id")
+    }
+}
+
+/// A message of this user as API Gateway writes it; `name` is unlike that of any other one.
+pub fn message(user: &User, name: &str, body: &Value) -> Sent {
+    let name = format!("{name:_>16}");
+    let attribute = |value: &str| json!({ "stringValue": value, "dataType": "String" });
+    let event = json!({
+        "messageId": format!("message-{name}"),
+        "receiptHandle": "x",
+        "body": BASE64_STANDARD.encode(body.to_string()),
+        "attributes": { "ApproximateReceiveCount": "1", "SentTimestamp": "1740744000123" },
+        "messageAttributes": { "owner": attribute(&user.owner), "correlation_id": attribute(&name) },
+        "eventSource": "aws:sqs",
+    });
+    Sent { name, event }
+}
+
+/// The same with a header `Idempotency-Key`.
+fn with_key(mut sent: Sent, key: &str) -> Sent {
+    sent.event["messageAttributes"]["idempotency_key"] = json!({ "stringValue": key, "dataType": "String" });
+    sent
+}
+
+/// Hands a batch over. Returns the places of those that are to be delivered again.
+pub async fn deliver(world: &World, batch: &[&Sent]) -> Result<Vec<usize>, BoxError> {
+    let records: Vec<&Value> = batch.iter().map(|sent| &sent.event).collect();
+    let invoke = world.lambda.invoke().function_name(world.output("IngestMessageFunctionName"));
+    let output = invoke.payload(Blob::new(json!({ "Records": records }).to_string())).send().await?;
+    let payload: Value = serde_json::from_slice(output.payload().map(Blob::as_ref).unwrap_or_default())?;
+    if let Some(error) = output.function_error() {
+        return Err(format!("{error}: {payload}").into());
+    }
+    let failed = payload["batchItemFailures"].as_array().ok_or("no answer")?.iter();
+    let place = |failure: &Value| batch.iter().position(|sent| sent.event["messageId"] == failure["itemIdentifier"]);
+    Ok(failed.filter_map(place).collect())
+}
+
+async fn outcome(world: &World, sent: &Sent) -> Result<Upload, BoxError> {
+    world.client.services.uploads.load(&sent.id()).await?.ok_or_else(|| format!("{} is not known", sent.id()).into())
+}
+
+async fn states(world: &World, batch: &[&Sent]) -> Result<Vec<&'static str>, BoxError> {
+    let mut states = Vec::new();
+    for sent in batch {
+        states.push(outcome(world, sent).await?.state().as_str());
+    }
+    Ok(states)
+}
+
+/// Of ten messages the fourth is wrong.
+fn one_bad_of_ten(user: &User, device: &str) -> Vec<Sent> {
+    let body = |second: u32| match second {
+        3 => json!({ "device_id": device, "timestamp": "2025-02-30T00:00:00Z", "value": 1 }),
+        _ => reading(device, second, f64::from(second)),
+    };
+    (0..10).map(|second| message(user, &format!("{device}-{second}"), &body(second))).collect()
+}
+
+pub async fn one_bad_message_costs_no_good_one(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let batch = one_bad_of_ten(&user, "ten");
+    let batch: Vec<&Sent> = batch.iter().collect();
+    assert_eq!(deliver(&world, &batch).await?, Vec::<usize>::new());
+    let mut expected = ["accepted"; 10];
+    expected[3] = "quarantined";
+    assert_eq!(states(&world, &batch).await?, expected);
+    let answer = world.stats(&user, "ten").await?;
+    assert_eq!((&answer["count"], &answer["mean"]), (&json!(9), &json!(42.0 / 9.0)));
+    assert_eq!(answer["uploads"]["included"]["count"], 9);
+
+    // The body of the bad one lies in quarantine, and its sender corrects it there.
+    let id = batch[3].id().to_string();
+    let item = world.get(&user, &format!("/quarantine/{id}")).await?;
+    assert_eq!(item["report"]["groups"][0]["code"], "FORMAT", "{item:#}");
+    let url = item["download"]["object"]["url"].as_str().ok_or("no link")?;
+    let held = world.http.get(url).send().await?.bytes().await?;
+    assert_eq!(serde_json::from_slice::<Value>(&held)?["timestamp"], "2025-02-30T00:00:00Z");
+    assert_eq!(world.mailbox.about(&id).len(), 1, "the owner is told once");
+    let fixed = reading("ten", 3, 3.0).to_string();
+    world.retry(&user, &id, Some(("application/json", &fixed))).await?.expect(202)?;
+    world.receipt(&user, &id, |receipt| receipt["state"] == "accepted").await?;
+    assert_eq!(world.stats(&user, "ten").await?["count"], 10);
+
+    let all_bad: Vec<Sent> =
+        (0..10).map(|at| message(&user, &format!("bad-{at}"), &json!({ "device_id": at }))).collect();
+    let all_bad: Vec<&Sent> = all_bad.iter().collect();
+    assert_eq!(deliver(&world, &all_bad).await?, Vec::<usize>::new(), "wrong data is dealt with, not delivered again");
+    assert_eq!(states(&world, &all_bad).await?, ["quarantined"; 10]);
+    Ok(())
+}
+
+pub async fn what_cannot_be_finished_alone_is_delivered_again(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let batch = one_bad_of_ten(&user, "transient");
+    let batch: Vec<&Sent> = batch.iter().collect();
+    let whole = without(&world, "IngestMessageRole", "sns:Publish").await?;
+    let failed = deliver(&world, &batch).await;
+    restore(&world, whole).await?;
+    assert_eq!(failed?, [3], "only the one whose owner cannot be told");
+    assert_eq!(world.stats(&user, "transient").await?["count"], 9);
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await; // until it is taken for dead
+    assert_eq!(deliver(&world, &[batch[3]]).await?, Vec::<usize>::new());
+    assert_eq!(states(&world, &[batch[3]]).await?, ["quarantined"]);
+    assert_eq!(world.mailbox.about(batch[3].id().as_str()).len(), 1);
+
+    // Nothing is stored where the raw log cannot be written, and all of it is delivered again.
+    let batch: Vec<Sent> =
+        (0..3).map(|at| message(&user, &format!("no-log-{at}"), &reading("no-log", at, 1.0))).collect();
+    let batch: Vec<&Sent> = batch.iter().collect();
+    let whole = without(&world, "IngestMessageRole", "s3:PutObject").await?;
+    let failed = deliver(&world, &batch).await;
+    restore(&world, whole).await?;
+    assert_eq!(failed?, [0, 1, 2]);
+    assert_eq!(world.stats(&user, "no-log").await?, Value::Null);
+    assert_eq!(deliver(&world, &batch).await?, Vec::<usize>::new());
+    assert_eq!(world.stats(&user, "no-log").await?["count"], 3);
+    Ok(())
+}
+
+pub async fn twice_delivered_is_once_counted(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let sent: Vec<Sent> =
+        (0..15).map(|at| message(&user, &format!("twice-{at}"), &reading("twice", at, f64::from(at)))).collect();
+    let all: Vec<&Sent> = sent.iter().collect();
+    // At the same time, in batches that overlap, and one message twice in a batch.
+    let overlapping: Vec<&Sent> = all[5..].iter().chain(&all[5..7]).copied().collect();
+    let (first, second, third) =
+        tokio::join!(deliver(&world, &all[..10]), deliver(&world, &overlapping), deliver(&world, &all));
+    let failed = [first?, second?, third?].concat();
+    assert_eq!(failed, Vec::<usize>::new());
+    for _ in 0..2 {
+        assert_eq!(deliver(&world, &all).await?, Vec::<usize>::new());
+    }
+    assert_eq!(states(&world, &all).await?, ["accepted"; 15]);
+    let answer = world.stats(&user, "twice").await?;
+    assert_eq!((&answer["count"], &answer["mean"]), (&json!(15), &json!(7.0)));
+    assert_eq!(answer["uploads"]["included"]["count"], 15);
+    for sent in &all {
+        let history = world.client.services.uploads.history(&sent.id()).await?;
+        assert_eq!(history.len(), 3, "posted, received, decided, once each: {history:?}");
+    }
+
+    // Other messages of the same bytes count once, as uploads do.
+    let body = reading("same", 0, 1.0);
+    let same: Vec<Sent> = (0..3).map(|at| message(&user, &format!("same-{at}"), &body)).collect();
+    let same: Vec<&Sent> = same.iter().collect();
+    assert_eq!(deliver(&world, &same).await?, Vec::<usize>::new());
+    let mut told = states(&world, &same).await?;
+    told.sort_unstable();
+    assert_eq!(told, ["accepted", "duplicate", "duplicate"]);
+    assert_eq!(world.stats(&user, "same").await?["count"], 1);
+    Ok(())
+}
+
+pub async fn an_idempotency_key_is_one_message(world: Arc<World>) -> Outcome {
+    let (user, other) = (world.user(), world.user());
+    let keyed = |user: &User, name: &str, value: f64, key: &str| {
+        with_key(message(user, name, &reading("keyed", 0, value)), key)
+    };
+    let first = keyed(&user, "keyed-1", 1.0, "boot-1/1");
+    let again = keyed(&user, "keyed-2", 1.0, "boot-1/1");
+    let changed = keyed(&user, "keyed-3", 2.0, "boot-1/1");
+    let others = keyed(&other, "keyed-4", 3.0, "boot-1/1");
+    assert_eq!(deliver(&world, &[&first, &again, &changed, &others]).await?, Vec::<usize>::new());
+    let batch = [&first, &again, &changed, &others];
+    assert_eq!(states(&world, &batch).await?, ["accepted", "duplicate", "quarantined", "accepted"]);
+    assert_eq!(outcome(&world, &again).await?.duplicate_of(), Some(&first.id()));
+    let receipt = world.get(&user, &format!("/uploads/{}", changed.id())).await?;
+    assert_eq!(receipt["failures"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{receipt:#}");
+    assert!(receipt["failures"][0]["message"].as_str().is_some_and(|text| text.contains(first.id().as_str())));
+    assert_eq!(world.stats(&user, "keyed").await?["count"], 1);
+    assert_eq!(world.stats(&other, "keyed").await?["mean"], 3.0);
+
+    // In batches of their own, at the same time: one of the two bodies counts, the other is told.
+    let (a, b) = (keyed(&user, "keyed-5", 5.0, "k"), keyed(&user, "keyed-6", 6.0, "k"));
+    let (one, two) = ([&a], [&b]);
+    let (one, two) = tokio::join!(deliver(&world, &one), deliver(&world, &two));
+    assert_eq!([one?, two?].concat(), Vec::<usize>::new());
+    let mut told = states(&world, &[&a, &b]).await?;
+    told.sort_unstable();
+    assert_eq!(told, ["accepted", "quarantined"]);
+
+    // Who means it, tries it again as it is.
+    world.retry(&user, changed.id().as_str(), None).await?.expect(202)?;
+    world.receipt(&user, changed.id().as_str(), |receipt| receipt["state"] == "accepted").await?;
+    assert_eq!(world.stats(&user, "keyed").await?["count"], 3);
+    Ok(())
+}
+
+pub async fn a_message_is_taken_back_out_of_a_shared_chunk(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let sent: Vec<Sent> =
+        (0..20).map(|at| message(&user, &format!("shared-{at}"), &reading("shared", at, f64::from(at)))).collect();
+    let all: Vec<&Sent> = sent.iter().collect();
+    assert_eq!(deliver(&world, &all).await?, Vec::<usize>::new());
+    let query = world.dynamodb.query().table_name(&world.client.services.config.chunks_table);
+    let query = query.key_condition_expression("pk = :series");
+    let series = eventpulse_core::series::Series {
+        owner: user.owner.clone(),
+        entity: "shared".to_owned(),
+        measure: "value".to_owned(),
+    };
+    let pk = aws_sdk_dynamodb::types::AttributeValue::S(series.partition_key());
+    let chunks = query.expression_attribute_values(":series", pk).send().await?;
+    assert_eq!(chunks.count(), 1, "one chunk of twenty messages");
+
+    let path = |sent: &Sent| format!("/uploads/{}", sent.id());
+    world.call(&user, "DELETE", &path(all[7]), Value::Null).await?.expect(200)?;
+    let answer = world.stats(&user, "shared").await?;
+    assert_eq!((&answer["count"], &answer["mean"]), (&json!(19), &json!((190.0 - 7.0) / 19.0)));
+    assert_eq!(answer["uploads"]["included"]["count"], 19);
+    // A range tells the uploads whose points are in it, not all that share its chunk.
+    let range = "/devices/shared/stats?from=2025-02-28T00:00:05Z&to=2025-02-28T00:00:09Z";
+    let answer = world.get(&user, range).await?;
+    assert_eq!((&answer["count"], &answer["uploads"]["included"]["count"]), (&json!(3), &json!(3)));
+
+    // The others at the same time, one of them left.
+    let rest = all.iter().enumerate().filter(|(at, _)| *at != 7 && *at != 11).map(|(_, sent)| path(sent));
+    let mut calls = tokio::task::JoinSet::new();
+    for path in rest {
+        let (world, user) = (Arc::clone(&world), user.clone());
+        calls.spawn(async move {
+            let reply = world.call(&user, "DELETE", &path, Value::Null).await.map_err(|error| error.to_string())?;
+            if reply.status == 200 { Ok(()) } else { Err(format!("{path}: {reply:?}")) }
+        });
+    }
+    while let Some(call) = calls.join_next().await {
+        call??;
+    }
+    let answer = world.stats(&user, "shared").await?;
+    assert_eq!((&answer["count"], &answer["mean"]), (&json!(1), &json!(11.0)));
+    world.call(&user, "DELETE", &path(all[11]), Value::Null).await?.expect(200)?;
+    assert_eq!(world.stats(&user, "shared").await?, Value::Null);
+
+    // What was taken back may be sent and count again.
+    let again = message(&user, "shared-again", &reading("shared", 7, 7.0));
+    assert_eq!(deliver(&world, &[&again]).await?, Vec::<usize>::new());
+    assert_eq!(world.stats(&user, "shared").await?["count"], 1);
+    Ok(())
+}
+
+/// A line of the raw log, or a whole object: the body that came with a message, as it is kept.
+pub async fn kept_body(world: &World, upload: &Upload) -> Result<Vec<u8>, BoxError> {
+    let object = upload.object.clone().ok_or("no object")?;
+    let kept = world.object(&object.bucket, &object.key, Some(&object.version_id)).await?.ok_or("it is gone")?;
+    let Some(number) = object.line else { return Ok(kept) };
+    let line = kept.split(|byte| *byte == b'\n').nth(usize::try_from(number)? - 1).ok_or("no such line")?;
+    let line: Value = serde_json::from_slice(line)?;
+    assert_eq!((&line["upload_id"], &line["owner"]), (&json!(upload.id.as_str()), &json!(upload.intake.owner)));
+    Ok(line["body"].as_str().ok_or("no body")?.as_bytes().to_vec())
+}
+
+pub async fn the_raw_log_holds_every_message_that_counts(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let mut sent: Vec<Sent> =
+        (0..8).map(|at| message(&user, &format!("log-{at}"), &reading("log", at, f64::from(at)))).collect();
+    // These go their own way: partly wrong, and of more devices than are worth a place beside others.
+    let wide: Vec<Value> = (0..40).map(|at| reading(&format!("log-{at}"), at, 1.0)).collect();
+    sent.push(message(&user, "log-partly", &json!([reading("log", 9, 9.0), { "device_id": "log" }])));
+    sent.push(message(&user, "log-wide", &json!(wide)));
+    let batch: Vec<&Sent> = sent.iter().collect();
+    assert_eq!(deliver(&world, &batch).await?, Vec::<usize>::new());
+    for sent in batch {
+        let upload = outcome(&world, sent).await?;
+        let Some(Decision::Accepted { sha256: counted, .. }) = &upload.decision else {
+            return Err(format!("not accepted: {upload:?}").into());
+        };
+        let kept = kept_body(&world, &upload).await?;
+        assert_eq!(&sha256(&kept), counted, "what counts is what is kept");
+        assert_eq!(BASE64_STANDARD.encode(&kept), sent.event["body"], "to the letter");
+    }
+    assert_eq!(world.stats(&user, "log").await?["count"], 9);
+    Ok(())
+}
