@@ -1,0 +1,164 @@
+"""What the emulator (ministack 1.5.33) does otherwise than AWS, or not at all, and `template.yaml` relies on.
+
+One section a difference. A section can go when the emulator does by itself what the section's title says.
+"""
+
+import base64
+import re
+import secrets
+import time
+from contextvars import ContextVar
+
+from ministack.services import apigateway_v1 as gateway
+from ministack.services import sqs
+from ministack.services.cloudformation import provisioners
+
+# ---------------------------------------------------------------- CloudFormation: properties that it leaves out
+create_api = provisioners._apigw_rest_api_create
+create_method = provisioners._apigw_method_create
+
+
+def create_api_with_key_source(logical_id, props, stack_name):
+    api_id, attributes = create_api(logical_id, props, stack_name)
+    gateway._rest_apis[api_id]["apiKeySource"] = props.get("ApiKeySourceType", "HEADER")
+    return api_id, attributes
+
+
+def create_validator(_logical_id, props, _stack_name):
+    flags = {name: str(props.get(name[0].upper() + name[1:])).lower() == "true"
+             for name in ("validateRequestBody", "validateRequestParameters")}
+    created = gateway._create_request_validator(props["RestApiId"], {"name": props.get("Name", ""), **flags})
+    validator_id = gateway.json.loads(created[2])["id"]
+    return validator_id, {"RequestValidatorId": validator_id}
+
+
+def create_method_with_validator(logical_id, props, stack_name):
+    created = create_method(logical_id, props, stack_name)
+    methods = gateway._resources[props["RestApiId"]][props["ResourceId"]]["resourceMethods"]
+    methods[props["HttpMethod"]]["requestValidatorId"] = props.get("RequestValidatorId")
+    return created
+
+
+provisioners._apigw_rest_api_create = create_api_with_key_source
+provisioners._apigw_method_create = create_method_with_validator
+provisioners._apigw_request_validator_create = create_validator
+provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]["create"] = create_api_with_key_source
+provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::Method"]["create"] = create_method_with_validator
+provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RequestValidator"]["create"] = create_validator
+
+# ---------------------------------------------------------------- API Gateway: an authorizer tells the key of the usage plan
+authorize = gateway._authorize_request_v1
+key_from_header = gateway._api_key_from_request
+invoke_authorizer = gateway._invoke_authorizer_lambda
+told_key = ContextVar("told_key", default=None)
+
+
+async def invoke_authorizer_keeping_key(*arguments):
+    # Only the context of an answer is cached, so the key has to be in there. Nothing shows it: templates name what they take.
+    result = await invoke_authorizer(*arguments)
+    answer = (result or {}).get("body")
+    if isinstance(answer, dict) and "usageIdentifierKey" in answer:
+        context = {**(answer.get("context") or {}), "usageIdentifierKey": answer["usageIdentifierKey"]}
+        result = {**result, "body": {**answer, "context": context}}
+    return result
+
+
+async def authorize_telling_key(api_id, *arguments):
+    error, context = await authorize(api_id, *arguments)
+    by_authorizer = gateway._rest_apis.get(api_id, {}).get("apiKeySource") == "AUTHORIZER"
+    told_key.set((context or {}).get("usageIdentifierKey", "") if by_authorizer else None)
+    return error, context
+
+
+def key_from_request(headers):
+    return key_from_header(headers) if told_key.get() is None else told_key.get()
+
+
+gateway._invoke_authorizer_lambda = invoke_authorizer_keeping_key
+gateway._authorize_request_v1 = authorize_telling_key
+gateway._api_key_from_request = key_from_request
+
+# ---------------------------------------------------------------- API Gateway: $context.requestId and .extendedRequestId
+execute = gateway._execute_in_scope
+render_template = gateway._render_request_template_v1
+request_ids = ContextVar("request_ids", default={})
+
+
+async def execute_with_ids(request, *arguments):
+    # 16 characters, the last one "=", as in x-amz-apigw-id.
+    extended = base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
+    request_ids.set({"requestId": request["request_id"], "extendedRequestId": extended})
+    return await execute(request, *arguments)
+
+
+def render_with_ids(template, body, params, context=None):
+    return render_template(template, body, params, {**(context or {}), **request_ids.get()})
+
+
+gateway._execute_in_scope = execute_with_ids
+gateway._render_request_template_v1 = render_with_ids
+
+# ---------------------------------------------------------------- API Gateway: $util.base64Encode, #if("$!name" == "") and !=
+IF_EMPTY = re.compile(r'#if\("\$!(\w+)" ([!=]=) ""\)(.*?)#(?:end|\{end\})', re.DOTALL)
+render = gateway._vtl_render
+call_util = gateway._vtl_util
+
+
+def render_with_if(text, state):
+    # `text` is the template or a literal in it, never what a client sent.
+    rendered, rest = [], 0
+    for found in IF_EMPTY.finditer(text):
+        rendered.append(render(text[rest:found.start()], state))
+        if (not state["vars"].get(found[1])) == (found[2] == "=="):
+            rendered.append(render(found[3], state))
+        rest = found.end()
+    return "".join([*rendered, render(text[rest:], state)])
+
+
+def call_util_or_encode(steps, state):
+    if steps and steps[0][0] == "base64Encode":
+        text = gateway._vtl_str(gateway._vtl_value(steps[0][1], state))
+        return base64.b64encode(text.encode()).decode()
+    return call_util(steps, state)
+
+
+gateway._vtl_render = render_with_if
+gateway._vtl_util = call_util_or_encode
+
+# ---------------------------------------------------------------- SQS: the redrive of a dead-letter queue
+move_tasks = []
+
+
+def start_message_move_task(data, _url):
+    """Moves at once what AWS moves by and by: with new ids, and counted from nothing, as there."""
+    source = sqs._queue_by_arn(data.get("SourceArn", ""))
+    if source is None:
+        raise sqs._Err("ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist.")
+    now, moved, kept = time.time(), 0, []
+    for message in source["messages"]:
+        home = sqs._queue_by_arn(data.get("DestinationArn") or message["sys"].get("DeadLetterQueueSourceArn", ""))
+        if home is None or message["visible_at"] > now:
+            kept.append(message)
+            continue
+        fate = {name: value for name, value in message["sys"].items() if name != "DeadLetterQueueSourceArn"}
+        home["messages"].append({
+            **message, "id": sqs.new_uuid(), "sent_at": now, "visible_at": now, "receipt_handle": None,
+            "receive_count": 0, "first_receive_at": None, "sys": {**fate, "SentTimestamp": str(int(now * 1000))},
+        })
+        moved += 1
+    source["messages"] = kept
+    sqs.esm_wake.set()
+    move_tasks.insert(0, {
+        "Status": "COMPLETED", "SourceArn": data["SourceArn"], "ApproximateNumberOfMessagesMoved": moved,
+        "ApproximateNumberOfMessagesToMove": moved, "StartedTimestamp": int(now * 1000),
+    })
+    return {"TaskHandle": base64.b64encode(sqs.new_uuid().encode()).decode()}
+
+
+def list_message_move_tasks(data, _url):
+    tasks = [task for task in move_tasks if task["SourceArn"] == data.get("SourceArn")]
+    return {"Results": tasks[: int(data.get("MaxResults", 1))]}
+
+
+sqs._HANDLERS["StartMessageMoveTask"] = start_message_move_task
+sqs._HANDLERS["ListMessageMoveTasks"] = list_message_move_tasks
