@@ -54,7 +54,7 @@ told_key = ContextVar("told_key", default=None)
 
 
 async def invoke_authorizer_keeping_key(*arguments):
-    # Only the context of an answer is cached, so the key has to be in there. Nothing shows it: templates name what they take.
+    # Only the context of an answer is cached, so the key has to be in there. Templates show only what they name.
     result = await invoke_authorizer(*arguments)
     answer = (result or {}).get("body")
     if isinstance(answer, dict) and "usageIdentifierKey" in answer:
@@ -125,6 +125,18 @@ def call_util_or_encode(steps, state):
 gateway._vtl_render = render_with_if
 gateway._vtl_util = call_util_or_encode
 
+# ---------------------------------------------------------------- Lambda: more than ten messages of a queue in a batch
+def receive_batch(queue_url, size):
+    # Without MaximumBatchingWindowInSeconds: nobody is to wait here.
+    with sqs._queues_lock:
+        queue = sqs._get_q(queue_url)
+        sqs._expire_retained(queue)
+        sqs._dlq_sweep(queue)
+        return sqs._collect_msgs(queue, int(size or 1), int(queue["attributes"].get("VisibilityTimeout", "30")))
+
+
+sqs._receive_messages_for_esm = receive_batch
+
 # ---------------------------------------------------------------- SQS: the redrive of a dead-letter queue
 move_tasks = []
 
@@ -133,20 +145,22 @@ def start_message_move_task(data, _url):
     """Moves at once what AWS moves by and by: with new ids, and counted from nothing, as there."""
     source = sqs._queue_by_arn(data.get("SourceArn", ""))
     if source is None:
-        raise sqs._Err("ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist.")
+        raise sqs._Err("ResourceNotFoundException", "There is no queue of this SourceArn.")
     now, moved, kept = time.time(), 0, []
-    for message in source["messages"]:
-        home = sqs._queue_by_arn(data.get("DestinationArn") or message["sys"].get("DeadLetterQueueSourceArn", ""))
-        if home is None or message["visible_at"] > now:
-            kept.append(message)
-            continue
-        fate = {name: value for name, value in message["sys"].items() if name != "DeadLetterQueueSourceArn"}
-        home["messages"].append({
-            **message, "id": sqs.new_uuid(), "sent_at": now, "visible_at": now, "receipt_handle": None,
-            "receive_count": 0, "first_receive_at": None, "sys": {**fate, "SentTimestamp": str(int(now * 1000))},
-        })
-        moved += 1
-    source["messages"] = kept
+    with sqs._queues_lock:
+        for message in source["messages"]:
+            home = sqs._queue_by_arn(data.get("DestinationArn") or message["sys"].get("DeadLetterQueueSourceArn", ""))
+            if home is None or message["visible_at"] > now:
+                kept.append(message)
+                continue
+            fresh = {name: value for name, value in message["sys"].items() if name != "DeadLetterQueueSourceArn"}
+            fresh["SentTimestamp"] = str(int(now * 1000))
+            home["messages"].append({
+                **message, "id": sqs.new_uuid(), "sent_at": now, "visible_at": now, "receipt_handle": None,
+                "receive_count": 0, "first_receive_at": None, "sys": fresh,
+            })
+            moved += 1
+        source["messages"] = kept
     sqs.esm_wake.set()
     move_tasks.insert(0, {
         "Status": "COMPLETED", "SourceArn": data["SourceArn"], "ApproximateNumberOfMessagesMoved": moved,
