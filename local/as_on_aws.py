@@ -78,7 +78,7 @@ gateway._invoke_authorizer_lambda = invoke_authorizer_keeping_key
 gateway._authorize_request_v1 = authorize_telling_key
 gateway._api_key_from_request = key_from_request
 
-# ---------------------------------------------------------------- API Gateway: $context.requestId and .extendedRequestId
+# ---------------------------------------------------------------- API Gateway: $context.requestId, .extendedRequestId
 execute = gateway._execute_in_scope
 render_template = gateway._render_request_template_v1
 request_ids = ContextVar("request_ids", default={})
