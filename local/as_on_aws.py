@@ -46,7 +46,7 @@ provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]["create"] = create_a
 provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::Method"]["create"] = create_method_with_validator
 provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RequestValidator"]["create"] = create_validator
 
-# ---------------------------------------------------------------- API Gateway: an authorizer tells the key of the usage plan
+# ---------------------------------------------------------------- API Gateway: the authorizer tells the plan's key
 authorize = gateway._authorize_request_v1
 key_from_header = gateway._api_key_from_request
 invoke_authorizer = gateway._invoke_authorizer_lambda
@@ -78,7 +78,7 @@ gateway._invoke_authorizer_lambda = invoke_authorizer_keeping_key
 gateway._authorize_request_v1 = authorize_telling_key
 gateway._api_key_from_request = key_from_request
 
-# ---------------------------------------------------------------- API Gateway: $context.requestId and .extendedRequestId
+# ---------------------------------------------------------------- API Gateway: $context.requestId, .extendedRequestId
 execute = gateway._execute_in_scope
 render_template = gateway._render_request_template_v1
 request_ids = ContextVar("request_ids", default={})
@@ -98,7 +98,7 @@ def render_with_ids(template, body, params, context=None):
 gateway._execute_in_scope = execute_with_ids
 gateway._render_request_template_v1 = render_with_ids
 
-# ---------------------------------------------------------------- API Gateway: $util.base64Encode, #if("$!name" == "") and !=
+# ---------------------------------------------------------------- API Gateway: base64Encode, #if("$!name" == "")
 IF_EMPTY = re.compile(r'#if\("\$!(\w+)" ([!=]=) ""\)(.*?)#(?:end|\{end\})', re.DOTALL)
 render = gateway._vtl_render
 call_util = gateway._vtl_util
