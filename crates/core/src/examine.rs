@@ -11,6 +11,7 @@ mod wrapped;
 use sha2::{Digest, Sha256};
 
 use crate::chunk::{Builder, Chunk};
+use crate::digits::hexadecimal;
 use crate::failure::{Code, Failure};
 use crate::id::UploadId;
 use crate::reader::{Frame, Limits, Media, Reader, Sink};
@@ -201,12 +202,6 @@ impl Examination {
             rejection: (rejection.rejected > 0).then_some(rejection),
         }
     }
-}
-
-/// Lower-case digits, two a byte.
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Validates each record and keeps what is found.
