@@ -222,7 +222,11 @@ impl Keys {
     pub async fn list(&self, owner: &str, limit: usize, after: Option<&str>) -> Result<Page<Key>, Error> {
         let start = after.and_then(|after| {
             let pk = key_pk(&id_at(after)?);
-            Some([("pk", s(pk)), ("owner", s(owner)), ("listed", s(after))].map(|(name, at)| (name.to_owned(), at)).into())
+            Some(
+                [("pk", s(pk)), ("owner", s(owner)), ("listed", s(after))]
+                    .map(|(name, at)| (name.to_owned(), at))
+                    .into(),
+            )
         });
         // Without a filter, a page of DynamoDB's is one of ours: 100 keys are far from its limit of 1 MB.
         let query = self.of_owner(owner).limit(i32::try_from(limit).unwrap_or(100)).set_exclusive_start_key(start);
