@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
-use eventpulse_core::examine::sha256;
+use eventpulse_core::digits::sha256;
 use eventpulse_core::id::UploadId;
 use eventpulse_core::upload::{Decision, Upload};
 use serde_json::{Value, json};

@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use eventpulse_core::id::UploadId;
+use eventpulse_core::key::KeyId;
 use eventpulse_core::time::Timestamp;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
@@ -73,6 +74,11 @@ pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a 
 /// The id of an upload in a path.
 pub(crate) fn upload_id(text: &str) -> Result<UploadId, Problem> {
     UploadId::parse(text).map_err(|error| Problem::parameter("upload_id", error.to_string()))
+}
+
+/// The id of a key in a path.
+pub(crate) fn key_id(text: &str) -> Result<KeyId, Problem> {
+    KeyId::parse(text).map_err(|error| Problem::parameter("key_id", error.to_string()))
 }
 
 /// The name of a device in a path or a query.

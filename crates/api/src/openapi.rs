@@ -1,4 +1,7 @@
-//! The OpenAPI document of both functions, generated from the routes. What holds for every call is added here, once.
+//! The OpenAPI document of both functions, generated from the routes, and of `POST /data`, which is
+//! served without one. What holds for every call is added here, once.
+
+mod data;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +24,7 @@ use crate::state::App;
     components(schemas(Problem)),
     tags(
         (name = "uploads", description = "Send data, and see what became of it."),
+        (name = "keys", description = "Keys of devices, and what devices do with them."),
         (name = "answers", description = "Statistics, and what they stand on."),
         (name = "quarantine", description = "What was rejected: inspect, correct, try again, discard."),
         (name = "meta", description = "Without a token."),
@@ -57,6 +61,9 @@ pub fn document(app: &App) -> Value {
             finish(operation, &schemas);
         }
     }
+    // After the rest is finished: another API answers this one, in its own ways.
+    document["paths"]["/data"] = json!({ "post": data::operation(app) });
+    document["components"]["securitySchemes"]["api_key"] = data::security_scheme();
     let words = &mut document["components"]["schemas"];
     let schemas_or_none: Vec<Value> = schemas.iter().map(|schema| json!(schema)).chain([Value::Null]).collect();
     words["NewUpload"]["properties"]["schema"] = json!({
@@ -69,6 +76,10 @@ pub fn document(app: &App) -> Value {
         "oneOf": [closed("count", &json!({ "type": "integer", "minimum": 0 })),
                   closed("ratio", &json!({ "type": "number", "minimum": 0, "maximum": 1 }))],
     });
+    words["DataReceipt"] = data::receipt();
+    for (name, schema) in data::records(app) {
+        words[name] = schema;
+    }
     document
 }
 

@@ -3,6 +3,7 @@
 
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
+use eventpulse_aws::keys;
 use eventpulse_aws::mend::Refused;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -184,6 +185,15 @@ impl From<Refused> for Problem {
         match refused {
             Refused::NotFound => Self::not_found("You have no upload of this id. GET /uploads lists yours."),
             Refused::Conflict(why) => Self::conflict(format!("This cannot be done: {why}.")),
+        }
+    }
+}
+
+impl From<keys::Refused> for Problem {
+    fn from(refused: keys::Refused) -> Self {
+        match refused {
+            keys::Refused::NotFound => Self::not_found("You have no key of this id. GET /keys lists yours."),
+            keys::Refused::Conflict(why) => Self::conflict(format!("This cannot be done: {why}.")),
         }
     }
 }

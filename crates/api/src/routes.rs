@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod devices;
+pub mod keys;
 pub mod meta;
 pub mod quarantine;
 pub mod uploads;
@@ -38,7 +39,7 @@ pub(crate) fn query_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(meta::document))
 }
 
-/// The calls of the function that manages uploads and the quarantine.
+/// The calls of the function that manages uploads, the quarantine and keys.
 pub(crate) fn manage_routes() -> OpenApiRouter<Arc<App>> {
     let data = DefaultBodyLimit::max(MAX_DATA_BYTES);
     OpenApiRouter::new()
@@ -49,6 +50,9 @@ pub(crate) fn manage_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(quarantine::retry).layer(data))
         .routes(routes!(quarantine::correction))
         .routes(routes!(validate::validate).layer(data))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::show, keys::revoke))
+        .routes(routes!(keys::rotate))
 }
 
 /// The router of the function that only reads.
@@ -56,7 +60,7 @@ pub fn query(app: Arc<App>) -> Router {
     finish(query_routes(), app)
 }
 
-/// The router of the function that manages uploads and the quarantine.
+/// The router of the function that manages uploads, the quarantine and keys.
 pub fn manage(app: Arc<App>) -> Router {
     finish(manage_routes(), app)
 }

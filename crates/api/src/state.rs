@@ -1,12 +1,15 @@
 //! What the routers work with, made once per process.
 
 use eventpulse_aws::Services;
+use eventpulse_aws::keys::Keys;
 use eventpulse_core::time::Timestamp;
 
 /// Everything that a request is answered with.
 pub struct App {
     /// AWS.
     pub services: Services,
+    /// The keys of devices; none where nobody manages them: the function that only reads has no right to.
+    pub keys: Option<Keys>,
     /// The environment.
     pub config: ApiConfig,
     /// The present time.
@@ -30,6 +33,10 @@ pub struct ApiConfig {
     pub cognito_endpoint: String,
     /// `QUARANTINE_RETENTION_DAYS`: how long what was rejected is kept.
     pub quarantine_retention_days: i64,
+    /// `DEVICE_API_URL`: of the stage that devices send to, without a slash at the end.
+    pub device_api_url: String,
+    /// `KEY_CACHE_SECONDS`: how long a revoked key may still work.
+    pub key_cache_seconds: u32,
 }
 
 /// Without the key.
@@ -74,13 +81,20 @@ impl ApiConfig {
             user_pool_client_id: need("USER_POOL_CLIENT_ID"),
             cognito_endpoint: need("COGNITO_ENDPOINT"),
             quarantine_retention_days: need("QUARANTINE_RETENTION_DAYS").parse().unwrap_or(0),
+            device_api_url: need("DEVICE_API_URL").trim_end_matches('/').to_owned(),
+            key_cache_seconds: 0,
         };
+        let key_cache_seconds = need("KEY_CACHE_SECONDS").parse();
         if !config.cursor_key.is_empty() && config.cursor_key.len() < 32 {
             wrong.push("CURSOR_KEY (it is shorter than 32 characters)");
         }
         if config.quarantine_retention_days < 1 && !wrong.contains(&"QUARANTINE_RETENTION_DAYS") {
             wrong.push("QUARANTINE_RETENTION_DAYS (it is no number of days)");
         }
+        if key_cache_seconds.is_err() && !wrong.contains(&"KEY_CACHE_SECONDS") {
+            wrong.push("KEY_CACHE_SECONDS (it is no number of seconds)");
+        }
+        let config = Self { key_cache_seconds: key_cache_seconds.unwrap_or(0), ..config };
         if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
     }
 }
@@ -95,14 +109,17 @@ mod tests {
             "API_URL" => Some("https://x/v1".to_owned()),
             "CURSOR_KEY" => Some("short".to_owned()),
             "QUARANTINE_RETENTION_DAYS" => Some("many".to_owned()),
+            "KEY_CACHE_SECONDS" => Some("a minute".to_owned()),
             _ => None,
         });
         let expected = [
             "USER_POOL_ISSUER",
             "USER_POOL_CLIENT_ID",
             "COGNITO_ENDPOINT",
+            "DEVICE_API_URL",
             "CURSOR_KEY (it is shorter than 32 characters)",
             "QUARANTINE_RETENTION_DAYS (it is no number of days)",
+            "KEY_CACHE_SECONDS (it is no number of seconds)",
         ];
         assert_eq!(error.unwrap_err().0, expected);
     }

@@ -11,6 +11,7 @@ use axum::body::Body;
 use eventpulse_api::auth::Claims;
 use eventpulse_api::state::{ApiConfig, App};
 use eventpulse_api::{manage, query};
+use eventpulse_aws::keys::{Keys, KeysConfig};
 use eventpulse_aws::{Config, Services};
 use eventpulse_core::schema::Catalog;
 use eventpulse_core::time::Timestamp;
@@ -22,6 +23,7 @@ fn app() -> Arc<App> {
     let config =
         Config::from_lookup(|name| Some(if name == "DEFAULT_SCHEMA" { "reading/1.0" } else { "x" }.to_owned()));
     let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+    let keys = Keys::new(KeysConfig::from_lookup(|_| Some("x".to_owned())).unwrap(), &sdk);
     let services = Services::new(config.unwrap(), &sdk, Catalog::bundled().unwrap());
     let config = ApiConfig {
         api_url: "https://api.example/v1".to_owned(),
@@ -31,8 +33,10 @@ fn app() -> Arc<App> {
         user_pool_client_id: "client".to_owned(),
         cognito_endpoint: "https://cognito-idp.eu-central-1.amazonaws.com/".to_owned(),
         quarantine_retention_days: 90,
+        device_api_url: "https://devices.example/v1".to_owned(),
+        key_cache_seconds: 60,
     };
-    Arc::new(App { services, config, clock: || Timestamp::from_micros(0) })
+    Arc::new(App { services, keys: Some(keys), config, clock: || Timestamp::from_micros(0) })
 }
 
 fn claims() -> Claims {
@@ -64,6 +68,9 @@ async fn wrong_requests_are_problems_that_name_the_place() {
         body[member] = value;
         body.to_string()
     };
+    let keep = |seconds: Value| json!({ "keep_old_seconds": seconds }).to_string();
+    let key = "/keys/key_00000000000000000000000000?force=true";
+    let rotate = "/keys/key_00000000000000000000000000/rotate";
     let rows: Vec<(&str, &str, &str, String, u16, &str, &str)> = vec![
         ("POST", "/uploads", json, "{".into(), 400, "invalid-request", "EOF"),
         ("POST", "/uploads", json, "{} {}".into(), 400, "invalid-request", "missing field"),
@@ -98,6 +105,28 @@ async fn wrong_requests_are_problems_that_name_the_place() {
         ("GET", "/uploads/x", "", String::new(), 400, "invalid-request", "upload_id"),
         ("GET", "/uploads/%FF", "", String::new(), 400, "invalid-request", ""),
         ("DELETE", "/quarantine/x", "", String::new(), 400, "invalid-request", "upload_id"),
+        ("POST", "/keys", json, String::new(), 400, "invalid-request", "EOF"),
+        ("POST", "/keys", json, r#"{"name":""}"#.into(), 400, "invalid-request", "/name"),
+        ("POST", "/keys", json, json!({ "name": "é".repeat(101) }).to_string(), 400, "invalid-request", "/name"),
+        ("POST", "/keys", json, r#"{"name":7}"#.into(), 400, "invalid-request", "/name"),
+        ("POST", "/keys", json, r#"{"plan":"faster"}"#.into(), 400, "invalid-request", "/plan"),
+        ("POST", "/keys", json, r#"{"owner":"u2"}"#.into(), 400, "invalid-request", "owner"),
+        ("POST", "/keys?plan=fast", json, "{}".into(), 400, "invalid-request", "plan"),
+        ("POST", "/keys", "", "{}".into(), 415, "unsupported-content-type", ""),
+        ("POST", "/keys", json, " ".repeat(70_000), 413, "body-too-large", ""),
+        ("GET", "/keys?limit=0", "", String::new(), 400, "invalid-request", "limit"),
+        ("GET", "/keys?state=active", "", String::new(), 400, "invalid-request", "state"),
+        ("GET", "/keys?cursor=x", "", String::new(), 400, "invalid-cursor", ""),
+        ("GET", "/keys/x", "", String::new(), 400, "invalid-request", "key_id"),
+        ("GET", "/keys/up_00000000000000000000000000", "", String::new(), 400, "invalid-request", "key_id"),
+        ("DELETE", "/keys/x", "", String::new(), 400, "invalid-request", "key_id"),
+        ("DELETE", key, "", String::new(), 400, "invalid-request", "force"),
+        ("POST", "/keys/x/rotate", json, "{}".into(), 400, "invalid-request", "key_id"),
+        ("POST", rotate, json, keep(json!(604_801)), 400, "invalid-request", "7 days"),
+        ("POST", rotate, json, keep(json!(-1)), 400, "invalid-request", "/keep_old_seconds"),
+        ("POST", rotate, json, keep(json!(1.5)), 400, "invalid-request", "/keep_old_seconds"),
+        ("POST", rotate, json, r#"{"keep":1}"#.into(), 400, "invalid-request", "keep_old_seconds"),
+        ("POST", rotate, "", "{}".into(), 415, "unsupported-content-type", ""),
         ("GET", "/nowhere", "", String::new(), 404, "no-such-route", ""),
     ];
     for (method, path, content_type, body, status, slug, names) in rows {
@@ -118,13 +147,23 @@ async fn wrong_requests_are_problems_that_name_the_place() {
     );
     let allow: BTreeSet<&str> = response.headers()["allow"].to_str().unwrap().split(',').collect();
     assert_eq!(allow, BTreeSet::from(["GET", "HEAD", "POST"]));
-    let anonymous = Request::builder().uri("/uploads").body(Body::empty()).unwrap();
-    let (response, problem, _) = call(manage(app()), anonymous).await;
-    assert_eq!(
-        (response.status().as_u16(), &response.headers()["www-authenticate"]),
-        (401, &"Bearer".parse().unwrap())
-    );
-    assert_eq!(problem["type"], "urn:eventpulse:problem:unauthorized");
+    for (method, path) in [
+        ("GET", "/uploads"),
+        ("GET", "/keys"),
+        ("POST", "/keys"),
+        ("GET", "/keys/x"),
+        ("DELETE", "/keys/x"),
+        ("POST", "/keys/x/rotate"),
+    ] {
+        let anonymous = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let (response, problem, _) = call(manage(app()), anonymous).await;
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["www-authenticate"]),
+            (401, &"Bearer".parse().unwrap()),
+            "{method} {path}"
+        );
+        assert_eq!(problem["type"], "urn:eventpulse:problem:unauthorized", "{method} {path}");
+    }
 }
 
 #[tokio::test]
@@ -170,6 +209,14 @@ async fn only_the_console_s_origin_is_allowed() {
 }
 
 #[tokio::test]
+async fn health_tells_where_devices_send_to() {
+    let request = Request::builder().uri("/health").body(Body::empty()).unwrap();
+    let (response, health, _) = call(query(app()), request).await;
+    assert_eq!(response.status().as_u16(), 200);
+    assert_eq!(health["data"], json!({ "url": "https://devices.example/v1/data", "key_cache_seconds": 60 }));
+}
+
+#[tokio::test]
 async fn the_document_is_whole_and_says_who_must_sign_in() {
     let request = Request::builder().uri("/openapi.json").body(Body::empty()).unwrap();
     let (_, document, _) = call(query(app()), request).await;
@@ -185,7 +232,14 @@ async fn the_document_is_whole_and_says_who_must_sign_in() {
             assert!(operation["summary"].as_str().or(operation["description"].as_str()).is_some(), "{method} {path}");
         }
     }
-    assert_eq!(operations, 16);
+    assert_eq!(operations, 22);
+    let post_data = &document["paths"]["/data"]["post"];
+    assert_eq!(post_data["servers"], json!([{ "url": "https://devices.example/v1" }]));
+    assert_eq!(post_data["security"], json!([{ "api_key": [] }]));
+    for status in ["202", "400", "401", "403", "413", "415", "429", "503"] {
+        assert!(post_data["responses"][status]["description"].is_string(), "{status}");
+    }
+    assert_eq!(document["components"]["schemas"]["Record.reading.1.0"]["properties"]["value"]["type"], "number");
     let text = document.to_string();
     assert!(!text.contains("\":null"), "nothing in it is null");
     for reference in text.split("\"$ref\":\"#").skip(1) {

@@ -119,8 +119,13 @@ fn kind_of_code(code: &str) -> Kind {
         | "ServiceUnavailable"
         | "InternalServerException" => Kind::Server,
         "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException" => Kind::Denied,
-        "NoSuchBucket" | "NoSuchKey" | "NoSuchVersion" | "NotFound" | "ResourceNotFoundException" => Kind::Missing,
-        "TransactionConflictException" | "TransactionInProgressException" => Kind::Contended,
+        "NoSuchBucket"
+        | "NoSuchKey"
+        | "NoSuchVersion"
+        | "NotFound"
+        | "NotFoundException"
+        | "ResourceNotFoundException" => Kind::Missing,
+        "ConflictException" | "TransactionConflictException" | "TransactionInProgressException" => Kind::Contended,
         _ => Kind::Other,
     }
 }

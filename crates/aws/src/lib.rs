@@ -12,6 +12,7 @@ pub mod failed;
 pub mod ingest;
 pub mod issue;
 mod item;
+pub mod keys;
 pub mod logs;
 pub mod mend;
 pub mod messages;

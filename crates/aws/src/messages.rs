@@ -6,7 +6,8 @@
 //! by the same steps as an uploaded one.
 
 use eventpulse_core::batch::{self, Group, Member};
-use eventpulse_core::examine::{Examiner, Keep, Terms, sha256};
+use eventpulse_core::digits::sha256;
+use eventpulse_core::examine::{Examiner, Keep, Terms};
 use eventpulse_core::failure::{Code, Failure};
 use eventpulse_core::id::{MESSAGE_FILE_NAME, MESSAGES_PREFIX, UploadId, message_key};
 use eventpulse_core::reader::{Limits, Media};

@@ -11,6 +11,7 @@ mod wrapped;
 use sha2::{Digest, Sha256};
 
 use crate::chunk::{Builder, Chunk};
+use crate::digits::hexadecimal;
 use crate::failure::{Code, Failure};
 use crate::id::UploadId;
 use crate::reader::{Frame, Limits, Media, Reader, Sink};
@@ -202,18 +203,6 @@ impl Examination {
             rejection: (rejection.rejected > 0).then_some(rejection),
         }
     }
-}
-
-/// The lower-case hex SHA-256 of bytes: what [`Examination::sha256`] is of an object.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-/// Lower-case digits, two a byte.
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Validates each record and keeps what is found.

@@ -5,12 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::digits::{crockford, is_crockford, ulid};
 use crate::time::Timestamp;
 
-/// Crockford's base 32: digits and capitals that nobody mistakes for one another.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const PREFIX: &str = "up_";
-const DIGITS: usize = 26;
 /// What the rest of a message's id begins with: no digit of the alphabet.
 const OF_MESSAGE: &str = "m-";
 /// How long the name of a message is.
@@ -47,9 +45,7 @@ impl UploadId {
     /// A new id: `now` to the millisecond, then 80 random bits.
     #[must_use]
     pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
-        let milliseconds = u128::try_from(now.as_micros() / 1000).unwrap_or(0) & ((1 << 48) - 1);
-        let low = random.iter().fold(0u128, |bits, byte| bits << 8 | u128::from(*byte));
-        Self::encode(milliseconds << 80 | low)
+        Self(crockford(PREFIX, ulid(now.as_micros() / 1000, random)))
     }
 
     /// The id of an object that nobody issued (an operator's copy, say): the same for every delivery of its event,
@@ -62,7 +58,7 @@ impl UploadId {
             digest.update(part.as_bytes());
         }
         let digest = digest.finalize();
-        Self::encode(digest.iter().take(16).fold(0u128, |bits, byte| bits << 8 | u128::from(*byte)))
+        Self(crockford(PREFIX, digest.iter().take(16).fold(0u128, |bits, byte| bits << 8 | u128::from(*byte))))
     }
 
     /// The id of a message: `name` is what API Gateway calls its request (`$context.extendedRequestId`). Not the message id
@@ -85,26 +81,13 @@ impl UploadId {
         if let Some(name) = rest.strip_prefix(OF_MESSAGE) {
             return Self::of_message(name);
         }
-        let digits = rest.as_bytes();
-        let fits = digits.len() == DIGITS
-            && digits[0] <= b'7' // 26 digits hold 130 bits, an id has 128
-            && digits.iter().all(|digit| ALPHABET.contains(digit));
-        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidUploadId) }
+        if is_crockford(rest) { Ok(Self(text.to_owned())) } else { Err(InvalidUploadId) }
     }
 
     /// The id as it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    fn encode(bits: u128) -> Self {
-        let mut text = String::with_capacity(PREFIX.len() + DIGITS);
-        text.push_str(PREFIX);
-        for digit in (0..DIGITS).rev() {
-            text.push(char::from(ALPHABET[(bits >> (5 * digit) & 31) as usize]));
-        }
-        Self(text)
     }
 }
 

@@ -7,10 +7,12 @@
 pub mod answer;
 pub mod batch;
 pub mod chunk;
+pub mod digits;
 pub mod examine;
 pub mod failure;
 pub mod id;
 pub mod json;
+pub mod key;
 pub mod notice;
 pub mod reader;
 pub mod rejection;

@@ -1,14 +1,16 @@
-//! The Lambda function behind the part of the REST API that issues uploads and mends the quarantine.
+//! The Lambda function behind the part of the REST API that issues uploads and keys, and mends the quarantine.
 
 use std::sync::Arc;
 
 use eventpulse_api::lambda::serve;
 use eventpulse_api::state::{ApiConfig, App};
+use eventpulse_aws::keys::Keys;
 use eventpulse_aws::{Services, clock, logs};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     logs::init_from_env();
     let (services, config) = (Services::from_env().await?, ApiConfig::from_env()?);
-    serve(eventpulse_api::manage(Arc::new(App { services, config, clock }))).await
+    let keys = Some(Keys::from_env().await?);
+    serve(eventpulse_api::manage(Arc::new(App { services, keys, config, clock }))).await
 }

@@ -10,5 +10,5 @@ use eventpulse_aws::{Services, clock, logs};
 async fn main() -> Result<(), lambda_http::Error> {
     logs::init_from_env();
     let (services, config) = (Services::from_env().await?, ApiConfig::from_env()?);
-    serve(eventpulse_api::query(Arc::new(App { services, config, clock }))).await
+    serve(eventpulse_api::query(Arc::new(App { services, keys: None, config, clock }))).await
 }

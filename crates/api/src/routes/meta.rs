@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::openapi;
 use crate::state::App;
 
-/// That the API is up, and how to sign in.
+/// That the API is up, how to sign in, and where devices send to.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
     /// `ok`.
@@ -21,6 +21,18 @@ pub(crate) struct Health {
     version: &'static str,
     /// How to sign in.
     sign_in: SignIn,
+    /// Where devices send to.
+    data: Data,
+}
+
+/// Where devices send single measurements to, by a key of `POST /keys` in the header `x-api-key`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Data {
+    /// Where to post to.
+    #[schema(format = "uri")]
+    url: String,
+    /// How long a key that was revoked or replaced may still work, in seconds.
+    key_cache_seconds: u32,
 }
 
 /// Cognito's `InitiateAuth` with the flow `USER_PASSWORD_AUTH` gives the ID token.
@@ -35,7 +47,7 @@ pub(crate) struct SignIn {
     region: String,
 }
 
-/// That the API is up, and how to sign in.
+/// That the API is up, how to sign in, and where devices send to.
 #[utoipa::path(get, path = "/health", operation_id = "health", tag = "meta", security(()),
     responses((status = 200, description = "It is.", body = Health)))]
 pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
@@ -46,7 +58,9 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
         client_id: app.config.user_pool_client_id.clone(),
         region,
     };
-    axum::Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION"), sign_in })
+    let data =
+        Data { url: format!("{}/data", app.config.device_api_url), key_cache_seconds: app.config.key_cache_seconds };
+    axum::Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION"), sign_in, data })
 }
 
 /// This document.

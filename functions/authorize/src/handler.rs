@@ -1,0 +1,251 @@
+//! One key, one decision. Whoever may not call gets a policy that says so (403); an error is for when it cannot be known.
+
+use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequestTypeRequest as Event;
+use eventpulse_aws::clock;
+use eventpulse_aws::keys::Lookup;
+use eventpulse_core::key::{ApiKey, Credential, Standing};
+use eventpulse_core::time::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde::Serialize;
+use tracing::Instrument as _;
+
+/// The header that brings the key.
+const HEADER: &str = "x-api-key";
+
+/// [What API Gateway takes](https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html).
+/// (`aws_lambda_events` has a type for it that writes `null` for what a refusal leaves out.)
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    principal_id: String,
+    policy_document: Policy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<Context>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_identifier_key: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy {
+    version: &'static str,
+    statement: [Statement; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    action: &'static str,
+    effect: &'static str,
+    resource: String,
+}
+
+/// What the integration reads as `$context.authorizer.…`.
+#[derive(Serialize)]
+struct Context {
+    owner: String,
+    key_id: String,
+}
+
+/// What becomes of a key.
+#[derive(Debug, PartialEq)]
+enum Decision {
+    Allowed(Credential),
+    Denied { why: &'static str, of: Option<Credential> },
+}
+
+/// Decides, and writes the line of log. Neither holds anything of the key.
+pub async fn handle(keys: &Lookup, event: LambdaEvent<Event>) -> Result<Answer, Diagnostic> {
+    let api_request_id = event.payload.request_context.request_id.as_deref();
+    let span = tracing::info_span!("authorize", request_id = event.context.request_id, api_request_id);
+    decide(keys, &event.payload).instrument(span).await
+}
+
+async fn decide(keys: &Lookup, event: &Event) -> Result<Answer, Diagnostic> {
+    let failed = |error_type: String, error_message: String| {
+        tracing::error!(error = error_message, "the key could not be looked up");
+        Diagnostic { error_type, error_message }
+    };
+    let arn = event.method_arn.as_deref().and_then(resource);
+    let arn = arn.ok_or_else(|| failed("Event".to_owned(), "the event has no method ARN".to_owned()))?;
+    let known = match sent(event) {
+        Some(key) => {
+            let known = keys.look_up(&key.digest()).await;
+            Some(known.map_err(|error| failed(format!("{:?}", error.kind), error.chain()))?)
+        }
+        None => None,
+    };
+    let decision = judge(known, clock());
+    match &decision {
+        Decision::Allowed(of) => tracing::info!(key_id = %of.key_id, owner = of.owner, "the key is allowed"),
+        Decision::Denied { why, of: Some(of) } => {
+            tracing::info!(key_id = %of.key_id, owner = of.owner, why, "the key is denied");
+        }
+        Decision::Denied { why, of: None } => tracing::info!(why, "the key is denied"),
+    }
+    Ok(answer(decision, arn))
+}
+
+/// The key that was sent, if it is one, and the only one.
+fn sent(event: &Event) -> Option<ApiKey> {
+    // `headers` has the last of several values only, and another one may be what the gateway remembers the answer by.
+    let all = if event.multi_value_headers.contains_key(HEADER) { &event.multi_value_headers } else { &event.headers };
+    let mut values = all.get_all(HEADER).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    ApiKey::parse(value.to_str().ok()?).ok()
+}
+
+/// Whether it works. The outer option: whether a key was sent at all; the inner one: whether it is known.
+fn judge(known: Option<Option<Credential>>, now: Timestamp) -> Decision {
+    let denied = |why, of| Decision::Denied { why, of };
+    match known {
+        None => denied("malformed", None),
+        Some(None) => denied("unknown", None),
+        Some(Some(known)) => match known.standing(now) {
+            Standing::Good => Decision::Allowed(known),
+            Standing::Revoked => denied("revoked", Some(known)),
+            Standing::Replaced => denied("replaced", Some(known)),
+        },
+    }
+}
+
+/// The one method that a key opens. It is what is remembered for the key, so it must not depend on the call.
+///
+/// `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`
+fn resource(method_arn: &str) -> Option<String> {
+    let mut parts = method_arn.split('/');
+    let (api, stage) = (parts.next()?, parts.next()?);
+    let is_api = api.starts_with("arn:") && api.contains(":execute-api:") && !stage.is_empty();
+    is_api.then(|| format!("{api}/{stage}/POST/data"))
+}
+
+fn answer(decision: Decision, resource: String) -> Answer {
+    let policy_document = |effect| Policy {
+        version: "2012-10-17",
+        statement: [Statement { action: "execute-api:Invoke", effect, resource }],
+    };
+    match decision {
+        Decision::Allowed(known) => Answer {
+            principal_id: known.key_id.to_string(),
+            policy_document: policy_document("Allow"),
+            usage_identifier_key: Some(known.usage_key.reveal().to_owned()),
+            context: Some(Context { owner: known.owner, key_id: known.key_id.to_string() }),
+        },
+        Decision::Denied { .. } => Answer {
+            principal_id: "nobody".to_owned(),
+            policy_document: policy_document("Deny"),
+            context: None,
+            usage_identifier_key: None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eventpulse_core::key::{KeyId, KeyState, UsageKey};
+    use serde_json::{Value, json};
+
+    const ARN: &str = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3/v1/POST/data";
+
+    fn event(headers: &[(&str, &str)]) -> Event {
+        let one: serde_json::Map<String, Value> =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let mut all = serde_json::Map::new();
+        for (name, value) in headers {
+            let values = all.entry(name.to_lowercase()).or_insert_with(|| json!([]));
+            values.as_array_mut().unwrap().push(json!(value));
+        }
+        let event = json!({
+            "type": "REQUEST", "methodArn": ARN, "resource": "/data", "path": "/data", "httpMethod": "POST",
+            "headers": one, "multiValueHeaders": all, "queryStringParameters": {},
+            "multiValueQueryStringParameters": {}, "pathParameters": {}, "stageVariables": {},
+            "requestContext": { "accountId": "123456789012", "apiId": "a1b2c3", "httpMethod": "POST", "stage": "v1",
+                "resourcePath": "/data", "requestId": "r", "identity": { "sourceIp": "192.0.2.1" } },
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    fn credential(state: KeyState, valid_until: Option<i64>) -> Credential {
+        Credential {
+            owner: "u1".to_owned(),
+            key_id: KeyId::new(Timestamp::from_micros(0), [0; 10]),
+            state,
+            valid_until: valid_until.map(Timestamp::from_micros),
+            usage_key: UsageKey::new([1; 20]),
+        }
+    }
+
+    #[test]
+    fn the_key_is_read_from_one_header_of_any_case() {
+        let (key, other) = (ApiKey::new([7; 32]), ApiKey::new([8; 32]));
+        let (key, other) = (key.reveal(), other.reveal());
+        for (name, headers, is_read) in [
+            ("lower case", vec![("x-api-key", key)], true),
+            ("mixed case", vec![("X-API-Key", key)], true),
+            ("among others", vec![("accept", "*/*"), ("X-Api-Key", key)], true),
+            ("none", vec![("accept", "*/*")], false),
+            ("empty", vec![("x-api-key", "")], false),
+            ("no key", vec![("x-api-key", "hello é +%2B")], false),
+            ("one too long", vec![("x-api-key", &format!("{key}A"))], false),
+            ("two", vec![("x-api-key", other), ("X-API-KEY", key)], false),
+        ] {
+            let sent = sent(&event(&headers));
+            assert_eq!(sent.as_ref().map(ApiKey::reveal), is_read.then_some(key), "{name}");
+        }
+        let mut alone = event(&[("X-API-Key", key)]);
+        alone.multi_value_headers.clear();
+        assert!(sent(&alone).is_some(), "without the list of values");
+    }
+
+    #[test]
+    fn a_key_that_works_opens_one_method_and_tells_whose_it_is() {
+        let decision = judge(Some(Some(credential(KeyState::Active, None))), Timestamp::from_micros(10));
+        assert_eq!(
+            serde_json::to_value(answer(decision, resource(ARN).unwrap())).unwrap(),
+            json!({
+                "principalId": "key_00000000000000000000000000",
+                "policyDocument": { "Version": "2012-10-17", "Statement": [
+                    { "Action": "execute-api:Invoke", "Effect": "Allow", "Resource": ARN } ] },
+                "context": { "owner": "u1", "key_id": "key_00000000000000000000000000" },
+                "usageIdentifierKey": "01".repeat(20),
+            })
+        );
+    }
+
+    #[test]
+    fn any_other_key_is_denied_and_told_nothing() {
+        for (name, known) in [
+            ("malformed", None),
+            ("unknown", Some(None)),
+            ("revoked", Some(Some(credential(KeyState::Revoked, None)))),
+            ("revoked", Some(Some(credential(KeyState::Revoked, Some(99))))),
+            ("replaced", Some(Some(credential(KeyState::Active, Some(10))))),
+        ] {
+            let decision = judge(known, Timestamp::from_micros(10));
+            assert!(matches!(&decision, Decision::Denied { why, .. } if *why == name), "{name}: {decision:?}");
+            let answer = serde_json::to_value(answer(decision, resource(ARN).unwrap())).unwrap();
+            assert_eq!(
+                answer,
+                json!({
+                    "principalId": "nobody",
+                    "policyDocument": { "Version": "2012-10-17", "Statement": [
+                        { "Action": "execute-api:Invoke", "Effect": "Deny", "Resource": ARN } ] },
+                }),
+                "{name}"
+            );
+        }
+        let kept = judge(Some(Some(credential(KeyState::Active, Some(11)))), Timestamp::from_micros(10));
+        assert!(matches!(kept, Decision::Allowed(_)), "it still works");
+    }
+
+    #[test]
+    fn the_policy_is_about_the_one_method_whatever_was_called() {
+        for arn in [ARN, &ARN.replace("POST/data", "GET/other/path"), &ARN.replace("POST/data", "POST/")] {
+            assert_eq!(resource(arn).as_deref(), Some(ARN), "{arn}");
+        }
+        for arn in ["", "arn:aws:execute-api:eu-central-1:1:a1b2c3", "arn:aws:s3:::bucket/v1/POST", "a/b/c"] {
+            assert_eq!(resource(arn), None, "{arn}");
+        }
+    }
+}

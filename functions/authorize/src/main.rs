@@ -1,0 +1,16 @@
+//! The Lambda function that tells API Gateway whose key a device sent. API Gateway invokes it, and remembers its answer.
+
+mod handler;
+
+use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequestTypeRequest;
+use eventpulse_aws::keys::Lookup;
+use eventpulse_aws::logs;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    logs::init_from_env();
+    let keys = Lookup::from_env().await?;
+    run(service_fn(|event: LambdaEvent<ApiGatewayCustomAuthorizerRequestTypeRequest>| handler::handle(&keys, event)))
+        .await
+}
