@@ -107,14 +107,14 @@ pub async fn what_no_schema_could_accept_is_refused_at_once(world: Arc<World>) -
         ("501 records", json!(too_many).to_string()),
     ] {
         let reply = post(&world, &[("x-api-key", &secret), json_type], body).await?;
-        let problem = reply.problem(400, "bad-request").map_err(|error| format!("{name}: {error}"))?;
+        let problem = reply.problem(400, "invalid-request").map_err(|error| format!("{name}: {error}"))?;
         let detail = problem["detail"].as_str().unwrap_or_default();
         assert!(detail.contains("device_id, timestamp, value") && detail.contains("500"), "{name}: {detail}");
     }
     let wide = json!({ "device_id": "x".repeat(300 << 10), "timestamp": "2025-02-28T12:00:00Z", "value": 1 });
-    send(&world, &secret, &wide).await?.problem(413, "content-too-large")?;
+    send(&world, &secret, &wide).await?.problem(413, "body-too-large")?;
     let csv = post(&world, &[("x-api-key", &secret), ("content-type", "text/csv")], "a,b").await?;
-    csv.problem(415, "unsupported-media-type")?;
+    csv.problem(415, "unsupported-content-type")?;
     let body = reading("x", 0, 1.0).to_string();
     post(&world, &[json_type], body.clone()).await?.problem(401, "unauthorized")?;
     for wrong in ["ep_", "nonsense", &format!("{secret}x"), &format!("ep_{}", "A".repeat(43))] {

@@ -5,6 +5,7 @@ pub mod mailbox;
 pub mod samples;
 pub mod show;
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use eventpulse_core::series::Series;
@@ -17,6 +18,8 @@ use client::{Client, User};
 use mailbox::{Mail, Mailbox};
 use samples::{Expected, Sample};
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
 
 /// The user whose samples these are.
 const DEMO: &str = "demo";
@@ -55,9 +58,10 @@ async fn start_and_show(args: &Args) -> Result<bool, BoxError> {
     let topic = &client.services.config.notices_topic_arn;
     let mailbox = Mailbox::open(&sns, topic, &[&demo.owner, OPERATOR]).await?;
     let unexpected = show_samples(&stack, &client, demo, &mailbox).await?;
+    let fleet_is_well = simulate(&stack, &client).await?;
     if args.once {
         stack.stop().await?;
-        return Ok(unexpected == 0);
+        return Ok(unexpected == 0 && fleet_is_well);
     }
     println!("{}", how_to_look_around(&stack, &client));
     std::future::pending::<()>().await;
@@ -85,6 +89,24 @@ async fn show_samples(stack: &Stack, client: &Client, demo: &User, mailbox: &Mai
         _ => println!("\n✗ {unexpected} differences from what the expectation files say"),
     }
     Ok(unexpected)
+}
+
+/// A fleet of devices of the demo user, by the command that anybody would use. `false`: not all was told as it was sent.
+async fn simulate(stack: &Stack, client: &Client) -> Result<bool, BoxError> {
+    let profile = stack.root.join("target/local-stack/demo.profile.json");
+    let command = |arguments: &[&str]| -> Result<Command, BoxError> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(arguments).arg("--profile").arg(&profile).kill_on_drop(true);
+        Ok(command)
+    };
+    let login = ["login", "--api", &client.api, "--username", DEMO, "--password-stdin"];
+    let mut login = command(&login)?.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    if let Some(mut input) = login.stdin.take() {
+        input.write_all(PASSWORD.as_bytes()).await?;
+    }
+    let fleet = ["simulate", "--devices", "20", "--rate", "50", "--bad", "2%", "--events", "200", "--seed", "7"];
+    println!("\n$ eventpulse {}", fleet.join(" "));
+    Ok(login.wait().await?.success() && command(&fleet)?.status().await?.success())
 }
 
 /// The statistics of what an upload contributed, from the stored chunks.
