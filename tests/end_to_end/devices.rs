@@ -185,7 +185,7 @@ pub async fn keys_are_made_listed_rotated_and_revoked(world: Arc<World>) -> Outc
     }
     let path = format!("/keys/{key_id}");
     for (method, path) in [("GET", &path), ("DELETE", &path), ("POST", &format!("{path}/rotate"))] {
-        world.call(&other, method, path, Value::Null).await?.problem(404, "not-found")?;
+        world.call(&other, method, path, json!({})).await?.problem(404, "not-found")?;
     }
     assert_eq!(world.get(&other, "/keys").await?["keys"], json!([]));
     let data = world.get(&user, "/health").await?["data"].clone();

@@ -19,11 +19,7 @@ pub(super) fn secret_pk(digest: &str) -> String {
 
 /// Where a key stands in its owner's list.
 pub(super) fn listed(key: &Key) -> String {
-    position(key.created_at, &key.key_id)
-}
-
-pub(super) fn position(created_at: Timestamp, id: &KeyId) -> String {
-    format!("{}#{id}", created_at.sortable())
+    format!("{}#{}", key.created_at.sortable(), key.key_id)
 }
 
 /// The id in a position.
