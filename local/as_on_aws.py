@@ -78,7 +78,7 @@ gateway._invoke_authorizer_lambda = invoke_authorizer_keeping_key
 gateway._authorize_request_v1 = authorize_telling_key
 gateway._api_key_from_request = key_from_request
 
-# ---------------------------------------------------------------- API Gateway: $context.requestId, .extendedRequestId
+# ---------------------------------------------------------------- API Gateway: $context.requestId, .extendedRequestId, .requestTimeEpoch
 execute = gateway._execute_in_scope
 render_template = gateway._render_request_template_v1
 request_ids = ContextVar("request_ids", default={})
@@ -87,7 +87,8 @@ request_ids = ContextVar("request_ids", default={})
 async def execute_with_ids(request, *arguments):
     # 16 characters, the last one "=", as in x-amz-apigw-id.
     extended = base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
-    request_ids.set({"requestId": request["request_id"], "extendedRequestId": extended})
+    now = str(time.time_ns() // 1_000_000)
+    request_ids.set({"requestId": request["request_id"], "extendedRequestId": extended, "requestTimeEpoch": now})
     return await execute(request, *arguments)
 
 

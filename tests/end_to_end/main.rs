@@ -122,7 +122,6 @@ fn main() -> ExitCode {
         Shares devices::nothing_that_a_client_sends_changes_the_call,
         Shares devices::keys_are_made_listed_rotated_and_revoked,
         Shares devices::each_key_has_a_rate_of_its_own,
-        Shares devices::a_burst_of_five_thousand_is_told_to_the_last_one,
         Shares contract::a_property_based_tester_finds_no_answer_that_the_document_does_not_tell,
         Alone large::a_gibibyte_in_flat_memory,
         Alone large::hostile_records_in_flat_memory,
@@ -131,6 +130,7 @@ fn main() -> ExitCode {
         Alone disturbances::a_missing_permission_is_a_denial_and_heals,
         Alone disturbances::an_upload_that_cannot_be_read_becomes_failed_and_heals,
         Alone messages::what_cannot_be_finished_alone_is_delivered_again,
+        Alone devices::a_burst_of_five_thousand_is_told_to_the_last_one,
         Alone devices::what_was_given_up_comes_back_by_one_command,
         Alone disturbances::an_upload_that_kills_the_function_goes_to_quarantine,
     ];

@@ -177,6 +177,32 @@ pub async fn twice_delivered_is_once_counted(world: Arc<World>) -> Outcome {
     told.sort_unstable();
     assert_eq!(told, ["accepted", "duplicate", "duplicate"]);
     assert_eq!(world.stats(&user, "same").await?["count"], 1);
+
+    // So do those of a message that counts in part, whatever became of its corrections.
+    let partly = json!([reading("partly", 0, 1.0), { "device_id": "partly" }]);
+    let (one, two) = (message(&user, "partly-1", &partly), message(&user, "partly-2", &partly));
+    assert_eq!(deliver(&world, &[&one]).await?, Vec::<usize>::new());
+    world.retry(&user, one.id().as_str(), Some(("application/json", "{}"))).await?.expect(202)?;
+    world.outcome(&user, one.id().as_str()).await?;
+    assert_eq!(deliver(&world, &[&two]).await?, Vec::<usize>::new());
+    assert_eq!(states(&world, &[&one, &two]).await?, ["partially_accepted", "duplicate"]);
+    assert_eq!(world.stats(&user, "partly").await?["count"], 1);
+
+    // A message of many points and days goes its own way, and takes nobody along.
+    let days: Vec<Value> = (0..1_500)
+        .map(|at| {
+            let (day, minute) = (1 + at / 500, at % 500);
+            json!({ "timestamp": format!("2025-03-{day:02}T{:02}:{:02}:00Z", minute / 60, minute % 60), "value": at })
+        })
+        .collect();
+    let wide = message(&user, "days-0", &json!({ "schema": "batch/1.0", "device_id": "days", "readings": days }));
+    let others: Vec<Sent> = (0..60)
+        .map(|at| message(&user, &format!("days-{}", at + 1), &reading(&format!("days-{at}"), at, 1.0)))
+        .collect();
+    let batch: Vec<&Sent> = others.iter().chain([&wide]).collect();
+    assert_eq!(deliver(&world, &batch).await?, Vec::<usize>::new());
+    assert_eq!(states(&world, &batch).await?, ["accepted"; 61]);
+    assert_eq!(world.stats(&user, "days").await?["count"], 1_500);
     Ok(())
 }
 
@@ -207,6 +233,13 @@ pub async fn an_idempotency_key_is_one_message(world: Arc<World>) -> Outcome {
     let mut told = states(&world, &[&a, &b]).await?;
     told.sort_unstable();
     assert_eq!(told, ["accepted", "quarantined"]);
+
+    // Taken back, the same body may count again under its key.
+    let path = format!("/uploads/{}", first.id());
+    world.call(&user, "DELETE", &path, Value::Null).await?.expect(200)?;
+    let resent = keyed(&user, "keyed-7", 1.0, "boot-1/1");
+    assert_eq!(deliver(&world, &[&resent]).await?, Vec::<usize>::new());
+    assert_eq!(states(&world, &[&first, &resent]).await?, ["withdrawn", "accepted"]);
 
     // Who means it, tries it again as it is.
     world.retry(&user, changed.id().as_str(), None).await?.expect(202)?;

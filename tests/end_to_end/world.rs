@@ -157,8 +157,9 @@ impl World {
     /// A call of SQS, by the Python SDK that the stack has: another Rust SDK would take longer to build than all tests
     /// of it take to run.
     pub async fn sqs(&self, operation: &str, input: &Value) -> Result<Value, BoxError> {
-        let script = "import boto3, json, sys\n\
-                      answer = getattr(boto3.client('sqs'), sys.argv[1])(**json.loads(sys.argv[2]))\n\
+        let script = "import boto3, json, os, sys\n\
+                      client = boto3.client('sqs', region_name=os.environ['AWS_REGION'])\n\
+                      answer = getattr(client, sys.argv[1])(**json.loads(sys.argv[2]))\n\
                       json.dump(answer, sys.stdout)";
         let mut python = self.stack.python();
         let output = python.args(["-c", script, operation, &input.to_string()]).output().await?;

@@ -125,7 +125,10 @@ fn kind_of_code(code: &str) -> Kind {
         | "NotFound"
         | "NotFoundException"
         | "ResourceNotFoundException" => Kind::Missing,
-        "ConflictException" | "TransactionConflictException" | "TransactionInProgressException" => Kind::Contended,
+        "ConflictException"
+        | "ConditionalRequestConflict"
+        | "TransactionConflictException"
+        | "TransactionInProgressException" => Kind::Contended,
         _ => Kind::Other,
     }
 }

@@ -220,9 +220,9 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
             Claim::TakenBy(of) => {
                 // Whether they count, the other upload has yet to show: it may still be given up.
                 let other = self.services.uploads.load(&of).await?;
-                let counts = |other: Upload| {
-                    matches!(other.decision, Some(Decision::Accepted { .. })) && !other.withdrawal_requested
-                };
+                // What it claimed counts whatever became of its retries.
+                let counts =
+                    |other: Upload| !other.withdrawal_requested && other.claims.iter().any(|known| known == claim);
                 if !other.is_some_and(counts) {
                     return Err(Error::new("claiming the bytes of", of.as_str(), Kind::Contended));
                 }

@@ -197,13 +197,9 @@ pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Time
     }
     // How many an earlier call removed is not known: then the index is believed.
     let expected = if is_resumed { 0 } else { upload.chunks };
-    match tokio::time::timeout(WITHDRAWAL_PATIENCE, remove_chunks(services, id, expected)).await {
+    match tokio::time::timeout(WITHDRAWAL_PATIENCE, remove_chunks(services, &upload, expected)).await {
         Ok(removed) => removed?,
         Err(_) => return Ok(Ok(Withdrawal::Unfinished(Box::new(upload)))),
-    }
-    for SharedChunk { entity, measure, sort_key } in &upload.shared {
-        let series = Series { owner: owner.to_owned(), entity: entity.clone(), measure: measure.clone() };
-        services.chunks.take_out(&series, sort_key, id).await?;
     }
     for claim in &upload.claims {
         services.uploads.release(owner, claim, id).await?;
@@ -212,9 +208,14 @@ pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Time
     Ok(done.map(|(upload, ())| Withdrawal::Done(Box::new(upload))))
 }
 
-/// Removes chunks until at least so many are removed and no more are known: the index may lag behind the table. Not for
+/// Takes the upload out of the chunks that it shares, and removes its own until at least so many are removed and no more are known: the index may lag behind the table. Not for
 /// ever: another call may have removed some.
-async fn remove_chunks(services: &Services, id: &UploadId, expected: u64) -> Result<(), Error> {
+async fn remove_chunks(services: &Services, upload: &Upload, expected: u64) -> Result<(), Error> {
+    let Upload { id, intake, .. } = upload;
+    for SharedChunk { entity, measure, sort_key } in &upload.shared {
+        let series = Series { owner: intake.owner.clone(), entity: entity.clone(), measure: measure.clone() };
+        services.chunks.take_out(&series, sort_key, id).await?;
+    }
     let mut removed = 0;
     for _ in 0..INDEX_LOOKS {
         removed += services.chunks.delete_of_upload(id, None).await?;

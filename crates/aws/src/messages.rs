@@ -5,29 +5,38 @@
 //! is wrong, or a repetition, or large, goes [its own way](alone): its body becomes an object, and that is taken to its end
 //! by the same steps as an uploaded one.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use eventpulse_core::batch::{self, Group, Member};
+use eventpulse_core::chunk::Chunk;
 use eventpulse_core::digits::sha256;
 use eventpulse_core::examine::{Examiner, Keep, Terms};
 use eventpulse_core::failure::{Code, Failure};
 use eventpulse_core::id::{MESSAGE_FILE_NAME, MESSAGES_PREFIX, UploadId, message_key};
 use eventpulse_core::reader::{Limits, Media};
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{self, Decision, Event, Fact, Intake, ObjectVersion, Upload};
+use eventpulse_core::upload::{self, Arrival, Decision, Event, Fact, Intake, ObjectVersion, Upload};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use tracing::Instrument as _;
 
 use crate::Services;
 use crate::error::{Error, Kind};
-use crate::ingest::{ATTEMPTS, PAUSE, Work};
+use crate::ingest::{PAUSE, Work};
 use crate::logs;
 use crate::uploads::Append;
 use crate::uploads::groups::{Grouped, IdempotencyKey, KeyOf, Settled};
 
 /// The media type of a body, which API Gateway sees to.
 const MEDIA_TYPE: &str = "application/json";
-/// How often messages are grouped anew because some of a group turned out to be known.
+/// How often messages are grouped anew: some of a group turned out to be known, or others write the same items.
 const GROUPINGS: u32 = 8;
+/// How long to wait, the first time, when others do; twice as long each further time, 13 s in all.
+const GROUPING_PAUSE: Duration = Duration::from_millis(50);
+/// How often a message's own way is begun anew because somebody else is on it: 8 s in all, longer than it takes until that
+/// one is taken for dead.
+const ATTEMPTS: u32 = 16;
 /// How many messages go their own way at the same time.
 const ALONE_AT_A_TIME: usize = 8;
 /// More chunks than that are not worth a place in a shared transaction.
@@ -120,6 +129,10 @@ fn examine(services: &Services, place: usize, message: &Message, now: Timestamp)
     let decision = examination.decision();
     let Decision::Accepted { sha256, rejection: None, .. } = &decision else { return None };
     let chunks = examination.chunks.take().filter(|chunks| chunks.len() <= MAX_CHUNKS_IN_GROUP)?;
+    let series: BTreeSet<String> = chunks.iter().map(Chunk::partition_key).collect();
+    if series.len() < chunks.len() {
+        return None; // thousands of points, or of many days: how many chunks its group has could not be told beforehand
+    }
     let (sha256, key) = (sha256.clone(), message.key(sha256));
     let events = vec![message.posted(), Event::new(now, Fact::Decided { decision })];
     let after = Upload::fold(message.upload_id.clone(), &events).ok()?;
@@ -158,7 +171,7 @@ async fn together(
             return together;
         }
     };
-    for _ in 0..GROUPINGS {
+    for grouping in 0..GROUPINGS {
         let mut again = Vec::new();
         for group in batch::plan(good.iter().map(|good| &good.member)) {
             let of_group: Vec<usize> = group.members.iter().map(|member| member.place).collect();
@@ -171,7 +184,15 @@ async fn together(
                 }
                 Ok(Grouped::Contended) => {
                     again.extend(places());
-                    tokio::time::sleep(PAUSE / 10).await;
+                    tokio::time::sleep(GROUPING_PAUSE * (1 << grouping)).await;
+                }
+                // What is wrong may be one of them: they go their own ways, and the others arrive.
+                Err(error) if !error.is_retryable() => {
+                    tracing::error!(
+                        error = error.chain(),
+                        messages = of_group.len(),
+                        "messages cannot be stored together"
+                    );
                 }
                 Err(error) => {
                     tracing::error!(error = error.chain(), messages = of_group.len(), "storing messages failed");
@@ -181,9 +202,11 @@ async fn together(
         }
         good.retain(|good| again.contains(&good.place));
         if good.is_empty() {
-            break;
+            return together;
         }
     }
+    // Too much is written: one by one it would be more still.
+    together.failed.extend(good.iter().map(|good| good.place));
     together
 }
 
@@ -281,23 +304,28 @@ async fn write_log(
 
 /// A message's own way: its body becomes an object of the process bucket, and is taken to its end as an uploaded one.
 async fn alone(services: &Services, message: &Message, clock: impl Fn() -> Timestamp + Copy) -> Result<(), Error> {
+    let mut placed = None;
     let settled = async {
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
-            let mut work = begin(services, message, clock).await?;
-            if work.upload.attempt > 0 {
-                return Ok(work.upload); // its retries come as objects
-            }
-            if !work.is_in_other_hands() && work.run().await? == Append::Done {
-                return Ok(work.upload);
+            match step(services, message, &mut placed, clock).await {
+                Ok(Some(upload)) => return Ok(upload),
+                Err(error) if error.kind != Kind::Contended => return Err(error),
+                Ok(None) | Err(_) => {}
             }
         }
         Err(Error::new("ingest", message.upload_id.as_str(), Kind::Contended))
     };
     match settled.await {
         Ok(upload) => {
+            if let Some(ObjectVersion { bucket, key, version_id, .. }) =
+                placed.filter(|placed| upload.arrival(placed) == Arrival::Late)
+            {
+                // Another delivery of it was faster: its history names another object.
+                services.objects.delete_version(&bucket, &key, &version_id).await?;
+            }
             let (accepted, rejected) = (upload.accepted(), upload.rejected());
             tracing::info!(state = upload.state().as_str(), accepted, rejected, "the message is settled");
             Ok(())
@@ -309,10 +337,26 @@ async fn alone(services: &Services, message: &Message, clock: impl Fn() -> Times
     }
 }
 
+/// Takes the steps that are owed for a message; none when somebody else is at work on it. `placed`: the object that it was made.
+async fn step(
+    services: &Services,
+    message: &Message,
+    placed: &mut Option<ObjectVersion>,
+    clock: impl Fn() -> Timestamp + Copy,
+) -> Result<Option<Upload>, Error> {
+    let mut work = begin(services, message, placed, clock).await?;
+    if work.upload.attempt > 0 {
+        return Ok(Some(work.upload)); // its retries come as objects
+    }
+    let is_done = !work.is_in_other_hands() && work.run().await? == Append::Done;
+    Ok(is_done.then_some(work.upload))
+}
+
 /// Finds out what is known of a message; makes it an object if that is nothing.
 async fn begin<'a, C: Fn() -> Timestamp + Copy>(
     services: &'a Services,
     message: &Message,
+    placed: &mut Option<ObjectVersion>,
     clock: C,
 ) -> Result<Work<'a, C>, Error> {
     let id = &message.upload_id;
@@ -329,6 +373,7 @@ async fn begin<'a, C: Fn() -> Timestamp + Copy>(
             let size = body.len() as u64;
             let version_id = services.objects.put_new((bucket, &key), MEDIA_TYPE, body).await?;
             let object = ObjectVersion { bucket: bucket.clone(), key, version_id, size, line: None };
+            *placed = Some(object.clone());
             let correlation_id = message.correlation_id.clone();
             let received = Fact::Received { object: object.clone(), correlation_id };
             let events = vec![message.posted(), Event::new(clock(), received)];
@@ -342,10 +387,8 @@ async fn begin<'a, C: Fn() -> Timestamp + Copy>(
         && work.upload.attempt == 0
     {
         match services.uploads.claim_key(&work.upload, &key, clock()).await? {
-            KeyOf::Mine => {}
-            KeyOf::Earlier { upload_id: of, same_body: true } => {
-                work.happened(Fact::Decided { decision: Decision::Duplicate { of } });
-            }
+            // The same body: whether that counts already, the claim on its digest tells.
+            KeyOf::Mine | KeyOf::Earlier { same_body: true, .. } => {}
             KeyOf::Earlier { upload_id, same_body: false } => {
                 let message = format!(
                     "{upload_id} came with the same Idempotency-Key and another body: give each event a key of its own"

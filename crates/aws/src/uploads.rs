@@ -248,11 +248,16 @@ fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationRea
     }
 }
 
+/// Whether it was because others write the same items, or write too much. The SDK does not try such a transaction again.
+fn is_contended(reasons: &[CancellationReason]) -> bool {
+    let passes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    reasons.iter().any(|reason| reason.code().is_some_and(|code| passes.contains(&code)))
+}
+
 /// Why a transaction was cancelled, where it is no failure: the first action is the append, the second the claim.
 fn why_canceled(reasons: &[CancellationReason]) -> Option<Claim> {
     let code = |at: usize| reasons.get(at).and_then(CancellationReason::code).unwrap_or_default();
-    if code(0) == "ConditionalCheckFailed" || reasons.iter().any(|reason| reason.code() == Some("TransactionConflict"))
-    {
+    if code(0) == "ConditionalCheckFailed" || is_contended(reasons) {
         return Some(Claim::Conflict);
     }
     if code(1) == "ConditionalCheckFailed" {

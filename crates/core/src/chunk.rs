@@ -1,4 +1,5 @@
-//! A chunk: the immutable contribution of one upload to one series, its summary and, compressed, its points.
+//! A chunk: the contribution of one upload, or of some messages together, to one series: its summary and, compressed, its
+//! points. It never changes but for a message that is taken back out of it.
 
 mod builder;
 mod codec;
@@ -124,7 +125,7 @@ impl Chunk {
         &self.series
     }
 
-    /// The upload that it came with, the one in its key; of several, the first.
+    /// The upload that it came with; of several, the first. It is the one in its key, unless that was taken out of it.
     #[must_use]
     pub fn upload_id(&self) -> &str {
         self.uploads.first().map_or("", String::as_str)
@@ -183,7 +184,7 @@ impl Chunk {
         keys::partition_key(&self.series)
     }
 
-    /// The sort key: span class, first time, upload, segment. At most 1,024 bytes if the upload id is at most 900.
+    /// The sort key under which it is first stored: span class, first time, upload, segment. At most 1,024 bytes if the upload id is at most 900.
     #[must_use]
     pub fn sort_key(&self) -> String {
         keys::sort_key(self.class(), self.summary.first(), self.upload_id(), self.segment)

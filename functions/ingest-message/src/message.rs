@@ -31,7 +31,9 @@ pub fn parse(record: &SqsMessage) -> Result<Message, Unreadable> {
         value.filter(|value| !value.is_empty())
     };
     let correlation_id = attribute("correlation_id").ok_or(Unreadable("it has no attribute correlation_id"))?;
-    let sent = record.attributes.get("SentTimestamp").and_then(|milliseconds| milliseconds.parse::<i64>().ok());
+    // The queue's own time is that of a redrive, if there was one.
+    let sent = attribute("posted_at").or_else(|| record.attributes.get("SentTimestamp").cloned());
+    let sent = sent.and_then(|milliseconds| milliseconds.parse::<i64>().ok());
     Ok(Message {
         upload_id: UploadId::of_message(&correlation_id).map_err(|_| Unreadable("its correlation_id is no id"))?,
         owner: attribute("owner").ok_or(Unreadable("it has no attribute owner"))?,

@@ -109,12 +109,12 @@ pub(crate) struct Excluded {
     pending: Tally,
 }
 
-/// How many, and the newest of them.
+/// How many, and some of them.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Tally {
     /// How many.
     count: u64,
-    /// The newest: at most 100 of those included, 10 of those excluded.
+    /// Of those included at most 100, of those excluded the 10 newest.
     upload_ids: Vec<String>,
 }
 

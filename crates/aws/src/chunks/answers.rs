@@ -1,6 +1,7 @@
 //! Statistics of a series over a range of time. Every query is paged to its end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use eventpulse_core::answer::{Answer, AnswerError, Bucket, Buckets, Pass, TooMuch, key_ranges};
 use eventpulse_core::chunk::Chunk;
@@ -35,8 +36,31 @@ pub struct Answered {
 pub struct Included {
     /// How many.
     pub count: u64,
-    /// The newest of them, at most 100.
+    /// At most 100 of them: the last ones by id, so the newest where they are files.
     pub upload_ids: Vec<String>,
+}
+
+/// The uploads that an answer has met: each message is one, so they may be millions, and their ids are not all kept.
+#[derive(Default)]
+struct Seen {
+    digests: HashSet<u64>,
+    last: BTreeSet<String>,
+}
+
+impl Seen {
+    fn add(&mut self, upload: &str) {
+        let mut digest = DefaultHasher::new();
+        upload.hash(&mut digest);
+        if !self.digests.insert(digest.finish()) {
+            return;
+        }
+        if self.last.len() < MAX_IDS_TOLD {
+            self.last.insert(upload.to_owned());
+        } else if self.last.first().is_some_and(|first| first.as_str() < upload) {
+            self.last.pop_first();
+            self.last.insert(upload.to_owned());
+        }
+    }
 }
 
 impl Chunks {
@@ -50,10 +74,10 @@ impl Chunks {
         from: Option<Timestamp>,
         to: Option<Timestamp>,
     ) -> Result<Option<Answered>, Error> {
-        let mut uploads = BTreeSet::new();
+        let mut uploads = Seen::default();
         let statistics = self.of_chunks(series, (from, to), None, &mut uploads).await?;
-        let newest = uploads.iter().rev().take(MAX_IDS_TOLD).cloned().collect();
-        let uploads = Included { count: uploads.len() as u64, upload_ids: newest };
+        let upload_ids = uploads.last.into_iter().rev().collect();
+        let uploads = Included { count: uploads.digests.len() as u64, upload_ids };
         Ok(statistics.map(|statistics| Answered { statistics, uploads }))
     }
 
@@ -62,7 +86,7 @@ impl Chunks {
     /// # Errors
     /// As [`Chunks::answer`].
     pub async fn of_upload(&self, series: &Series, upload: &UploadId) -> Result<Option<Statistics>, Error> {
-        self.of_chunks(series, (None, None), Some(upload), &mut BTreeSet::new()).await
+        self.of_chunks(series, (None, None), Some(upload), &mut Seen::default()).await
     }
 
     /// The exact statistics of a series bucket by bucket.
@@ -93,10 +117,10 @@ impl Chunks {
         series: &Series,
         range: Range,
         of: Option<&UploadId>,
-        uploads: &mut BTreeSet<String>,
+        uploads: &mut Seen,
     ) -> Result<Option<Statistics>, Error> {
         for _ in 0..ATTEMPTS {
-            uploads.clear();
+            *uploads = Seen::default();
             match self.try_of_chunks(series, range, of, uploads).await? {
                 Ok(statistics) => return Ok(statistics),
                 Err(AnswerError::Changed) => {}
@@ -111,7 +135,7 @@ impl Chunks {
         series: &Series,
         (from, to): Range,
         of: Option<&UploadId>,
-        uploads: &mut BTreeSet<String>,
+        uploads: &mut Seen,
     ) -> Result<Result<Option<Statistics>, AnswerError>, Error> {
         let mut answer = Answer::new(from, to);
         loop {
@@ -128,7 +152,7 @@ impl Chunks {
                     None => chunk,
                 };
                 if answer.add(chunk)? > 0 {
-                    uploads.extend(chunk.uploads_within(from, to)?.into_iter().map(str::to_owned));
+                    chunk.uploads_within(from, to)?.into_iter().for_each(|upload| uploads.add(upload));
                 }
                 Ok(true)
             });

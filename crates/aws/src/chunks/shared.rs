@@ -1,5 +1,7 @@
 //! Taking a message back out of a chunk that it shares with others.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::error::SdkError;
 use eventpulse_core::id::UploadId;
 use eventpulse_core::series::Series;
@@ -8,8 +10,10 @@ use super::{Chunks, contents, names};
 use crate::error::{Error, Kind};
 use crate::item::s;
 
-/// How often a race for a chunk may be lost: as many messages may be taken out of it at the same time.
-const ATTEMPTS: u32 = 16;
+/// How often a race for a chunk may be lost: as many messages share one, at most, and may be taken out at the same time.
+const ATTEMPTS: u32 = 64;
+/// How long to wait after a loss, at most.
+const PAUSE: Duration = Duration::from_millis(64);
 
 impl Chunks {
     /// Takes what an upload gave out of the chunk with this sort key. Again, it changes nothing.
@@ -17,7 +21,12 @@ impl Chunks {
     /// # Errors
     /// When DynamoDB does not answer or refuses, or the chunk cannot be read.
     pub async fn take_out(&self, series: &Series, sort_key: &str, id: &UploadId) -> Result<(), Error> {
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                // Those that race pause unlike each other: by their ids.
+                let sum = id.as_str().bytes().fold(attempt, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+                tokio::time::sleep(PAUSE * (sum % 64) / 64).await;
+            }
             let get = self.client.get_item().table_name(&self.table).consistent_read(true);
             let get = get.key("pk", s(series.partition_key())).key("sk", s(sort_key));
             let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.table.as_str(), error))?;

@@ -6,8 +6,8 @@ use eventpulse_core::id::UploadId;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Event, Upload};
 
-use super::{Uploads, reasons};
-use crate::error::Error;
+use super::{Uploads, is_contended, reasons};
+use crate::error::{Error, Kind};
 use crate::item::{Item, n, s, text};
 
 /// How long a header `Idempotency-Key` is remembered, in seconds: as long as a queue keeps a message.
@@ -56,7 +56,7 @@ pub enum Grouped {
     Done,
     /// Nothing is: these members, by their places, are known already, or their bytes or keys are.
     Known(Vec<usize>),
-    /// Nothing is: others write the same items at this moment.
+    /// Nothing is: others write the same items at this moment, or too much is written.
     Contended,
 }
 
@@ -93,13 +93,14 @@ impl Uploads {
         let Err(error) = self.client.transact_write_items().set_transact_items(Some(actions)).send().await else {
             return Ok(Grouped::Done);
         };
-        let codes: Vec<&str> = reasons(&error).iter().map(|reason| reason.code().unwrap_or_default()).collect();
-        let known = member_of_action.iter().zip(&codes).filter(|(_, code)| **code == "ConditionalCheckFailed");
+        let reasons = reasons(&error);
+        let known = member_of_action.iter().zip(reasons);
+        let known = known.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
         let mut known: Vec<usize> = known.map(|(place, _)| *place).collect();
         known.dedup();
         if !known.is_empty() {
             Ok(Grouped::Known(known))
-        } else if codes.contains(&"TransactionConflict") {
+        } else if is_contended(reasons) {
             Ok(Grouped::Contended)
         } else {
             Err(Error::sdk("TransactWriteItems", self.table.as_str(), error))
@@ -120,8 +121,12 @@ impl Uploads {
             let upload_id = UploadId::parse(text(item, "upload_id")?).ok()?;
             Some(KeyOf::Earlier { upload_id, same_body: text(item, "sha256") == Some(&key.sha256) })
         };
-        match reasons(&error).first().and_then(|reason| reason.item()).and_then(earlier) {
+        let reasons = reasons(&error);
+        match reasons.first().and_then(|reason| reason.item()).and_then(earlier) {
             Some(earlier) => Ok(earlier),
+            None if is_contended(reasons) => {
+                Err(Error::new("TransactWriteItems", self.target(&upload.id), Kind::Contended))
+            }
             None => Err(Error::sdk("TransactWriteItems", self.target(&upload.id), error)),
         }
     }

@@ -46,7 +46,7 @@ pub enum Fact {
     },
     /// A message came by `POST /data`.
     Posted {
-        /// What its key tells.
+        /// Whose it is, and where its body goes if it becomes an object.
         intake: Intake,
         /// What came with it.
         message: Message,
