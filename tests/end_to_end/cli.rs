@@ -192,3 +192,35 @@ pub async fn who_is_invited_chooses_a_password(world: Arc<World>) -> Outcome {
     world.send("GET", "/uploads", &headers, Vec::new()).await?.expect(200)?;
     Ok(())
 }
+
+pub async fn keys_and_a_simulated_fleet(world: Arc<World>) -> Outcome {
+    let (user, person) = (world.user(), Person::new(&world).await?);
+    let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
+    assert_eq!(person.runs(&login, &format!("{PASSWORD}\n")).await?.code, 0);
+    let made = person.exits(0, &["keys", "create", "--name", "roof", "--json"]).await?.json()?;
+    let (id, secret) = (made["key_id"].as_str().ok_or("no id")?, made["api_key"].as_str().ok_or("no key")?);
+    let rotated = person.exits(0, &["keys", "rotate", id, "--keep-old", "1h"]).await?;
+    assert!(rotated.out.contains("not shown again") && rotated.out.contains("curl"), "{}", rotated.out);
+    let listed = person.exits(0, &["keys", "list"]).await?;
+    assert!(listed.out.contains("roof") && !listed.out.contains(secret), "{}", listed.out);
+    let revoked = person.exits(0, &["keys", "revoke", id]).await?;
+    assert!(revoked.out.contains("5 s"), "it says within how many seconds: {}", revoked.out);
+
+    let fleet =
+        ["simulate", "--devices", "10", "--rate", "100", "--bad", "5%", "--events", "300", "--seed", "7", "--json"];
+    let told = person.exits(0, &fleet).await?.json()?;
+    assert_eq!((&told["well"], &told["acknowledged"]), (&json!(true), &json!(300)), "{told:#}");
+    let devices = world.get(&user, "/devices").await?;
+    assert_eq!(devices["devices"].as_array().map(Vec::len), Some(10), "{devices:#}");
+    let quarantined = world.get(&user, "/uploads?state=quarantined&limit=100").await?;
+    let quarantined = quarantined["uploads"].as_array().map(Vec::len).unwrap_or_default();
+    let accepted = world.get(&user, "/uploads?state=accepted&limit=100").await?;
+    assert!(accepted["next"].is_string() && quarantined > 0, "{quarantined} of 300 quarantined");
+    let keys = world.get(&user, "/keys").await?;
+    let states: Vec<&Value> = keys["keys"].as_array().ok_or("no list")?.iter().map(|key| &key["state"]).collect();
+    assert_eq!(states, ["revoked", "revoked"], "the key of the run is gone");
+    // With a key that does not work, nothing is sent but the first.
+    let refused = person.exits(1, &["simulate", "--events", "50", "--key", secret, "--json"]).await?.json()?;
+    assert_eq!((&refused["well"], &refused["acknowledged"]), (&json!(false), &json!(0)), "{refused:#}");
+    Ok(())
+}

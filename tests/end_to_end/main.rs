@@ -112,6 +112,7 @@ fn main() -> ExitCode {
         Shares cli::the_whole_trip_at_the_terminal,
         Shares cli::many_large_files_at_a_time,
         Shares cli::who_is_invited_chooses_a_password,
+        Shares cli::keys_and_a_simulated_fleet,
         Shares messages::one_bad_message_costs_no_good_one,
         Shares messages::twice_delivered_is_once_counted,
         Shares messages::an_idempotency_key_is_one_message,

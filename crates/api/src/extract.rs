@@ -53,6 +53,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !is_json {
             return Err(Problem::content_type("This call takes a body of the Content-Type application/json."));
         }
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            // serde would take its elements for members.
+            return Err(Problem::member("", "it is an array, not an object"));
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let token = |segment: &serde_path_to_error::Segment| {

@@ -90,6 +90,7 @@ async fn wrong_requests_are_problems_that_name_the_place() {
         ("POST", "/uploads", json, with("file_name", json!("")), 400, "invalid-request", "/file_name"),
         ("POST", "/uploads", json, with("owner", json!("u2")), 400, "invalid-request", "owner"),
         ("POST", "/uploads", json, with("schema", json!("orders/1.0")), 400, "unknown-schema", "weather/1.0"),
+        ("POST", "/uploads", json, json!(["a.json", "application/json", null, 2]).to_string(), 400, "invalid-request", "array"),
         ("POST", "/uploads", "text/plain", good.to_string(), 415, "unsupported-content-type", ""),
         ("POST", "/uploads", json, " ".repeat(70_000), 413, "body-too-large", ""),
         ("POST", "/validate", "", "{}".into(), 415, "unsupported-content-type", ""),
