@@ -1,5 +1,5 @@
 //! How many events a second one core of the function `ingest-message` takes, and how many calls of AWS an event costs, by
-//! the size of the batch: both must fall as batches grow.
+//! the size of the batch: the calls must fall as batches grow.
 //!
 //! `cargo bench --bench messages` builds the function in release and runs it as Lambda would, with the network played by
 //! this process. What is counted is the CPU time of the function's process; waiting for AWS, which this leaves out, is
@@ -147,9 +147,9 @@ impl Measured {
 }
 
 fn report<'r>(rows: impl Iterator<Item = &'r Row>, one: f64) {
-    println!("Readings of 100 devices. ÷: beside batches of one. Calls and actions are an event's share.\n");
+    println!("Readings of 100 devices. ×: times as many as in batches of one. Calls and actions are an event's share.\n");
     println!(
-        "| messages a batch | events | events/s/core | ÷ | wall, events/s | S3 calls | DynamoDB calls | calls | actions |"
+        "| messages a batch | events | events/s/core | × | wall, events/s | S3 calls | DynamoDB calls | calls | actions |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
     for row in rows {
