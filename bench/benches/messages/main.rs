@@ -147,7 +147,9 @@ impl Measured {
 }
 
 fn report<'r>(rows: impl Iterator<Item = &'r Row>, one: f64) {
-    println!("Readings of 100 devices. ×: times as many as in batches of one. Calls and actions are an event's share.\n");
+    println!(
+        "Readings of 100 devices. ×: times as many as in batches of one. Calls and actions are an event's share.\n"
+    );
     println!(
         "| messages a batch | events | events/s/core | × | wall, events/s | S3 calls | DynamoDB calls | calls | actions |"
     );
