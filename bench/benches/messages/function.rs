@@ -1,0 +1,98 @@
+//! The function, as the process that Lambda would start.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::Failed;
+
+/// Its package and program.
+const NAME: &str = "ingest-message";
+
+/// Builds it in release, into the directory that this bench was built into. Returns the program.
+pub(crate) fn build() -> Result<PathBuf, Failed> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().ok_or("the target directory has no name")?;
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args([
+        "build",
+        "--release",
+        "--package",
+        NAME,
+        "--message-format",
+        "json-render-diagnostics",
+        "--target-dir",
+    ]);
+    cargo.arg(target).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
+    // What cargo tells a bench of its package would make build scripts run again.
+    for (name, _) in std::env::vars_os() {
+        let told =
+            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+        if told {
+            cargo.env_remove(name);
+        }
+    }
+    let output = cargo.output()?;
+    if !output.status.success() {
+        return Err(format!("{NAME} does not build").into());
+    }
+    let lines =
+        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let of_function = lines.filter(|line| line.pointer("/target/name").is_some_and(|name| name == NAME));
+    let mut programs = of_function.filter_map(|line| Some(PathBuf::from(line.get("executable")?.as_str()?)));
+    programs.next().ok_or_else(|| format!("cargo built no program {NAME}").into())
+}
+
+/// It, running; it ends with this value.
+pub(crate) struct Function {
+    process: Child,
+    ticks_per_second: f64,
+}
+
+impl Function {
+    /// Starts it. Whatever it says HTTP to is at `network`.
+    pub(crate) fn start(program: &Path, network: SocketAddr) -> Result<Self, Failed> {
+        let ticks = Command::new("getconf").arg("CLK_TCK").output()?;
+        let ticks_per_second = String::from_utf8(ticks.stdout)?.trim().parse()?;
+        let environment = [
+            ("AWS_LAMBDA_RUNTIME_API", network.to_string()),
+            ("AWS_LAMBDA_FUNCTION_NAME", NAME.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512".to_owned()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{NAME}")),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".to_owned()),
+            ("AWS_ENDPOINT_URL", format!("http://{network}")),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
+            ("UPLOADS_TABLE", "uploads".to_owned()),
+            ("CHUNKS_TABLE", "chunks".to_owned()),
+            ("PROCESS_BUCKET", "process".to_owned()),
+            ("QUARANTINE_BUCKET", "quarantine".to_owned()),
+            ("NOTICES_TOPIC_ARN", "arn:aws:sns:eu-central-1:123456789012:notices".to_owned()),
+            ("DEFAULT_SCHEMA", "reading/1.0".to_owned()),
+            ("S3_PATH_STYLE", "true".to_owned()),
+            ("LOG_LEVEL", "warn".to_owned()),
+        ];
+        let process = Command::new(program).env_clear().envs(environment).stdin(Stdio::null()).spawn()?;
+        Ok(Self { process, ticks_per_second })
+    }
+
+    /// The seconds that it has spent on a core, in all of its threads, in user mode and in the kernel.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64, Failed> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        // The program's name, in parentheses, may hold anything. utime and stime are the 12th and 13th field after it.
+        let (_, fields) = stat.rsplit_once(')').ok_or("/proc/…/stat has no name")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
+        let ticks = ticks.sum::<Result<u32, _>>()?;
+        Ok(f64::from(ticks) / self.ticks_per_second)
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
