@@ -2,7 +2,7 @@
 //!
 //! A message is an upload like any other, and most of them count as they are. Those are stored together: their bodies in one
 //! object of the raw log, their histories, claims and chunks in as few transactions as can be. Every other message, one that
-//! is wrong, or a repetition, or large, goes [its own way](alone): its body becomes an object, and that is taken to its end
+//! is wrong, or a repetition, or large, goes its own way: its body becomes an object, and that is taken to its end
 //! by the same steps as an uploaded one.
 
 use std::collections::BTreeSet;

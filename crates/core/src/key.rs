@@ -161,7 +161,7 @@ pub enum Plan {
     /// What a device needs.
     #[default]
     Standard,
-    /// What a gateway of many devices needs: ten times as much.
+    /// What a gateway of many devices needs.
     Fast,
 }
 

@@ -32,8 +32,9 @@ pub fn parse(record: &SqsMessage) -> Result<Message, Unreadable> {
     };
     let correlation_id = attribute("correlation_id").ok_or(Unreadable("it has no attribute correlation_id"))?;
     // The queue's own time is that of a redrive, if there was one.
-    let sent = attribute("posted_at").or_else(|| record.attributes.get("SentTimestamp").cloned());
-    let sent = sent.and_then(|milliseconds| milliseconds.parse::<i64>().ok());
+    let milliseconds = |text: String| text.parse::<i64>().ok();
+    let sent = attribute("posted_at").and_then(milliseconds);
+    let sent = sent.or_else(|| record.attributes.get("SentTimestamp").cloned().and_then(milliseconds));
     Ok(Message {
         upload_id: UploadId::of_message(&correlation_id).map_err(|_| Unreadable("its correlation_id is no id"))?,
         owner: attribute("owner").ok_or(Unreadable("it has no attribute owner"))?,
@@ -67,6 +68,13 @@ mod tests {
         assert_eq!(message.posted_at.to_string(), "2025-02-28T12:00:00.123Z");
         let body = br#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5}"#;
         assert_eq!(message.body, body);
+    }
+
+    #[test]
+    fn without_its_own_time_that_of_the_queue_counts() {
+        let mut message = example();
+        message.message_attributes.get_mut("posted_at").unwrap().string_value = Some("$util.urlEncode(…)".to_owned());
+        assert_eq!(parse(&message).unwrap().posted_at.to_string(), "2025-02-28T12:16:39.999Z");
     }
 
     #[test]

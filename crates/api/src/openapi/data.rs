@@ -83,6 +83,8 @@ pub(super) fn operation(app: &App) -> Value {
             "413": problem("It is too large: send less at once, or use `POST /uploads`.", false),
             "415": problem("It is not JSON.", false),
             "429": problem("More than the plan of the key allows: wait as long as `Retry-After` says.", true),
+            "500": problem("A defect of the service; its operator is told.", false),
+            "504": problem("The queue took too long: it may be there. Send it again under the same `Idempotency-Key`.", true),
             "503": problem("A part of AWS did not answer: try again.", true),
         },
     })

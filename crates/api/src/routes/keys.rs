@@ -47,7 +47,7 @@ pub(crate) struct Rotation {
     keep_old_seconds: u32,
 }
 
-/// How much a key may send. `fast` is ten times `standard`, for a gateway of many devices.
+/// How much a key may send. `fast` is more than `standard`, for a gateway of many devices.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Plan {

@@ -143,9 +143,10 @@ fn secret_text(key: &Value, data: &DataApi) -> String {
     format!(
         "{id}{name}, plan {plan}\n\n  {secret}\n\n\
          Keep it now: it is not shown again. Who has it can send data in your name.\n\n\
-         curl -i {} -H 'x-api-key: {secret}' -H 'content-type: application/json' \\\n  \
+         curl -i {} -H {} -H 'content-type: application/json' \\\n  \
          -d '{{\"device_id\":\"12345\",\"timestamp\":\"2025-02-28T12:00:00Z\",\"value\":22.5}}'\n",
-        shell_word(&data.url)
+        shell_word(&data.url),
+        shell_word(&format!("x-api-key: {secret}"))
     )
 }
 

@@ -49,8 +49,9 @@ pub struct Args {
     /// How many records to send, for however long it takes.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     events: Option<u64>,
-    /// The key, of whoever is signed in. Without one, a key is made for the run and revoked at its end.
-    #[arg(long, env = "EVENTPULSE_API_KEY", hide_env_values = true, value_parser = api_key)]
+    /// The key, of whoever is signed in. Better in the variable: others on this machine can see what commands are given.
+    /// Without one, a key is made for the run and revoked at its end.
+    #[arg(long, env = "EVENTPULSE_API_KEY", hide_env_values = true)]
     key: Option<String>,
     /// Makes the devices say the same again; which seed it was is told at the end.
     #[arg(long)]
@@ -93,7 +94,7 @@ async fn simulate(
         let (url, run) = (data.url.clone(), format!("simulate-{run:016x}"));
         Ok(Sender { http: http_client()?, url, key: key.to_owned(), run })
     };
-    if let Some(key) = &args.key {
+    if let Some(key) = given_key(args.key.as_deref())? {
         return Ok((drive(api, args, sender(key)?, seed, is_silent, stop).await, None));
     }
     let mut sender = sender("")?;
@@ -119,7 +120,7 @@ async fn drive(api: &Api, args: &Args, sender: Sender, seed: u64, is_silent: boo
         batch: size(args.batch),
         records: args.events.unwrap_or(u64::MAX),
         duration: duration.unwrap_or(FOR_EVER),
-        new_key: if args.key.is_none() { NEW_KEY } else { Duration::ZERO },
+        new_key: if args.key.as_deref().is_none_or(|key| key.trim().is_empty()) { NEW_KEY } else { Duration::ZERO },
     };
     let tally = Arc::new(Mutex::new(Tally::default()));
     let mut beside = tokio::task::JoinSet::new();
@@ -180,11 +181,14 @@ fn size(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-/// A key, on the command line: nothing else gets into a header.
-fn api_key(text: &str) -> Result<String, String> {
-    let is_key =
-        text.starts_with("ep_") && text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_');
-    if is_key { Ok(text.to_owned()) } else { Err("a key starts with ep_ (key_ is what its id starts with)".to_owned()) }
+/// The key that was given, if one was. What is wrong with it is told without it.
+fn given_key(key: Option<&str>) -> Result<Option<&str>, ClientError> {
+    let Some(key) = key.map(str::trim).filter(|key| !key.is_empty()) else { return Ok(None) };
+    let is_key = key.starts_with("ep_") && key.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_');
+    if is_key {
+        return Ok(Some(key));
+    }
+    Err(ClientError::Other("the key is none: one starts with ep_ (key_ is what its id starts with)".to_owned()))
 }
 
 #[cfg(test)]

@@ -124,6 +124,14 @@ impl Tally {
             && self.unsettled == 0
             && self.refused.is_empty()
             && self.uploads.values().all(Upload::is_as_sent)
+            && self.duplicates() <= self.failed_tries
+    }
+
+    /// Only a message that was sent again, because a try failed, can be one.
+    fn duplicates(&self) -> u64 {
+        let is_duplicate =
+            |upload: &&Upload| upload.outcome.as_ref().is_some_and(|outcome| outcome.state == "duplicate");
+        self.uploads.values().filter(is_duplicate).count() as u64
     }
 
     /// Everything, as one document. The counts are of messages but for `records`.

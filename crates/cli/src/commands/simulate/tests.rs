@@ -136,10 +136,18 @@ fn arguments_that_make_no_sense_are_refused() {
         &["--batch", "501"],
         &["--bad", "2"],
         &["--rate", "0"],
-        &["--key", "key_1"],
-        &["--key", "ep_a b"],
-        &["--key", ""],
     ] {
         assert!(Cli::try_parse_from(["simulate"].iter().chain(wrong)).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn what_is_no_key_is_refused_without_being_told() {
+    for wrong in ["key_secret", "ep_secret secret", "ep_secret\r\nx: y"] {
+        let error = given_key(Some(wrong)).unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+    for (given, expected) in [(None, None), (Some(" "), None), (Some(" ep_secret\n"), Some("ep_secret"))] {
+        assert_eq!(given_key(given).unwrap(), expected);
     }
 }
