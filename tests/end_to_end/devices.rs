@@ -72,6 +72,7 @@ pub async fn from_a_key_to_statistics(world: Arc<World>) -> Outcome {
     let receipt = outcome(&world, &user, &id).await?;
     assert_eq!((&receipt["state"], &receipt["accepted"]), (&json!("accepted"), &json!(1)), "{receipt:#}");
     assert_eq!(receipt["history"][0]["event"], "posted");
+    assert_eq!(receipt["size"], json!(body.to_string().len()), "its own size, not that of the log it lies in");
     assert_eq!(receipt["history"][0]["by"], json!(key_id));
     assert_eq!(world.stats(&user, "12345").await?["mean"], 22.5);
     world.call(&other, "GET", &format!("/uploads/{id}"), Value::Null).await?.problem(404, "not-found")?;

@@ -223,7 +223,8 @@ async fn store(
     for member in &group.members {
         let known = good.get(member.place).and_then(|good| Some((good, messages.get(good.place)?)));
         let Some((Good { place, settled: known, .. }, message)) = known else { continue };
-        let object = ObjectVersion { line: log.line_of(*place), ..log.object.clone() };
+        let size = message.body.len() as u64;
+        let object = ObjectVersion { line: log.line_of(*place), size, ..log.object.clone() };
         settled.push(settle(message, known, object, member, now)?);
     }
     let grouped = services.uploads.store_group(&settled, &group.chunks, now).await?;

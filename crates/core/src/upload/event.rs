@@ -179,7 +179,7 @@ pub struct ObjectVersion {
     pub key: String,
     /// The version id.
     pub version_id: String,
-    /// The size in bytes, as it lies in the bucket.
+    /// The size in bytes, as it lies in the bucket; of a message in a log, that of its body.
     pub size: u64,
     /// Of a log of messages: the line that holds this one, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
