@@ -9,6 +9,8 @@
 mod batches;
 mod function;
 mod network;
+#[path = "../shared/text.rs"]
+mod text;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 use batches::{Batches, Kind};
 use function::Function;
 use network::{Network, PUT_OBJECT, TRANSACT_WRITE_ITEMS};
+use text::grouped;
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -189,17 +192,4 @@ fn falls(sizes: &[Row]) -> Result<(), Failed> {
         }
     }
     Ok(())
-}
-
-/// A number with commas between thousands.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -8,6 +8,8 @@ mod inputs;
 mod memory;
 mod ours;
 mod plain;
+#[path = "../shared/text.rs"]
+mod text;
 mod timing;
 
 use std::hint::black_box;
@@ -19,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 use ours::{Ours, Tally};
 use plain::Plain;
+use text::grouped;
 use timing::{Effort, Way};
 
 /// What is measured, and how large it is.
@@ -217,17 +220,4 @@ fn agree(row: &Row, ours: &Ours, plain: &Plain) -> Result<(), Failed> {
         });
     let count: u64 = mine.iter().map(|line| line.count).sum();
     if same && count == row.records { Ok(()) } else { Err(format!("{}: the pipelines disagree", row.name).into()) }
-}
-
-/// A number with commas between thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -28,6 +28,13 @@ const MAX_JSON_BYTES: usize = 64 << 10;
 /// The largest body of a call that takes data. Lambda takes 6 MiB, a third of which base 64 needs.
 pub(crate) const MAX_DATA_BYTES: usize = 4 << 20;
 
+/// Random bytes, for ids and secrets.
+fn random<const N: usize>() -> Result<[u8; N], Problem> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| Problem::internal())?;
+    Ok(bytes)
+}
+
 /// The calls of the function that only reads.
 pub(crate) fn query_routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()

@@ -2,9 +2,8 @@
 //!
 //! One item a chunk: `pk` is the series, `sk` its place in it; both are deterministic, so writing a chunk twice is
 //! writing it once. The index `by_upload` finds the chunks of an upload, the index `by_owner` the series of an owner.
-//! A chunk that several messages share is written once because their histories are, in the same transaction; it is not in
-//! `by_upload`; it has `uploads` and `origins`, and the histories of its
-//! messages name it.
+//! A chunk that several messages share is written once because their histories are, in the same transaction. It is not in
+//! `by_upload`: it has `uploads` and `origins`, and the histories of its messages name it.
 
 pub mod answers;
 pub mod devices;

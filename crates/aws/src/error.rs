@@ -103,6 +103,11 @@ impl Error {
     }
 }
 
+/// Whether a conditional write failed because its condition did not hold.
+pub(crate) fn is_condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.code() == Some("ConditionalCheckFailedException")
+}
+
 fn kind_of_code(code: &str) -> Kind {
     match code {
         "ThrottlingException"

@@ -208,8 +208,8 @@ pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Time
     Ok(done.map(|(upload, ())| Withdrawal::Done(Box::new(upload))))
 }
 
-/// Takes the upload out of the chunks that it shares, and removes its own until at least so many are removed and no more are known: the index may lag behind the table. Not for
-/// ever: another call may have removed some.
+/// Takes the upload out of the chunks that it shares, and removes its own until at least so many are removed and no more
+/// are known: the index may lag behind the table. Not for ever: another call may have removed some.
 async fn remove_chunks(services: &Services, upload: &Upload, expected: u64) -> Result<(), Error> {
     let Upload { id, intake, .. } = upload;
     for SharedChunk { entity, measure, sort_key } in &upload.shared {

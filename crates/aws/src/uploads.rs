@@ -23,7 +23,7 @@ use eventpulse_core::id::UploadId;
 use eventpulse_core::upload::{Event, Upload};
 
 use crate::chunks::chunk_item;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, is_condition_failed};
 use crate::item::{Item, number, s, text};
 
 /// A transaction takes [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html),
@@ -107,9 +107,7 @@ impl Uploads {
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
         match update.send().await {
             Ok(_) => Ok(Append::Done),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                Ok(Append::Conflict)
-            }
+            Err(error) if is_condition_failed(&error) => Ok(Append::Conflict),
             Err(error) => Err(Error::sdk("UpdateItem", self.target(&after.id), error)),
         }
     }
@@ -186,7 +184,7 @@ impl Uploads {
         let delete = delete.condition_expression("upload_id = :me").expression_attribute_values(":me", s(id.as_str()));
         match delete.send().await {
             Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
+            Err(error) if is_condition_failed(&error) => Ok(()),
             Err(error) => Err(Error::sdk("DeleteItem", self.target(id), error)),
         }
     }

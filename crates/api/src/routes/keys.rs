@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::random;
 use super::uploads::SelfLink;
 use super::uploads::list::{page_limit, position};
 use crate::auth::Owner;
@@ -179,12 +180,6 @@ impl KeyMade {
 /// The keys, of the function that has them.
 fn keys_of(app: &App) -> Result<&Keys, Problem> {
     app.keys.as_ref().ok_or_else(Problem::internal)
-}
-
-fn random<const N: usize>() -> Result<[u8; N], Problem> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|_| Problem::internal())?;
-    Ok(bytes)
 }
 
 /// Creates a key, by which a device sends to `POST /data` as you. It works within moments.

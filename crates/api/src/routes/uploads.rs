@@ -18,6 +18,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::random;
 use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, upload_id};
 use crate::model::{self, ContentEncoding, ContentType, Failure, Features, Happening, Status, Time};
@@ -153,9 +154,7 @@ pub(crate) async fn create(
         max_rejected,
         expires_in,
     };
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(|_| Problem::internal())?;
-    let issued = issue(&app.services, &request, (app.clock)(), random).await?;
+    let issued = issue(&app.services, &request, (app.clock)(), random()?).await?;
     Ok(Receipt::new(&app, issued, model::State::Issued).created())
 }
 

@@ -1,13 +1,15 @@
 //! Taking a message back out of a chunk that it shares with others.
 
+use std::error::Error as StdError;
+use std::fmt::Debug;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use eventpulse_core::id::UploadId;
 use eventpulse_core::series::Series;
 
 use super::{Chunks, contents, names};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, is_condition_failed};
 use crate::item::s;
 
 /// How often a race for a chunk may be lost: as many messages share one, at most, and may be taken out at the same time.
@@ -45,25 +47,14 @@ impl Chunks {
                     item.extend(contents(&left)); // its key stays: see Chunk::without
                     let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
                     let put = put.condition_expression(unchanged).expression_attribute_values(":read", names(&chunk));
-                    match put.send().await {
-                        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                            Ok(false)
-                        }
-                        put => put.map(|_| true).map_err(|error| Error::sdk("PutItem", self.table.as_str(), error)),
-                    }
+                    self.is_done("PutItem", put.send().await)
                 }
                 None => {
                     let delete = self.client.delete_item().table_name(&self.table);
                     let delete = delete.key("pk", s(series.partition_key())).key("sk", s(sort_key));
                     let delete = delete.condition_expression(unchanged);
-                    match delete.expression_attribute_values(":read", names(&chunk)).send().await {
-                        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                            Ok(false)
-                        }
-                        sent => {
-                            sent.map(|_| true).map_err(|error| Error::sdk("DeleteItem", self.table.as_str(), error))
-                        }
-                    }
+                    let delete = delete.expression_attribute_values(":read", names(&chunk));
+                    self.is_done("DeleteItem", delete.send().await)
                 }
             };
             if is_taken_out? {
@@ -71,5 +62,18 @@ impl Chunks {
             }
         }
         Err(self.error("PutItem", Kind::Contended))
+    }
+
+    /// Whether a conditional write is done; it is not when somebody else wrote meanwhile.
+    fn is_done<T, E, R>(&self, op: &'static str, sent: Result<T, SdkError<E, R>>) -> Result<bool, Error>
+    where
+        E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+        R: Debug + Send + Sync + 'static,
+    {
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) if is_condition_failed(&error) => Ok(false),
+            Err(error) => Err(Error::sdk(op, self.table.as_str(), error)),
+        }
     }
 }

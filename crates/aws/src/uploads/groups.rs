@@ -6,7 +6,7 @@ use eventpulse_core::id::UploadId;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Event, Upload};
 
-use super::{Uploads, is_contended, reasons};
+use super::{Uploads, digest_pk, is_contended, reasons, upload_pk};
 use crate::error::{Error, Kind};
 use crate::item::{Item, n, s, text};
 
@@ -60,14 +60,15 @@ pub enum Grouped {
     Contended,
 }
 
-impl Settled {
-    /// The names of the items that [`Uploads::store_group`] writes for it beside chunks.
-    #[must_use]
-    pub fn items(&self) -> Vec<String> {
-        let key = self.key.as_ref().map(|key| format!("idempotency#{}#{}", self.after.intake.owner, key.digest));
-        let digest = super::digest_pk(&self.after.intake.owner, &self.sha256);
-        [super::upload_pk(&self.after.id), digest].into_iter().chain(key).collect()
-    }
+/// The names of the items that [`Uploads::store_group`] writes for a message beside chunks.
+#[must_use]
+pub fn items(id: &UploadId, owner: &str, sha256: &str, key: Option<&IdempotencyKey>) -> Vec<String> {
+    let key = key.map(|key| key_pk(owner, key));
+    [upload_pk(id), digest_pk(owner, sha256)].into_iter().chain(key).collect()
+}
+
+fn key_pk(owner: &str, key: &IdempotencyKey) -> String {
+    format!("idempotency#{owner}#{}", key.digest)
 }
 
 impl Uploads {
@@ -135,7 +136,7 @@ impl Uploads {
         let second = now.as_micros() / 1_000_000;
         let put = Put::builder()
             .table_name(&self.table)
-            .item("pk", s(format!("idempotency#{}#{}", upload.intake.owner, key.digest)))
+            .item("pk", s(key_pk(&upload.intake.owner, key)))
             .item("upload_id", s(upload.id.as_str()))
             .item("sha256", s(&key.sha256))
             .item("expires_at", n((second + REMEMBER_KEY_SECONDS).to_string()))
