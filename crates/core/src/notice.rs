@@ -5,6 +5,7 @@
 //! [SNS asks](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). The JSON Schema of the machines' form is
 //! `contracts/notice/1.0.json`.
 
+mod kind;
 mod text;
 
 use std::fmt::Write;
@@ -15,6 +16,7 @@ use crate::failure::{Code, Failure, shortened};
 use crate::rejection::{FailureGroup, Rejection};
 use crate::upload::{Decision, Quarantined, State, Upload};
 use text::Text;
+pub use kind::NoticeKind;
 pub use text::visible;
 
 /// The version of the machines' form.

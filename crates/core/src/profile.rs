@@ -1,0 +1,37 @@
+//! An owner's profile of one kind of upload: which members had which types in the uploads that passed. It holds no
+//! values, and only names that the schema declares.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// A type of JSON, as JSON Schema names it. `integer` is a `number` here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JsonType {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean,
+    /// A number.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+/// What was seen in uploads that passed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Profile {
+    /// In how many uploads a record of this kind counted.
+    pub uploads: u64,
+    /// When the last of them was decided.
+    pub last_passed_at: Option<Timestamp>,
+    /// In how many of them the member at a pointer (array indexes as `*`) had a type.
+    pub members: BTreeMap<String, BTreeMap<JsonType, u64>>,
+}
