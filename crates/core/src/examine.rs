@@ -14,6 +14,7 @@ use crate::chunk::{Builder, Chunk};
 use crate::digits::hexadecimal;
 use crate::failure::{Code, Failure};
 use crate::id::UploadId;
+use crate::profile::Shape;
 use crate::reader::{Frame, Limits, Media, Reader, Sink};
 use crate::rejection::{RejectedRecord, Rejections};
 use crate::schema::{Catalog, SchemaRef};
@@ -82,6 +83,8 @@ pub struct Examination {
     pub chunks_found: u64,
     /// What each series received, largest first, and how many series are not told.
     pub features: (Vec<Features>, u64),
+    /// What the records that count look like, by kind.
+    pub shapes: Vec<Shape>,
 }
 
 impl<'c> Examiner<'c> {
@@ -93,9 +96,9 @@ impl<'c> Examiner<'c> {
             catalog,
             parser: Parser::default(),
             builder: Some(Builder::new(&terms.owner, terms.upload_id.as_str(), terms.round)),
-            terms,
             accepted: 0,
-            rejections: Rejections::default(),
+            rejections: Rejections::asking(catalog.asked(terms.schema.as_ref(), &terms.default_schema)),
+            terms,
             found: Found::new(keep),
             rejected: Vec::new(),
             rejected_dropped: keep == Keep::Chunks,
@@ -160,6 +163,7 @@ impl<'c> Examiner<'c> {
             chunks: (!checker.found.chunks_dropped).then(|| std::mem::take(&mut checker.found.chunks)),
             rejected_records: (!checker.rejected_dropped).then(|| std::mem::take(&mut checker.rejected)),
             features,
+            shapes: checker.parser.shapes(),
         }
     }
 
@@ -182,6 +186,7 @@ impl Examination {
             rejected_records: Some(Vec::new()),
             chunks_found: 0,
             features: (Vec::new(), 0),
+            shapes: Vec::new(),
         }
     }
 

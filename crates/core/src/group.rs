@@ -2,7 +2,11 @@
 //!
 //! A fingerprint is the schema's name and major version and the set of (code, pointer with array indexes as `*`).
 //! Failures with one fingerprint are a group. It is `open` from the first upload that has them until an upload of the
-//! same kind passes; then it is `resolved`, until they come back.
+//! same kind passes; then it is `resolved`, until they come back. [`Ledger`] folds what became of uploads into groups and into
+//! what is to be told of them, [`Outbox`] says when.
+
+mod ledger;
+mod outbox;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -10,12 +14,23 @@ use sha2::{Digest, Sha256};
 use crate::digits::crockford;
 use crate::failure::Code;
 use crate::time::Timestamp;
+pub use ledger::{Ledger, Occurrence, Seen, Tally, Tell};
+pub use outbox::{Due, Outbox, SPACING_MICROS, Sending, What};
 
 /// The most failures that a fingerprint tells; all count for its id.
 pub const MAX_FAILURES_TOLD: usize = 10;
 
+/// The schema of what asks for none, and the kind of it.
+pub const NO_SCHEMA: &str = "none";
+
 /// What kind of upload it is: a schema's name and major version, `orders/1`.
 pub type Kind = String;
+
+/// The kind of uploads that a schema, `orders/1.0`, is for.
+#[must_use]
+pub fn kind_of(schema: &str) -> Kind {
+    schema.rsplit_once('.').map_or(schema, |(kind, _)| kind).to_owned()
+}
 
 /// Names a group: `grp_` and 26 characters, the same for the same failures of any owner.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -112,9 +127,35 @@ pub struct Group {
     pub resolved_at: Option<Timestamp>,
     /// How often it came back.
     pub returns: u64,
-    /// When the owner was last to be told at once that it is new, or back.
-    pub told_failing_at: Timestamp,
+    /// When the owner was last to be told at once that it is back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_regressed_at: Option<Timestamp>,
     /// When the owner was last to be told at once that it is resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_resolved_at: Option<Timestamp>,
+}
+
+impl Group {
+    /// The group that an upload begins.
+    #[must_use]
+    pub fn begin(fingerprint: &Fingerprint, at: Timestamp) -> Self {
+        let Fingerprint { id, kind, schema, failures, failures_omitted, records } = fingerprint.clone();
+        Self {
+            id,
+            kind,
+            schema,
+            failures,
+            failures_omitted,
+            life: Life::Open,
+            uploads: 1,
+            records,
+            first_seen: at,
+            last_seen: at,
+            uploads_in_life: 1,
+            resolved_at: None,
+            returns: 0,
+            told_regressed_at: None,
+            told_resolved_at: None,
+        }
+    }
 }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Code, Failure};
+use crate::group::{
+    FailureAt, Fingerprint, GroupId, MAX_FAILURES_TOLD as MAX_FAILURES_IN_FINGERPRINT, NO_SCHEMA, kind_of,
+};
 
 /// The most rejected records that a report tells one by one.
 pub const MAX_RECORDS_TOLD: usize = 1_000;
@@ -136,13 +139,16 @@ pub struct Rejection {
     pub groups: Vec<FailureGroup>,
     /// How many groups there are beyond those.
     pub groups_omitted: u64,
+    /// The groups of the owner that it belongs to: one for each kind of upload in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fingerprints: Vec<Fingerprint>,
 }
 
 impl Rejection {
-    /// A rejection of a whole upload for one reason.
+    /// A rejection of a whole upload for one reason. `asked`: see [`Rejections::asking`].
     #[must_use]
-    pub fn of_upload(failure: Failure) -> Self {
-        let mut rejections = Rejections::default();
+    pub fn of_upload(failure: Failure, asked: &str) -> Self {
+        let mut rejections = Rejections::asking(asked.to_owned());
         rejections.fail_upload(failure);
         rejections.summary()
     }
@@ -157,7 +163,11 @@ impl Rejection {
 /// Gathers failures. Whatever comes, it keeps at most 1,000 groups and 5,000 failures.
 #[derive(Debug, Default)]
 pub struct Rejections {
+    /// The schema of what names none.
+    asked: Option<String>,
     rejected: u64,
+    /// How many of them by the schema that was applied.
+    rejected_by_schema: BTreeMap<Option<String>, u64>,
     upload_failure: Option<Failure>,
     groups: BTreeMap<(Code, String, Option<String>), FailureGroup>,
     groups_omitted: u64,
@@ -180,9 +190,17 @@ impl From<&Rejection> for Rejections {
 }
 
 impl Rejections {
+    /// Of an upload that is to be read by the schema `asked`, `orders/1.0`, where its records name none: what cannot be
+    /// read at all is of that kind.
+    #[must_use]
+    pub fn asking(asked: String) -> Self {
+        Self { asked: Some(asked), ..Self::default() }
+    }
+
     /// Takes a rejected record in.
     pub fn add(&mut self, record: RejectedRecord) {
         self.rejected += 1;
+        *self.rejected_by_schema.entry(record.schema_applied.clone()).or_default() += 1;
         for failure in &record.failures {
             self.group(failure, record.schema_applied.as_deref(), Some(record.index));
         }
@@ -231,7 +249,40 @@ impl Rejections {
     #[must_use]
     pub fn summary(&self) -> Rejection {
         let (groups, groups_omitted) = self.largest_groups(MAX_GROUPS_IN_HISTORY);
-        Rejection { rejected: self.rejected, upload_failure: self.upload_failure.clone(), groups, groups_omitted }
+        Rejection {
+            rejected: self.rejected,
+            upload_failure: self.upload_failure.clone(),
+            groups,
+            groups_omitted,
+            fingerprints: self.fingerprints(),
+        }
+    }
+
+    /// The groups of the owner that these failures belong to. What has no schema is of the kind that was asked for.
+    fn fingerprints(&self) -> Vec<Fingerprint> {
+        let asked = self.asked.as_deref().unwrap_or(NO_SCHEMA);
+        let schema_of = |applied: &Option<String>| applied.clone().unwrap_or_else(|| asked.to_owned());
+        let mut by_kind: BTreeMap<String, (String, Vec<&FailureGroup>, u64)> = BTreeMap::new();
+        for group in self.groups.values() {
+            let schema = schema_of(&group.schema);
+            let (_, groups, _) = by_kind.entry(kind_of(&schema)).or_insert_with(|| (schema, Vec::new(), 0));
+            groups.push(group);
+        }
+        for (applied, rejected) in &self.rejected_by_schema {
+            if let Some((_, _, records)) = by_kind.get_mut(&kind_of(&schema_of(applied))) {
+                *records += rejected;
+            }
+        }
+        let fingerprint = |(kind, (schema, mut groups, records)): (String, (String, Vec<&FailureGroup>, u64))| {
+            groups.sort_by_key(|group| (group.first_record.is_some(), std::cmp::Reverse(group.count)));
+            let failures = groups.iter().map(|group| FailureAt { code: group.code, pointer: group.pointer.clone() });
+            let mut failures: Vec<FailureAt> = failures.collect();
+            let id = GroupId::of(&kind, &failures);
+            let failures_omitted = failures.len().saturating_sub(MAX_FAILURES_IN_FINGERPRINT) as u64;
+            failures.truncate(MAX_FAILURES_IN_FINGERPRINT);
+            Fingerprint { id, kind, schema, failures, failures_omitted, records }
+        };
+        by_kind.into_iter().map(fingerprint).collect()
     }
 
     fn group(&mut self, failure: &Failure, schema: Option<&str>, record: Option<u64>) {

@@ -19,6 +19,7 @@ pub use bundle::SchemaProblem;
 use plan::Plan;
 
 use crate::json::TapeJson;
+use crate::profile::Members;
 use crate::time::Timestamp;
 
 // `BUNDLED`: the files of `schemas/`, as (path, text).
@@ -133,6 +134,7 @@ pub struct Catalog {
 pub(crate) struct Schema {
     pub(crate) id: SchemaId,
     pub(crate) plan: Plan,
+    pub(crate) members: Members,
     pub(crate) validator: Validator<TapeJson>,
     /// The schema itself, for messages.
     pub(crate) source: Value,
@@ -165,6 +167,7 @@ impl Catalog {
         let schema = |compiled: bundle::Compiled<TapeJson>| Schema {
             id: SchemaId { name: compiled.name.into(), major: compiled.major, minor: compiled.minor },
             plan: Plan::new(&compiled.annotation),
+            members: Members::declared(&compiled.schema),
             validator: compiled.validator,
             source: compiled.schema,
         };
@@ -179,6 +182,13 @@ impl Catalog {
     /// The schema that applies to what asks for `wanted`: the highest minor version of that major version.
     pub fn applied(&self, wanted: &SchemaRef) -> Option<&SchemaId> {
         self.find(&wanted.0.name, wanted.0.major).map(|schema| &schema.id)
+    }
+
+    /// The schema of records that name none: the one that the upload `wanted`, else the `default`. The applied one, if there
+    /// is any.
+    pub fn asked(&self, wanted: Option<&SchemaRef>, default: &SchemaRef) -> String {
+        let asked = wanted.unwrap_or(default);
+        self.applied(asked).unwrap_or_else(|| asked.requested()).to_string()
     }
 
     /// The names of the measures of a schema.

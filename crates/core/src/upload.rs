@@ -26,6 +26,8 @@ use crate::time::Timestamp;
 
 /// The owner of objects that an operator dropped into the bucket without issuing an upload.
 pub const OPERATOR: &str = "operator";
+/// The owner of the uploads by which a deployment tests itself. Nobody signs in as it.
+pub const SELF_TEST: &str = "self-test";
 
 /// A retry that was asked for and has not arrived yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +66,8 @@ pub struct Upload {
     pub quarantined: Option<Quarantined>,
     /// When something of it came to lie in quarantine for the last time.
     pub quarantined_at: Option<Timestamp>,
-    /// Whether the owner was told.
-    pub notified: bool,
+    /// Whether it was noted for the owner's notices.
+    pub noted: bool,
     /// Why it is stuck, if it is.
     pub failure_reason: Option<String>,
     /// How often processing failed for good.
@@ -140,7 +142,7 @@ impl Upload {
             decision: None,
             quarantined: None,
             quarantined_at: None,
-            notified: false,
+            noted: false,
             failure_reason: None,
             failed_deliveries: 0,
             attempt: 0,
@@ -195,8 +197,8 @@ impl Upload {
                 self.quarantined_at = Some(event.at);
                 self.failure_reason = None;
             }
-            Fact::Notified { .. } => {
-                self.notified = true;
+            Fact::Notified { .. } | Fact::Noted { .. } => {
+                self.noted = true;
                 self.failure_reason = None;
             }
             Fact::Failed { reason, .. } => {
@@ -229,7 +231,7 @@ impl Upload {
         self.claimed = None;
         self.decision = None;
         self.quarantined = None;
-        self.notified = false;
+        self.noted = false;
         self.failure_reason = None;
     }
 
@@ -242,7 +244,7 @@ impl Upload {
             (Some(Decision::Rejected { .. }), _) if self.claimed.is_some() => Some(Step::Withdraw),
             (Some(_), _) if self.rejection().is_none() => None,
             (Some(_), None) => Some(Step::Quarantine),
-            (Some(_), Some(_)) if !self.notified => Some(Step::Notify),
+            (Some(_), Some(_)) if !self.noted => Some(Step::Note),
             (Some(_), Some(_)) => None,
         }
     }

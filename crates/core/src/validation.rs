@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Code, Failure};
 use crate::json::{Document, Tape, TapeNode};
+use crate::profile::{Shape, Types};
 use crate::schema::bundle;
 use crate::schema::bundle::nearest::did_you_mean;
 use crate::schema::plan::{Flaw, Plan, Point, Sink, decimal};
@@ -56,12 +57,20 @@ pub struct Parser {
     points: Vec<Held>,
     entity: String,
     applied: Option<Arc<Applied>>,
+    /// The types of members in the records that were accepted, by schema.
+    types: Vec<(SchemaId, Types)>,
 }
 
 impl Parser {
     /// Empty buffers.
     pub fn new() -> Self {
         Parser::default()
+    }
+
+    /// What the records that it accepted look like, by kind.
+    #[must_use]
+    pub(crate) fn shapes(&self) -> Vec<Shape> {
+        self.types.iter().map(|(id, types)| types.shape(id)).collect()
     }
 }
 
@@ -90,9 +99,11 @@ impl Catalog {
         default: &SchemaRef,
         on_point: &mut dyn FnMut(&str, &str, Timestamp, f64),
     ) -> Verdict {
-        let Parser { tape, points, entity, applied } = parser;
+        let Parser { tape, points, entity, applied, types } = parser;
         let verdict = match tape.read(record) {
-            Ok(document) => self.check_document(document, (points, entity, applied), (wanted, default), on_point),
+            Ok(document) => {
+                self.check_document(document, (points, entity, applied, types), (wanted, default), on_point)
+            }
             Err(failure) => rejected(None, vec![*failure], 0),
         };
         tape.trim();
@@ -102,7 +113,12 @@ impl Catalog {
     fn check_document(
         &self,
         mut document: Document<'_>,
-        (points, entity, applied): (&mut Vec<Held>, &mut String, &mut Option<Arc<Applied>>),
+        (points, entity, applied, types): (
+            &mut Vec<Held>,
+            &mut String,
+            &mut Option<Arc<Applied>>,
+            &mut Vec<(SchemaId, Types)>,
+        ),
         (wanted, default): (Option<&SchemaRef>, &SchemaRef),
         on_point: &mut dyn FnMut(&str, &str, Timestamp, f64),
     ) -> Verdict {
@@ -130,6 +146,14 @@ impl Catalog {
                 let Held { measure, time, value, .. } = *held;
                 emit.point(Point { entity: TapeNode::at(&document, held.entity), measure, time, value });
             }
+        }
+        let known = types.iter().position(|(id, _)| *id == schema.id);
+        let at = known.unwrap_or_else(|| {
+            types.push((schema.id.clone(), schema.members.types()));
+            types.len() - 1
+        });
+        if let Some((_, types)) = types.get_mut(at) {
+            schema.members.note(document.root(), types);
         }
         Verdict::Accepted { schema: applied }
     }

@@ -15,8 +15,8 @@ pub enum Step {
     Withdraw,
     /// Put what was rejected, and its report, into quarantine.
     Quarantine,
-    /// Tell the owner.
-    Notify,
+    /// Note it for the owner's notices.
+    Note,
 }
 
 /// What to do with an object version that was delivered.

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Decision, Upload};
+use crate::group::GroupId;
 use crate::id::{UPLOADS_PREFIX, UploadId, clean_file_name};
 use crate::time::Timestamp;
 
@@ -77,10 +78,15 @@ pub enum Fact {
         /// Where.
         quarantined: Quarantined,
     },
-    /// The owner was told.
+    /// The owner was told by a notice of this upload alone, as it was before notices told groups.
     Notified {
         /// The id that SNS gave the message.
         message_id: String,
+    },
+    /// What was rejected was noted for the owner's notices, in the same transaction as this.
+    Noted {
+        /// The groups that it belongs to.
+        groups: Vec<GroupId>,
     },
     /// A delivery was given up: the function died, timed out or erred too often, or was never reached.
     Failed {

@@ -33,7 +33,7 @@ fn received() -> Fact {
 }
 
 fn rejection() -> Rejection {
-    Rejection::of_upload(Failure::new(Code::NotJson, "", "no"))
+    Rejection::of_upload(Failure::new(Code::NotJson, "", "no"), "reading/1.0")
 }
 
 fn accepted(rejection: Option<Rejection>) -> Fact {
@@ -83,8 +83,8 @@ fn quarantined() -> Fact {
     }
 }
 
-fn notified() -> Fact {
-    Fact::Notified { message_id: "m".into() }
+fn noted() -> Fact {
+    Fact::Noted { groups: Vec::new() }
 }
 
 fn failed() -> Fact {
@@ -119,8 +119,8 @@ fn the_state_and_the_step_that_is_owed() {
             Some(Step::Quarantine),
         ),
         ("rejected", vec![issued(), received(), rejected()], S::Quarantined, Some(Step::Quarantine)),
-        ("moved", vec![issued(), received(), rejected(), quarantined()], S::Quarantined, Some(Step::Notify)),
-        ("told", vec![issued(), received(), rejected(), quarantined(), notified()], S::Quarantined, None),
+        ("moved", vec![issued(), received(), rejected(), quarantined()], S::Quarantined, Some(Step::Note)),
+        ("told", vec![issued(), received(), rejected(), quarantined(), noted()], S::Quarantined, None),
         (
             "rejected while its chunks were being written",
             vec![issued(), received(), began(), failed(), rejected()],
@@ -140,11 +140,11 @@ fn the_state_and_the_step_that_is_owed() {
             "failed to tell",
             vec![issued(), received(), rejected(), quarantined(), failed()],
             S::Failed,
-            Some(Step::Notify),
+            Some(Step::Note),
         ),
         (
             "told at last",
-            vec![issued(), received(), rejected(), quarantined(), failed(), notified()],
+            vec![issued(), received(), rejected(), quarantined(), failed(), noted()],
             S::Quarantined,
             None,
         ),
@@ -168,11 +168,11 @@ fn after(facts: Vec<Fact>) -> Upload {
 }
 
 fn in_quarantine() -> Vec<Fact> {
-    vec![issued(), received(), rejected(), quarantined(), notified()]
+    vec![issued(), received(), rejected(), quarantined(), noted()]
 }
 
 fn in_quarantine_in_part() -> Vec<Fact> {
-    vec![issued(), received(), accepted(Some(rejection())), quarantined(), notified()]
+    vec![issued(), received(), accepted(Some(rejection())), quarantined(), noted()]
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
         ("passes", whole([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 3, None),
         (
             "fails again",
-            whole([again(), vec![rejected(), quarantined(), notified()]].concat()),
+            whole([again(), vec![rejected(), quarantined(), noted()]].concat()),
             S::Quarantined,
             Q::Open,
             0,
@@ -210,7 +210,7 @@ fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
         ("its rest passes", part([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 6, None),
         (
             "its rest fails again",
-            part([again(), vec![rejected(), quarantined(), notified()]].concat()),
+            part([again(), vec![rejected(), quarantined(), noted()]].concat()),
             S::PartiallyAccepted,
             Q::Open,
             3,
@@ -303,13 +303,7 @@ fn what_two_rounds_gave_a_series_is_told_together() {
     };
     let upload = after(
         [
-            vec![
-                issued(),
-                received(),
-                accepted_in_round(Some(rejection()), features(&[35.0])),
-                quarantined(),
-                notified(),
-            ],
+            vec![issued(), received(), accepted_in_round(Some(rejection()), features(&[35.0])), quarantined(), noted()],
             vec![retry_requested(RetryForm::Corrected), retry_received()],
             vec![accepted_in_round(None, features(&[40.0, 123.0]))],
         ]
@@ -339,7 +333,7 @@ fn a_history_survives_its_stored_form() {
         failed(),
         accepted(Some(rejection())),
         quarantined(),
-        notified(),
+        noted(),
         Fact::LateVersionRemoved { version_id: "v2".into() },
         retry_requested(RetryForm::RecordsAsTheyAre),
         Fact::Discarded { by: "u1".into() },
