@@ -6,11 +6,12 @@ One section a difference. A section can go when the emulator does by itself what
 import base64
 import re
 import secrets
+import threading
 import time
 from contextvars import ContextVar
 
 from ministack.services import apigateway_v1 as gateway
-from ministack.services import sqs
+from ministack.services import lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
 
 # ---------------------------------------------------------------- CloudFormation: properties that it leaves out
@@ -137,6 +138,32 @@ def receive_batch(queue_url, size):
 
 
 sqs._receive_messages_for_esm = receive_batch
+
+# ---------------------------------------------------------------- Lambda: a slow function of a stream holds up no queue
+poll_streams = lambda_svc._poll_dynamodb_streams
+streams_polled = threading.Event()
+
+
+def poll_streams_for_ever():
+    while True:
+        try:
+            processed = poll_streams()
+        except Exception:
+            lambda_svc.logger.exception("the poller of DynamoDB streams failed")
+            processed = False
+        if not processed:
+            time.sleep(0.05)
+
+
+def poll_streams_beside():
+    # The first time in the thread of the queues' poller, which starts with the first event source.
+    if not streams_polled.is_set():
+        streams_polled.set()
+        threading.Thread(target=poll_streams_for_ever, name="stream-poller", daemon=True).start()
+    return False
+
+
+lambda_svc._poll_dynamodb_streams = poll_streams_beside
 
 # ---------------------------------------------------------------- SQS: the redrive of a dead-letter queue
 move_tasks = []

@@ -25,6 +25,7 @@ threading.Thread(target=end_with_starter, daemon=True).start()
 from ministack import app as emulator  # noqa: E402  (slow: the starter must be watched before)
 
 import as_on_aws  # noqa: E402, F401  (mends the emulator)
+import as_on_aws_mail  # noqa: E402, F401  (so does this)
 
 serve = emulator.app
 
