@@ -9,6 +9,8 @@ pub struct Config {
     pub uploads_table: String,
     /// `CHUNKS_TABLE`: what counts.
     pub chunks_table: String,
+    /// `NOTICES_TABLE`: what owners' notices are made of.
+    pub notices_table: String,
     /// `PROCESS_BUCKET`: where uploads arrive and accepted ones stay.
     pub process_bucket: String,
     /// `QUARANTINE_BUCKET`: where rejected ones go.
@@ -49,6 +51,7 @@ impl Config {
             })
         };
         let (uploads_table, chunks_table) = (need("UPLOADS_TABLE"), need("CHUNKS_TABLE"));
+        let notices_table = need("NOTICES_TABLE");
         let (process_bucket, quarantine_bucket) = (need("PROCESS_BUCKET"), need("QUARANTINE_BUCKET"));
         let (notices_topic_arn, schema) = (need("NOTICES_TOPIC_ARN"), need("DEFAULT_SCHEMA"));
         let default_schema = SchemaRef::parse(&schema);
@@ -59,6 +62,7 @@ impl Config {
             Ok(default_schema) if wrong.is_empty() => Ok(Self {
                 uploads_table,
                 chunks_table,
+                notices_table,
                 process_bucket,
                 quarantine_bucket,
                 notices_topic_arn,
@@ -77,7 +81,8 @@ mod tests {
     #[test]
     fn all_that_is_missing_is_told_at_once() {
         let error = Config::from_lookup(|name| (name == "CHUNKS_TABLE").then(|| "chunks".to_owned())).unwrap_err();
-        let expected = ["UPLOADS_TABLE", "PROCESS_BUCKET", "QUARANTINE_BUCKET", "NOTICES_TOPIC_ARN", "DEFAULT_SCHEMA"];
+        let expected =
+            ["UPLOADS_TABLE", "NOTICES_TABLE", "PROCESS_BUCKET", "QUARANTINE_BUCKET", "NOTICES_TOPIC_ARN", "DEFAULT_SCHEMA"];
         assert_eq!(error.0, expected);
     }
 

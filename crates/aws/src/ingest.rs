@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use eventpulse_core::examine::{Examination, Examiner, Keep, Terms};
 use eventpulse_core::failure::{Code, Failure};
+use eventpulse_core::group::{Occurrence, kind_of};
 use eventpulse_core::id::{UploadId, file_name_in_key, upload_id_in_key};
-use eventpulse_core::notice::Notice;
 use eventpulse_core::reader::{Limits, Media};
 use eventpulse_core::rejection::Rejection;
 use eventpulse_core::schema::SchemaRef;
@@ -21,6 +21,7 @@ use crate::Services;
 use crate::delivery::Delivery;
 use crate::error::{Error, Kind};
 use crate::examine::{drive, examine};
+use crate::groups::profile::Passed;
 use crate::objects::{NO_VERSION, Object};
 use crate::quarantine;
 use crate::uploads::{Append, Claim, Uploads};
@@ -151,12 +152,10 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
                     let quarantined = quarantine::quarantine(self, found.take()).await?;
                     self.happened(Fact::Quarantined { quarantined });
                 }
-                Step::Notify => {
-                    if self.store().await? == Append::Conflict {
-                        return Ok(Append::Conflict); // who is ahead tells the owner
+                Step::Note => {
+                    if self.note().await? == Append::Conflict {
+                        return Ok(Append::Conflict); // who is ahead notes it
                     }
-                    let message_id = self.publish().await?;
-                    self.happened(Fact::Notified { message_id });
                 }
             }
         }
@@ -182,7 +181,12 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         let append = match examination.decision() {
             Decision::Accepted { sha256, .. } => {
                 let claim = self.upload.claim(&sha256);
-                self.accept(&mut examination, &claim, terms).await?
+                let asked = self.services.catalog.asked(terms.schema.as_ref(), &terms.default_schema);
+                let append = self.accept(&mut examination, &claim, terms).await?;
+                if append == Append::Done && matches!(self.upload.decision, Some(Decision::Accepted { .. })) {
+                    self.passed(&examination, &asked).await;
+                }
+                append
             }
             decision => {
                 self.happened(Fact::Decided { decision });
@@ -263,11 +267,35 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         }
     }
 
-    /// Tells the owner. Returns SNS's message id.
-    async fn publish(&self) -> Result<String, Error> {
-        match Notice::of(&self.upload) {
-            Some(notice) => self.services.notices.publish(&notice).await,
-            None => Err(Error::new("Publish", self.upload.id.as_str(), Kind::Corrupt)),
+    /// Notes what was rejected for the owner's notices, once: the history says so in the same transaction.
+    async fn note(&mut self) -> Result<Append, Error> {
+        let groups = &self.services.groups;
+        let now = self.now();
+        let occurrence = Occurrence::of_rejection(&self.upload, now)
+            .ok_or_else(|| Error::new("note", self.upload.id.as_str(), Kind::Corrupt))?;
+        let owner = self.upload.intake.owner.clone();
+        // Before it is noted: who passes from now on is to say so.
+        for fingerprint in occurrence.fingerprints() {
+            groups.mark_open(&owner, &fingerprint.kind, now).await?;
+        }
+        let put = groups.note(&owner, &occurrence)?;
+        let noted = occurrence.fingerprints().iter().map(|fingerprint| fingerprint.id.clone()).collect();
+        self.happened(Fact::Noted { groups: noted });
+        let append = self.services.uploads.append_with(&self.upload, self.stored, &self.unstored, put).await?;
+        Ok(self.appended(append))
+    }
+
+    /// Counts an upload of which something counts in its owner's profiles; where groups of its kind are open and nothing
+    /// of it is wrong, that is news. It counts whatever becomes of this: a failure costs a notice, and no record.
+    async fn passed(&self, examination: &Examination, asked: &str) {
+        let mut passed = Passed::default();
+        passed.add(&examination.shapes);
+        passed.ask(&kind_of(asked));
+        let is_whole = self.upload.rejection().is_none();
+        let groups = &self.services.groups;
+        let noted = groups.passed(&self.upload, &passed, is_whole, self.now()).await;
+        if let Err(error) = noted {
+            tracing::warn!(error = error.chain(), "what passed could not be noted for its owner's notices");
         }
     }
 
@@ -317,7 +345,10 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     }
 
     pub(crate) fn reject(&mut self, failure: Failure) {
-        self.happened(Fact::Decided { decision: Decision::Rejected { rejection: Rejection::of_upload(failure) } });
+        let wanted = self.upload.intake.schema.as_ref().and_then(|name| SchemaRef::parse(name).ok());
+        let asked = self.services.catalog.asked(wanted.as_ref(), &self.services.config.default_schema);
+        let rejection = Rejection::of_upload(failure, &asked);
+        self.happened(Fact::Decided { decision: Decision::Rejected { rejection } });
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -337,11 +368,15 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
             return Ok(Append::Done);
         }
         let append = self.services.uploads.append(&self.upload, self.stored, &self.unstored).await?;
+        Ok(self.appended(append))
+    }
+
+    fn appended(&mut self, append: Append) -> Append {
         if append == Append::Done {
             self.stored += self.unstored.len();
             self.unstored.clear();
         }
-        Ok(append)
+        append
     }
 
     pub(crate) fn settled(self) -> Outcome {

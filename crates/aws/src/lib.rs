@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod error;
 mod examine;
 pub mod failed;
+pub mod groups;
 pub mod ingest;
 pub mod issue;
 mod item;
@@ -17,8 +18,10 @@ pub mod logs;
 pub mod mend;
 pub mod messages;
 pub mod notices;
+pub mod notify;
 pub mod objects;
 mod quarantine;
+pub mod self_test;
 pub mod uploads;
 
 use std::time::Duration;
@@ -44,8 +47,8 @@ pub struct Services {
     pub uploads: uploads::Uploads,
     /// What counts.
     pub chunks: chunks::Chunks,
-    /// SNS.
-    pub notices: notices::Notices,
+    /// What owners' notices are made of.
+    pub groups: groups::Groups,
 }
 
 /// Why a function cannot start.
@@ -90,8 +93,8 @@ impl Services {
         Self {
             objects: objects::Objects::new(aws_sdk_s3::Client::from_conf(s3)),
             uploads: uploads::Uploads::new(dynamodb.clone(), uploads, chunks.clone()),
-            chunks: chunks::Chunks::new(dynamodb, chunks),
-            notices: notices::Notices::new(aws_sdk_sns::Client::new(sdk), config.notices_topic_arn.clone()),
+            chunks: chunks::Chunks::new(dynamodb.clone(), chunks),
+            groups: groups::Groups::new(dynamodb, config.notices_table.clone()),
             config,
             catalog,
         }

@@ -29,9 +29,15 @@ impl Notices {
         let message = serde_json::json!({ "default": notice.json, "email": notice.text }).to_string();
         let mut publish = self.client.publish().topic_arn(&self.topic_arn).subject(&notice.subject);
         publish = publish.message_structure("json").message(message);
-        for (name, value) in [("owner", notice.owner.as_str()), ("outcome", notice.outcome), ("schema", &notice.schema)]
-        {
-            let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+        let list = |words: &[String]| serde_json::json!(words).to_string();
+        let attributes = [
+            ("owner", "String", notice.owner.clone()),
+            ("kind", "String", notice.kind.as_str().to_owned()),
+            ("code", "String.Array", list(&notice.codes)),
+            ("schema", "String.Array", list(&notice.schemas)),
+        ];
+        for (name, data_type, value) in attributes {
+            let attribute = MessageAttributeValue::builder().data_type(data_type).string_value(value).build();
             publish = publish.message_attributes(name, attribute.map_err(|error| failed().because(error))?);
         }
         let output = publish.send().await.map_err(|error| Error::sdk("Publish", &self.topic_arn, error))?;

@@ -112,6 +112,28 @@ impl Uploads {
         }
     }
 
+    /// Appends events, and writes something else with them: all or nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn append_with(
+        &self,
+        after: &Upload,
+        revision: usize,
+        events: &[Event],
+        other: TransactWriteItem,
+    ) -> Result<Append, Error> {
+        let actions = vec![self.append_action(after, revision, events)?, other];
+        let Err(error) = self.client.transact_write_items().set_transact_items(Some(actions)).send().await else {
+            return Ok(Append::Done);
+        };
+        let reasons = reasons(&error);
+        if is_contended(reasons) || reasons.iter().any(is_refused) {
+            return Ok(Append::Conflict);
+        }
+        Err(Error::sdk("TransactWriteItems", self.target(&after.id), error))
+    }
+
     /// Whether these chunks fit one transaction with a claim and an append.
     #[must_use]
     pub fn fits_one_transaction(chunks: &[Chunk]) -> bool {
@@ -239,7 +261,7 @@ struct AppendTerms {
 }
 
 /// Why a transaction was cancelled, action by action; empty when it was not, but failed.
-fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationReason] {
+pub(crate) fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationReason] {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => canceled.cancellation_reasons(),
         _ => &[],
@@ -247,9 +269,14 @@ fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationRea
 }
 
 /// Whether it was because others write the same items, or write too much. The SDK does not try such a transaction again.
-fn is_contended(reasons: &[CancellationReason]) -> bool {
+pub(crate) fn is_contended(reasons: &[CancellationReason]) -> bool {
     let passes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     reasons.iter().any(|reason| reason.code().is_some_and(|code| passes.contains(&code)))
+}
+
+/// Whether it was because the condition of this action did not hold.
+pub(crate) fn is_refused(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
 }
 
 /// Why a transaction was cancelled, where it is no failure: the first action is the append, the second the claim.

@@ -11,11 +11,13 @@ mod outbox;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::digits::crockford;
+use crate::digits::{crockford, is_crockford};
 use crate::failure::Code;
 use crate::time::Timestamp;
 pub use ledger::{Ledger, Occurrence, Seen, Tally, Tell};
 pub use outbox::{Due, Outbox, SPACING_MICROS, Sending, What};
+
+const PREFIX: &str = "grp_";
 
 /// The most failures that a fingerprint tells; all count for its id.
 pub const MAX_FAILURES_TOLD: usize = 10;
@@ -45,7 +47,14 @@ impl GroupId {
         lines.sort_unstable();
         lines.dedup();
         let digest = Sha256::digest(format!("{kind}\n{}", lines.join("\n")));
-        Self(crockford("grp_", digest.iter().take(16).fold(0u128, |bits, byte| bits << 8 | u128::from(*byte))))
+        Self(crockford(PREFIX, first_bits(&digest)))
+    }
+
+    /// Reads an id.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(PREFIX)?;
+        (digits.len() == 26 && is_crockford(digits)).then(|| Self(text.to_owned()))
     }
 
     /// As text.
@@ -53,6 +62,16 @@ impl GroupId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The id of the notice that is sent when an owner's outbox was changed so often: it is the same when it is sent again.
+#[must_use]
+pub fn notice_id(owner: &str, revision: u64) -> String {
+    crockford("ntc_", first_bits(&Sha256::digest(format!("{revision}\n{owner}"))))
+}
+
+fn first_bits(digest: &[u8]) -> u128 {
+    digest.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
 }
 
 impl std::fmt::Display for GroupId {

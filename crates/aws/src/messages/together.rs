@@ -1,12 +1,14 @@
 //! Messages that count as they are, stored together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use eventpulse_core::batch::{self, Group, Member};
 use eventpulse_core::chunk::Chunk;
 use eventpulse_core::examine::{Examiner, Keep, Terms};
+use eventpulse_core::group::kind_of;
 use eventpulse_core::id::MESSAGES_PREFIX;
+use eventpulse_core::profile::Shape;
 use eventpulse_core::reader::{Limits, Media};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Decision, Event, Fact, ObjectVersion, Upload};
@@ -15,6 +17,7 @@ use serde::Serialize;
 use super::{MEDIA_TYPE, Message};
 use crate::Services;
 use crate::error::{Error, Kind};
+use crate::groups::profile::Passed;
 use crate::uploads::groups::{self, Grouped, IdempotencyKey, Settled};
 
 /// How often messages are grouped anew: some of a group turned out to be known, or others write the same items.
@@ -33,6 +36,8 @@ struct Good {
     sha256: String,
     key: Option<IdempotencyKey>,
     member: Member,
+    /// What its records look like.
+    shapes: Vec<Shape>,
 }
 
 /// What became of messages that were to be stored together, by their places in the batch. The rest goes its own way.
@@ -133,7 +138,8 @@ fn examine(services: &Services, place: usize, message: &Message) -> Option<Good>
         + 2 * message.correlation_id.len()
         + 2_048;
     let items = groups::items(&message.upload_id, &message.owner, &sha256, key.as_ref());
-    Some(Good { place, decision, sha256, key, member: Member { items, bytes, chunks } })
+    let shapes = examination.shapes;
+    Some(Good { place, decision, sha256, key, member: Member { items, bytes, chunks }, shapes })
 }
 
 /// Stores a group.
@@ -146,9 +152,13 @@ async fn store(
     now: Timestamp,
 ) -> Result<Grouped, Error> {
     let mut settled = Vec::with_capacity(group.members.len());
+    let mut passed: BTreeMap<&str, (Passed, usize)> = BTreeMap::new();
     for member in &group.members {
         let known = good.get(member.place).and_then(|good| Some((good, messages.get(good.place)?)));
         let Some((good, message)) = known else { continue };
+        let (of_owner, last) = passed.entry(&message.owner).or_default();
+        of_owner.add(&good.shapes);
+        *last = settled.len();
         let object =
             ObjectVersion { line: log.line_of(good.place), size: message.body.len() as u64, ..log.object.clone() };
         settled.push(settle(message, good, object, member, now)?);
@@ -156,6 +166,15 @@ async fn store(
     let grouped = services.uploads.store_group(&settled, &group.chunks, now).await?;
     if grouped == Grouped::Done {
         log_group(&settled);
+        let asked = kind_of(&services.catalog.asked(None, &services.config.default_schema));
+        for (mut of_owner, last) in passed.into_values() {
+            of_owner.ask(&asked);
+            let Some(Settled { after, .. }) = settled.get(last) else { continue };
+            // They count whatever becomes of this: a failure costs a notice, and no record.
+            if let Err(error) = services.groups.passed(after, &of_owner, true, now).await {
+                tracing::warn!(error = error.chain(), "what passed could not be noted for its owner's notices");
+            }
+        }
     }
     Ok(grouped)
 }

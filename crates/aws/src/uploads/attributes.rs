@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use eventpulse_core::rejection::Rejection;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{QuarantineStatus, State, Upload};
+use eventpulse_core::upload::{QuarantineStatus, SELF_TEST, State, Upload};
 
 use crate::item::{n, s};
 
-/// How long an upload that was issued but never sent is remembered after its URL expired, in seconds.
+/// How long an upload that was issued but never sent is remembered after its URL expired, in seconds; and one by which the
+/// deployment tested itself.
 const REMEMBER_UNSENT_SECONDS: i64 = 30 * 24 * 3600;
 /// What `open_since` begins with while an upload is not decided.
 pub(super) const PENDING: &str = "pending";
@@ -24,6 +25,8 @@ pub(super) const QUARANTINED: &str = "quarantined";
 pub(super) fn of(upload: &Upload) -> Vec<(&'static str, Option<AttributeValue>)> {
     let state = upload.state();
     let forget_at = upload.intake.expires_at.filter(|_| upload.object.is_none());
+    let is_test = upload.intake.owner == SELF_TEST;
+    let forget_at = forget_at.or_else(|| is_test.then_some(upload.since));
     let forget_at = forget_at.map(|at| at.as_micros() / 1_000_000 + REMEMBER_UNSENT_SECONDS);
     let open = open_since(upload, state);
     let is_quarantined = open.as_ref().is_some_and(|open| open.starts_with(QUARANTINED));

@@ -6,7 +6,7 @@ use eventpulse_core::id::UploadId;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Event, Upload};
 
-use super::{Uploads, digest_pk, is_contended, reasons, upload_pk};
+use super::{Uploads, digest_pk, is_contended, is_refused, reasons, upload_pk};
 use crate::error::{Error, Kind};
 use crate::item::{Item, n, s, text};
 
@@ -96,7 +96,7 @@ impl Uploads {
         };
         let reasons = reasons(&error);
         let known = member_of_action.iter().zip(reasons);
-        let known = known.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
+        let known = known.filter(|(_, reason)| is_refused(reason));
         let mut known: Vec<usize> = known.map(|(place, _)| *place).collect();
         known.dedup();
         if !known.is_empty() {

@@ -146,7 +146,8 @@ impl Outbox {
     /// It is sent.
     pub fn sent(&mut self, now: Timestamp) {
         if let Some(Sending { what: What::Tells { keys, .. }, .. }) = self.sending.take() {
-            self.tells = self.tells.saturating_sub(keys.len() as u64);
+            // None at all: the count was wrong.
+            self.tells = if keys.is_empty() { 0 } else { self.tells.saturating_sub(keys.len() as u64) };
             self.told_at = Some(now);
         }
         self.sent_at = Some(now);

@@ -1,0 +1,140 @@
+//! The way of an owner's notices: what became of uploads is folded into groups, and what is owed is published, one notice
+//! at a time.
+//!
+//! Both halves read, let the core decide, and write conditionally: whoever loses a race reads again. Any number of
+//! invocations may be at work.
+
+mod fold;
+mod send;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use eventpulse_core::time::Timestamp;
+
+use crate::error::Error;
+use crate::groups::Groups;
+use crate::notices::Notices;
+use crate::subscriptions::Subscriptions;
+use crate::uploads::Uploads;
+use send::Sent;
+
+/// How far ahead it is worth waiting for what is due next.
+const HORIZON: Duration = Duration::from_millis(1_500);
+/// How many items of the index are looked at at once.
+const PAGE: i32 = 100;
+/// How long to wait for the index to follow its table.
+const LAG: Duration = Duration::from_millis(200);
+/// How often it may show nothing new before it is taken at its word.
+const IDLE_ROUNDS: u32 = 3;
+/// What has been due for so long is overdue.
+const OVERDUE_MICROS: i64 = 300_000_000;
+
+/// What notices are made with.
+pub struct Notifier {
+    /// Groups, and what is owed.
+    pub groups: Groups,
+    /// The histories.
+    pub uploads: Uploads,
+    /// SNS.
+    pub notices: Notices,
+    /// Who is mailed.
+    pub subscriptions: Subscriptions,
+    /// The API's URL, without a slash at its end.
+    pub api_url: String,
+    /// How many days what is quarantined is kept.
+    pub retention_days: u32,
+    /// How many seconds lie between two digests of one owner, at least.
+    pub digest_seconds: u32,
+}
+
+impl Notifier {
+    /// Folds what is new of some owners, then sends what is due, of anybody, for at most `patience`. Returns the owners of
+    /// whom folding failed.
+    pub async fn take(
+        &self,
+        owners: &BTreeSet<String>,
+        patience: Duration,
+        clock: impl Fn() -> Timestamp + Copy,
+    ) -> BTreeSet<String> {
+        let mut failed = BTreeSet::new();
+        for owner in owners {
+            if let Err(error) = self.fold(owner, clock).await {
+                tracing::error!(error = error.chain(), owner, "what became of uploads could not be folded into groups");
+                failed.insert(owner.clone());
+            }
+        }
+        self.send_due(owners, patience, clock).await;
+        failed
+    }
+
+    /// Deals with whatever is due, of anybody, for at most `patience`: what no stream record told of, digests, and what
+    /// was left because others were to be told first.
+    ///
+    /// # Errors
+    /// When it cannot be found out what is due.
+    pub async fn sweep(&self, patience: Duration, clock: impl Fn() -> Timestamp + Copy) -> Result<(), Error> {
+        let seen = self.groups.due(clock(), PAGE).await?.into_iter().filter(|due| due.has_seen);
+        let owners = seen.map(|due| due.owner).collect();
+        self.take(&owners, patience, clock).await;
+        let now = clock();
+        if let Some(oldest) = self.groups.due(now, PAGE).await?.first()
+            && let Some(since) = Timestamp::parse(&oldest.due_at)
+        {
+            let waited = now.as_micros() - since.as_micros();
+            if waited > OVERDUE_MICROS {
+                tracing::warn!(overdue_seconds = waited / 1_000_000, owner = oldest.owner, "notices are overdue");
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is due, first of these owners, then of all.
+    async fn send_due(&self, first: &BTreeSet<String>, patience: Duration, clock: impl Fn() -> Timestamp + Copy) {
+        let until = after(clock(), patience);
+        let mut owners: Vec<String> = first.iter().cloned().collect();
+        let mut idle_rounds = 0;
+        loop {
+            let mut is_idle = true;
+            for owner in &owners {
+                if clock() >= until {
+                    return;
+                }
+                match self.send(owner, until, clock).await {
+                    Ok(Sent::Published) => is_idle = false,
+                    Ok(Sent::NotDue | Sent::Contended | Sent::OutOfTime) => {}
+                    Err(error) => {
+                        tracing::error!(error = error.chain(), owner, "a notice could not be sent; it stays owed");
+                    }
+                }
+            }
+            idle_rounds = if is_idle { idle_rounds + 1 } else { 0 };
+            if idle_rounds > IDLE_ROUNDS {
+                return;
+            }
+            owners = match self.groups.due(after(clock(), HORIZON), PAGE).await {
+                Ok(due) => due.into_iter().map(|due| due.owner).collect(),
+                Err(error) => {
+                    tracing::error!(error = error.chain(), "what is due could not be found out");
+                    return;
+                }
+            };
+            if owners.is_empty() {
+                return;
+            }
+            if is_idle {
+                tokio::time::sleep(LAG).await;
+            }
+        }
+    }
+}
+
+fn after(at: Timestamp, duration: Duration) -> Timestamp {
+    Timestamp::from_micros(at.as_micros().saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+}
+
+/// Waits until then, by the clock.
+async fn wait_until(at: Timestamp, clock: impl Fn() -> Timestamp) {
+    let micros = u64::try_from(at.as_micros() - clock().as_micros()).unwrap_or_default();
+    tokio::time::sleep(Duration::from_micros(micros)).await;
+}

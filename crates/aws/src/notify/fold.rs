@@ -1,0 +1,99 @@
+//! What became of an owner's uploads, folded into groups.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use eventpulse_core::group::{Ledger, Occurrence};
+use eventpulse_core::time::Timestamp;
+
+use super::Notifier;
+use crate::error::{Error, Kind};
+use crate::groups::{Changes, Keyed, MAX_CHANGES};
+use crate::uploads::Append;
+
+/// How often somebody else may be faster, in a row.
+const ATTEMPTS: u32 = 20;
+/// How long to wait then, the first time.
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Notifier {
+    /// Folds all that is new of an owner. Each occurrence is taken away in the transaction that counts it.
+    pub(super) async fn fold(&self, owner: &str, clock: impl Fn() -> Timestamp) -> Result<(), Error> {
+        let mut lost = 0;
+        while lost < ATTEMPTS {
+            let (mut outbox, revision) = self.groups.outbox(owner).await?;
+            let page = self.groups.seen(owner).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            // Read before the groups are: what opens later than that is not closed below.
+            let marks = self.marks(owner, &page).await?;
+            let mut ledger = self.ledger(owner, &page, outbox.epoch).await?;
+            let done = take(&mut ledger, &page);
+            let now = clock();
+            outbox.tells += ledger.tells().len() as u64;
+            if ledger.tallied().next().is_some() {
+                outbox.gather(now);
+            }
+            let keys: Vec<String> = done.iter().map(|keyed| keyed.key.clone()).collect();
+            let changes = Changes { ledger: Some(&ledger), epoch: outbox.epoch, done: &keys };
+            let terms = (now, self.digest_seconds);
+            if self.groups.change(owner, (&outbox, revision), changes, terms).await? == Append::Conflict {
+                tokio::time::sleep(PAUSE * (1 << lost.min(6))).await;
+                lost += 1;
+                continue;
+            }
+            lost = 0;
+            let failed: BTreeSet<&str> =
+                done.iter().flat_map(|keyed| keyed.value.fingerprints()).map(|print| print.kind.as_str()).collect();
+            for kind in &failed {
+                self.groups.mark_open(owner, kind, now).await?;
+            }
+            for (kind, mark) in marks.iter().filter(|(kind, _)| !ledger.has_open(kind) && !failed.contains(kind.as_str())) {
+                self.groups.mark_closed(owner, kind, mark).await?;
+            }
+        }
+        Err(Error::new("fold", owner, Kind::Contended))
+    }
+
+    /// Of the kinds that passed, when a group of them was last said to be open.
+    async fn marks(&self, owner: &str, page: &[Keyed<Occurrence>]) -> Result<Vec<(String, String)>, Error> {
+        let kinds: BTreeSet<&String> = page.iter().flat_map(|keyed| keyed.value.passed()).collect();
+        let mut marks = Vec::new();
+        for kind in kinds {
+            if let Some(mark) = self.groups.open_mark(owner, kind).await? {
+                marks.push((kind.clone(), mark));
+            }
+        }
+        Ok(marks)
+    }
+
+    /// The groups that occurrences are about, and what the digest has of them.
+    async fn ledger(&self, owner: &str, page: &[Keyed<Occurrence>], epoch: u64) -> Result<Ledger, Error> {
+        let prints = page.iter().flat_map(|keyed| keyed.value.fingerprints());
+        let mut groups = self.groups.groups(owner, prints.map(|print| (print.kind.as_str(), &print.id)).collect()).await?;
+        let passed: BTreeSet<&String> = page.iter().flat_map(|keyed| keyed.value.passed()).collect();
+        for kind in passed {
+            groups.extend(self.groups.open(owner, kind).await?);
+        }
+        let prints = page.iter().flat_map(|keyed| keyed.value.fingerprints()).map(|print| &print.id);
+        let ids: BTreeSet<_> = groups.iter().map(|group| &group.id).chain(prints).collect();
+        let tallies = self.groups.tallies(owner, epoch, ids.into_iter()).await?;
+        Ok(Ledger::new(groups, tallies, self.digest_seconds))
+    }
+}
+
+/// Takes as many occurrences in as one transaction can write. Returns those that are dealt with.
+fn take<'p>(ledger: &mut Ledger, page: &'p [Keyed<Occurrence>]) -> Vec<&'p Keyed<Occurrence>> {
+    let mut done = Vec::new();
+    for keyed in page {
+        let left = MAX_CHANGES.saturating_sub(ledger.writes() + done.len() + 1);
+        // A group takes two writes: itself, and what is told of it.
+        let most = left / 2;
+        if most < keyed.value.fingerprints().len().max(1) || !ledger.take(&keyed.value, most) {
+            break;
+        }
+        done.push(keyed);
+    }
+    done
+}
