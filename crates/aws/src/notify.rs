@@ -10,8 +10,11 @@ mod send;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use eventpulse_core::time::Timestamp;
 
+use crate::Services;
+use crate::config::{Config, ConfigError};
 use crate::error::Error;
 use crate::groups::Groups;
 use crate::notices::Notices;
@@ -49,6 +52,42 @@ pub struct Notifier {
 }
 
 impl Notifier {
+    /// From the environment of the function, beside that of `services`: `API_URL`, `QUARANTINE_RETENTION_DAYS`,
+    /// `DIGEST_SECONDS`.
+    ///
+    /// # Errors
+    /// Every variable that is missing or malformed.
+    #[allow(clippy::disallowed_methods)] // a Config of its own
+    pub fn from_env(services: &Services, sdk: &SdkConfig) -> Result<Self, ConfigError> {
+        let mut wrong = Vec::new();
+        let mut need = |name: &str| {
+            let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+            value.unwrap_or_else(|| {
+                wrong.push(name.to_owned());
+                String::new()
+            })
+        };
+        let (api_url, days, seconds) = (need("API_URL"), need("QUARANTINE_RETENTION_DAYS"), need("DIGEST_SECONDS"));
+        let Config { notices_table, notices_topic_arn, .. } = &services.config;
+        let sns = aws_sdk_sns::Client::new(sdk);
+        let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
+        match (days.parse(), seconds.parse()) {
+            (Ok(retention_days), Ok(digest_seconds)) if wrong.is_empty() => Ok(Self {
+                groups: services.groups.clone(),
+                uploads: services.uploads.clone(),
+                notices: Notices::new(sns.clone(), notices_topic_arn.clone()),
+                subscriptions: Subscriptions::new(dynamodb, sns, notices_table.clone(), notices_topic_arn.clone()),
+                api_url,
+                retention_days,
+                digest_seconds,
+            }),
+            _ if wrong.is_empty() => Err(ConfigError(vec![format!(
+                "QUARANTINE_RETENTION_DAYS or DIGEST_SECONDS ({days:?} or {seconds:?} is no whole number)"
+            )])),
+            _ => Err(ConfigError(wrong)),
+        }
+    }
+
     /// Folds what is new of some owners, then sends what is due, of anybody, for at most `patience`. Returns the owners of
     /// whom folding failed.
     pub async fn take(

@@ -1,16 +1,19 @@
-//! The Lambda function that tells owners. The stream of the table of notices and a schedule invoke it.
+//! The Lambda function that tells owners what became of their uploads. The stream of the notices table invokes it, and a
+//! schedule; under another role, another schedule has it test the deployment.
 
-use eventpulse_aws::logs;
+mod event;
+mod handler;
+
+use eventpulse_aws::notify::Notifier;
+use eventpulse_aws::{Services, logs, sdk_config};
+use handler::Parts;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     logs::init_from_env();
-    run(service_fn(handle)).await
-}
-
-async fn handle(event: LambdaEvent<Value>) -> Result<(), Error> {
-    tracing::info!(event = %event.payload, "an event came");
-    Ok(())
+    let (services, sdk) = (Services::from_env().await?, sdk_config().await);
+    let notifier = Notifier::from_env(&services, &sdk);
+    let parts = Parts { services, notifier };
+    run(service_fn(|event: LambdaEvent<serde_json::Value>| handler::handle(&parts, event))).await
 }

@@ -1,0 +1,66 @@
+//! What invokes the function.
+
+use std::collections::BTreeSet;
+
+use aws_lambda_events::dynamodb::Event as StreamEvent;
+use serde_json::Value;
+
+/// An invocation.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Something became of uploads of these owners.
+    Seen(BTreeSet<String>),
+    /// The minute is over.
+    Minute,
+    /// The deployment is to test itself.
+    SelfTest,
+}
+
+/// An invocation that is none of these.
+#[derive(Debug, thiserror::Error)]
+#[error("the event is none of a DynamoDB stream, a schedule, or {{\"self_test\": \"begin\"}}")]
+pub struct UnknownEvent;
+
+impl Event {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// When it is none that this function knows.
+    pub fn parse(event: Value) -> Result<Self, UnknownEvent> {
+        if event.get("self_test").and_then(Value::as_str) == Some("begin") {
+            return Ok(Self::SelfTest);
+        }
+        if event.get("source").and_then(Value::as_str) == Some("aws.events") {
+            return Ok(Self::Minute);
+        }
+        let stream: StreamEvent = serde_json::from_value(event).map_err(|_| UnknownEvent)?;
+        let mut owners = BTreeSet::new();
+        for record in stream.records {
+            let keys: Value = serde_json::to_value(&record.change.keys).map_err(|_| UnknownEvent)?;
+            let pk = keys.pointer("/pk/S").and_then(Value::as_str).ok_or(UnknownEvent)?;
+            owners.extend(pk.strip_prefix("owner#").map(str::to_owned));
+        }
+        Ok(Self::Seen(owners))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_invokes_it() {
+        let stream = include_str!("../../../events/notices-stream.json");
+        let rows = [
+            ("stream", stream, Some(Event::Seen(["owner-1".to_owned(), "owner-2".to_owned()].into()))),
+            ("schedule", include_str!("../../../events/minute.json"), Some(Event::Minute)),
+            ("self-test", r#"{"self_test": "begin"}"#, Some(Event::SelfTest)),
+            ("another self-test", r#"{"self_test": "end"}"#, None),
+            ("nothing", "{}", None),
+            ("no object", "[]", None),
+        ];
+        for (name, event, expected) in rows {
+            assert_eq!(Event::parse(serde_json::from_str(event).unwrap()).ok(), expected, "{name}");
+        }
+    }
+}
