@@ -5,11 +5,14 @@ mod shape;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Timestamp;
 pub(crate) use shape::{Members, Types};
 
 /// A type of JSON, as JSON Schema names it. An `integer` is a `number` here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum JsonType {
     /// `null`.
