@@ -72,3 +72,11 @@ pub struct Profile {
     /// In how many of them the member at a pointer (array indexes as `*`) had a type.
     pub members: BTreeMap<String, BTreeMap<JsonType, u64>>,
 }
+
+impl Profile {
+    /// In how many uploads the member at a pointer (array indexes as `*`) had which type; none if no upload had it.
+    #[must_use]
+    pub fn types(&self, pointer: &str) -> Option<&BTreeMap<JsonType, u64>> {
+        self.members.get(pointer).filter(|types| types.values().any(|count| *count > 0))
+    }
+}

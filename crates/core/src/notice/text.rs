@@ -18,23 +18,36 @@ impl Text {
         self.0.push('\n');
     }
 
-    /// What is to be copied: a line of its own that is not wrapped.
+    /// A name and what is to be copied: on one line, or, where that is too long, on a line of its own.
     pub(super) fn field(&mut self, name: &str, value: &str) {
-        let _ = writeln!(self.0, "  {name}: {}", visible(value));
+        let value = visible(value);
+        let is_long = name.len() + 4 + columns(&value) > COLUMNS;
+        let between = if is_long { "\n    " } else { " " };
+        let _ = writeln!(self.0, "  {name}:{between}{value}");
     }
 
-    /// The same, of what a hanging paragraph is about.
-    pub(super) fn detail(&mut self, name: &str, value: &str) {
-        let _ = writeln!(self.0, "    {name}: {}", visible(value));
+    /// What is to be copied, on a line of its own that is not wrapped.
+    pub(super) fn line(&mut self, line: &str) {
+        let _ = writeln!(self.0, "    {}", visible(line));
+    }
+
+    /// What a paragraph is about: its parts on one line if they fit, else the second on a line of its own.
+    pub(super) fn title(&mut self, before: &str, name: &str, after: &str) {
+        let name = visible(name);
+        let blank = if name.is_empty() { "" } else { " " };
+        let whole = format!("  {before}{blank}{name}{after}");
+        if columns(&whole) <= COLUMNS {
+            let _ = writeln!(self.0, "{whole}");
+        } else {
+            self.wrap("  ", "    ", &format!("{before}{after}"));
+            if !name.is_empty() {
+                let _ = writeln!(self.0, "    {name}");
+            }
+        }
     }
 
     pub(super) fn paragraph(&mut self, indent: &str, paragraph: &str) {
         self.wrap(indent, indent, paragraph);
-    }
-
-    /// A paragraph whose first line stands out.
-    pub(super) fn hanging(&mut self, paragraph: &str) {
-        self.wrap("  ", "      ", paragraph);
     }
 
     pub(super) fn finish(self) -> String {

@@ -1,0 +1,114 @@
+//! What changed: what the uploads that passed had, where the one that failed has something else.
+
+use std::collections::BTreeMap;
+
+use super::text::visible;
+use super::{Room, words};
+use crate::failure::{Code, shortened};
+use crate::group::Group;
+use crate::profile::{JsonType, Profile};
+use crate::rejection::FailureGroup;
+
+/// How many members are told.
+const MOST: usize = 5;
+
+/// What the profile knows of a member that a failure is about.
+pub(super) struct Known<'a> {
+    /// The pointer to it, array indexes as `*`.
+    pub(super) pointer: String,
+    /// In how many uploads it had which type; none if no upload had it.
+    pub(super) types: Option<&'a BTreeMap<JsonType, u64>>,
+    /// Whether its type is what is wrong, rather than that it is, or is not, there.
+    is_of_type: bool,
+}
+
+/// What the profile knows of the members that failures of the group's kind are about.
+pub(super) fn known<'a>(group: &Group, failures: &[&FailureGroup], profile: &'a Profile) -> Vec<Known<'a>> {
+    let mut known: Vec<Known<'a>> = Vec::new();
+    let is_of_kind = |failure: &&&FailureGroup| {
+        let major = failure.schema.as_deref().map(|schema| schema.split('.').next().unwrap_or(schema));
+        major == Some(group.kind.as_str())
+    };
+    for failure in failures.iter().filter(is_of_kind).filter(|_| profile.uploads > 0) {
+        for (pointer, is_of_type) in members(failure) {
+            let types = profile.types(&pointer);
+            // A member that the schema declares, and that no upload is known to have had, says nothing.
+            let never = matches!(failure.code, Code::AdditionalProperties | Code::UnevaluatedProperties);
+            let is_new = known.iter().all(|other| other.pointer != pointer);
+            if (types.is_some() || never) && is_new && known.len() < MOST {
+                known.push(Known { pointer, types, is_of_type });
+            }
+        }
+    }
+    known
+}
+
+/// The members that a failure is about, and whether it is about their type.
+fn members(failure: &FailureGroup) -> Vec<(String, bool)> {
+    let at = |member: &String| (words::member_at(failure.code, &failure.pointer, member), false);
+    match failure.code {
+        Code::Type | Code::MeasureNotANumber => vec![(failure.pointer.clone(), true)],
+        Code::EntityMissing | Code::TimeMissing if failure.first.targets.is_empty() => {
+            vec![(failure.pointer.clone(), true)]
+        }
+        Code::Required
+        | Code::DependentRequired
+        | Code::EntityMissing
+        | Code::TimeMissing
+        | Code::AdditionalProperties
+        | Code::UnevaluatedProperties => failure.first.targets.iter().map(at).collect(),
+        _ => Vec::new(),
+    }
+}
+
+impl Known<'_> {
+    /// In a sentence.
+    pub(super) fn sentence(&self, uploads: u64, room: Room) -> String {
+        let pointer = format!("`{}`", visible(&shortened(&self.pointer, room.pointer)));
+        let Some(types) = self.types else {
+            return format!("No upload of yours that passed had {pointer}.");
+        };
+        let last = if uploads == 1 { "your last upload".to_owned() } else { format!("your last {uploads} uploads") };
+        let mut types: Vec<(JsonType, u64)> = types.iter().map(|(kind, count)| (*kind, *count)).collect();
+        types.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let most = types.first().map_or(0, |(_, count)| *count);
+        if !self.is_of_type {
+            return match types.len() {
+                _ if most >= uploads => format!("{pointer} was there in {last}."),
+                1 => format!("{pointer} was there in {most} of {last}."),
+                // An upload may hold it with several types: only this much is sure.
+                _ => format!("{pointer} was there in at least {most} of {last}."),
+            };
+        }
+        match types.as_slice() {
+            [(kind, count)] if *count >= uploads => format!("{pointer} was {} in {last}.", article(*kind)),
+            [(kind, count), rest @ ..] => {
+                let rest: String =
+                    rest.iter().map(|(kind, count)| format!(", {} in {count}", article(*kind))).collect();
+                format!("{pointer} was {} in {count} of {last}{rest}.", article(*kind))
+            }
+            [] => format!("No upload of yours that passed had {pointer}."),
+        }
+    }
+}
+
+/// When uploads of this kind passed.
+pub(super) fn last_passed(profile: &Profile) -> Option<String> {
+    let at = words::minute(profile.last_passed_at?);
+    Some(match profile.uploads {
+        0 => return None,
+        1 => format!("One upload of this kind has passed so far, at {at}."),
+        uploads => format!("{uploads} uploads of this kind have passed so far, the last one at {at}."),
+    })
+}
+
+fn article(kind: JsonType) -> &'static str {
+    match kind {
+        JsonType::Null => "null",
+        JsonType::Boolean => "true or false",
+        JsonType::Number => "a number",
+        JsonType::String => "a string",
+        JsonType::Array => "an array",
+        JsonType::Object => "an object",
+    }
+}
