@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::notice::NoticeKind;
+use crate::notice::{MAX_GROUPS_IN_NOTICE, NoticeKind};
 use crate::time::Timestamp;
 
 /// What lies between two notices of a deployment, in microseconds: SNS and the mail servers behind it deliver some sooner
@@ -18,7 +18,7 @@ const LEASE_MICROS: i64 = 60_000_000;
 /// What an owner is still to be told, and when the last notice went.
 ///
 /// The first notice goes at once. Pauses double from notice to notice, to a minute at most, and what happens in the
-/// meantime goes in one: so a flood of new groups is a handful of mails.
+/// meantime goes in one: so many new groups are few mails.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Outbox {
     /// How many notices of one group each are owed at once.
@@ -97,7 +97,10 @@ impl Outbox {
         if let Some(sending) = &self.sending {
             return Some(after(sending.since, LEASE_MICROS));
         }
-        let paused = self.told_at.map_or(Timestamp::MIN, |at| after(at, self.pause_micros));
+        // Where there is enough for a whole notice, to wait would not make fewer.
+        let is_full = self.tells >= MAX_GROUPS_IN_NOTICE as u64;
+        let told_at = self.told_at.filter(|_| !is_full);
+        let paused = told_at.map_or(Timestamp::MIN, |at| after(at, self.pause_micros));
         let tells = (self.tells > 0).then(|| self.spaced(paused));
         tells.into_iter().chain(self.digest_at(digest_seconds)).min()
     }
