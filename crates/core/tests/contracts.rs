@@ -54,7 +54,7 @@ fn worst() -> Sample {
 
 #[test]
 fn what_is_written_is_what_the_contracts_say() {
-    let (report, notice) = (contract("report/1.0.json"), contract("notice/1.0.json"));
+    let (report, notice) = (contract("report/1.0.json"), contract("notice/2.0.json"));
     let rejected = |sample: &Sample| matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted");
     let rejected: Vec<Sample> = samples().into_iter().filter(rejected).chain([worst()]).collect();
     assert!(rejected.len() > 10);
@@ -74,7 +74,7 @@ fn an_object_that_was_gone_has_a_report_too() {
     (upload.object, upload.correlation_id) = (None, None);
     assert_eq!(violations(&contract("report/1.0.json"), &report_of(&upload, &examination)), [""; 0]);
     let notice = serde_json::from_str(&Notice::of(&upload).unwrap().json).unwrap();
-    assert_eq!(violations(&contract("notice/1.0.json"), &notice), [""; 0]);
+    assert_eq!(violations(&contract("notice/2.0.json"), &notice), [""; 0]);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn what_is_changed_is_something_else() {
         ("no group", "/groups", json!([])),
     ];
     for (name, pointer, value) in rows {
-        for (path, document) in [("report/1.0.json", &on_it), ("notice/1.0.json", &told)] {
+        for (path, document) in [("report/1.0.json", &on_it), ("notice/2.0.json", &told)] {
             let mut changed = document.clone();
             let Some(place) = changed.pointer_mut(pointer) else { continue };
             match (place, value.clone()) {
@@ -111,7 +111,7 @@ fn what_is_changed_is_something_else() {
             assert!(!violations(&contract(path), &changed).is_empty(), "{path}: {name}");
         }
     }
-    for (path, document) in [("report/1.0.json", &on_it), ("notice/1.0.json", &told)] {
+    for (path, document) in [("report/1.0.json", &on_it), ("notice/2.0.json", &told)] {
         for name in document.as_object().unwrap().keys() {
             let mut changed = document.clone();
             changed.as_object_mut().unwrap().remove(name);
@@ -126,7 +126,7 @@ fn the_bounds_are_those_of_the_code() {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     for (path, version, groups) in [
         ("report/1.0.json", report::VERSION, MAX_GROUPS_TOLD),
-        ("notice/1.0.json", notice::VERSION, MAX_GROUPS_IN_HISTORY),
+        ("notice/2.0.json", notice::VERSION, MAX_GROUPS_IN_HISTORY),
     ] {
         let contract = contract(path);
         let at = |pointer: &str| contract.pointer(pointer).unwrap_or_else(|| panic!("{path}{pointer}")).clone();
@@ -144,7 +144,7 @@ fn the_bounds_are_those_of_the_code() {
 
 #[test]
 fn the_contracts_are_schemas_and_describe_each_member() {
-    for path in ["report/1.0.json", "notice/1.0.json"] {
+    for path in ["report/1.0.json", "notice/2.0.json"] {
         let contract = contract(path);
         assert!(jsonschema::draft202012::meta::is_valid(&contract), "{path}");
         each_object_is_strict(path, &contract, &contract);

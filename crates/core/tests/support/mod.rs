@@ -1,6 +1,8 @@
 //! The samples of `events/uploads/`, and their way through the core without AWS.
 #![allow(dead_code, reason = "each test uses a part of this")]
 
+pub mod news;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,149 @@
+//! Groups, profiles and notices of uploads, as the shell would have them.
+
+use std::collections::BTreeMap;
+
+use eventpulse_core::failure::Code;
+use eventpulse_core::group::{FailureAt, Group, GroupId, Life};
+use eventpulse_core::id::{MESSAGE_FILE_NAME, UploadId, message_key};
+use eventpulse_core::notice::{Case, News, Notice, NoticeKind, Other, Repeat, Resolution, Site};
+use eventpulse_core::profile::{JsonType, Profile};
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::{Message, Upload, quarantine_key, report_key};
+
+/// The id of every notice here.
+pub const NOTICE_ID: &str = "ntc_01JN68V1F2G3H4J5K6M7N8P9QR";
+
+/// The deployment.
+pub const SITE: Site<'static> =
+    Site { api_url: "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1", retention_days: 30 };
+
+/// A moment of the day of the upload, such as `12:34`.
+pub fn at(clock: &str) -> Timestamp {
+    Timestamp::parse(&format!("2025-02-28T{clock}:00Z")).unwrap()
+}
+
+/// The noon of another day.
+pub fn noon(day: &str) -> Timestamp {
+    Timestamp::parse(&format!("{day}T12:00:00Z")).unwrap()
+}
+
+/// A group that is new: one upload with one record has these failures.
+pub fn group(schema: &str, failures: &[(Code, &str)]) -> Group {
+    let kind = schema.split('.').next().unwrap().to_owned();
+    let failures: Vec<FailureAt> =
+        failures.iter().map(|(code, pointer)| FailureAt { code: *code, pointer: (*pointer).to_owned() }).collect();
+    Group {
+        id: GroupId::of(&kind, &failures),
+        kind,
+        schema: schema.to_owned(),
+        failures_omitted: failures.len().saturating_sub(10) as u64,
+        failures: failures.into_iter().take(10).collect(),
+        life: Life::Open,
+        uploads: 1,
+        records: 1,
+        first_seen: at("12:34"),
+        last_seen: at("12:34"),
+        uploads_in_life: 1,
+        resolved_at: None,
+        returns: 0,
+        told_failing_at: at("12:34"),
+        told_resolved_at: None,
+    }
+}
+
+/// The group that an upload makes when it is the first of its kind.
+pub fn group_of(upload: &Upload) -> Group {
+    let failures: Vec<(Code, &str)> = upload.rejection().map_or_else(Vec::new, |rejection| {
+        rejection.groups.iter().map(|group| (group.code, group.pointer.as_str())).collect()
+    });
+    let schema =
+        upload.rejection().and_then(|rejection| rejection.groups.iter().find_map(|group| group.schema.clone()));
+    Group { records: upload.rejected(), ..group(schema.as_deref().unwrap_or("reading/1.0"), &failures) }
+}
+
+/// The notice that an upload fails in a new way, if it does.
+pub fn notice(upload: &Upload) -> Option<Notice> {
+    failing(NoticeKind::New, upload, &group_of(upload), None, &[])
+}
+
+/// The notice that an upload fails.
+pub fn failing(
+    kind: NoticeKind,
+    upload: &Upload,
+    group: &Group,
+    profile: Option<&Profile>,
+    others: &[Other],
+) -> Option<Notice> {
+    of(&News::Failing { kind, first: Case { group, upload, profile }, others })
+}
+
+/// The notice of some news.
+pub fn of(news: &News<'_>) -> Option<Notice> {
+    Notice::of(NOTICE_ID, "demo", news, &SITE)
+}
+
+/// The id of another upload.
+pub fn another(number: u8) -> UploadId {
+    UploadId::new(at("12:34"), [number; 10])
+}
+
+/// So many uploads passed, which had these members.
+pub fn profile(uploads: u64, members: &[(&str, &[(JsonType, u64)])]) -> Profile {
+    let types = |types: &[(JsonType, u64)]| types.iter().copied().collect::<BTreeMap<_, _>>();
+    Profile {
+        uploads,
+        last_passed_at: Some(at("11:58")),
+        members: members.iter().map(|(pointer, of)| ((*pointer).to_owned(), types(of))).collect(),
+    }
+}
+
+/// The same upload, had it come by `POST /data`.
+pub fn as_message(mut upload: Upload) -> Upload {
+    upload.id = UploadId::of_message("JF7zZGlVFiAEPVQ=").unwrap();
+    upload.intake.file_name = MESSAGE_FILE_NAME.to_owned();
+    upload.intake.key = message_key(&upload.id);
+    let key_id = Some("key_01JN5ZQ4T2V8W6X0Y3Z7A9B1CD".to_owned());
+    upload.message = Some(Message { key_id, idempotency_key: None });
+    let partial = upload.accepted_in_round() > 0;
+    let (key, report_key) = (quarantine_key(&upload, partial), report_key(&upload));
+    if let Some(quarantined) = &mut upload.quarantined {
+        (quarantined.key, quarantined.report_key) = (Some(key), report_key);
+    }
+    upload
+}
+
+/// One more group that is new.
+pub fn other(number: u8, schema: &str, failures: &[(Code, &str)]) -> Other {
+    Other { group: group(schema, failures), upload_id: another(number) }
+}
+
+/// A group that is over, after so many uploads.
+pub fn resolution(number: u8, group: Group, uploads: u64) -> Resolution {
+    let (first_seen, last_seen, resolved_at) = (noon("2025-02-26"), at("12:34"), Some(at("13:05")));
+    let group = Group {
+        life: Life::Resolved,
+        uploads,
+        uploads_in_life: uploads,
+        records: uploads * 3,
+        first_seen,
+        last_seen,
+        resolved_at,
+        ..group
+    };
+    Resolution { group, upload_id: another(number), at: at("13:05") }
+}
+
+/// What a group did between noon and one.
+pub fn repeat(number: u8, group: Group, uploads: u64) -> Repeat {
+    let group = Group { uploads: uploads + 1, uploads_in_life: uploads + 1, records: uploads * 2 + 1, ..group };
+    Repeat {
+        group,
+        uploads,
+        records: uploads * 2,
+        first_seen: at("12:01"),
+        last_seen: at("12:59"),
+        upload_id: another(number),
+        came_back: 0,
+        resolved: 0,
+    }
+}
