@@ -19,6 +19,7 @@ pub mod messages;
 pub mod notices;
 pub mod objects;
 mod quarantine;
+pub mod subscriptions;
 pub mod uploads;
 
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct Services {
     pub chunks: chunks::Chunks,
     /// SNS.
     pub notices: notices::Notices,
+    /// The e-mail subscriptions of owners.
+    pub subscriptions: subscriptions::Subscriptions,
 }
 
 /// Why a function cannot start.
@@ -85,13 +88,15 @@ impl Services {
             .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
             .build();
-        let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
+        let (dynamodb, sns) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sns::Client::new(sdk));
+        let (table, topic_arn) = (config.notices_table.clone(), config.notices_topic_arn.clone());
         let (uploads, chunks) = (config.uploads_table.clone(), config.chunks_table.clone());
         Self {
             objects: objects::Objects::new(aws_sdk_s3::Client::from_conf(s3)),
             uploads: uploads::Uploads::new(dynamodb.clone(), uploads, chunks.clone()),
-            chunks: chunks::Chunks::new(dynamodb, chunks),
-            notices: notices::Notices::new(aws_sdk_sns::Client::new(sdk), config.notices_topic_arn.clone()),
+            chunks: chunks::Chunks::new(dynamodb.clone(), chunks),
+            subscriptions: subscriptions::Subscriptions::new(dynamodb, sns.clone(), table, topic_arn),
+            notices: notices::Notices::new(sns, config.notices_topic_arn.clone()),
             config,
             catalog,
         }

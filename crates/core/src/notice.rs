@@ -15,8 +15,8 @@ use serde::Serialize;
 use crate::failure::{Code, Failure, shortened};
 use crate::rejection::{FailureGroup, Rejection};
 use crate::upload::{Decision, Quarantined, State, Upload};
-use text::Text;
 pub use kind::NoticeKind;
+use text::Text;
 pub use text::visible;
 
 /// The version of the machines' form.
