@@ -17,7 +17,26 @@ pub struct Claims(pub BTreeMap<String, String>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner(pub String);
 
+/// The e-mail address of who asks, if it is verified, or why there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Address(pub Result<String, Problem>);
+
 impl Claims {
+    /// The e-mail address, if Cognito knows that whoever signs in reads its mails. A token tells what was so when it was
+    /// made; API Gateway hands its `true` on as text.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        let claim = |name: &str| self.0.get(name).map(String::as_str).unwrap_or_default();
+        let what_to_do = "Have one verified, sign in again, and send the new token.";
+        Address(match (claim("email"), claim("email_verified")) {
+            ("", _) => Err(Problem::conflict(format!("Your account has no e-mail address. {what_to_do}"))),
+            (email, "true") => Ok(email.to_owned()),
+            (email, _) => Err(Problem::conflict(format!(
+                "The e-mail address of your account, {email}, is not verified. {what_to_do}"
+            ))),
+        })
+    }
+
     /// The owner, if these are claims of an ID token of this issuer, made for this client
     /// ([verifying tokens](https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html)).
     ///
@@ -53,6 +72,14 @@ impl FromRequestParts<Arc<App>> for Owner {
     }
 }
 
+impl FromRequestParts<Arc<App>> for Address {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
+        Ok(parts.extensions.get::<Claims>().cloned().unwrap_or_default().address())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +99,28 @@ mod tests {
             assert_eq!(problem.status(), 401, "{wrong:?}");
         }
         assert!(Claims::default().owner("", "").is_err(), "no claims at all");
+    }
+
+    #[test]
+    fn only_a_verified_address_is_mailed() {
+        for (name, email, verified, expected) in [
+            ("verified", Some("ann+1@example.com"), Some("true"), Ok("ann+1@example.com")),
+            ("not verified", Some("ann@example.com"), Some("false"), Err("is not verified")),
+            ("nothing said", Some("ann@example.com"), None, Err("is not verified")),
+            ("another word", Some("ann@example.com"), Some("True"), Err("is not verified")),
+            ("none", None, Some("true"), Err("has no e-mail address")),
+            ("empty", Some(""), Some("true"), Err("has no e-mail address")),
+        ] {
+            let claims = [("email", email), ("email_verified", verified)];
+            let claims = claims.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+            match (Claims(claims.collect()).address().0, expected) {
+                (Ok(address), Ok(expected)) => assert_eq!(address, expected, "{name}"),
+                (Err(problem), Err(says)) => {
+                    assert_eq!(problem.status(), 409, "{name}");
+                    assert!(serde_json::to_string(&problem).unwrap().contains(says), "{name}: {problem:?}");
+                }
+                (address, _) => panic!("{name}: {address:?}"),
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The words that several calls share, as they stand in the answers. The comments are the document's descriptions.
 
 use eventpulse_core::rejection::FailureGroup;
+use eventpulse_core::subscription;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{self, Event, Fact, RetryForm};
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,31 @@ impl From<upload::QuarantineStatus> for Status {
             upload::QuarantineStatus::Resolved => Self::Resolved,
             upload::QuarantineStatus::Discarded => Self::Discarded,
             upload::QuarantineStatus::Withdrawn => Self::Withdrawn,
+        }
+    }
+}
+
+/// Whether an owner is mailed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotificationState {
+    /// It was never asked for, or it was ended.
+    None,
+    /// It waits for somebody to follow the link in the mail of SNS. That works for two days; then another can be had.
+    Pending,
+    /// Notices are mailed.
+    Confirmed,
+    /// They were: somebody followed the link to unsubscribe, or SNS switched it off.
+    Gone,
+}
+
+impl From<subscription::State> for NotificationState {
+    fn from(state: subscription::State) -> Self {
+        match state {
+            subscription::State::None => Self::None,
+            subscription::State::Pending => Self::Pending,
+            subscription::State::Confirmed => Self::Confirmed,
+            subscription::State::Gone => Self::Gone,
         }
     }
 }
@@ -226,6 +252,11 @@ impl From<Event> for Happening {
             Fact::Withdrawn => "withdrawn",
             Fact::Quarantined { .. } => "quarantined",
             Fact::Notified { .. } => "notified",
+            Fact::Noted { groups } => {
+                let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+                detail = Some(groups.join(", "));
+                "noted"
+            }
             Fact::Failed { reason, .. } => {
                 detail = Some(reason);
                 "failed"
@@ -351,6 +382,9 @@ mod tests {
             let told = State::from(state);
             assert_eq!(serde_json::to_value(told).unwrap(), state.as_str());
             assert_eq!(told.core(), state);
+        }
+        for state in subscription::State::ALL {
+            assert_eq!(serde_json::to_value(NotificationState::from(state)).unwrap(), state.as_str());
         }
     }
 

@@ -27,6 +27,7 @@ use crate::state::App;
         (name = "keys", description = "Keys of devices, and what devices do with them."),
         (name = "answers", description = "Statistics, and what they stand on."),
         (name = "quarantine", description = "What was rejected: inspect, correct, try again, discard."),
+        (name = "notifications", description = "Whether you are mailed about what is rejected."),
         (name = "meta", description = "Without a token."),
     )
 )]

@@ -4,6 +4,7 @@ pub mod answers;
 pub mod devices;
 pub mod keys;
 pub mod meta;
+pub mod notifications;
 pub mod quarantine;
 pub mod uploads;
 pub mod validate;
@@ -46,7 +47,7 @@ pub(crate) fn query_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(meta::document))
 }
 
-/// The calls of the function that manages uploads, the quarantine and keys.
+/// The calls of the function that manages uploads, the quarantine, keys and who is mailed.
 pub(crate) fn manage_routes() -> OpenApiRouter<Arc<App>> {
     let data = DefaultBodyLimit::max(MAX_DATA_BYTES);
     OpenApiRouter::new()
@@ -60,6 +61,7 @@ pub(crate) fn manage_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::show, keys::revoke))
         .routes(routes!(keys::rotate))
+        .routes(routes!(notifications::show, notifications::put, notifications::delete))
 }
 
 /// The router of the function that only reads.
@@ -67,7 +69,7 @@ pub fn query(app: Arc<App>) -> Router {
     finish(query_routes(), app)
 }
 
-/// The router of the function that manages uploads, the quarantine and keys.
+/// The router of the function that manages uploads, the quarantine, keys and who is mailed.
 pub fn manage(app: Arc<App>) -> Router {
     finish(manage_routes(), app)
 }
@@ -95,7 +97,7 @@ fn cors(origin: Option<&str>) -> Option<CorsLayer> {
     let origin = HeaderValue::from_str(origin?).ok()?;
     let cors = CorsLayer::new()
         .allow_origin([origin])
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING, IF_NONE_MATCH])
         .expose_headers([ETAG, LOCATION, RETRY_AFTER])
         .max_age(std::time::Duration::from_secs(3600));

@@ -45,6 +45,8 @@ fn claims() -> Claims {
         ("iss", "https://cognito-idp.eu-central-1.amazonaws.com/pool"),
         ("aud", "client"),
         ("sub", "u1"),
+        ("email", "ann@example.com"),
+        ("email_verified", "true"),
     ];
     Claims(claims.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
 }
@@ -136,6 +138,27 @@ async fn wrong_requests_are_problems_that_name_the_place() {
         ("POST", rotate, json, keep(json!(1.5)), 400, "invalid-request", "/keep_old_seconds"),
         ("POST", rotate, json, r#"{"keep":1}"#.into(), 400, "invalid-request", "keep_old_seconds"),
         ("POST", rotate, "", "{}".into(), 415, "unsupported-content-type", ""),
+        ("PUT", "/notifications", json, String::new(), 400, "invalid-request", "EOF"),
+        ("PUT", "/notifications", json, "[]".into(), 400, "invalid-request", "array"),
+        ("PUT", "/notifications", json, r#"{"kinds":[]}"#.into(), 400, "invalid-request", "/kinds"),
+        ("PUT", "/notifications", json, r#"{"kinds":"new"}"#.into(), 400, "invalid-request", "/kinds"),
+        ("PUT", "/notifications", json, r#"{"kinds":["new","old"]}"#.into(), 400, "invalid-request", "/kinds/1"),
+        ("PUT", "/notifications", json, r#"{"kinds":["self_test"]}"#.into(), 400, "invalid-request", "/kinds/0"),
+        (
+            "PUT",
+            "/notifications",
+            json,
+            r#"{"kinds":["new","digest","new"]}"#.into(),
+            400,
+            "invalid-request",
+            "/kinds/2",
+        ),
+        ("PUT", "/notifications", json, r#"{"email":"bob@example.com"}"#.into(), 400, "invalid-request", "email"),
+        ("PUT", "/notifications?kinds=new", json, "{}".into(), 400, "invalid-request", "kinds"),
+        ("PUT", "/notifications", "", "{}".into(), 415, "unsupported-content-type", ""),
+        ("PUT", "/notifications", json, " ".repeat(70_000), 413, "body-too-large", ""),
+        ("GET", "/notifications?owner=u2", "", String::new(), 400, "invalid-request", "owner"),
+        ("DELETE", "/notifications?owner=u2", "", String::new(), 400, "invalid-request", "owner"),
         ("GET", "/nowhere", "", String::new(), 404, "no-such-route", ""),
     ];
     for (method, path, content_type, body, status, slug, names) in rows {
@@ -163,6 +186,9 @@ async fn wrong_requests_are_problems_that_name_the_place() {
         ("GET", "/keys/x"),
         ("DELETE", "/keys/x"),
         ("POST", "/keys/x/rotate"),
+        ("GET", "/notifications"),
+        ("PUT", "/notifications"),
+        ("DELETE", "/notifications"),
     ] {
         let anonymous = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let (response, problem, _) = call(manage(app()), anonymous).await;
@@ -172,6 +198,19 @@ async fn wrong_requests_are_problems_that_name_the_place() {
             "{method} {path}"
         );
         assert_eq!(problem["type"], "urn:eventpulse:problem:unauthorized", "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_subscribed_at_an_address_that_is_not_verified() {
+    for (verified, says) in [("false", "ann@example.com, is not verified"), ("", "is not verified")] {
+        let mut claims = claims();
+        claims.0.insert("email_verified".to_owned(), verified.to_owned());
+        let put = Request::builder().method("PUT").uri("/notifications").extension(claims);
+        let put = put.header("content-type", "application/json").body(Body::from("{}")).unwrap();
+        let (response, problem, _) = call(manage(app()), put).await;
+        assert_eq!((response.status().as_u16(), &problem["type"]), (409, &json!("urn:eventpulse:problem:conflict")));
+        assert!(problem["detail"].as_str().unwrap().contains(says), "{problem:#}");
     }
 }
 
@@ -241,7 +280,7 @@ async fn the_document_is_whole_and_says_who_must_sign_in() {
             assert!(operation["summary"].as_str().or(operation["description"].as_str()).is_some(), "{method} {path}");
         }
     }
-    assert_eq!(operations, 22);
+    assert_eq!(operations, 25);
     let post_data = &document["paths"]["/data"]["post"];
     assert_eq!(post_data["servers"], json!([{ "url": "https://devices.example/v1" }]));
     assert_eq!(post_data["security"], json!([{ "api_key": [] }]));

@@ -9,14 +9,14 @@ pub struct Config {
     pub uploads_table: String,
     /// `CHUNKS_TABLE`: what counts.
     pub chunks_table: String,
-    /// `NOTICES_TABLE`: what owners' notices are made of.
-    pub notices_table: String,
     /// `PROCESS_BUCKET`: where uploads arrive and accepted ones stay.
     pub process_bucket: String,
     /// `QUARANTINE_BUCKET`: where rejected ones go.
     pub quarantine_bucket: String,
     /// `NOTICES_TOPIC_ARN`: the SNS topic of the notices.
     pub notices_topic_arn: String,
+    /// `NOTICES_TABLE`: groups of failures, what owners are still to be told, and their subscriptions.
+    pub notices_table: String,
     /// `DEFAULT_SCHEMA`: for records that name none, of uploads that name none.
     pub default_schema: SchemaRef,
     /// `S3_PATH_STYLE`: `true` where buckets are not host names (the local stack).
@@ -51,9 +51,9 @@ impl Config {
             })
         };
         let (uploads_table, chunks_table) = (need("UPLOADS_TABLE"), need("CHUNKS_TABLE"));
-        let notices_table = need("NOTICES_TABLE");
         let (process_bucket, quarantine_bucket) = (need("PROCESS_BUCKET"), need("QUARANTINE_BUCKET"));
-        let (notices_topic_arn, schema) = (need("NOTICES_TOPIC_ARN"), need("DEFAULT_SCHEMA"));
+        let (notices_topic_arn, notices_table) = (need("NOTICES_TOPIC_ARN"), need("NOTICES_TABLE"));
+        let schema = need("DEFAULT_SCHEMA");
         let default_schema = SchemaRef::parse(&schema);
         if default_schema.is_err() && !schema.is_empty() {
             wrong.push(format!("DEFAULT_SCHEMA ({schema:?} is not <name>/<major>.<minor>)"));
@@ -62,10 +62,10 @@ impl Config {
             Ok(default_schema) if wrong.is_empty() => Ok(Self {
                 uploads_table,
                 chunks_table,
-                notices_table,
                 process_bucket,
                 quarantine_bucket,
                 notices_topic_arn,
+                notices_table,
                 default_schema,
                 s3_path_style: lookup("S3_PATH_STYLE").as_deref() == Some("true"),
             }),
@@ -81,8 +81,14 @@ mod tests {
     #[test]
     fn all_that_is_missing_is_told_at_once() {
         let error = Config::from_lookup(|name| (name == "CHUNKS_TABLE").then(|| "chunks".to_owned())).unwrap_err();
-        let expected =
-            ["UPLOADS_TABLE", "NOTICES_TABLE", "PROCESS_BUCKET", "QUARANTINE_BUCKET", "NOTICES_TOPIC_ARN", "DEFAULT_SCHEMA"];
+        let expected = [
+            "UPLOADS_TABLE",
+            "PROCESS_BUCKET",
+            "QUARANTINE_BUCKET",
+            "NOTICES_TOPIC_ARN",
+            "NOTICES_TABLE",
+            "DEFAULT_SCHEMA",
+        ];
         assert_eq!(error.0, expected);
     }
 

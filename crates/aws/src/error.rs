@@ -112,6 +112,7 @@ fn kind_of_code(code: &str) -> Kind {
     match code {
         "ThrottlingException"
         | "Throttling"
+        | "Throttled"
         | "ThrottledException"
         | "SlowDown"
         | "TooManyRequestsException"

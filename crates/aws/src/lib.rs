@@ -22,6 +22,7 @@ pub mod notify;
 pub mod objects;
 mod quarantine;
 pub mod self_test;
+pub mod subscriptions;
 pub mod uploads;
 
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct Services {
     pub chunks: chunks::Chunks,
     /// What owners' notices are made of.
     pub groups: groups::Groups,
+    /// The e-mail subscriptions of owners.
+    pub subscriptions: subscriptions::Subscriptions,
 }
 
 /// Why a function cannot start.
@@ -88,13 +91,15 @@ impl Services {
             .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
             .build();
-        let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
+        let (dynamodb, sns) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sns::Client::new(sdk));
+        let (table, topic_arn) = (config.notices_table.clone(), config.notices_topic_arn.clone());
         let (uploads, chunks) = (config.uploads_table.clone(), config.chunks_table.clone());
         Self {
             objects: objects::Objects::new(aws_sdk_s3::Client::from_conf(s3)),
             uploads: uploads::Uploads::new(dynamodb.clone(), uploads, chunks.clone()),
             chunks: chunks::Chunks::new(dynamodb.clone(), chunks),
-            groups: groups::Groups::new(dynamodb, config.notices_table.clone()),
+            groups: groups::Groups::new(dynamodb.clone(), table.clone()),
+            subscriptions: subscriptions::Subscriptions::new(dynamodb, sns, table, topic_arn),
             config,
             catalog,
         }

@@ -14,7 +14,7 @@ use aws_config::SdkConfig;
 use eventpulse_core::time::Timestamp;
 
 use crate::Services;
-use crate::config::{Config, ConfigError};
+use crate::config::ConfigError;
 use crate::error::Error;
 use crate::groups::Groups;
 use crate::notices::Notices;
@@ -68,15 +68,13 @@ impl Notifier {
             })
         };
         let (api_url, days, seconds) = (need("API_URL"), need("QUARANTINE_RETENTION_DAYS"), need("DIGEST_SECONDS"));
-        let Config { notices_table, notices_topic_arn, .. } = &services.config;
-        let sns = aws_sdk_sns::Client::new(sdk);
-        let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
+        let topic_arn = services.config.notices_topic_arn.clone();
         match (days.parse(), seconds.parse()) {
             (Ok(retention_days), Ok(digest_seconds)) if wrong.is_empty() => Ok(Self {
                 groups: services.groups.clone(),
                 uploads: services.uploads.clone(),
-                notices: Notices::new(sns.clone(), notices_topic_arn.clone()),
-                subscriptions: Subscriptions::new(dynamodb, sns, notices_table.clone(), notices_topic_arn.clone()),
+                notices: Notices::new(aws_sdk_sns::Client::new(sdk), topic_arn),
+                subscriptions: services.subscriptions.clone(),
                 api_url,
                 retention_days,
                 digest_seconds,

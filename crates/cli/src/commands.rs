@@ -1,6 +1,7 @@
 //! The commands that speak the REST API, and nothing else: what they can do, any client can.
 
 pub mod keys;
+pub mod notifications;
 pub mod quarantine;
 pub mod session;
 pub mod simulate;
@@ -57,6 +58,8 @@ pub enum Command {
     Quarantine(quarantine::Args),
     /// The keys of devices: lists, makes, exchanges, revokes.
     Keys(keys::Args),
+    /// Whether you are mailed about what is rejected: shows, turns on, turns off.
+    Notifications(notifications::Args),
     /// Simulates devices that send data. Exits with 0 only if each message became what it was sent as.
     Simulate(simulate::Args),
     /// Checks files on this machine, by the validator of the service. Exits with 0 only if all are good.
@@ -105,6 +108,7 @@ async fn dispatch(command: Command, global: &Global) -> Result<Outcome, ClientEr
         Command::Series(args) => statistics::series(&api(global)?, &args, global).await,
         Command::Quarantine(args) => quarantine::run(&api(global)?, args, global).await,
         Command::Keys(args) => keys::run(&api(global)?, args, global).await,
+        Command::Notifications(args) => notifications::run(&api(global)?, args, global).await,
         Command::Simulate(args) => simulate::run(&api(global)?, &args, global).await,
     }
 }

@@ -22,6 +22,7 @@ pub mod report;
 pub mod schema;
 pub mod series;
 pub mod statistics;
+pub mod subscription;
 pub mod time;
 pub mod upload;
 pub mod validation;

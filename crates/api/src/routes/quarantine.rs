@@ -20,6 +20,7 @@ use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, Raw, header_text, upload_id};
 use crate::model::{self, ContentEncoding, Happening, Status, Time, form_word};
 use crate::problem::Problem;
+use crate::routes::notifications::Notified;
 use crate::routes::uploads::{Receipt, lifetime, load, sha256, size};
 use crate::state::App;
 
@@ -327,7 +328,8 @@ pub(crate) async fn correction(
     let now = (app.clock)();
     let issued = mend::presign_correction(&app.services, &owner.0, &id, &terms, now).await??;
     let upload: Upload = app.services.uploads.load(&id).await?.ok_or_else(Problem::internal)?;
-    Ok(Receipt::new(&app, issued, upload.state_at(now).into()).created())
+    let notifications = Notified::of(&app, &owner, now).await;
+    Ok(Receipt::new(&app, issued, upload.state_at(now).into(), notifications).created())
 }
 
 /// Discards what was rejected. What counts of the upload goes on counting.

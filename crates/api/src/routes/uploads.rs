@@ -18,6 +18,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::notifications::Notified;
 use super::random;
 use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, upload_id};
@@ -84,6 +85,9 @@ pub(crate) struct Receipt {
     url: String,
     /// The headers to send with them.
     headers: BTreeMap<String, String>,
+    /// Whether you are mailed about what is rejected of it; null when that cannot be told just now.
+    #[schema(required)]
+    notifications: Option<Notified>,
     /// Where to go on.
     links: SelfLink,
 }
@@ -98,7 +102,7 @@ pub(crate) struct SelfLink {
 }
 
 impl Receipt {
-    pub(crate) fn new(app: &App, issued: Issued, state: model::State) -> Self {
+    pub(crate) fn new(app: &App, issued: Issued, state: model::State, notifications: Option<Notified>) -> Self {
         let headers = issued.put.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
         Self {
             state,
@@ -106,6 +110,7 @@ impl Receipt {
             method: "PUT",
             url: issued.put.url,
             headers: headers.filter(|(name, _)| name != "host").collect(),
+            notifications,
             links: SelfLink { this: format!("{}/uploads/{}", app.config.api_url, issued.upload_id) },
             upload_id: issued.upload_id.to_string(),
         }
@@ -154,8 +159,10 @@ pub(crate) async fn create(
         max_rejected,
         expires_in,
     };
-    let issued = issue(&app.services, &request, (app.clock)(), random()?).await?;
-    Ok(Receipt::new(&app, issued, model::State::Issued).created())
+    let now = (app.clock)();
+    let issued = issue(&app.services, &request, now, random()?).await?;
+    let notifications = Notified::of(&app, &owner, now).await;
+    Ok(Receipt::new(&app, issued, model::State::Issued, notifications).created())
 }
 
 pub(crate) fn size(size: u64) -> Result<u64, Problem> {
@@ -260,6 +267,9 @@ pub(crate) struct UploadReceipt {
     /// What has become of what was rejected; null when nothing ever was.
     #[schema(required)]
     quarantine: Option<InQuarantine>,
+    /// Whether you are mailed about what is rejected of it; null when that cannot be told just now.
+    #[schema(required)]
+    notifications: Option<Notified>,
     /// What happened to it, the oldest first.
     history: Vec<Happening>,
     /// Where to go on.
@@ -286,7 +296,7 @@ pub(crate) struct UploadLinks {
 }
 
 impl UploadReceipt {
-    fn new(app: &App, upload: &Upload, history: Vec<Happening>, now: Timestamp) -> Self {
+    async fn new(app: &App, owner: &Owner, upload: &Upload, history: Vec<Happening>, now: Timestamp) -> Self {
         let rejection = upload.rejection();
         let (features, features_omitted) = upload.features();
         let status = upload.quarantine_status(now);
@@ -313,6 +323,7 @@ impl UploadReceipt {
             failures_omitted: rejection.map_or(0, |rejection| rejection.groups_omitted),
             failure_reason: upload.failure_reason.clone(),
             quarantine: status.map(|status| InQuarantine { status: status.into() }),
+            notifications: Notified::of(app, owner, now).await,
             history,
             links: UploadLinks {
                 this: format!("{base}/uploads/{id}"),
@@ -350,7 +361,7 @@ pub(crate) async fn show(
     _: Query<NoParams>,
 ) -> Result<axum::Json<UploadReceipt>, Problem> {
     let (upload, history) = load(&app, &owner, &id).await?;
-    Ok(axum::Json(UploadReceipt::new(&app, &upload, history, (app.clock)())))
+    Ok(axum::Json(UploadReceipt::new(&app, &owner, &upload, history, (app.clock)()).await))
 }
 
 /// Withdraws an upload that counts: what it contributed leaves every answer, and the same bytes may be sent again.
@@ -372,7 +383,7 @@ pub(crate) async fn withdraw(
     let now = (app.clock)();
     let withdrawal = mend::withdraw(&app.services, &owner.0, &upload_id(&id)?, now).await??;
     let (upload, history) = load(&app, &owner, &id).await?;
-    let receipt = axum::Json(UploadReceipt::new(&app, &upload, history, now));
+    let receipt = axum::Json(UploadReceipt::new(&app, &owner, &upload, history, now).await);
     Ok(match withdrawal {
         Withdrawal::Done(_) => receipt.into_response(),
         Withdrawal::Unfinished(_) => (StatusCode::ACCEPTED, [(header::RETRY_AFTER, "1")], receipt).into_response(),

@@ -78,6 +78,16 @@ impl Api {
         self.post_bytes(path, Some("application/json"), None, bytes).await
     }
 
+    /// `PUT` of a JSON document.
+    ///
+    /// # Errors
+    /// As of [`Api::get`].
+    pub async fn put_json(&self, path: &str, document: &Value) -> Result<Value, ClientError> {
+        let bytes = document.to_string().into_bytes();
+        let body = Body { content_type: Some("application/json"), content_encoding: None, bytes };
+        self.call(Method::PUT, path, &[], Some(body)).await
+    }
+
     /// `POST` of bytes as they are.
     ///
     /// # Errors

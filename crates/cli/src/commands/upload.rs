@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::notifications::unmailed;
 use super::{Global, Outcome, cell, first_failure, show, table, told};
 use crate::client::api::{Api, ClientError};
 use crate::client::media::{Media, parse_max_rejected};
@@ -277,6 +278,7 @@ fn text(rows: &[Value]) -> String {
     for row in rows.iter().filter(|row| row["receipt"]["quarantine"]["status"] == "open") {
         text.push_str(&format!("next: eventpulse quarantine show {}\n", cell(&row["receipt"]["upload_id"])));
     }
+    text.push_str(unmailed(rows.iter().map(|row| &row["receipt"])));
     text
 }
 
@@ -289,7 +291,8 @@ mod tests {
         let rows = [
             json!({ "file": "good.json", "receipt": { "upload_id": "up_1", "state": "accepted", "accepted": 3, "rejected": 0 } }),
             json!({ "file": "bad.json", "receipt": { "upload_id": "up_2", "state": "quarantined", "accepted": 0, "rejected": 1,
-                "failures": [{ "code": "TYPE", "pointer": "/value", "line": 1 }], "quarantine": { "status": "open" } } }),
+                "failures": [{ "code": "TYPE", "pointer": "/value", "line": 1 }], "quarantine": { "status": "open" },
+                "notifications": { "state": "none" } } }),
             json!({ "file": "a\u{1b}[2J.json", "receipt": null, "error": "cannot read it" }),
         ];
         let expected = "\
@@ -298,6 +301,7 @@ good.json        accepted            3         0  up_1
 bad.json         quarantined         0         1  up_2    TYPE at /value, line 1
 a\\u{1b}[2J.json  not sent                                 cannot read it
 next: eventpulse quarantine show up_2
+nobody is mailed about what is rejected: eventpulse notifications
 ";
         assert_eq!(text(&rows), expected);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::notifications::unmailed;
 use super::{Global, Outcome, cell, failures, given, items, show, table, upload_id};
 use crate::client::api::{Api, ClientError};
 
@@ -127,6 +128,7 @@ pub fn receipt_text(receipt: &Value) -> String {
         text.push_str(&format!("\nquarantine: {status}\n"));
         if status == "open" {
             text.push_str(&format!("next: eventpulse quarantine show {}\n", cell(&receipt["upload_id"])));
+            text.push_str(unmailed(std::iter::once(receipt)));
         }
     }
     text.push('\n');

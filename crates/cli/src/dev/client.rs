@@ -73,6 +73,7 @@ impl Client {
             process_bucket: output("ProcessBucketName")?,
             quarantine_bucket: output("QuarantineBucketName")?,
             notices_topic_arn: output("NoticesTopicArn")?,
+            notices_table: output("NoticesTableName")?,
             default_schema: SchemaRef::parse("reading/1.0")?,
             s3_path_style: true,
         };

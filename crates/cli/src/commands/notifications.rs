@@ -1,0 +1,123 @@
+//! Whether one is mailed: shown, turned on, turned off.
+
+use serde_json::{Value, json};
+
+use super::{Global, Outcome, cell, items, show};
+use crate::client::api::{Api, ClientError};
+
+const PATH: &str = "/notifications";
+
+/// The arguments of `eventpulse notifications`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Shows whether you are mailed, as without a subcommand.
+    Show,
+    /// Has notices mailed to the address of your account, or changes which.
+    On {
+        /// Which kinds of notices, such as new,digest; all of them when it is left out.
+        #[arg(long, value_name = "KIND,...", value_delimiter = ',',
+            value_parser = ["new", "regressed", "resolved", "digest"])]
+        kinds: Vec<String>,
+    },
+    /// Ends the mails.
+    Off,
+}
+
+/// Shows whether one is mailed, or changes it.
+///
+/// # Errors
+/// When the API cannot be reached, or refuses.
+pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
+    let answer = match args.action.unwrap_or(Action::Show) {
+        Action::Show => api.get(PATH, &[]).await?,
+        Action::On { kinds } => {
+            let wanted = if kinds.is_empty() { json!({}) } else { json!({ "kinds": kinds }) };
+            api.put_json(PATH, &wanted).await?
+        }
+        Action::Off => {
+            api.delete(PATH).await?;
+            api.get(PATH, &[]).await?
+        }
+    };
+    show(global, &answer, || text(&answer));
+    Ok(Outcome::Well)
+}
+
+fn text(answer: &Value) -> String {
+    let kinds: Vec<String> = items(answer, "kinds").iter().map(cell).collect();
+    let kinds = kinds.join(", ");
+    let mut text = format!("notifications: {}\n", cell(&answer["state"]));
+    let members = [
+        ("e-mail", &cell(&answer["email"])),
+        ("kinds", &kinds),
+        ("asked", &cell(&answer["asked_at"])),
+        ("confirmed", &cell(&answer["confirmed_at"])),
+        ("gone", &cell(&answer["gone_at"])),
+    ];
+    for (name, value) in members.into_iter().filter(|(_, value)| !value.is_empty()) {
+        text.push_str(&format!("{name:<11}{value}\n"));
+    }
+    text.push_str(&format!("\n{}\n", cell(&answer["hint"])));
+    if answer["state"] != "confirmed" && answer["email"].is_string() {
+        text.push_str("By this command: eventpulse notifications on\n");
+    }
+    text
+}
+
+/// Of receipts of what was rejected: that nobody is mailed. Nothing when somebody is, or it is not known.
+pub(super) fn unmailed<'a>(mut receipts: impl Iterator<Item = &'a Value>) -> &'static str {
+    let is_unmailed = |receipt: &Value| {
+        let is_rejected = receipt["quarantine"]["status"] == "open";
+        is_rejected && matches!(receipt["notifications"]["state"].as_str(), Some("none" | "pending" | "gone"))
+    };
+    if receipts.any(is_unmailed) { "nobody is mailed about what is rejected: eventpulse notifications\n" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_well_in_every_state() {
+        let pending = json!({ "state": "pending", "email": "ann@example.com", "kinds": ["new", "digest"],
+            "asked_at": "2025-02-28T12:00:00Z", "hint": "Follow the link\u{1b}." });
+        let expected = "\
+notifications: pending
+e-mail     ann@example.com
+kinds      new, digest
+asked      2025-02-28T12:00:00Z
+
+Follow the link\\u{1b}.
+By this command: eventpulse notifications on
+";
+        assert_eq!(text(&pending), expected);
+        let none = json!({ "state": "none", "email": null, "kinds": [], "hint": "Nobody is mailed." });
+        assert_eq!(text(&none), "notifications: none\n\nNobody is mailed.\n");
+        let confirmed = json!({ "state": "confirmed", "email": "ann@example.com", "kinds": ["new"], "hint": "Well." });
+        assert!(!text(&confirmed).contains("notifications on"));
+    }
+
+    #[test]
+    fn who_is_not_mailed_is_told_so_once_and_only_where_something_was_rejected() {
+        let receipt = |status: &str, state: Value| json!({ "quarantine": { "status": status }, "notifications": { "state": state } });
+        for (name, receipts, expected) in [
+            ("nothing sent", vec![], false),
+            ("rejected", vec![receipt("open", json!("none")), receipt("open", json!("none"))], true),
+            ("pending", vec![receipt("open", json!("pending"))], true),
+            ("gone", vec![Value::Null, receipt("open", json!("gone"))], true),
+            ("mailed", vec![receipt("open", json!("confirmed"))], false),
+            ("not known", vec![receipt("open", Value::Null)], false),
+            ("accepted", vec![json!({ "quarantine": null, "notifications": { "state": "none" } })], false),
+            ("mended", vec![receipt("resolved", json!("none"))], false),
+        ] {
+            let line = unmailed(receipts.iter());
+            assert_eq!((line.lines().count() == 1, line.is_empty()), (expected, !expected), "{name}: {line}");
+        }
+    }
+}
