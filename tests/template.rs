@@ -254,3 +254,69 @@ fn the_gateway_says_which_members_a_schema_requires() {
     let text = json_after(&resources(&template)["DeviceBadBodyAnswer"], "application/json: >-");
     assert!(text.contains(&right), "the schemas have changed. In template.yaml, DeviceBadBodyAnswer is to say {right}");
 }
+
+/// What a metric filter listens to must be what is logged, to the letter: nothing else would tell that it is deaf.
+#[test]
+fn the_alarms_on_notices_listen_to_what_notify_logs() {
+    let template = template();
+    let resources = resources(&template);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/notify/src");
+    let files = fs::read_dir(source).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    let program: String = files.collect();
+    for (filter, alarm, message, value) in [
+        ("PassedSelfTests", "SelfTestAlarm", "the self-test came through", "1"),
+        ("OverdueNotices", "NoticesOverdueAlarm", "notices are overdue", "$.overdue_seconds"),
+    ] {
+        let (filter, alarm) = (&resources[filter], &resources[alarm]);
+        assert_eq!(property(filter, "LogGroupName"), "!Ref NotifyLogs");
+        let pattern = property(filter, "FilterPattern");
+        assert_eq!(pattern, format!("'{{ $.message = \"{message}\" }}'"));
+        assert_eq!(property(filter, "- MetricNamespace"), property(alarm, "Namespace"));
+        assert_eq!(property(filter, "MetricName"), property(alarm, "MetricName"));
+        assert_eq!(property(filter, "MetricValue"), value);
+        assert!(program.contains(&format!("\"{message}\"")), "functions/notify does not log {message:?}");
+    }
+    assert!(program.contains("overdue_seconds"));
+    let alarm = &resources["SelfTestAlarm"];
+    let seconds: u32 =
+        ["Period", "EvaluationPeriods"].iter().map(|name| property(alarm, name).parse::<u32>().unwrap()).product();
+    assert_eq!(seconds, 600);
+    assert_eq!(property(alarm, "TreatMissingData"), "breaching");
+}
+
+#[test]
+fn the_stream_of_notices_wakes_notify_for_occurrences_only() {
+    let template = template();
+    let resources = resources(&template);
+    let patterns: Vec<_> =
+        resources["Notify"].iter().filter_map(|line| line.trim().strip_prefix("- Pattern: ")).collect();
+    let [pattern] = patterns[..] else { panic!("{patterns:?}") };
+    let pattern: Value = serde_json::from_str(pattern.trim_matches('\'')).unwrap();
+    let right = json!({ "eventName": ["INSERT"], "dynamodb": { "Keys": { "sk": { "S": [{ "prefix": "seen#" }] } } } });
+    assert_eq!(pattern, right);
+    // Keys are all that it carries, so the filter may name nothing else.
+    assert_eq!(property(&resources["NoticesTable"], "StreamSpecification"), "{ StreamViewType: KEYS_ONLY }");
+}
+
+#[test]
+fn notify_alone_publishes() {
+    let template = template();
+    let resources = resources(&template);
+    let publishers: Vec<_> = resources
+        .iter()
+        .filter(|(_, lines)| type_of(lines) == Some("AWS::IAM::Role"))
+        .filter(|(_, lines)| lines.iter().any(|line| line.contains("sns:Publish") || line.contains("sns:*")))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(publishers, ["NotifyRole"]);
+}
+
+#[test]
+fn every_function_knows_the_table_of_notices() {
+    let template = template();
+    let globals = template.lines().skip_while(|line| *line != "Globals:").take_while(|line| *line != "Resources:");
+    assert!(globals.clone().any(|line| line == "        NOTICES_TABLE: !Ref NoticesTable"));
+    let resources = resources(&template);
+    let own = resources.values().flatten().filter(|line| line.trim_start().starts_with("NOTICES_TABLE:")).count();
+    assert_eq!(own, 0, "a function's own would hide it");
+}

@@ -54,6 +54,8 @@ pub struct Options {
     pub progress: Progress,
     /// Wait before a failed asynchronous invocation is tried again; doubles for the second try. AWS waits a minute.
     pub retry_wait: Duration,
+    /// The directory, below the repository, into which mails go. None: one beside the emulator's log.
+    pub mail: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -65,18 +67,20 @@ impl Default for Options {
             port: Port::Preferably(emulator::USUAL_PORT),
             progress: Progress::on_stderr(),
             retry_wait: Duration::from_secs(1),
+            mail: Some("target/local-stack/mail".into()),
         }
     }
 }
 
 impl Options {
-    /// A stack for a test: any free port, silent, failed invocations tried again almost at once.
+    /// A stack for a test: any free port, silent, failed invocations tried again almost at once, mails of its own.
     #[must_use]
     pub fn for_test() -> Self {
         Self {
             port: Port::Free,
             progress: Progress::silent(),
             retry_wait: Duration::from_millis(100),
+            mail: None,
             ..Self::default()
         }
     }
@@ -100,6 +104,8 @@ pub struct Stack {
     pub outputs: BTreeMap<String, String>,
     /// The emulator's log, with what the functions print. It outlives the stack until another takes its port.
     pub log: PathBuf,
+    /// The mails that SNS would have sent: one `.eml` file each, named in the order in which they were sent.
+    pub mail: PathBuf,
     emulator: Emulator,
     tools: tools::Tools,
 }
@@ -114,16 +120,18 @@ impl Stack {
     /// [`StackError::Missing`] says how to get what the machine lacks; the others name the step, the end of what its
     /// tool said, and the file with all of it.
     pub async fn start(options: Options) -> Result<Self, StackError> {
-        let Options { root, port, progress, retry_wait } = options;
+        let Options { root, port, progress, retry_wait, mail } = options;
         let root = fs::canonicalize(&root).map_err(StackError::io("find the repository", &root))?;
         let state = root.join("target/local-stack");
         fs::create_dir_all(&state).map_err(StackError::io("make the directory", &state))?;
+
+        let mail = mail.map(|mail| root.join(mail));
 
         let lock = lock(state.join("lock"), progress).await?;
         emulator::tidy(&state).map_err(StackError::io("tidy", &state))?;
         let tools = tools::ready(&root, &state, progress).await?;
         build::build(&tools, &state, progress).await?;
-        let emulator = Emulator::start(&tools, &state, port, retry_wait, progress).await?;
+        let emulator = Emulator::start(&tools, &state, mail.as_deref(), port, retry_wait, progress).await?;
         let outputs = deploy::deploy(&tools, &emulator, progress).await?;
         drop(lock);
 
@@ -135,6 +143,7 @@ impl Stack {
             secret_access_key: ADMIN.secret_access_key.to_owned(),
             outputs,
             log: emulator.log().to_path_buf(),
+            mail: emulator.mail().to_path_buf(),
             emulator,
             tools,
         })

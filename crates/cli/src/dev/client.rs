@@ -129,6 +129,21 @@ impl Client {
         }
     }
 
+    /// Asks for a user's notices by e-mail. Returns where the subscription stands then.
+    ///
+    /// # Errors
+    /// When the API does not answer, or refuses.
+    pub async fn subscribe(&self, user: &User) -> Result<String, BoxError> {
+        let put = self.http.put(format!("{}/notifications", self.api)).header("authorization", &user.token);
+        let answer = put.header("content-type", "application/json").body("{}").send().await?;
+        let (status, body) = (answer.status().as_u16(), answer.bytes().await?);
+        if status != 200 {
+            return Err(format!("PUT /notifications answers {status}: {}", String::from_utf8_lossy(&body)).into());
+        }
+        let subscription: Value = serde_json::from_slice(&body)?;
+        Ok(subscription["state"].as_str().unwrap_or_default().to_owned())
+    }
+
     /// Issues an upload for bytes of this user.
     ///
     /// # Errors

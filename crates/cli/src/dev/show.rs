@@ -1,4 +1,4 @@
-//! What a person reads about an upload.
+//! What a person reads about an upload, and the mails.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ pub const SERIES_SHOWN: usize = 10;
 
 /// One upload, as text.
 #[must_use]
-pub fn upload(upload: &Upload, about: &str, statistics: &[(Features, Statistics)], mails: &[Mail]) -> String {
+pub fn upload(upload: &Upload, about: &str, statistics: &[(Features, Statistics)]) -> String {
     let mut text = String::new();
     let name = &upload.intake.file_name;
     let _ = writeln!(text, "\n── {name} {}", "─".repeat(74usize.saturating_sub(name.chars().count())));
@@ -36,14 +36,21 @@ pub fn upload(upload: &Upload, about: &str, statistics: &[(Features, Statistics)
         }
         let _ = writeln!(text, "   report s3://{}/{}", quarantined.bucket, quarantined.report_key);
     }
-    for mail in mails {
-        let _ = writeln!(text, "   ┌ mail to {}", upload.intake.owner);
-        let _ = writeln!(text, "   │ Subject: {}\n   │", mail.subject);
-        for line in mail.text.lines() {
-            let _ = writeln!(text, "   │ {line}");
-        }
-        let _ = writeln!(text, "   └");
+    text
+}
+
+/// A mail as it was delivered, as text. Without the footer, which is SNS's.
+#[must_use]
+pub fn mail(mail: &Mail) -> String {
+    let mut text = format!("\n   ┌ {}\n", mail.file.display());
+    for (name, value) in [("From", &mail.from), ("To", &mail.to), ("Subject", &mail.subject)] {
+        let _ = writeln!(text, "   │ {name}: {value}");
     }
+    text.push_str("   │\n");
+    for line in mail.text.lines() {
+        let _ = writeln!(text, "   │ {line}");
+    }
+    text.push_str("   └\n");
     text
 }
 

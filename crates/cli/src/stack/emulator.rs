@@ -47,13 +47,15 @@ pub(super) struct Emulator {
     endpoint: String,
     directory: PathBuf,
     log: PathBuf,
+    mail: PathBuf,
 }
 
 impl Emulator {
-    /// Starts one and waits until it answers.
+    /// Starts one and waits until it answers. `mail` is where mails go; beside its log where it is none.
     pub async fn start(
         tools: &Tools,
         state: &Path,
+        mail: Option<&Path>,
         port: Port,
         retry_wait: Duration,
         progress: Progress,
@@ -61,7 +63,7 @@ impl Emulator {
         let step = progress.step("starting the emulator");
         let mut port = port;
         for _ in 1..ATTEMPTS {
-            match Self::spawn(tools, state, port, retry_wait)?.answering().await {
+            match Self::spawn(tools, state, mail, port, retry_wait)?.answering().await {
                 Err(StackError::Emulator { tail, .. }) if tail.contains("already in use") => port = Port::Free,
                 result => {
                     step.done();
@@ -69,15 +71,23 @@ impl Emulator {
                 }
             }
         }
-        Self::spawn(tools, state, Port::Free, retry_wait)?.answering().await
+        Self::spawn(tools, state, mail, Port::Free, retry_wait)?.answering().await
     }
 
-    fn spawn(tools: &Tools, state: &Path, port: Port, retry_wait: Duration) -> Result<Self, StackError> {
+    fn spawn(
+        tools: &Tools,
+        state: &Path,
+        mail: Option<&Path>,
+        port: Port,
+        retry_wait: Duration,
+    ) -> Result<Self, StackError> {
         let port = free_port(port).map_err(StackError::io("find a free port on", "127.0.0.1"))?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let directory = state.join(port.to_string());
         let (scratch, log) = (directory.join(SCRATCH), directory.join("emulator.log"));
         fs::create_dir_all(&scratch).map_err(StackError::io("make the directory", &scratch))?;
+        let mail = mail.map_or_else(|| directory.join("mail"), Path::to_path_buf);
+        empty(&mail).map_err(StackError::io("empty the mailbox", &mail))?;
         let output = File::create(&log).map_err(StackError::io("write", &log))?;
         let errors = output.try_clone().map_err(StackError::io("write", &log))?;
 
@@ -112,6 +122,7 @@ impl Emulator {
                 ("LAMBDA_EXECUTOR", "local"),
                 ("LAMBDA_ASYNC_RETRY_BASE_SECONDS", &retry_wait),
             ])
+            .env("EVENTPULSE_MAIL_DIR", &mail)
             .stdin(Stdio::piped())
             .stdout(output)
             .stderr(errors)
@@ -119,7 +130,7 @@ impl Emulator {
             .process_group(0)
             .spawn()
             .map_err(StackError::io("run", &python))?;
-        Ok(Self { child, endpoint, directory: scratch, log })
+        Ok(Self { child, endpoint, directory: scratch, log, mail })
     }
 
     /// Waits until it serves.
@@ -158,6 +169,11 @@ impl Emulator {
 
     pub fn log(&self) -> &Path {
         &self.log
+    }
+
+    /// The directory of the mails.
+    pub fn mail(&self) -> &Path {
+        &self.mail
     }
 
     pub fn pid(&self) -> u32 {
@@ -212,6 +228,18 @@ pub(super) fn tidy(state: &Path) -> io::Result<()> {
     ended.iter().take(surplus).try_for_each(|(_, path)| fs::remove_dir_all(path))
 }
 
+/// Makes a directory for mails, and removes those of another emulator.
+fn empty(mail: &Path) -> io::Result<()> {
+    fs::create_dir_all(mail)?;
+    for entry in fs::read_dir(mail)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "eml") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
 fn free_port(port: Port) -> io::Result<u16> {
     let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|l| l.local_addr()).map(|a| a.port());
     match port {
@@ -242,6 +270,19 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         assert_ne!(free_port(Port::Preferably(port)).unwrap(), port);
+    }
+
+    #[test]
+    fn a_mailbox_is_emptied_of_mails_only() {
+        let mail = tempfile::tempdir().unwrap();
+        empty(&mail.path().join("new/mail")).unwrap();
+        for name in ["000001-a@example.com.eml", "notes.txt"] {
+            fs::write(mail.path().join(name), "").unwrap();
+        }
+        empty(mail.path()).unwrap();
+        let mut left: Vec<_> = fs::read_dir(mail.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["new", "notes.txt"]);
     }
 
     #[test]
