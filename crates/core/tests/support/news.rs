@@ -46,7 +46,7 @@ pub fn group(schema: &str, failures: &[(Code, &str)]) -> Group {
         uploads_in_life: 1,
         resolved_at: None,
         returns: 0,
-        told_failing_at: at("12:34"),
+        told_regressed_at: None,
         told_resolved_at: None,
     }
 }
