@@ -255,14 +255,19 @@ fn the_gateway_says_which_members_a_schema_requires() {
     assert!(text.contains(&right), "the schemas have changed. In template.yaml, DeviceBadBodyAnswer is to say {right}");
 }
 
+/// All that is written in a directory and those below it.
+fn source(directory: &Path) -> String {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { source(&path) } else { fs::read_to_string(path).unwrap() }).collect()
+}
+
 /// What a metric filter listens to must be what is logged, to the letter: nothing else would tell that it is deaf.
 #[test]
 fn the_alarms_on_notices_listen_to_what_notify_logs() {
     let template = template();
     let resources = resources(&template);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/notify/src");
-    let files = fs::read_dir(source).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
-    let program: String = files.collect();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let program = source(&repository.join("functions/notify/src")) + &source(&repository.join("crates/aws/src"));
     for (filter, alarm, message, value) in [
         ("PassedSelfTests", "SelfTestAlarm", "the self-test came through", "1"),
         ("OverdueNotices", "NoticesOverdueAlarm", "notices are overdue", "$.overdue_seconds"),
@@ -274,7 +279,7 @@ fn the_alarms_on_notices_listen_to_what_notify_logs() {
         assert_eq!(property(filter, "- MetricNamespace"), property(alarm, "Namespace"));
         assert_eq!(property(filter, "MetricName"), property(alarm, "MetricName"));
         assert_eq!(property(filter, "MetricValue"), value);
-        assert!(program.contains(&format!("\"{message}\"")), "functions/notify does not log {message:?}");
+        assert!(program.contains(&format!("\"{message}\"")), "nobody logs {message:?}");
     }
     assert!(program.contains("overdue_seconds"));
     let alarm = &resources["SelfTestAlarm"];

@@ -15,6 +15,12 @@ use crate::stack::Stack;
 const FOOTER: &str = "\n--\nIf you wish to stop receiving notifications from this topic,";
 const POLL: Duration = Duration::from_millis(20);
 
+/// The address of a user of the stack.
+#[must_use]
+pub fn address(user: &str) -> String {
+    format!("{user}@example.com") // as local/users.py gives it
+}
+
 /// A mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
