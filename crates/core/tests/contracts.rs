@@ -8,13 +8,15 @@ use std::path::Path;
 
 use eventpulse_core::examine::Examination;
 use eventpulse_core::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
-use eventpulse_core::notice::{self, Notice};
+use eventpulse_core::group::MAX_FAILURES_TOLD;
+use eventpulse_core::notice::{self, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, News, Notice, NoticeKind, Repeat};
+use eventpulse_core::profile::{JsonType, Profile};
 use eventpulse_core::rejection::{MAX_GROUPS_IN_HISTORY, MAX_GROUPS_TOLD, MAX_RECORDS_TOLD};
 use eventpulse_core::report::{self, Report};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
 use serde_json::{Value, json};
-use support::{Sample, examine, failed, sample, samples, upload};
+use support::{Sample, examine, failed, news, sample, samples, upload};
 
 fn contract(path: &str) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts").join(path);
@@ -36,8 +38,36 @@ fn report_of(upload: &Upload, examination: &Examination) -> Value {
 fn papers(sample: &Sample) -> (Value, Value) {
     let examination = examine(sample);
     let upload = upload(&sample.name, &examination);
-    let notice = Notice::of(&upload).unwrap();
-    (report_of(&upload, &examination), serde_json::from_str(&notice.json).unwrap())
+    (report_of(&upload, &examination), json_of(&news::notice(&upload).unwrap()))
+}
+
+fn json_of(notice: &Notice) -> Value {
+    serde_json::from_str(&notice.json).unwrap()
+}
+
+/// A notice of each kind, with everything that it may have.
+fn notices() -> Vec<(&'static str, Value)> {
+    let upload = upload("mixed.ndjson", &examine(&sample("mixed.ndjson")));
+    let named = news::group_of(&upload);
+    let known = news::profile(312, &[("/value", &[(JsonType::Number, 300), (JsonType::String, 12)])]);
+    let group = news::group("batch/1.0", &[(Code::Required, "/readings/*"), (Code::Type, "/readings/*/value")]);
+    let others = [news::other(1, "batch/1.0", &[(Code::Required, "/readings/*")])];
+    let over = [news::resolution(2, group.clone(), 14)];
+    let repeats: Vec<Repeat> = (0..12).map(|number| news::repeat(number, group.clone(), 9)).collect();
+    let digest = |repeats| News::Digest { from: news::at("12:00"), to: news::at("13:00"), repeats };
+    let failing = |kind, upload: &Upload, profile: Option<&Profile>| {
+        news::failing(kind, upload, &named, profile, &others).unwrap()
+    };
+    let notices = [
+        ("new", failing(NoticeKind::New, &upload, Some(&known))),
+        ("regressed", failing(NoticeKind::Regressed, &upload, None)),
+        ("self_test", failing(NoticeKind::SelfTest, &upload, None)),
+        ("of a message", failing(NoticeKind::New, &news::as_message(upload.clone()), Some(&known))),
+        ("resolved", news::of(&News::Resolved(&over)).unwrap()),
+        ("digest", news::of(&digest(&repeats)).unwrap()),
+        ("empty digest", news::of(&digest(&[])).unwrap()),
+    ];
+    notices.iter().map(|(name, notice)| (*name, json_of(notice))).collect()
 }
 
 /// A document that makes as much of everything as an upload can.
@@ -62,7 +92,60 @@ fn what_is_written_is_what_the_contracts_say() {
         let (on_it, told) = papers(sample);
         assert_eq!(violations(&report, &on_it), [""; 0], "{}", sample.name);
         assert_eq!(violations(&notice, &told), [""; 0], "{}", sample.name);
-        assert_eq!(on_it["outcome"], told["outcome"], "{}", sample.name);
+        assert_eq!(on_it["outcome"], told["upload"]["outcome"], "{}", sample.name);
+    }
+    for (name, told) in notices() {
+        assert_eq!(violations(&notice, &told), [""; 0], "{name}");
+    }
+}
+
+/// What is found in a notice that is of another kind, or lacks a part of its kind, is no notice.
+#[test]
+fn each_kind_of_notice_has_its_own_members() {
+    let contract = contract("notice/2.0.json");
+    let all = notices();
+    for (name, told) in &all {
+        for member in told.as_object().unwrap().keys() {
+            let mut changed = told.clone();
+            changed.as_object_mut().unwrap().remove(member);
+            assert!(!violations(&contract, &changed).is_empty(), "{name} without {member}");
+        }
+        for (other, more) in all.iter().filter(|(_, more)| more["kind"] != told["kind"]) {
+            for (member, value) in more.as_object().unwrap().iter().filter(|(member, _)| told.get(member).is_none()) {
+                let mut changed = told.clone();
+                changed[member] = value.clone();
+                assert!(!violations(&contract, &changed).is_empty(), "{name} with {member} of {other}");
+            }
+        }
+    }
+    let rows: [(&str, &str, Value); 12] = [
+        ("another kind", "/kind", json!("old")),
+        ("an id that is none", "/group/id", json!("grp_1")),
+        ("another life", "/group/life", json!("closed")),
+        ("a time without a zone", "/group/first_seen", json!("2025-02-28T12:00:00")),
+        ("a value", "/group/failures/0/value", json!(21.6)),
+        ("a profile of nothing", "/profile/uploads", json!(0)),
+        ("a type that is none", "/profile/members/0/types", json!({ "integer": 1 })),
+        ("no upload", "/upload", Value::Null),
+        ("no id", "/others/0/upload_id", json!("")),
+        ("nothing resolved", "/resolved", json!([])),
+        ("half an upload", "/digest/uploads", json!(0.5)),
+        ("a repeat that is none", "/digest/largest", json!([{}])),
+    ];
+    for (name, pointer, value) in rows {
+        let mut found = false;
+        let (parent, member) = pointer.rsplit_once('/').unwrap();
+        for (kind, told) in &all {
+            let mut changed = told.clone();
+            let Some(parent) = changed.pointer_mut(parent).and_then(Value::as_object_mut) else { continue };
+            if parent.is_empty() || (!parent.contains_key(member) && member != "value") {
+                continue;
+            }
+            parent.insert(member.to_owned(), value.clone());
+            found = true;
+            assert!(!violations(&contract, &changed).is_empty(), "{kind}: {name}");
+        }
+        assert!(found, "{name}");
     }
 }
 
@@ -73,7 +156,7 @@ fn an_object_that_was_gone_has_a_report_too() {
     upload.quarantined.as_mut().unwrap().key = None;
     (upload.object, upload.correlation_id) = (None, None);
     assert_eq!(violations(&contract("report/1.0.json"), &report_of(&upload, &examination)), [""; 0]);
-    let notice = serde_json::from_str(&Notice::of(&upload).unwrap().json).unwrap();
+    let notice = json_of(&news::notice(&upload).unwrap());
     assert_eq!(violations(&contract("notice/2.0.json"), &notice), [""; 0]);
 }
 
@@ -100,10 +183,18 @@ fn what_is_changed_is_something_else() {
         ("an id that is none", "/upload_id", json!("up_1")),
         ("no group", "/groups", json!([])),
     ];
+    // The notice tells of the upload what the report tells.
+    let of_upload = |pointer: &str| match pointer {
+        "" => String::new(),
+        "/groups" | "/groups/0" => pointer.replace("/groups", "/upload/failures"),
+        other => format!("/upload{other}"),
+    };
     for (name, pointer, value) in rows {
-        for (path, document) in [("report/1.0.json", &on_it), ("notice/2.0.json", &told)] {
+        for (path, document, pointer) in
+            [("report/1.0.json", &on_it, pointer.to_owned()), ("notice/2.0.json", &told, of_upload(pointer))]
+        {
             let mut changed = document.clone();
-            let Some(place) = changed.pointer_mut(pointer) else { continue };
+            let Some(place) = changed.pointer_mut(&pointer) else { continue };
             match (place, value.clone()) {
                 (Value::Object(members), Value::Object(more)) => members.extend(more),
                 (place, value) => *place = value,
@@ -124,9 +215,10 @@ fn what_is_changed_is_something_else() {
 #[test]
 fn the_bounds_are_those_of_the_code() {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    for (path, version, groups) in [
-        ("report/1.0.json", report::VERSION, MAX_GROUPS_TOLD),
-        ("notice/2.0.json", notice::VERSION, MAX_GROUPS_IN_HISTORY),
+    let of_upload = "/$defs/upload/properties/failures/maxItems";
+    for (path, version, groups_at, groups) in [
+        ("report/1.0.json", report::VERSION, "/properties/groups/maxItems", MAX_GROUPS_TOLD),
+        ("notice/2.0.json", notice::VERSION, of_upload, MAX_GROUPS_IN_HISTORY),
     ] {
         let contract = contract(path);
         let at = |pointer: &str| contract.pointer(pointer).unwrap_or_else(|| panic!("{path}{pointer}")).clone();
@@ -134,12 +226,21 @@ fn the_bounds_are_those_of_the_code() {
         assert_eq!(at("/$id"), format!("eventpulse:/contracts/{}", path.trim_end_matches(".json")));
         let name = path.split('/').next().unwrap();
         assert_eq!(at(&format!("/properties/{name}_version/const")), version);
-        assert_eq!(at("/properties/groups/maxItems"), groups);
+        assert_eq!(at(groups_at), groups);
         assert_eq!(at("/$defs/failure/properties/pointer/maxLength"), MAX_POINTER_CHARS);
         assert_eq!(at("/$defs/failure/properties/targets/maxItems"), MAX_TARGETS);
         assert_eq!(at("/$defs/failure/properties/targets/items/maxLength"), MAX_TARGET_CHARS);
     }
     assert_eq!(contract("report/1.0.json").pointer("/properties/records/maxItems"), Some(&json!(MAX_RECORDS_TOLD)));
+    let told = contract("notice/2.0.json");
+    for (pointer, most) in [
+        ("/properties/resolved", MAX_GROUPS_IN_NOTICE),
+        ("/properties/others", MAX_GROUPS_IN_NOTICE - 1),
+        ("/$defs/digest/properties/largest", MAX_REPEATS_TOLD),
+        ("/$defs/group/properties/failures", MAX_FAILURES_TOLD),
+    ] {
+        assert_eq!(told.pointer(&format!("{pointer}/maxItems")), Some(&json!(most)), "{pointer}");
+    }
 }
 
 #[test]

@@ -1,88 +1,27 @@
 //! Notices as their receiver reads them, compared with `tests/golden/*.txt`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
+#[path = "notices/check.rs"]
+mod check;
+#[path = "notices/examples.rs"]
+mod examples;
 mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use check::check;
 use eventpulse_core::examine::Examination;
 use eventpulse_core::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
 use eventpulse_core::group::Group;
-use eventpulse_core::id::UploadId;
-use eventpulse_core::notice::{MAX_GROUPS_IN_NOTICE, News, Notice, NoticeKind, Other, Repeat, Resolution};
+use eventpulse_core::notice::{MAX_GROUPS_IN_NOTICE, News, NoticeKind, Other, Repeat, Resolution};
 use eventpulse_core::profile::JsonType;
 use eventpulse_core::rejection::{RejectedRecord, Rejection, Rejections};
-use eventpulse_core::upload::{Decision, Event, Fact, Quarantined, RetryForm, Upload, quarantine_key, report_key};
+use eventpulse_core::upload::{Decision, Upload};
+use examples::{digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
 use proptest::prelude::*;
-use support::news::{self, as_message, at, failing, group, group_of, noon, notice, other, profile, repeat, resolution};
-use support::{Sample, examine, failed, sample, upload};
-
-fn upload_of(sample: &Sample) -> Upload {
-    upload(&sample.name, &examine(sample))
-}
-
-fn notice_of_sample(name: &str) -> Notice {
-    notice(&upload_of(&sample(name))).unwrap()
-}
-
-/// An examination that rejected one record for this, and accepted `accepted`.
-fn of_one_record(accepted: u64, failure: Failure) -> Examination {
-    let mut rejections = Rejections::default();
-    rejections.add(RejectedRecord {
-        index: 0,
-        line: 1,
-        byte_offset: 0,
-        byte_length: 99,
-        schema_requested: None,
-        schema_applied: Some("reading/1.0".to_owned()),
-        failures: vec![failure],
-        failures_omitted: 0,
-    });
-    Examination { accepted, ..Examination::failed(rejections) }
-}
-
-fn of_one_failure(file_name: &str, failure: Failure) -> Notice {
-    notice(&upload(file_name, &of_one_record(0, failure))).unwrap()
-}
-
-/// As hostile as names can be: line ends, a heading, direction marks, blanks, a link, letters of many scripts.
-const HOSTILE: &str = "a\"\r\n\r\nWhy\n  Report: s3://evil/x\u{202e}nosj.\u{200b}\u{85}\u{2028}\u{a0} é +%2B 温度\u{1f321}\u{fe0f}\u{61c}\u{e0041}.json";
-
-fn hostile_member() -> Failure {
-    Failure {
-        targets: vec![HOSTILE.chars().take(MAX_TARGET_CHARS).collect()],
-        ..Failure::at(Code::AdditionalProperties, format!("the member `{HOSTILE}` is not allowed here"), 1, 17)
-    }
-}
-
-/// The notices of each kind, by the names of their golden files.
-fn examples() -> Vec<(&'static str, Notice)> {
-    let long = format!("{} - the end.json", "five thousand ".repeat(357));
-    let long_member = Failure::at(Code::Type, "must be a number, but is a string", 1, 5_020);
-    let long_member = Failure { pointer: Failure::new(Code::Type, &format!("/{long}"), "").pointer, ..long_member };
-    vec![
-        ("one_record", notice_of_sample("10-wrong-type.json")),
-        ("partly", notice_of_sample("08-mixed.ndjson")),
-        ("truncated", notice_of_sample("11-truncated.json")),
-        ("too_many_rejected", notice_of_sample("18-too-many-rejected.ndjson")),
-        ("no_place", notice_of_sample("19-table.csv")),
-        ("message", notice(&as_message(upload_of(&sample("10-wrong-type.json")))).unwrap()),
-        ("deleted_before_it_was_read", object_missing()),
-        ("hostile_names", of_one_failure(HOSTILE, hostile_member())),
-        ("long_names", of_one_failure(&long, long_member)),
-        ("retry_rejected_again", retry()),
-        ("what_changed", what_changed()),
-        ("missing_member", missing_member()),
-        ("with_others", with_others()),
-        ("regressed", regressed()),
-        ("self_test", self_test()),
-        ("resolved", news::of(&News::Resolved(&[resolution(3, missing_value(), 14)])).unwrap()),
-        ("resolved_several", resolved_several()),
-        ("digest", digest(&[repeat(4, missing_value(), 999)])),
-        ("digest_of_many", digest_of_many()),
-    ]
-}
+use support::news::{self, at, failing, group, group_of, notice, other, profile, repeat, resolution};
+use support::{examine, failed, sample, upload};
 
 #[test]
 fn notices_read_as_agreed() {
@@ -108,143 +47,6 @@ fn notices_read_as_agreed() {
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
-}
-
-fn object_missing() -> Notice {
-    let mut upload = upload(
-        "gone.json",
-        &failed(Failure::new(Code::ObjectMissing, "", "the object was deleted before it was read")),
-    );
-    upload.quarantined.as_mut().unwrap().key = None;
-    notice(&upload).unwrap()
-}
-
-/// Some records counted; the others were sent again and are as wrong as before.
-fn retry() -> Notice {
-    let first = upload_of(&sample("08-mixed.ndjson"));
-    let again = upload("08-mixed.ndjson", &of_one_record(0, missing("value")));
-    let mut upload = first;
-    let (key, form) = ("uploads/retry-1".to_owned(), RetryForm::Corrected);
-    let (by, expires_at) = ("demo".to_owned(), at("13:34"));
-    let mut object = upload.object.clone().unwrap();
-    object.key.clone_from(&key);
-    let facts = [
-        Fact::Notified { message_id: "1".to_owned() },
-        Fact::RetryRequested { by, key, form, expires_at },
-        Fact::Received { object, correlation_id: "0f8b5a1c-2d3e-4f60-8a9b-7c6d5e4f3a2b".to_owned() },
-        Fact::Decided { decision: again.decision.unwrap() },
-    ];
-    for fact in facts {
-        upload.apply(&Event::new(at("12:40"), fact));
-    }
-    let (bucket, key) = ("eventpulse-quarantine".to_owned(), Some(quarantine_key(&upload, false)));
-    let quarantined = Quarantined { bucket, key, records: false, report_key: report_key(&upload) };
-    upload.apply(&Event::new(at("12:41"), Fact::Quarantined { quarantined }));
-    notice(&upload).unwrap()
-}
-
-fn missing(member: &str) -> Failure {
-    Failure {
-        targets: vec![member.to_owned()],
-        ..Failure::at(Code::Required, format!("missing required member `{member}`"), 1, 0)
-    }
-}
-
-fn missing_value() -> Group {
-    group("batch/1.0", &[(Code::Required, "/readings/*")])
-}
-
-/// Records of a batch whose values are strings, and have been numbers.
-fn what_changed() -> Notice {
-    let mut rejections = Rejections::default();
-    for index in 0..3u64 {
-        let failure = Failure {
-            pointer: format!("/readings/{index}/value"),
-            ..Failure::at(
-                Code::Type,
-                "must be a number, but is a string: write it without the quotes",
-                index + 4,
-                index * 99,
-            )
-        };
-        let unknown = Failure {
-            targets: vec!["valeu".to_owned()],
-            pointer: format!("/readings/{index}"),
-            ..Failure::at(
-                Code::AdditionalProperties,
-                "the member `valeu` is not allowed here",
-                index + 4,
-                index * 99 + 9,
-            )
-        };
-        let schema_applied = Some("batch/1.0".to_owned());
-        rejections.add(RejectedRecord { index, schema_applied, failures: vec![failure, unknown], ..rejected_record() });
-    }
-    let examination = Examination { accepted: 117, ..Examination::failed(rejections) };
-    let upload = upload("readings.ndjson", &examination);
-    let known = profile(312, &[("/readings/*/value", &[(JsonType::Number, 312)])]);
-    failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap()
-}
-
-fn missing_member() -> Notice {
-    let upload = upload("reading.json", &of_one_record(0, missing("value")));
-    let known = profile(312, &[("/value", &[(JsonType::Number, 312)])]);
-    failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap()
-}
-
-fn with_others() -> Notice {
-    let upload = upload_of(&sample("10-wrong-type.json"));
-    let others = [
-        other(1, "batch/1.0", &[(Code::Required, "/readings/*"), (Code::AdditionalProperties, "/readings/*")]),
-        other(2, "weather/1.0", &[(Code::Format, "/hourly/time/*")]),
-        other(3, "reading/1.0", &[(Code::Truncated, "")]),
-    ];
-    failing(NoticeKind::New, &upload, &group_of(&upload), None, &others).unwrap()
-}
-
-fn regressed() -> Notice {
-    let upload = upload_of(&sample("08-mixed.ndjson"));
-    let group = Group {
-        uploads: 18,
-        records: 160,
-        uploads_in_life: 3,
-        resolved_at: Some(noon("2025-02-20")),
-        returns: 2,
-        first_seen: noon("2025-02-11"),
-        ..group_of(&upload)
-    };
-    failing(NoticeKind::Regressed, &upload, &group, None, &[]).unwrap()
-}
-
-fn self_test() -> Notice {
-    let mut upload = upload_of(&sample("10-wrong-type.json"));
-    upload.intake.owner = "self-test".to_owned();
-    let group = group_of(&upload);
-    failing(NoticeKind::SelfTest, &upload, &group, None, &[]).unwrap()
-}
-
-fn resolved_several() -> Notice {
-    let mut returned = resolution(2, group("batch/1.0", &[(Code::Type, "/readings/*/value")]), 9);
-    (returned.group.returns, returned.group.uploads_in_life) = (1, 4);
-    let truncated = group("batch/1.0", &[(Code::Truncated, "")]);
-    let resolutions = [resolution(3, missing_value(), 14), returned, resolution(1, truncated, 1)];
-    news::of(&News::Resolved(&resolutions)).unwrap()
-}
-
-fn digest(repeats: &[Repeat]) -> Notice {
-    news::of(&News::Digest { from: at("12:00"), to: at("13:00"), repeats }).unwrap()
-}
-
-fn digest_of_many() -> Notice {
-    let mut repeats: Vec<Repeat> = (0..14)
-        .map(|number| {
-            let pointer = format!("/readings/*/m{number}");
-            repeat(number, group("batch/1.0", &[(Code::Type, &pointer)]), u64::from(number) * 7 + 1)
-        })
-        .collect();
-    repeats.push(Repeat { came_back: 1, resolved: 2, ..repeat(20, missing_value(), 412) });
-    repeats.push(Repeat { resolved: 1, ..repeat(21, group("weather/1.0", &[(Code::Format, "/hourly/time/*")]), 0) });
-    digest(&repeats)
 }
 
 #[test]
@@ -354,10 +156,7 @@ fn what_changed_in_words() {
         check(&told);
         let section = told.text.split("\nWhat changed\n").nth(1).unwrap().split("\n\n").next().unwrap();
         let section = section.split_whitespace().collect::<Vec<_>>().join(" ");
-        let last_passed = match uploads {
-            1 => "One upload of this kind has passed so far, at 2025-02-28 11:58 UTC.".to_owned(),
-            many => format!("{many} uploads of this kind have passed so far, the last one at 2025-02-28 11:58 UTC."),
-        };
+        let last_passed = "An upload of this kind last passed on 2025-02-28 at 11:58 UTC.";
         assert_eq!(section, format!("{expected} {last_passed}").trim(), "{name}");
     }
     let upload = upload("a.json", &of_one_record(0, of_type()));
@@ -461,86 +260,6 @@ fn as_large(mut upload: Upload) -> Upload {
     quarantined.key = Some(format!("{}{name}", "k".repeat(200)));
     quarantined.report_key = format!("{}{name}.report.json", "k".repeat(200));
     upload
-}
-
-fn rejected_record() -> RejectedRecord {
-    let (index, line, byte_offset, byte_length) = (0, 1, 0, 9);
-    RejectedRecord {
-        index,
-        line,
-        byte_offset,
-        byte_length,
-        schema_requested: None,
-        schema_applied: None,
-        failures: Vec::new(),
-        failures_omitted: 0,
-    }
-}
-
-/// The headings that there are, of the failing uploads' notices in their order.
-const HEADINGS: [&str; 16] = [
-    "Why",
-    "What changed",
-    "What to do",
-    "If you ask for help, quote",
-    "How long it is kept",
-    "What was rejected before",
-    "The problem",
-    "Both problems",
-    "The three problems",
-    "The three largest problems",
-    "Came back",
-    "Resolved",
-    "See them all",
-    "What we send you",
-    "One more problem that is new",
-    "One more problem that came back",
-];
-
-/// What holds of every notice.
-fn check(notice: &Notice) {
-    let subject = &notice.subject;
-    assert!((1..=99).contains(&subject.len()), "{subject}");
-    assert!(subject.chars().all(|c| c.is_ascii_graphic() || c == ' ') && subject.trim() == subject, "{subject:?}");
-    assert!(subject.starts_with("[EventPulse] "), "{subject}");
-    let hidden = |c: char| {
-        c != '\n'
-            && (c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
-    };
-    assert!(!notice.text.contains(hidden), "{:?}", notice.text);
-    let (opening, sections) = notice.text.split_once("\n\n").unwrap();
-    assert!(opening.lines().all(|line| !line.starts_with(' ')), "{opening}");
-    for heading in sections.lines().filter(|line| !line.is_empty() && !line.starts_with(' ')) {
-        let many =
-            heading.ends_with(" more problems that are new") || heading.ends_with(" more problems that came back");
-        assert!(HEADINGS.contains(&heading) || many, "{heading}");
-    }
-    let lines: Vec<&str> = notice.text.lines().collect();
-    for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.chars().count() > 78) {
-        // What cannot be broken has a line of its own: one word, a name between backticks, what a field holds, a pointer.
-        let is_one_word = !line.trim_start().contains(' ') || line.contains('`');
-        let is_copied = line.starts_with("    /") || (line.starts_with("    ") && lines[at - 1].ends_with(':'));
-        assert!(is_one_word || is_copied, "{line}");
-    }
-    links_are_for_get(&notice.text);
-    for values in [&notice.codes, &notice.schemas] {
-        assert!((1..=30).contains(&values.len()), "{values:?}");
-        assert!(values.is_sorted_by(|a, b| a < b), "{values:?}");
-    }
-    let machine: serde_json::Value = serde_json::from_str(&notice.json).unwrap();
-    assert_eq!(machine["text"], notice.text.as_str());
-    assert_eq!(machine["kind"], notice.kind.as_str());
-    assert_eq!(machine["id"], notice.id.as_str());
-}
-
-/// A link of ours stands alone on its line, and shows something.
-fn links_are_for_get(text: &str) {
-    for line in text.lines().filter(|line| line.contains(news::SITE.api_url)) {
-        let path = line.trim_start().strip_prefix(news::SITE.api_url).unwrap();
-        let is_item = path.strip_prefix("/quarantine/").is_some_and(|id| UploadId::parse(id).is_ok());
-        assert!(is_item || path == "/quarantine", "{line}");
-    }
 }
 
 proptest! {

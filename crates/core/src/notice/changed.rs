@@ -94,12 +94,8 @@ impl Known<'_> {
 
 /// When uploads of this kind passed.
 pub(super) fn last_passed(profile: &Profile) -> Option<String> {
-    let at = words::minute(profile.last_passed_at?);
-    Some(match profile.uploads {
-        0 => return None,
-        1 => format!("One upload of this kind has passed so far, at {at}."),
-        uploads => format!("{uploads} uploads of this kind have passed so far, the last one at {at}."),
-    })
+    let at = profile.last_passed_at.filter(|_| profile.uploads > 0)?;
+    Some(format!("An upload of this kind last passed {}.", words::on(at)))
 }
 
 fn article(kind: JsonType) -> &'static str {

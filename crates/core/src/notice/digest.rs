@@ -53,7 +53,7 @@ impl Totals {
 pub(super) fn text((from, to): (Timestamp, Timestamp), repeats: &[Repeat], site: &Site<'_>, room: Room) -> String {
     let (totals, largest) = (Totals::of(repeats), largest(repeats));
     let mut text = Text::default();
-    text.paragraph("", &format!("This is what repeated {}. {}", words::span(from, to), counts(&totals)));
+    text.paragraph("", &words::capital(&counts(&words::span(from, to), &totals)));
     if let (Some(first), Some(last)) = (totals.first_seen, totals.last_seen) {
         text.blank();
         text.field("First seen", &words::minute(first));
@@ -72,9 +72,9 @@ pub(super) fn text((from, to): (Timestamp, Timestamp), repeats: &[Repeat], site:
                 text.blank();
             }
             title(&mut text, &repeat.group, "", room);
-            let times = words::span(repeat.first_seen, repeat.last_seen);
-            let told = format!("{}, {times}", wrong(repeat.uploads, repeat.records));
-            text.paragraph("    ", &told);
+            let (extent, range) =
+                (words::extent(repeat.uploads, repeat.records), words::range(repeat.first_seen, repeat.last_seen));
+            text.paragraph("    ", &format!("{extent}, {range}"));
             text.field("  Group", repeat.group.id.as_str());
             text.field("  Last upload", repeat.upload_id.as_str());
         }
@@ -88,21 +88,15 @@ pub(super) fn text((from, to): (Timestamp, Timestamp), repeats: &[Repeat], site:
     text.finish()
 }
 
-fn counts(totals: &Totals) -> String {
-    match totals.groups {
-        0 => "No upload of yours was rejected for a problem that you know already.".to_owned(),
-        groups => {
-            let (were, problems) = (if totals.uploads == 1 { "was" } else { "were" }, words::count(groups, "problem"));
-            format!("{} {were} rejected, for {problems} that you know already.", wrong(totals.uploads, totals.records))
-        }
-    }
-}
-
-fn wrong(uploads: u64, records: u64) -> String {
-    match records {
-        0 => words::count(uploads, "upload"),
-        records => format!("{} with {}", words::count(uploads, "upload"), words::count(records, "wrong record")),
-    }
+fn counts(span: &str, totals: &Totals) -> String {
+    let problems = match totals.groups {
+        0 => return format!("{span}, no upload of yours was rejected for a problem that you know already."),
+        1 => "a problem".to_owned(),
+        groups => format!("{groups} problems"),
+    };
+    let were = if totals.uploads == 1 { "was" } else { "were" };
+    let extent = words::extent(totals.uploads, totals.records);
+    format!("{span}, {extent} {were} rejected for {problems} that you know already.")
 }
 
 /// The groups to which something happened, and how often.

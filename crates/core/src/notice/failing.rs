@@ -1,8 +1,8 @@
 //! The notice that uploads fail: one in full, the others in a paragraph each.
 
-use super::advice::advice;
+use super::advice::{Retry, advice};
 use super::changed::{self, Known};
-use super::text::{Text, visible};
+use super::text::{Text, unlinked, visible};
 use super::{Case, MAX_GROUPS_IN_NOTICE, NoticeKind, Other, Room, Site, words};
 use crate::failure::shortened;
 use crate::group::Group;
@@ -13,6 +13,9 @@ use crate::upload::{Decision, Quarantined, Upload};
 
 /// How much of a file name the text has; no name of ours is longer.
 const NAME_CHARS: usize = 200;
+/// What the self-test says of itself.
+const SELF_TEST: &str = "This is the self-test of EventPulse. It sent something wrong on purpose, and that was \
+                         rejected and told, as it must be. There is nothing to do.";
 /// How many kinds of failure the text tells.
 const FAILURES_IN_TEXT: usize = 5;
 
@@ -80,10 +83,13 @@ impl<'a> Told<'a> {
 pub(super) fn text(kind: NoticeKind, told: &Told<'_>, others: &[Other], site: &Site<'_>, room: Room) -> String {
     let Told { upload, group, quarantined, .. } = told;
     let mut text = Text::default();
-    text.paragraph("", &format!("{} {}", opening(told), life(kind, group)));
+    match kind {
+        NoticeKind::SelfTest => text.paragraph("", SELF_TEST),
+        _ => text.paragraph("", &format!("{} {}", opening(told), life(kind, group))),
+    }
     text.blank();
     match &upload.message {
-        None => text.field("File", &shortened(&upload.intake.file_name, NAME_CHARS)),
+        None => text.field("File", &unlinked(&visible(&shortened(&upload.intake.file_name, NAME_CHARS)))),
         Some(message) => {
             if let Some(key) = &message.key_id {
                 text.field("Sent with the key", key);
@@ -134,13 +140,13 @@ pub(super) fn preferences(text: &mut Text) {
     text.heading("What we send you");
     text.paragraph(
         "  ",
-        "Each problem once when it is new, when it comes back and when it is over; what repeats, in a digest. To see \
-         your choice, to choose, and to stop:",
+        "You hear of a problem when it is new, when it comes back and when it is over; what repeats comes in a \
+         digest. To see what you receive, to choose, and to stop:",
     );
     text.line("eventpulse notifications");
     text.line("eventpulse notifications on --kinds new,regressed");
     text.line("eventpulse notifications off");
-    text.paragraph("  ", "Or GET, PUT and DELETE /notifications.");
+    text.paragraph("  ", "Or, over REST, GET, PUT and DELETE /notifications.");
 }
 
 fn opening(told: &Told<'_>) -> String {
@@ -177,14 +183,9 @@ fn life(kind: NoticeKind, group: &Group) -> String {
     };
     let since = match group.uploads_in_life {
         0 | 1 => String::new(),
-        uploads => format!(" {uploads} uploads have failed this way since."),
+        uploads => format!(" {uploads} uploads have failed this way since it came back."),
     };
     match (kind, group.resolved_at) {
-        (NoticeKind::SelfTest, _) => {
-            "This is the self-test of EventPulse: it sent something wrong to see that you would be told. There is \
-             nothing to do."
-                .to_owned()
-        }
         (NoticeKind::Regressed, Some(at)) => {
             let again =
                 if group.returns > 1 { format!(" for the {} time", ordinal(group.returns)) } else { String::new() };
@@ -230,7 +231,7 @@ fn why(text: &mut Text, told: &Told<'_>, room: Room) {
         }
         let place = shortened(&words::place(failure), room.pointer);
         text.title(failure.code.as_str(), &place, &rest);
-        text.paragraph("    ", &visible(&shortened(&failure.first.message, room.message)));
+        text.paragraph("    ", &unlinked(&visible(&shortened(&failure.first.message, room.message))));
     }
     match told.failures.len().saturating_sub(most) as u64 + told.rejection.groups_omitted {
         0 => {}
@@ -264,20 +265,20 @@ fn what_to_do(text: &mut Text, told: &Told<'_>, site: &Site<'_>) {
     let id = &told.upload.id;
     let advice = advice(told);
     text.paragraph("  ", advice.words);
-    text.blank();
-    text.paragraph("  ", "Look at it, and save it where you are:");
-    text.line(&format!("eventpulse quarantine show {id} --download ."));
-    let (again, file, body) = if advice.as_it_is {
-        ("Try it again as it is:", "", "without a body")
-    } else {
-        ("Send what you corrected:", " CORRECTED_FILE", "with the corrected data as its body")
+    let (again, file, body) = match advice.retry {
+        Retry::Corrected => ("To send it corrected:", " CORRECTED_FILE", "with the corrected data as the body"),
+        Retry::Again => ("To send it again:", " FILE", "with the file as the body"),
+        Retry::AsItIs => ("To try it again as it is:", "", "without a body"),
     };
+    text.blank();
+    text.paragraph("  ", "To look at it, and save it in this directory:");
+    text.line(&format!("eventpulse quarantine show {id} --download ."));
     text.paragraph("  ", again);
     text.line(&format!("eventpulse quarantine retry {id}{file}"));
     text.blank();
-    text.paragraph("  ", "Over REST, with your token: GET shows it,");
+    text.paragraph("  ", "Or over REST, with your token. To look at it, GET");
     text.line(&format!("{}/quarantine/{id}", site.api_url));
-    text.paragraph("  ", &format!("and this, {body}, tries it again:"));
+    text.paragraph("  ", &format!("and to try it again, {body},"));
     text.line(&format!("POST /quarantine/{id}/retry"));
 }
 
@@ -304,9 +305,11 @@ fn write_others(text: &mut Text, kind: NoticeKind, others: &[Other], room: Room)
         0 => {}
         beyond => {
             text.blank();
-            text.paragraph("  ", &format!("And {beyond} more: they are in the quarantine."));
+            text.paragraph("  ", &format!("And {beyond} more: `eventpulse quarantine list` has them all."));
         }
     }
+    text.blank();
+    text.paragraph("  ", "`eventpulse quarantine show` tells each in full, by the id of its upload.");
 }
 
 /// What a group is called: its chief failure, its schema, and what follows.
@@ -314,7 +317,7 @@ pub(super) fn title(text: &mut Text, group: &Group, after: &str, room: Room) {
     let (code, place, more) = words::chief(group, Room { pointer_of_others: room.pointer_of_others.min(120), ..room });
     let and_more = match more {
         0 => String::new(),
-        more => format!(" and {more} more"),
+        more => format!(" and {}", words::count(more, "more failure")),
     };
     let schema = match group.schema.as_str() {
         "" => String::new(),

@@ -23,7 +23,7 @@ pub(super) fn failing(kind: NoticeKind, told: &Told<'_>, others: usize) -> Strin
     let what = match kind {
         NoticeKind::Regressed => format!("Back again, {what}"),
         NoticeKind::SelfTest => format!("Self-test, {what}"),
-        _ => capital(&what),
+        _ => words::capital(&what),
     };
     let (code, place) = match told.failures.first() {
         Some(failure) => (failure.code.to_string(), words::pattern_of_place(failure)),
@@ -66,11 +66,6 @@ pub(super) fn digest(repeats: &[Repeat]) -> String {
 
 fn in_brackets(schema: &str) -> String {
     if schema.is_empty() { String::new() } else { format!(" ({})", words::schema(schema)) }
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
 }
 
 /// Puts a pointer between what must be read; of a long one, the end says more than the beginning.

@@ -88,6 +88,11 @@ fn columns(word: &str) -> usize {
     word.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
 }
 
+/// The same text without links: mail programs make one of whatever looks like a URL.
+pub(super) fn unlinked(text: &str) -> String {
+    text.replace("://", ":\\u{2f}/")
+}
+
 /// Text that came from a client, with everything that does not print made visible.
 #[must_use]
 pub fn visible(text: &str) -> String {

@@ -60,6 +60,14 @@ pub(super) fn times(number: u64) -> String {
     }
 }
 
+/// `14 uploads with 42 wrong records`; uploads that failed as a whole have none.
+pub(super) fn extent(uploads: u64, records: u64) -> String {
+    match records {
+        0 => count(uploads, "upload"),
+        records => format!("{} with {}", count(uploads, "upload"), count(records, "wrong record")),
+    }
+}
+
 /// `2025-02-28`.
 pub(super) fn day(time: Timestamp) -> String {
     time.to_string().chars().take(10).collect()
@@ -74,11 +82,33 @@ fn clock(time: Timestamp) -> String {
     time.to_string().chars().skip(11).take(5).collect()
 }
 
+/// `on 2025-02-28 at 12:34 UTC`.
+pub(super) fn on(time: Timestamp) -> String {
+    format!("on {} at {} UTC", day(time), clock(time))
+}
+
+/// `2025-02-28 12:01 to 12:59 UTC`.
+pub(super) fn range(from: Timestamp, to: Timestamp) -> String {
+    match (day(from) == day(to), minute(from) == minute(to)) {
+        (_, true) => minute(to),
+        (true, false) => format!("{} {} to {} UTC", day(from), clock(from), clock(to)),
+        (false, false) => format!("{} {} to {}", day(from), clock(from), minute(to)),
+    }
+}
+
 /// `on 2025-02-28 between 12:00 and 13:00 UTC`.
 pub(super) fn span(from: Timestamp, to: Timestamp) -> String {
-    if day(from) == day(to) {
+    if minute(from) == minute(to) {
+        on(to)
+    } else if day(from) == day(to) {
         format!("on {} between {} and {} UTC", day(from), clock(from), clock(to))
     } else {
         format!("between {} {} and {}", day(from), clock(from), minute(to))
     }
+}
+
+/// With a capital letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
 }

@@ -1,0 +1,231 @@
+//! A notice of each kind, on uploads as they come.
+
+use eventpulse_core::examine::Examination;
+use eventpulse_core::failure::{Code, Failure, MAX_TARGET_CHARS};
+use eventpulse_core::group::Group;
+use eventpulse_core::notice::{News, Notice, NoticeKind, Repeat};
+use eventpulse_core::profile::JsonType;
+use eventpulse_core::rejection::{RejectedRecord, Rejections};
+use eventpulse_core::upload::{Event, Fact, Quarantined, RetryForm, Upload, quarantine_key, report_key};
+
+use crate::support::news::{
+    self, as_message, at, failing, group, group_of, noon, notice, other, profile, repeat, resolution,
+};
+use crate::support::{Sample, examine, failed, sample, upload};
+
+pub fn upload_of(sample: &Sample) -> Upload {
+    upload(&sample.name, &examine(sample))
+}
+
+pub fn notice_of_sample(name: &str) -> Notice {
+    notice(&upload_of(&sample(name))).unwrap()
+}
+
+/// An examination that rejected one record for this, and accepted `accepted`.
+pub fn of_one_record(accepted: u64, failure: Failure) -> Examination {
+    let mut rejections = Rejections::default();
+    rejections.add(RejectedRecord {
+        index: 0,
+        line: 1,
+        byte_offset: 0,
+        byte_length: 99,
+        schema_requested: None,
+        schema_applied: Some("reading/1.0".to_owned()),
+        failures: vec![failure],
+        failures_omitted: 0,
+    });
+    Examination { accepted, ..Examination::failed(rejections) }
+}
+
+pub fn of_one_failure(file_name: &str, failure: Failure) -> Notice {
+    notice(&upload(file_name, &of_one_record(0, failure))).unwrap()
+}
+
+/// As hostile as names can be: line ends, a heading, direction marks, blanks, a link, letters of many scripts.
+pub const HOSTILE: &str = "a\"\r\n\r\nWhy\n  Report: s3://evil/x\u{202e}nosj.\u{200b}\u{85}\u{2028}\u{a0} é +%2B 温度\u{1f321}\u{fe0f}\u{61c}\u{e0041}.json";
+
+pub fn hostile_member() -> Failure {
+    Failure {
+        targets: vec![HOSTILE.chars().take(MAX_TARGET_CHARS).collect()],
+        ..Failure::at(Code::AdditionalProperties, format!("the member `{HOSTILE}` is not allowed here"), 1, 17)
+    }
+}
+
+/// The notices of each kind, by the names of their golden files.
+pub fn examples() -> Vec<(&'static str, Notice)> {
+    let long = format!("{} - the end.json", "five thousand ".repeat(357));
+    let long_member = Failure::at(Code::Type, "must be a number, but is a string", 1, 5_020);
+    let long_member = Failure { pointer: Failure::new(Code::Type, &format!("/{long}"), "").pointer, ..long_member };
+    vec![
+        ("one_record", notice_of_sample("10-wrong-type.json")),
+        ("partly", notice_of_sample("08-mixed.ndjson")),
+        ("truncated", notice_of_sample("11-truncated.json")),
+        ("too_many_rejected", notice_of_sample("18-too-many-rejected.ndjson")),
+        ("no_place", notice_of_sample("19-table.csv")),
+        ("message", notice(&as_message(upload_of(&sample("10-wrong-type.json")))).unwrap()),
+        ("deleted_before_it_was_read", object_missing()),
+        ("hostile_names", of_one_failure(HOSTILE, hostile_member())),
+        ("long_names", of_one_failure(&long, long_member)),
+        ("retry_rejected_again", retry()),
+        ("what_changed", what_changed()),
+        ("missing_member", missing_member()),
+        ("with_others", with_others()),
+        ("regressed", regressed()),
+        ("self_test", self_test()),
+        ("resolved", news::of(&News::Resolved(&[resolution(3, missing_value(), 14)])).unwrap()),
+        ("resolved_several", resolved_several()),
+        ("digest", digest(&[repeat(4, missing_value(), 999)])),
+        ("digest_of_many", digest_of_many()),
+    ]
+}
+
+pub fn object_missing() -> Notice {
+    let mut upload = upload(
+        "gone.json",
+        &failed(Failure::new(Code::ObjectMissing, "", "the object was deleted before it was read")),
+    );
+    upload.quarantined.as_mut().unwrap().key = None;
+    notice(&upload).unwrap()
+}
+
+/// Some records counted; the others were sent again and are as wrong as before.
+pub fn retry() -> Notice {
+    let first = upload_of(&sample("08-mixed.ndjson"));
+    let again = upload("08-mixed.ndjson", &of_one_record(0, missing("value")));
+    let mut upload = first;
+    let (key, form) = ("uploads/retry-1".to_owned(), RetryForm::Corrected);
+    let (by, expires_at) = ("demo".to_owned(), at("13:34"));
+    let mut object = upload.object.clone().unwrap();
+    object.key.clone_from(&key);
+    let facts = [
+        Fact::Notified { message_id: "1".to_owned() },
+        Fact::RetryRequested { by, key, form, expires_at },
+        Fact::Received { object, correlation_id: "0f8b5a1c-2d3e-4f60-8a9b-7c6d5e4f3a2b".to_owned() },
+        Fact::Decided { decision: again.decision.unwrap() },
+    ];
+    for fact in facts {
+        upload.apply(&Event::new(at("12:40"), fact));
+    }
+    let (bucket, key) = ("eventpulse-quarantine".to_owned(), Some(quarantine_key(&upload, false)));
+    let quarantined = Quarantined { bucket, key, records: false, report_key: report_key(&upload) };
+    upload.apply(&Event::new(at("12:41"), Fact::Quarantined { quarantined }));
+    notice(&upload).unwrap()
+}
+
+pub fn missing(member: &str) -> Failure {
+    Failure {
+        targets: vec![member.to_owned()],
+        ..Failure::at(Code::Required, format!("missing required member `{member}`"), 1, 0)
+    }
+}
+
+pub fn missing_value() -> Group {
+    group("batch/1.0", &[(Code::Required, "/readings/*")])
+}
+
+/// Records of a batch whose values are strings, and have been numbers.
+pub fn what_changed() -> Notice {
+    let mut rejections = Rejections::default();
+    for index in 0..3u64 {
+        let failure = Failure {
+            pointer: format!("/readings/{index}/value"),
+            ..Failure::at(
+                Code::Type,
+                "must be a number, but is a string: write it without the quotes",
+                index + 4,
+                index * 99,
+            )
+        };
+        let unknown = Failure {
+            targets: vec!["valeu".to_owned()],
+            pointer: format!("/readings/{index}"),
+            ..Failure::at(
+                Code::AdditionalProperties,
+                "the member `valeu` is not allowed here",
+                index + 4,
+                index * 99 + 9,
+            )
+        };
+        let schema_applied = Some("batch/1.0".to_owned());
+        rejections.add(RejectedRecord { index, schema_applied, failures: vec![failure, unknown], ..rejected_record() });
+    }
+    let examination = Examination { accepted: 117, ..Examination::failed(rejections) };
+    let upload = upload("readings.ndjson", &examination);
+    let known = profile(312, &[("/readings/*/value", &[(JsonType::Number, 312)])]);
+    failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap()
+}
+
+pub fn missing_member() -> Notice {
+    let upload = upload("reading.json", &of_one_record(0, missing("value")));
+    let known = profile(312, &[("/value", &[(JsonType::Number, 312)])]);
+    failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap()
+}
+
+pub fn with_others() -> Notice {
+    let upload = upload_of(&sample("10-wrong-type.json"));
+    let others = [
+        other(1, "batch/1.0", &[(Code::Required, "/readings/*"), (Code::AdditionalProperties, "/readings/*")]),
+        other(2, "weather/1.0", &[(Code::Format, "/hourly/time/*")]),
+        other(3, "reading/1.0", &[(Code::Truncated, "")]),
+    ];
+    failing(NoticeKind::New, &upload, &group_of(&upload), None, &others).unwrap()
+}
+
+pub fn regressed() -> Notice {
+    let upload = upload_of(&sample("08-mixed.ndjson"));
+    let group = Group {
+        uploads: 18,
+        records: 160,
+        uploads_in_life: 3,
+        resolved_at: Some(noon("2025-02-20")),
+        returns: 2,
+        first_seen: noon("2025-02-11"),
+        ..group_of(&upload)
+    };
+    failing(NoticeKind::Regressed, &upload, &group, None, &[]).unwrap()
+}
+
+pub fn self_test() -> Notice {
+    let mut upload = upload_of(&sample("10-wrong-type.json"));
+    upload.intake.owner = "self-test".to_owned();
+    let group = group_of(&upload);
+    failing(NoticeKind::SelfTest, &upload, &group, None, &[]).unwrap()
+}
+
+pub fn resolved_several() -> Notice {
+    let mut returned = resolution(2, group("batch/1.0", &[(Code::Type, "/readings/*/value")]), 9);
+    (returned.group.returns, returned.group.uploads_in_life) = (1, 4);
+    let truncated = group("batch/1.0", &[(Code::Truncated, "")]);
+    let resolutions = [resolution(3, missing_value(), 14), returned, resolution(1, truncated, 1)];
+    news::of(&News::Resolved(&resolutions)).unwrap()
+}
+
+pub fn digest(repeats: &[Repeat]) -> Notice {
+    news::of(&News::Digest { from: at("12:00"), to: at("13:00"), repeats }).unwrap()
+}
+
+pub fn digest_of_many() -> Notice {
+    let mut repeats: Vec<Repeat> = (0..14)
+        .map(|number| {
+            let pointer = format!("/readings/*/m{number}");
+            repeat(number, group("batch/1.0", &[(Code::Type, &pointer)]), u64::from(number) * 7 + 1)
+        })
+        .collect();
+    repeats.push(Repeat { came_back: 1, resolved: 2, ..repeat(20, missing_value(), 412) });
+    repeats.push(Repeat { resolved: 1, ..repeat(21, group("weather/1.0", &[(Code::Format, "/hourly/time/*")]), 0) });
+    digest(&repeats)
+}
+
+pub fn rejected_record() -> RejectedRecord {
+    let (index, line, byte_offset, byte_length) = (0, 1, 0, 9);
+    RejectedRecord {
+        index,
+        line,
+        byte_offset,
+        byte_length,
+        schema_requested: None,
+        schema_applied: None,
+        failures: Vec::new(),
+        failures_omitted: 0,
+    }
+}
