@@ -139,7 +139,7 @@ pub async fn a_later_version_is_removed_unread(world: Arc<World>) -> Outcome {
     assert_eq!(world.object(world.process_bucket(), &issued.key, None).await?, None);
     let after = world.client.settled(&issued.upload_id).await?;
     assert_eq!((after.state(), after.rejected()), (first.state(), first.rejected()), "nothing else changed");
-    assert_eq!(world.mailbox.about(issued.upload_id.as_str()).len(), 1, "and nobody was told twice");
+    assert_eq!(world.mails_about(&issued.upload_id).await.len(), 1, "and nobody was told twice");
     Ok(())
 }
 

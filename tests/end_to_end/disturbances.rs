@@ -6,7 +6,6 @@ use eventpulse_aws::issue::Issued;
 use eventpulse_aws::objects::Head;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
-use eventpulse_cli::dev::mails_about;
 use eventpulse_cli::dev::samples::Sample;
 use eventpulse_core::upload::{ObjectVersion, State, Step};
 use serde_json::{Value, json};
@@ -34,6 +33,18 @@ pub async fn without(world: &World, role: &str, action: &str) -> Result<(String,
     Ok((role, name, policy))
 }
 
+/// Takes a statement away from a role. Returns what puts it back.
+pub async fn without_statement(world: &World, role: &str, sid: &str) -> Result<(String, String, Value), BoxError> {
+    let (role, name, policy) = world.policy(role).await?;
+    let mut less = policy.clone();
+    let statements = less["Statement"].as_array_mut().ok_or("no statements")?;
+    let before = statements.len();
+    statements.retain(|statement| statement["Sid"] != sid);
+    assert_eq!(statements.len(), before - 1, "the role has no {sid}: {policy:#}");
+    world.put_policy(&role, &name, &less).await?;
+    Ok((role, name, policy))
+}
+
 pub async fn restore(world: &World, (role, name, policy): (String, String, Value)) -> Outcome {
     world.put_policy(&role, &name, &policy).await
 }
@@ -50,19 +61,19 @@ async fn send(world: &World, user: &User, sample: &Sample) -> Result<(Issued, Ob
 
 pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Outcome {
     let user = world.user();
-    let whole = without(&world, "IngestObjectRole", "sns:Publish").await?;
+    let whole = without_statement(&world, "IngestObjectRole", "NoteOccurrences").await?;
     let id = world.client.upload(&user, &document("x.json", "{}")).await?;
     let decided = world.client.wait(&id, |upload| upload.next() != Some(Step::Process)).await?;
     let object = decided.object.clone().ok_or("no object")?;
     let denied = world.deliver(&object, "denied").await?;
     restore(&world, whole).await?;
-    assert!(denied.error.is_some(), "without sns:Publish the function must fail");
+    assert!(denied.error.is_some(), "what cannot be noted for its owner is not done");
     assert!(denied.payload.to_string().contains("Denied"), "{}", denied.payload);
     assert!(world.mailbox.about(id.as_str()).is_empty());
     let healed = world.deliver(&object, "healed").await?;
     assert_eq!(healed.error, None, "{}", healed.payload);
     let upload = world.client.settled(&id).await?;
-    assert_eq!((upload.state(), mails_about(&world.mailbox, &upload).await.len()), (State::Quarantined, 1));
+    assert_eq!((upload.state(), world.mails_about(&upload.id).await.len()), (State::Quarantined, 1));
     Ok(())
 }
 
@@ -108,7 +119,7 @@ pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<Wor
     assert!(held == Some(sample.bytes), "quarantine holds what was sent");
     assert_eq!(world.object(&object.bucket, &object.key, Some(&object.version_id)).await?, None);
     assert_eq!(world.statistics(&user.owner, "slow").await?, None, "nothing of it counts");
-    assert_eq!(mails_about(&world.mailbox, &upload).await.len(), 1);
+    assert_eq!(world.mails_about(&upload.id).await.len(), 1);
 
     // The operator has mended the cause; the owner tries the very same once more, and it counts once.
     world.retry(&user, upload.id.as_str(), None).await?.expect(202)?;

@@ -13,7 +13,7 @@ use eventpulse_core::upload::{Decision, Upload};
 use serde_json::{Value, json};
 
 use crate::Outcome;
-use crate::disturbances::{restore, without};
+use crate::disturbances::{restore, without, without_statement};
 use crate::world::{World, reading};
 
 /// A message on the queue.
@@ -103,7 +103,7 @@ pub async fn one_bad_message_costs_no_good_one(world: Arc<World>) -> Outcome {
     let url = item["download"]["object"]["url"].as_str().ok_or("no link")?;
     let held = world.http.get(url).send().await?.bytes().await?;
     assert_eq!(serde_json::from_slice::<Value>(&held)?["timestamp"], "2025-02-30T00:00:00Z");
-    assert_eq!(world.mailbox.about(&id).len(), 1, "the owner is told once");
+    assert_eq!(world.mails_about(&batch[3].id()).await.len(), 1, "the owner is told once");
     let fixed = reading("ten", 3, 3.0).to_string();
     world.retry(&user, &id, Some(("application/json", &fixed))).await?.expect(202)?;
     world.receipt(&user, &id, |receipt| receipt["state"] == "accepted").await?;
@@ -121,15 +121,15 @@ pub async fn what_cannot_be_finished_alone_is_delivered_again(world: Arc<World>)
     let user = world.user();
     let batch = one_bad_of_ten(&user, "transient");
     let batch: Vec<&Sent> = batch.iter().collect();
-    let whole = without(&world, "IngestMessageRole", "sns:Publish").await?;
+    let whole = without_statement(&world, "IngestMessageRole", "NoteOccurrences").await?;
     let failed = deliver(&world, &batch).await;
     restore(&world, whole).await?;
-    assert_eq!(failed?, [3], "only the one whose owner cannot be told");
+    assert_eq!(failed?, [3], "only the one that cannot be noted for its owner");
     assert_eq!(world.stats(&user, "transient").await?["count"], 9);
     tokio::time::sleep(std::time::Duration::from_secs(6)).await; // until it is taken for dead
     assert_eq!(deliver(&world, &[batch[3]]).await?, Vec::<usize>::new());
     assert_eq!(states(&world, &[batch[3]]).await?, ["quarantined"]);
-    assert_eq!(world.mailbox.about(batch[3].id().as_str()).len(), 1);
+    assert_eq!(world.mails_about(&batch[3].id()).await.len(), 1);
 
     // Nothing is stored where the raw log cannot be written, and all of it is delivered again.
     let batch: Vec<Sent> =

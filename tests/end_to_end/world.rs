@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
@@ -12,9 +13,10 @@ use base64::prelude::BASE64_STANDARD;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::client::http_client;
 use eventpulse_cli::dev::client::{Client, User};
-use eventpulse_cli::dev::mailbox::Mailbox;
+use eventpulse_cli::dev::mailbox::{Mail, Mailbox};
 use eventpulse_cli::dev::samples::{Expected, Sample};
 use eventpulse_cli::stack::{Options, Stack};
+use eventpulse_core::id::UploadId;
 use eventpulse_core::series::Series;
 use eventpulse_core::statistics::Statistics;
 use eventpulse_core::upload::{ObjectVersion, Upload};
@@ -39,6 +41,12 @@ pub struct World {
 /// How many tests may have a user of their own.
 const USERS: usize = 72;
 
+/// How long a notice may take to be mailed: there is one a second, and every test has some.
+const MAIL_PATIENCE: Duration = Duration::from_secs(150);
+
+/// Who gets every notice.
+pub const OPERATOR_ADDRESS: &str = "operator@example.com";
+
 /// What an invocation answered.
 pub struct Answer {
     pub error: Option<String>,
@@ -52,10 +60,8 @@ impl World {
         let client = Client::new(&stack).await?;
         let names: Vec<String> = (0..USERS).map(|number| format!("user-{number}")).collect();
         let users = client.users(&stack, &names).await?;
-        let sns = aws_sdk_sns::Client::new(&client.sdk);
-        // Everybody's mails: each test looks only at those about its own uploads.
-        let topic = client.services.config.notices_topic_arn.clone();
-        let mailbox = Mailbox::open_unfiltered(&sns, &topic).await?;
+        let mailbox = Mailbox::open(&stack);
+        subscribe_operator(&client, &mailbox).await?;
         Ok(Self {
             lambda: aws_sdk_lambda::Client::new(&client.sdk),
             iam: aws_sdk_iam::Client::new(&client.sdk),
@@ -71,7 +77,6 @@ impl World {
     }
 
     pub async fn stop(self) -> Result<(), BoxError> {
-        drop(self.mailbox);
         self.stack.stop().await?;
         Ok(())
     }
@@ -80,6 +85,12 @@ impl World {
     pub fn user(&self) -> User {
         let taken = self.users_taken.fetch_add(1, Ordering::Relaxed);
         self.users.get(taken).expect("there are USERS users").clone()
+    }
+
+    /// The mails about an upload, to its owner or to the operator, once there is one. None: none came in time.
+    pub async fn mails_about(&self, id: &UploadId) -> Vec<Mail> {
+        self.mailbox.wait(MAIL_PATIENCE, |mail| mail.text.contains(id.as_str())).await;
+        self.mailbox.about(id.as_str())
     }
 
     pub fn output(&self, name: &str) -> &str {
@@ -174,6 +185,16 @@ impl World {
         put.policy_document(document.to_string()).send().await?;
         Ok(())
     }
+}
+
+/// Subscribes the operator to everybody's notices, as the parameter `OperatorEmail` does.
+async fn subscribe_operator(client: &Client, mailbox: &Mailbox) -> Result<(), BoxError> {
+    let sns = aws_sdk_sns::Client::new(&client.sdk);
+    let topic = &client.services.config.notices_topic_arn;
+    let subscribe = sns.subscribe().topic_arn(topic).protocol("email").endpoint(OPERATOR_ADDRESS);
+    subscribe.attributes("FilterPolicy", r#"{"kind": [{"anything-but": ["self_test"]}]}"#).send().await?;
+    let asks = mailbox.wait(MAIL_PATIENCE, |mail| mail.to == OPERATOR_ADDRESS && mail.confirm_url.is_some()).await;
+    mailbox.confirm(&asks.ok_or("the operator is not asked to confirm")?).await
 }
 
 /// A document of these bytes.

@@ -81,11 +81,11 @@ impl std::fmt::Display for GroupId {
 }
 
 /// What is wrong, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FailureAt {
     /// The code.
     pub code: Code,
-    /// The JSON Pointer to the failing value, array indexes as `*`; of `REQUIRED`, to the object that lacks a member.
+    /// The JSON Pointer to the failing value, array indexes as `*`; of `REQUIRED`, to the member that is missing.
     pub pointer: String,
 }
 

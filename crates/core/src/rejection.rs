@@ -171,6 +171,8 @@ pub struct Rejections {
     upload_failure: Option<Failure>,
     groups: BTreeMap<(Code, String, Option<String>), FailureGroup>,
     groups_omitted: u64,
+    /// How often each failure of a fingerprint was seen, by the schema that was applied.
+    prints: BTreeMap<(Option<String>, FailureAt), u64>,
     records: Vec<RejectedRecord>,
     failures_told: usize,
 }
@@ -183,6 +185,7 @@ impl From<&Rejection> for Rejections {
             rejected: rejection.rejected,
             upload_failure: rejection.upload_failure.clone(),
             groups: rejection.groups.iter().map(|group| (key(group), group.clone())).collect(),
+            // The report that is made of this tells no fingerprints.
             groups_omitted: rejection.groups_omitted,
             ..Self::default()
         }
@@ -262,21 +265,24 @@ impl Rejections {
     fn fingerprints(&self) -> Vec<Fingerprint> {
         let asked = self.asked.as_deref().unwrap_or(NO_SCHEMA);
         let schema_of = |applied: &Option<String>| applied.clone().unwrap_or_else(|| asked.to_owned());
-        let mut by_kind: BTreeMap<String, (String, Vec<&FailureGroup>, u64)> = BTreeMap::new();
-        for group in self.groups.values() {
-            let schema = schema_of(&group.schema);
-            let (_, groups, _) = by_kind.entry(kind_of(&schema)).or_insert_with(|| (schema, Vec::new(), 0));
-            groups.push(group);
+        type OfKind = (String, Vec<(u64, FailureAt)>, u64);
+        let mut by_kind: BTreeMap<String, OfKind> = BTreeMap::new();
+        for ((applied, failure), count) in &self.prints {
+            let schema = schema_of(applied);
+            let (_, failures, _) = by_kind.entry(kind_of(&schema)).or_insert_with(|| (schema, Vec::new(), 0));
+            failures.push((*count, failure.clone()));
         }
         for (applied, rejected) in &self.rejected_by_schema {
             if let Some((_, _, records)) = by_kind.get_mut(&kind_of(&schema_of(applied))) {
                 *records += rejected;
             }
         }
-        let fingerprint = |(kind, (schema, mut groups, records)): (String, (String, Vec<&FailureGroup>, u64))| {
-            groups.sort_by_key(|group| (group.first_record.is_some(), std::cmp::Reverse(group.count)));
-            let failures = groups.iter().map(|group| FailureAt { code: group.code, pointer: group.pointer.clone() });
-            let mut failures: Vec<FailureAt> = failures.collect();
+        let fingerprint = |(kind, (schema, mut failures, records)): (String, OfKind)| {
+            // What fails the upload as a whole is in no record, and comes first.
+            let of_upload = self.upload_failure.as_ref().map(|failure| failure.code);
+            failures.sort_by_key(|(count, at)| (Some(at.code) != of_upload, std::cmp::Reverse(*count)));
+            let mut failures: Vec<FailureAt> = failures.into_iter().map(|(_, at)| at).collect();
+            failures.dedup();
             let id = GroupId::of(&kind, &failures);
             let failures_omitted = failures.len().saturating_sub(MAX_FAILURES_IN_FINGERPRINT) as u64;
             failures.truncate(MAX_FAILURES_IN_FINGERPRINT);
@@ -287,6 +293,19 @@ impl Rejections {
 
     fn group(&mut self, failure: &Failure, schema: Option<&str>, record: Option<u64>) {
         let key = (failure.code, pattern(&failure.pointer), schema.map(str::to_owned));
+        // A member that is missing is one of the schema's; one that is not allowed may have any name, so it is none.
+        let is_missing = matches!(failure.code, Code::Required | Code::DependentRequired);
+        let members = failure.targets.iter().filter(|_| is_missing).map(|member| format!("{}/{}", key.1, escaped(member)));
+        let mut pointers: Vec<String> = members.collect();
+        if pointers.is_empty() {
+            pointers.push(key.1.clone());
+        }
+        for pointer in pointers {
+            let print = (key.2.clone(), FailureAt { code: failure.code, pointer });
+            if self.prints.len() < MAX_GROUPS || self.prints.contains_key(&print) {
+                *self.prints.entry(print).or_default() += 1;
+            }
+        }
         if let Some(group) = self.groups.get_mut(&key) {
             group.count += 1;
         } else if self.groups.len() < MAX_GROUPS {
@@ -297,6 +316,12 @@ impl Rejections {
             self.groups_omitted += 1; // an upper bound: a group that was not kept is not recognised again
         }
     }
+}
+
+/// A member's name as a token of a JSON Pointer.
+#[must_use]
+pub fn escaped(member: &str) -> String {
+    member.replace('~', "~0").replace('/', "~1")
 }
 
 /// A JSON Pointer with its array indexes as `*`, so that like failures of many records are one group.
@@ -366,6 +391,42 @@ mod tests {
         assert_eq!(rejections.records().len(), MAX_RECORDS_TOLD);
         let (groups, omitted) = rejections.largest_groups(MAX_GROUPS_TOLD);
         assert_eq!((groups.len() as u64, groups.len() as u64 + omitted), (100, 20_000));
+    }
+
+    fn required(index: u64, pointer: &str, members: &[&str]) -> RejectedRecord {
+        let targets = members.iter().map(|member| (*member).to_owned()).collect();
+        record(index, vec![Failure { targets, ..failure(Code::Required, pointer) }])
+    }
+
+    #[test]
+    fn like_uploads_have_like_fingerprints() {
+        let print = |records: Vec<RejectedRecord>| {
+            let mut rejections = Rejections::asking("reading/1.0".to_owned());
+            records.into_iter().for_each(|record| rejections.add(record));
+            rejections.summary().fingerprints
+        };
+        let types = |index, pointer: &str| record(index, vec![failure(Code::Type, pointer)]);
+        let two = print(vec![types(0, "/readings/3/value"), required(1, "", &["value"])]);
+        let others = print(vec![required(4, "", &["value"]), types(5, "/readings/9/value"), types(6, "/readings/0/value")]);
+        assert_eq!(two[0].id, others[0].id, "neither order, number nor place matter");
+        let told: Vec<_> = others[0].failures.iter().map(|at| format!("{} {}", at.code, at.pointer)).collect();
+        assert_eq!(told, ["TYPE /readings/*/value", "REQUIRED /value"]);
+        assert_eq!((others[0].kind.as_str(), others[0].schema.as_str(), others[0].records), ("reading/1", "reading/1.0", 3));
+        for other in [
+            print(vec![types(0, "/readings/3/value")]),
+            print(vec![types(0, "/readings/3/value"), required(1, "", &["timestamp"])]),
+            print(vec![types(0, "/readings/3/value"), required(1, "/readings/0", &["value"])]),
+        ] {
+            assert_ne!(other[0].id, two[0].id, "{other:?}");
+        }
+        // Another minor version is the same kind; what has no schema is of the kind that was asked for.
+        let mut newer = record(0, vec![failure(Code::Type, "/readings/1/value"), failure(Code::Required, "/x")]);
+        newer.schema_applied = Some("reading/1.7".to_owned());
+        assert_eq!(print(vec![newer])[0].kind, "reading/1");
+        let mut none = record(0, vec![failure(Code::NotJson, "")]);
+        none.schema_applied = None;
+        let mixed = print(vec![none, types(1, "/value")]);
+        assert_eq!((mixed.len(), mixed[0].records, mixed[0].failures.len()), (1, 2, 2));
     }
 
     #[test]

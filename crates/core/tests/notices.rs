@@ -290,7 +290,7 @@ proptest! {
     #[test]
     fn counts_do_not_matter(accepted in 0u64..4, rejected in 0u64..4, uploads in 0u64..4) {
         let mut upload = upload("a.json", &failed(Failure::new(Code::EmptyUpload, "", "none")));
-        let rejection = Rejection { rejected, ..Rejection::of_upload(Failure::new(Code::EmptyUpload, "", "none")) };
+        let rejection = Rejection { rejected, ..Rejection::of_upload(Failure::new(Code::EmptyUpload, "", "none"), "reading/1.0") };
         let empty = Rejection { upload_failure: None, groups: Vec::new(), ..rejection.clone() };
         for rejection in [rejection, empty] {
             upload.decision = Some(if accepted == 0 {

@@ -3,7 +3,7 @@
 use super::{Room, is_of_member};
 use crate::failure::{Code, shortened};
 use crate::group::Group;
-use crate::rejection::FailureGroup;
+use crate::rejection::{FailureGroup, escaped};
 use crate::time::Timestamp;
 
 /// The pointer to what a failure is about: to the member, where it is about one. Array indexes are `*`, unless it was
@@ -26,7 +26,7 @@ pub(super) fn pattern_of_place(failure: &FailureGroup) -> String {
 
 /// The pointer to a member of what is at `pointer`.
 pub(super) fn member_at(code: Code, pointer: &str, member: &str) -> String {
-    let token = format!("/{}", member.replace('~', "~0").replace('/', "~1"));
+    let token = format!("/{}", escaped(member));
     let is_told = matches!(code, Code::AdditionalProperties | Code::UnevaluatedProperties) && pointer.ends_with(&token);
     if is_told { pointer.to_owned() } else { format!("{pointer}{token}") }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{JsonType, Shape};
 use crate::json::TapeNode;
+use crate::rejection::escaped;
 use crate::schema::SchemaId;
 
 /// The most members of a schema that are profiled, the outermost first: DynamoDB bounds what one update may name.
@@ -46,7 +47,7 @@ impl Members {
             let mut next = Vec::new();
             for (pointer, schema) in level {
                 for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-                    let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+                    let pointer = format!("{pointer}/{}", escaped(name));
                     pointers.push(pointer.clone());
                     next.push((pointer, property));
                 }
@@ -77,7 +78,7 @@ impl Place {
     fn of(schema: &Value, pointer: &str, pointers: &[String]) -> Self {
         let mut place = Self { at: pointers.iter().position(|known| known == pointer), ..Self::default() };
         for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+            let pointer = format!("{pointer}/{}", escaped(name));
             let inner = Self::of(property, &pointer, pointers);
             if inner.is_of_use() {
                 place.properties.push((name.as_str().into(), inner));
