@@ -15,6 +15,7 @@ mod http;
 mod large;
 mod mending;
 mod messages;
+mod notifications;
 mod owners;
 mod requests;
 mod samples;
@@ -123,6 +124,12 @@ fn main() -> ExitCode {
         Shares devices::nothing_that_a_client_sends_changes_the_call,
         Shares devices::keys_are_made_listed_rotated_and_revoked,
         Shares devices::each_key_has_a_rate_of_its_own,
+        Shares notifications::from_the_first_mail_to_the_last,
+        Shares notifications::many_calls_at_once_send_one_mail,
+        Shares notifications::everybody_sees_and_changes_only_their_own,
+        Shares notifications::an_address_that_is_not_verified_is_not_mailed,
+        Shares notifications::another_address_of_the_account_is_asked_and_the_old_one_left_alone,
+        Shares notifications::wrong_bodies_name_the_place,
         Shares contract::a_property_based_tester_finds_no_answer_that_the_document_does_not_tell,
         Alone large::a_gibibyte_in_flat_memory,
         Alone large::hostile_records_in_flat_memory,

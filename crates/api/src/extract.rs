@@ -7,6 +7,7 @@ use eventpulse_core::key::KeyId;
 use eventpulse_core::time::Timestamp;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 
 use crate::problem::Problem;
 
@@ -59,8 +60,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let token = |segment: &serde_path_to_error::Segment| {
-                format!("/{}", segment.to_string().replace('~', "~0").replace('/', "~1"))
+            let token = |segment: &Segment| match segment {
+                Segment::Seq { index } => format!("/{index}"),
+                segment => format!("/{}", segment.to_string().replace('~', "~0").replace('/', "~1")),
             };
             let pointer: String = error.path().iter().map(token).collect();
             Problem::member(pointer.trim_end_matches("/?"), error.inner().to_string())

@@ -72,6 +72,7 @@ pub fn document(app: &App) -> Value {
         "enum": schemas_or_none,
         "description": "The schema of records that name none; any minor version of a major one.",
     });
+    words["Wanted"]["properties"]["kinds"]["uniqueItems"] = json!(true);
     words["Limit"] = json!({
         "description": "How many records may be wrong: a number, or a share of all.",
         "oneOf": [closed("count", &json!({ "type": "integer", "minimum": 0 })),

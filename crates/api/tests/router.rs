@@ -281,6 +281,9 @@ async fn the_document_is_whole_and_says_who_must_sign_in() {
         }
     }
     assert_eq!(operations, 25);
+    let kinds = &document["components"]["schemas"]["Wanted"]["properties"]["kinds"];
+    assert_eq!((&kinds["minItems"], &kinds["uniqueItems"]), (&json!(1), &json!(true)), "{kinds:#}");
+    assert!(document["components"]["schemas"]["Notifications"]["example"]["hint"].is_string());
     let post_data = &document["paths"]["/data"]["post"];
     assert_eq!(post_data["servers"], json!([{ "url": "https://devices.example/v1" }]));
     assert_eq!(post_data["security"], json!([{ "api_key": [] }]));

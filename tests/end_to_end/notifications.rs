@@ -1,0 +1,228 @@
+//! Who is mailed: an owner's own address, from the link in SNS's mail to the one that ends it.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventpulse_cli::BoxError;
+use eventpulse_cli::dev::client::User;
+use eventpulse_cli::dev::mailbox::Mail;
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::world::{World, document};
+
+const PATH: &str = "/notifications";
+/// How long a mail may take. A notice waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+fn address(user: &User) -> String {
+    format!("{}@example.com", user.name)
+}
+
+async fn put(world: &World, user: &User, body: Value) -> Result<Value, BoxError> {
+    world.call(user, "PUT", PATH, body).await?.expect(200).map_err(Into::into)
+}
+
+/// The mails that ask an address to confirm.
+fn asking(world: &World, address: &str) -> Vec<Mail> {
+    world.mailbox.to(address).into_iter().filter(|mail| mail.confirm_url.is_some()).collect()
+}
+
+/// The link of the mail that asked last, once so many did.
+async fn link(world: &World, address: &str, asked: usize) -> Result<String, BoxError> {
+    let mails = wait(|| Some(asking(world, address)).filter(|mails| mails.len() >= asked)).await;
+    let mails = mails.ok_or_else(|| format!("{address} was not asked {asked} times"))?;
+    assert_eq!(mails.len(), asked, "{mails:#?}");
+    Ok(mails.last().and_then(|mail| mail.confirm_url.clone()).ok_or("no link")?)
+}
+
+async fn wait<T>(ready: impl Fn() -> Option<T>) -> Option<T> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        match ready() {
+            None if tokio::time::Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(50)).await,
+            found => return found,
+        }
+    }
+}
+
+async fn follow(world: &World, url: &str) -> Outcome {
+    world.http.get(url).send().await?.error_for_status()?;
+    Ok(())
+}
+
+/// The filter policies that SNS has for an address.
+async fn filters(world: &World, address: &str) -> Result<Vec<Value>, BoxError> {
+    let sns = aws_sdk_sns::Client::new(&world.client.sdk);
+    let topic = &world.client.services.config.notices_topic_arn;
+    let mut pages = sns.list_subscriptions_by_topic().topic_arn(topic).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        for subscription in page?.subscriptions() {
+            let arn = subscription.subscription_arn().unwrap_or_default();
+            if subscription.endpoint() != Some(address) || !arn.starts_with("arn:") {
+                continue;
+            }
+            let attributes = sns.get_subscription_attributes().subscription_arn(arn).send().await?;
+            let filter = attributes.attributes().and_then(|attributes| attributes.get("FilterPolicy"));
+            found.push(serde_json::from_str(filter.map_or("null", String::as_str))?);
+        }
+    }
+    Ok(found)
+}
+
+/// Changes an attribute of a user, as an administrator does. Returns the user with a token that tells it.
+async fn with_attributes(world: &World, user: &User, attributes: &Value) -> Result<User, BoxError> {
+    let script = "import boto3, json, os, sys\n\
+                  cognito = boto3.client('cognito-idp', region_name=os.environ['AWS_REGION'])\n\
+                  cognito.admin_update_user_attributes(UserPoolId=sys.argv[1], Username=sys.argv[2],\n\
+                  \x20   UserAttributes=[dict(Name=name, Value=value) for name, value in json.loads(sys.argv[3]).items()])";
+    let mut python = world.stack.python();
+    python.args(["-c", script, world.output("UserPoolId"), &user.name, &attributes.to_string()]);
+    let output = python.stdout(Stdio::piped()).stderr(Stdio::piped()).output().await?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tokens = world.client.tokens(&user.name).await?;
+    Ok(User { token: tokens["IdToken"].as_str().unwrap_or_default().to_owned(), ..user.clone() })
+}
+
+pub async fn from_the_first_mail_to_the_last(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let email = address(&user);
+    let none = world.get(&user, PATH).await?;
+    assert_eq!((&none["state"], &none["email"], &none["kinds"]), (&json!("none"), &json!(email), &json!([])));
+    let receipt = world.upload_by_rest(&user, &document("unmailed.json", "{")).await?;
+    assert_eq!(receipt["notifications"]["state"], "none");
+    assert!(receipt["notifications"]["hint"].as_str().is_some_and(|hint| hint.contains("PUT /notifications")));
+
+    let pending = put(&world, &user, json!({})).await?;
+    assert_eq!((&pending["state"], &pending["email"]), (&json!("pending"), &json!(email)), "{pending:#}");
+    assert_eq!(pending["kinds"], json!(["new", "regressed", "resolved", "digest"]));
+    let first = link(&world, &email, 1).await?;
+    let again = put(&world, &user, json!({})).await?;
+    assert_eq!((&again["state"], &again["asked_at"]), (&json!("pending"), &pending["asked_at"]));
+    assert!(again["can_be_asked_again_at"].as_str() > again["asked_at"].as_str(), "{again:#}");
+    let other_kinds = put(&world, &user, json!({ "kinds": ["new", "digest"] })).await?;
+    assert_eq!((&other_kinds["state"], &other_kinds["kinds"]), (&json!("pending"), &json!(["new", "digest"])));
+
+    follow(&world, &first).await?;
+    let confirmed = world.get(&user, PATH).await?;
+    assert_eq!((&confirmed["state"], &confirmed["kinds"]), (&json!("confirmed"), &json!(["new", "digest"])));
+    assert!(confirmed["confirmed_at"].is_string(), "{confirmed:#}");
+    assert_eq!(filters(&world, &email).await?, [json!({ "owner": [user.owner], "kind": ["new", "digest"] })]);
+    let issued = json!({ "file_name": "a.json", "content_type": "application/json", "size": 2 });
+    let issued = world.call(&user, "POST", "/uploads", issued).await?.expect(201)?;
+    assert_eq!(issued["notifications"], json!({ "state": "confirmed" }));
+    assert_eq!(asking(&world, &email).len(), 1, "nobody was asked twice");
+
+    let receipt = world.upload_by_rest(&user, &document("mailed.json", r#"{"device_id":"mailed"}"#)).await?;
+    assert_eq!(receipt["notifications"], json!({ "state": "confirmed" }), "{receipt:#}");
+    let unsubscribe = wait(|| world.mailbox.to(&email).into_iter().find_map(|mail| mail.unsubscribe_url)).await;
+    follow(&world, &unsubscribe.ok_or("no notice came")?).await?;
+    let gone = world.get(&user, PATH).await?;
+    assert_eq!((&gone["state"], &gone["email"]), (&json!("gone"), &json!(email)), "{gone:#}");
+    assert!(gone["gone_at"].is_string() && gone["hint"].as_str().is_some_and(|hint| hint.contains("asks anew")));
+    let id = receipt["upload_id"].as_str().ok_or("no id")?;
+    let receipt = world.get(&user, &format!("/uploads/{id}")).await?;
+    assert_eq!(receipt["notifications"]["state"], "gone");
+    assert!(receipt["notifications"]["hint"].is_string());
+
+    assert_eq!(put(&world, &user, json!({})).await?["state"], "pending");
+    follow(&world, &link(&world, &email, 2).await?).await?;
+    let changed = put(&world, &user, json!({ "kinds": ["resolved"] })).await?;
+    assert_eq!((&changed["state"], &changed["kinds"]), (&json!("confirmed"), &json!(["resolved"])));
+    assert_eq!(filters(&world, &email).await?, [json!({ "owner": [user.owner], "kind": ["resolved"] })]);
+    for _ in 0..2 {
+        world.call(&user, "DELETE", PATH, Value::Null).await?.expect(204)?;
+    }
+    assert_eq!(world.get(&user, PATH).await?["state"], "none");
+    assert!(filters(&world, &email).await?.is_empty(), "SNS forgot it, too");
+    assert_eq!(asking(&world, &email).len(), 2);
+    Ok(())
+}
+
+pub async fn many_calls_at_once_send_one_mail(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    let mut calls = tokio::task::JoinSet::new();
+    for call in 0..6 {
+        let (world, user) = (Arc::clone(&world), user.clone());
+        let body = json!({ "kinds": [if call % 2 == 0 { "new" } else { "resolved" }] });
+        calls.spawn(async move { put(&world, &user, body).await.map_err(|error| error.to_string()) });
+    }
+    while let Some(answer) = calls.join_next().await {
+        assert_eq!(answer??["state"], "pending");
+    }
+    follow(&world, &link(&world, &address(&user), 1).await?).await?;
+    let shown = world.get(&user, PATH).await?;
+    let expected = json!({ "owner": [user.owner], "kind": shown["kinds"] });
+    assert_eq!(filters(&world, &address(&user)).await?, [expected], "what is told is what SNS has");
+    Ok(())
+}
+
+pub async fn everybody_sees_and_changes_only_their_own(world: Arc<World>) -> Outcome {
+    let (user, other) = (world.user(), world.user());
+    put(&world, &user, json!({})).await?;
+    follow(&world, &link(&world, &address(&user), 1).await?).await?;
+    let theirs = world.get(&other, PATH).await?;
+    assert_eq!((&theirs["state"], &theirs["email"]), (&json!("none"), &json!(address(&other))));
+    world.call(&other, "DELETE", PATH, Value::Null).await?.expect(204)?;
+    assert_eq!(world.get(&user, PATH).await?["state"], "confirmed", "it is still there");
+
+    // The same address in two accounts: the second is told.
+    let same = with_attributes(&world, &other, &json!({ "email": address(&user), "email_verified": "true" })).await?;
+    let refused = world.call(&same, "PUT", PATH, json!({})).await?;
+    let problem = refused.problem(409, "conflict")?;
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("another account")), "{problem:#}");
+    assert_eq!(world.get(&same, PATH).await?["state"], "none");
+    assert_eq!(asking(&world, &address(&user)).len(), 1);
+    Ok(())
+}
+
+pub async fn an_address_that_is_not_verified_is_not_mailed(world: Arc<World>) -> Outcome {
+    let user = with_attributes(&world, &world.user(), &json!({ "email_verified": "false" })).await?;
+    let refused = world.call(&user, "PUT", PATH, json!({})).await?;
+    let problem = refused.problem(409, "conflict")?;
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("is not verified")), "{problem:#}");
+    let none = world.get(&user, PATH).await?;
+    assert_eq!((&none["state"], &none["email"]), (&json!("none"), &Value::Null));
+    assert!(world.mailbox.to(&address(&user)).is_empty());
+    Ok(())
+}
+
+pub async fn another_address_of_the_account_is_asked_and_the_old_one_left_alone(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    put(&world, &user, json!({ "kinds": ["new"] })).await?;
+    follow(&world, &link(&world, &address(&user), 1).await?).await?;
+    assert_eq!(world.get(&user, PATH).await?["state"], "confirmed");
+    let moved_to = format!("{}+moved@example.com", user.name);
+    let moved = with_attributes(&world, &user, &json!({ "email": moved_to, "email_verified": "true" })).await?;
+    let told = world.get(&moved, PATH).await?;
+    assert_eq!((&told["state"], &told["email"]), (&json!("confirmed"), &json!(address(&user))));
+    assert!(told["hint"].as_str().is_some_and(|hint| hint.contains(&moved_to)), "{told:#}");
+    let pending = put(&world, &moved, json!({ "kinds": ["new"] })).await?;
+    assert_eq!((&pending["state"], &pending["email"]), (&json!("pending"), &json!(moved_to)));
+    assert!(filters(&world, &address(&user)).await?.is_empty(), "the old address is not mailed any more");
+    follow(&world, &link(&world, &moved_to, 1).await?).await?;
+    assert_eq!(world.get(&moved, PATH).await?["state"], "confirmed");
+    assert_eq!(filters(&world, &moved_to).await?, [json!({ "owner": [user.owner], "kind": ["new"] })]);
+    Ok(())
+}
+
+pub async fn wrong_bodies_name_the_place(world: Arc<World>) -> Outcome {
+    let user = world.user();
+    for (body, pointer) in [
+        (json!({ "kinds": [] }), "/kinds"),
+        (json!({ "kinds": ["new", "self_test"] }), "/kinds/1"),
+        (json!({ "kinds": ["new", "new"] }), "/kinds/1"),
+        (json!({ "email": "somebody.else@example.com" }), ""),
+        (json!({ "owner": "somebody-else" }), ""),
+    ] {
+        let reply = world.call(&user, "PUT", PATH, body.clone()).await?;
+        let problem = reply.problem(400, "invalid-request").map_err(|error| format!("{body}: {error}"))?;
+        let told = problem["errors"][0]["pointer"].as_str().unwrap_or_default();
+        assert!(told.starts_with(pointer), "{body}: {problem:#}");
+    }
+    assert_eq!(world.get(&user, PATH).await?["state"], "none");
+    assert!(world.mailbox.to(&address(&user)).is_empty());
+    Ok(())
+}
