@@ -23,7 +23,7 @@ const KEY_CACHE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Makes a key. Returns its id and its secret.
-async fn key(world: &World, user: &User, plan: &str) -> Result<(String, String), BoxError> {
+pub async fn key(world: &World, user: &User, plan: &str) -> Result<(String, String), BoxError> {
     let made = world.call(user, "POST", "/keys", json!({ "name": "test", "plan": plan })).await?.expect(201)?;
     let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
     Ok((text("key_id"), text("api_key")))
@@ -39,7 +39,7 @@ async fn post(world: &World, headers: &[(&str, &str)], body: impl Into<Vec<u8>>)
 }
 
 /// Posts JSON with a key.
-async fn send(world: &World, key: &str, body: &Value) -> Result<Reply, BoxError> {
+pub async fn send(world: &World, key: &str, body: &Value) -> Result<Reply, BoxError> {
     post(world, &[("x-api-key", key), ("content-type", "application/json")], body.to_string()).await
 }
 

@@ -39,7 +39,7 @@ pub struct World {
 }
 
 /// How many tests may have a user of their own.
-const USERS: usize = 72;
+const USERS: usize = 100;
 
 /// How long a notice may take to be mailed: there is one a second, and every test has some.
 const MAIL_PATIENCE: Duration = Duration::from_secs(150);
