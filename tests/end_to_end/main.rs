@@ -92,7 +92,7 @@ fn main() -> ExitCode {
         Shares deliveries::many_series_are_written_once_or_withdrawn,
         Shares deliveries::an_object_deleted_before_it_is_read,
         Shares deliveries::logs_carry_one_correlation_id_and_no_payload,
-        Shares deliveries::a_small_upload_takes_at_most_four_round_trips,
+        Shares deliveries::a_small_upload_takes_at_most_five_round_trips,
         Shares owners::the_whole_trip,
         Shares owners::every_route_as_its_owner_as_another_one_and_as_nobody,
         Shares owners::only_a_sound_id_token_opens_the_door,

@@ -89,7 +89,9 @@ pub async fn a_correction_that_fails_again_updates_the_same_item(world: Arc<Worl
         let url = item["download"]["object"]["url"].as_str().ok_or("no link")?;
         assert_eq!(world.http.get(url).send().await?.text().await?, correction, "the latest is what is shown");
     }
-    let told = async || world.mails_about(&upload_id).await.iter().map(|mail| mail.text.matches("TRUNCATED").count()).sum::<usize>();
+    let told = async || {
+        world.mails_about(&upload_id).await.iter().map(|mail| mail.text.matches("TRUNCATED").count()).sum::<usize>()
+    };
     assert!(told().await > 0, "the first failure was told, and the same once more is for the digest");
     Ok(())
 }

@@ -19,6 +19,9 @@ pub use outbox::{Due, Outbox, SPACING_MICROS, Sending, What};
 
 const PREFIX: &str = "grp_";
 
+/// The most groups that one upload is of, those with the most records: a notice has to end.
+pub const MAX_FINGERPRINTS: usize = 20;
+
 /// The most failures that a fingerprint tells; all count for its id.
 pub const MAX_FAILURES_TOLD: usize = 10;
 
@@ -146,6 +149,9 @@ pub struct Group {
     pub resolved_at: Option<Timestamp>,
     /// How often it came back.
     pub returns: u64,
+    /// How often it came back without being over for long.
+    #[serde(default)]
+    pub returns_in_a_row: u64,
     /// When the owner was last to be told at once that it is back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_regressed_at: Option<Timestamp>,
@@ -173,6 +179,7 @@ impl Group {
             uploads_in_life: 1,
             resolved_at: None,
             returns: 0,
+            returns_in_a_row: 0,
             told_regressed_at: None,
             told_resolved_at: None,
         }

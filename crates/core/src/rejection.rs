@@ -1,5 +1,7 @@
 //! Why records or a whole upload do not count: gathered record by record, within a fixed amount of memory.
 
+mod fingerprint;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -166,13 +168,10 @@ pub struct Rejections {
     /// The schema of what names none.
     asked: Option<String>,
     rejected: u64,
-    /// How many of them by the schema that was applied.
-    rejected_by_schema: BTreeMap<Option<String>, u64>,
     upload_failure: Option<Failure>,
     groups: BTreeMap<(Code, String, Option<String>), FailureGroup>,
     groups_omitted: u64,
-    /// How often each failure of a fingerprint was seen, by the schema that was applied.
-    prints: BTreeMap<(Option<String>, FailureAt), u64>,
+    prints: Prints,
     records: Vec<RejectedRecord>,
     failures_told: usize,
 }
@@ -185,7 +184,6 @@ impl From<&Rejection> for Rejections {
             rejected: rejection.rejected,
             upload_failure: rejection.upload_failure.clone(),
             groups: rejection.groups.iter().map(|group| (key(group), group.clone())).collect(),
-            // The report that is made of this tells no fingerprints.
             groups_omitted: rejection.groups_omitted,
             ..Self::default()
         }
@@ -203,7 +201,7 @@ impl Rejections {
     /// Takes a rejected record in.
     pub fn add(&mut self, record: RejectedRecord) {
         self.rejected += 1;
-        *self.rejected_by_schema.entry(record.schema_applied.clone()).or_default() += 1;
+        self.prints.add_record(record.schema_applied.as_deref());
         for failure in &record.failures {
             self.group(failure, record.schema_applied.as_deref(), Some(record.index));
         }
@@ -257,55 +255,13 @@ impl Rejections {
             upload_failure: self.upload_failure.clone(),
             groups,
             groups_omitted,
-            fingerprints: self.fingerprints(),
+            fingerprints: self.prints.fingerprints(self.asked.as_deref(), self.upload_failure.as_ref()),
         }
-    }
-
-    /// The groups of the owner that these failures belong to. What has no schema is of the kind that was asked for.
-    fn fingerprints(&self) -> Vec<Fingerprint> {
-        let asked = self.asked.as_deref().unwrap_or(NO_SCHEMA);
-        let schema_of = |applied: &Option<String>| applied.clone().unwrap_or_else(|| asked.to_owned());
-        type OfKind = (String, Vec<(u64, FailureAt)>, u64);
-        let mut by_kind: BTreeMap<String, OfKind> = BTreeMap::new();
-        for ((applied, failure), count) in &self.prints {
-            let schema = schema_of(applied);
-            let (_, failures, _) = by_kind.entry(kind_of(&schema)).or_insert_with(|| (schema, Vec::new(), 0));
-            failures.push((*count, failure.clone()));
-        }
-        for (applied, rejected) in &self.rejected_by_schema {
-            if let Some((_, _, records)) = by_kind.get_mut(&kind_of(&schema_of(applied))) {
-                *records += rejected;
-            }
-        }
-        let fingerprint = |(kind, (schema, mut failures, records)): (String, OfKind)| {
-            // What fails the upload as a whole is in no record, and comes first.
-            let of_upload = self.upload_failure.as_ref().map(|failure| failure.code);
-            failures.sort_by_key(|(count, at)| (Some(at.code) != of_upload, std::cmp::Reverse(*count)));
-            let mut failures: Vec<FailureAt> = failures.into_iter().map(|(_, at)| at).collect();
-            failures.dedup();
-            let id = GroupId::of(&kind, &failures);
-            let failures_omitted = failures.len().saturating_sub(MAX_FAILURES_IN_FINGERPRINT) as u64;
-            failures.truncate(MAX_FAILURES_IN_FINGERPRINT);
-            Fingerprint { id, kind, schema, failures, failures_omitted, records }
-        };
-        by_kind.into_iter().map(fingerprint).collect()
     }
 
     fn group(&mut self, failure: &Failure, schema: Option<&str>, record: Option<u64>) {
         let key = (failure.code, pattern(&failure.pointer), schema.map(str::to_owned));
-        // A member that is missing is one of the schema's; one that is not allowed may have any name, so it is none.
-        let is_missing = matches!(failure.code, Code::Required | Code::DependentRequired);
-        let members = failure.targets.iter().filter(|_| is_missing).map(|member| format!("{}/{}", key.1, escaped(member)));
-        let mut pointers: Vec<String> = members.collect();
-        if pointers.is_empty() {
-            pointers.push(key.1.clone());
-        }
-        for pointer in pointers {
-            let print = (key.2.clone(), FailureAt { code: failure.code, pointer });
-            if self.prints.len() < MAX_GROUPS || self.prints.contains_key(&print) {
-                *self.prints.entry(print).or_default() += 1;
-            }
-        }
+        self.prints.add(failure, &key.1, schema);
         if let Some(group) = self.groups.get_mut(&key) {
             group.count += 1;
         } else if self.groups.len() < MAX_GROUPS {
@@ -391,42 +347,6 @@ mod tests {
         assert_eq!(rejections.records().len(), MAX_RECORDS_TOLD);
         let (groups, omitted) = rejections.largest_groups(MAX_GROUPS_TOLD);
         assert_eq!((groups.len() as u64, groups.len() as u64 + omitted), (100, 20_000));
-    }
-
-    fn required(index: u64, pointer: &str, members: &[&str]) -> RejectedRecord {
-        let targets = members.iter().map(|member| (*member).to_owned()).collect();
-        record(index, vec![Failure { targets, ..failure(Code::Required, pointer) }])
-    }
-
-    #[test]
-    fn like_uploads_have_like_fingerprints() {
-        let print = |records: Vec<RejectedRecord>| {
-            let mut rejections = Rejections::asking("reading/1.0".to_owned());
-            records.into_iter().for_each(|record| rejections.add(record));
-            rejections.summary().fingerprints
-        };
-        let types = |index, pointer: &str| record(index, vec![failure(Code::Type, pointer)]);
-        let two = print(vec![types(0, "/readings/3/value"), required(1, "", &["value"])]);
-        let others = print(vec![required(4, "", &["value"]), types(5, "/readings/9/value"), types(6, "/readings/0/value")]);
-        assert_eq!(two[0].id, others[0].id, "neither order, number nor place matter");
-        let told: Vec<_> = others[0].failures.iter().map(|at| format!("{} {}", at.code, at.pointer)).collect();
-        assert_eq!(told, ["TYPE /readings/*/value", "REQUIRED /value"]);
-        assert_eq!((others[0].kind.as_str(), others[0].schema.as_str(), others[0].records), ("reading/1", "reading/1.0", 3));
-        for other in [
-            print(vec![types(0, "/readings/3/value")]),
-            print(vec![types(0, "/readings/3/value"), required(1, "", &["timestamp"])]),
-            print(vec![types(0, "/readings/3/value"), required(1, "/readings/0", &["value"])]),
-        ] {
-            assert_ne!(other[0].id, two[0].id, "{other:?}");
-        }
-        // Another minor version is the same kind; what has no schema is of the kind that was asked for.
-        let mut newer = record(0, vec![failure(Code::Type, "/readings/1/value"), failure(Code::Required, "/x")]);
-        newer.schema_applied = Some("reading/1.7".to_owned());
-        assert_eq!(print(vec![newer])[0].kind, "reading/1");
-        let mut none = record(0, vec![failure(Code::NotJson, "")]);
-        none.schema_applied = None;
-        let mixed = print(vec![none, types(1, "/value")]);
-        assert_eq!((mixed.len(), mixed[0].records, mixed[0].failures.len()), (1, 2, 2));
     }
 
     #[test]

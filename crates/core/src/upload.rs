@@ -66,6 +66,8 @@ pub struct Upload {
     pub quarantined: Option<Quarantined>,
     /// When something of it came to lie in quarantine for the last time.
     pub quarantined_at: Option<Timestamp>,
+    /// When what became of this round was decided.
+    pub decided_at: Option<Timestamp>,
     /// Whether it was noted for the owner's notices.
     pub noted: bool,
     /// Why it is stuck, if it is.
@@ -142,6 +144,7 @@ impl Upload {
             decision: None,
             quarantined: None,
             quarantined_at: None,
+            decided_at: None,
             noted: false,
             failure_reason: None,
             failed_deliveries: 0,
@@ -186,6 +189,7 @@ impl Upload {
                     self.shared.extend(shared.iter().cloned());
                 }
                 self.decision = Some(decision.clone());
+                self.decided_at = Some(event.at);
                 self.failure_reason = None;
             }
             Fact::Withdrawn => {
@@ -231,6 +235,7 @@ impl Upload {
         self.claimed = None;
         self.decision = None;
         self.quarantined = None;
+        self.decided_at = None;
         self.noted = false;
         self.failure_reason = None;
     }

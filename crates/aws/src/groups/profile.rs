@@ -55,13 +55,7 @@ impl Groups {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn passed(
-        &self,
-        upload: &Upload,
-        passed: &Passed,
-        is_whole: bool,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    pub async fn passed(&self, upload: &Upload, passed: &Passed, is_whole: bool, now: Timestamp) -> Result<(), Error> {
         let owner = &upload.intake.owner;
         let open = self.count(owner, passed, now).await?;
         if open.is_empty() || !is_whole {

@@ -210,11 +210,7 @@ impl Groups {
         page.items().iter().map(keyed).collect()
     }
 
-    fn query(
-        &self,
-        owner: &str,
-        prefix: &str,
-    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+    fn query(&self, owner: &str, prefix: &str) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
         let query = self.client.query().table_name(&self.table).consistent_read(true);
         let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
         query.expression_attribute_values(":pk", s(owner_pk(owner))).expression_attribute_values(":prefix", s(prefix))
@@ -227,7 +223,8 @@ impl Groups {
         for keys in keys.chunks(MAX_KEYS) {
             let mut left: Vec<HashMap<String, AttributeValue>> = keys.to_vec();
             while !left.is_empty() {
-                let wanted = KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut left))).consistent_read(true);
+                let wanted =
+                    KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut left))).consistent_read(true);
                 let wanted = wanted.build().map_err(|error| self.corrupt("BatchGetItem", owner).because(error))?;
                 let output = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
                 let output = output.map_err(|error| Error::sdk("BatchGetItem", self.target(owner), error))?;

@@ -49,7 +49,9 @@ impl Notifier {
             for kind in &failed {
                 self.groups.mark_open(owner, kind, now).await?;
             }
-            for (kind, mark) in marks.iter().filter(|(kind, _)| !ledger.has_open(kind) && !failed.contains(kind.as_str())) {
+            for (kind, mark) in
+                marks.iter().filter(|(kind, _)| !ledger.has_open(kind) && !failed.contains(kind.as_str()))
+            {
                 self.groups.mark_closed(owner, kind, mark).await?;
             }
         }
@@ -71,7 +73,8 @@ impl Notifier {
     /// The groups that occurrences are about, and what the digest has of them.
     async fn ledger(&self, owner: &str, page: &[Keyed<Occurrence>], epoch: u64) -> Result<Ledger, Error> {
         let prints = page.iter().flat_map(|keyed| keyed.value.fingerprints());
-        let mut groups = self.groups.groups(owner, prints.map(|print| (print.kind.as_str(), &print.id)).collect()).await?;
+        let mut groups =
+            self.groups.groups(owner, prints.map(|print| (print.kind.as_str(), &print.id)).collect()).await?;
         let passed: BTreeSet<&String> = page.iter().flat_map(|keyed| keyed.value.passed()).collect();
         for kind in passed {
             groups.extend(self.groups.open(owner, kind).await?);

@@ -47,9 +47,7 @@ impl Notifier {
             None => return Ok(Sent::NotDue),
             Some(Due::Again(Sending { id, what, .. })) => (id, what),
             Some(Due::Digest(what)) => (notice_id(owner, revision), what),
-            Some(Due::Tells) => {
-                (notice_id(owner, revision), choose(&self.groups.tells(owner, TELLS_READ).await?))
-            }
+            Some(Due::Tells) => (notice_id(owner, revision), choose(&self.groups.tells(owner, TELLS_READ).await?)),
         };
         let notice = self.notice(owner, &id, &what).await?;
         if notice.is_some() && !self.has_slot(until, clock).await? {
@@ -106,7 +104,8 @@ impl Notifier {
             let now = clock();
             outbox.sent(now);
             let changes = Changes { done: keys, ..Changes::default() };
-            if self.groups.change(owner, (&outbox, revision), changes, (now, self.digest_seconds)).await? == Append::Done
+            if self.groups.change(owner, (&outbox, revision), changes, (now, self.digest_seconds)).await?
+                == Append::Done
             {
                 return Ok(());
             }
@@ -149,10 +148,8 @@ impl Notifier {
                 let Some((first, group)) = told.clone().next() else { return Ok(None) };
                 let Some(upload) = self.upload_then(first).await? else { return Ok(None) };
                 let profile = self.profile(owner, group).await?;
-                let other = |(tell, group): (&Tell, &Group)| Other {
-                    group: group.clone(),
-                    upload_id: tell.upload_id.clone(),
-                };
+                let other =
+                    |(tell, group): (&Tell, &Group)| Other { group: group.clone(), upload_id: tell.upload_id.clone() };
                 let others: Vec<Other> = told.skip(1).map(other).collect();
                 let first = Case { group, upload: &upload, profile: profile.as_ref() };
                 Ok(Notice::of(id, owner, &News::Failing { kind: *kind, first, others: &others }, &site))

@@ -13,7 +13,7 @@ use crate::upload::{SELF_TEST, Upload};
 /// What became of one upload, as far as notices go. Written once, in the transaction that stores it in the upload's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Occurrence {
-    /// When it was decided.
+    /// When it was decided what became of it.
     pub at: Timestamp,
     /// The upload.
     pub upload_id: UploadId,
@@ -39,8 +39,8 @@ pub enum Seen {
 impl Occurrence {
     /// Something of an upload was rejected and lies in quarantine; none if nothing was.
     #[must_use]
-    pub fn of_rejection(upload: &Upload, at: Timestamp) -> Option<Self> {
-        let fingerprints = upload.rejection()?.fingerprints.clone();
+    pub fn of_rejection(upload: &Upload) -> Option<Self> {
+        let (at, fingerprints) = (upload.decided_at?, upload.rejection()?.fingerprints.clone());
         let is_test = upload.intake.owner == SELF_TEST;
         let seen = if is_test { Seen::Tested(fingerprints) } else { Seen::Failed(fingerprints) };
         Some(Self { at, upload_id: upload.id.clone(), revision: upload.revision, seen })
@@ -101,10 +101,14 @@ pub struct Tally {
     pub resolved: u64,
 }
 
+/// After how many intervals between digests a group that comes and goes is told at once again, at most.
+const MOST_INTERVALS: i64 = 24;
+
 /// The groups of one owner at work. The caller loads those that occurrences are about, and stores those that changed.
 ///
-/// Of each group, each of `new`, `regressed` and `resolved` is told at once at most once in the time between two digests;
-/// the digest tells the others. So a group that fails and passes by turns is no flood.
+/// Of each group, each of `new`, `regressed` and `resolved` is told at once at most once in the time between two digests,
+/// in four times that if it came back twice, and so on up to a day; digests tell the others. So a group that fails and passes
+/// by turns is no flood.
 #[derive(Debug)]
 pub struct Ledger {
     groups: BTreeMap<GroupId, Group>,
@@ -194,10 +198,16 @@ impl Ledger {
         let comes_back = group.life == Life::Resolved && group.resolved_at.is_none_or(|resolved_at| resolved_at < at);
         let mut came_back = 0;
         if comes_back {
+            let was_over = group.resolved_at.map_or(i64::MAX, |since| at.as_micros() - since.as_micros());
             group.life = Life::Open;
             group.returns += 1;
+            group.returns_in_a_row = if was_over > self.interval_micros.saturating_mul(MOST_INTERVALS) {
+                1
+            } else {
+                group.returns_in_a_row + 1
+            };
             group.uploads_in_life = 1;
-            if is_past(group.told_regressed_at, at, self.interval_micros) {
+            if is_past(group.told_regressed_at, at, quiet_micros(self.interval_micros, group.returns_in_a_row)) {
                 group.told_regressed_at = Some(at);
                 return self.tell(NoticeKind::Regressed, id, &fingerprint.kind, occurrence);
             }
@@ -207,6 +217,10 @@ impl Ledger {
         }
         self.changed.insert(id.clone());
         let tally = self.tally(id, &fingerprint.kind, occurrence);
+        if tally.uploads == 0 {
+            // What it was begun with was a resolution.
+            (tally.first_seen, tally.last_seen) = (at, at);
+        }
         tally.uploads += 1;
         tally.records += fingerprint.records;
         tally.came_back += came_back;
@@ -227,7 +241,7 @@ impl Ledger {
             group.life = Life::Resolved;
             group.resolved_at = Some(at);
             let kind = group.kind.clone();
-            if is_past(group.told_resolved_at, at, self.interval_micros) {
+            if is_past(group.told_resolved_at, at, quiet_micros(self.interval_micros, group.returns_in_a_row)) {
                 group.told_resolved_at = Some(at);
                 self.tell(NoticeKind::Resolved, &id, &kind, occurrence);
             } else {
@@ -263,6 +277,12 @@ impl Ledger {
             resolved: 0,
         })
     }
+}
+
+/// How long a group is not told at once again: longer each time it comes back, unless it was over for long.
+fn quiet_micros(interval_micros: i64, returns_in_a_row: u64) -> i64 {
+    let returns = i64::try_from(returns_in_a_row).unwrap_or(i64::MAX);
+    interval_micros.saturating_mul(returns.saturating_mul(returns).clamp(1, MOST_INTERVALS))
 }
 
 /// Whether what was told at `told`, if ever, is so long ago that it may be told once more.

@@ -23,6 +23,9 @@ const LEASE_MICROS: i64 = 60_000_000;
 pub struct Outbox {
     /// How many notices of one group each are owed at once.
     pub tells: u64,
+    /// Since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tells_since: Option<Timestamp>,
     /// Which digest is being gathered.
     pub epoch: u64,
     /// When the first thing happened that it is to tell.
@@ -48,6 +51,8 @@ pub struct Sending {
     pub id: String,
     /// Since when.
     pub since: Timestamp,
+    /// How often that was begun.
+    pub attempts: u32,
     /// What it tells.
     pub what: What,
 }
@@ -86,6 +91,14 @@ pub enum Due {
 }
 
 impl Outbox {
+    /// Notes that so many notices are owed at once.
+    pub fn owe(&mut self, tells: usize, now: Timestamp) {
+        self.tells += tells as u64;
+        if self.tells > 0 {
+            self.tells_since.get_or_insert(now);
+        }
+    }
+
     /// Notes that something is to be told by the next digest.
     pub fn gather(&mut self, now: Timestamp) {
         self.epoch_since.get_or_insert(now);
@@ -101,7 +114,7 @@ impl Outbox {
         let is_full = self.tells >= MAX_GROUPS_IN_NOTICE as u64;
         let told_at = self.told_at.filter(|_| !is_full);
         let paused = told_at.map_or(Timestamp::MIN, |at| after(at, self.pause_micros));
-        let tells = (self.tells > 0).then(|| self.spaced(paused));
+        let tells = self.tells_since.map(|since| self.spaced(since.max(paused)));
         tells.into_iter().chain(self.digest_at(digest_seconds)).min()
     }
 
@@ -136,13 +149,14 @@ impl Outbox {
                 };
             }
         }
-        self.sending = Some(Sending { id, since: now, what });
+        self.sending = Some(Sending { id, since: now, attempts: 1, what });
     }
 
     /// It begins once more to send what it began.
     pub fn begin_again(&mut self, now: Timestamp) {
         if let Some(sending) = &mut self.sending {
             sending.since = now;
+            sending.attempts += 1;
         }
     }
 
@@ -151,6 +165,7 @@ impl Outbox {
         if let Some(Sending { what: What::Tells { keys, .. }, .. }) = self.sending.take() {
             // None at all: the count was wrong.
             self.tells = if keys.is_empty() { 0 } else { self.tells.saturating_sub(keys.len() as u64) };
+            self.tells_since = (self.tells > 0).then_some(now);
             self.told_at = Some(now);
         }
         self.sent_at = Some(now);

@@ -46,6 +46,7 @@ pub fn group(schema: &str, failures: &[(Code, &str)]) -> Group {
         uploads_in_life: 1,
         resolved_at: None,
         returns: 0,
+        returns_in_a_row: 0,
         told_regressed_at: None,
         told_resolved_at: None,
     }

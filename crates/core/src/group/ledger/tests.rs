@@ -86,12 +86,28 @@ fn after_the_time_of_a_digest_all_is_told_at_once_again() {
             Seen::Passed(vec!["orders/1".into()])
         }
     };
-    ledger.take(&occurrence(7_200, seen(true)), 10);
-    ledger.take(&occurrence(7_260, seen(false)), 10);
-    let again = ledger.tells().iter().skip(3).map(|tell| tell.kind).collect::<Vec<_>>();
-    assert_eq!(again, [NoticeKind::Regressed, NoticeKind::Resolved]);
+    let mut told_again = |second| {
+        let before = ledger.tells().len();
+        ledger.take(&occurrence(second, seen(true)), 10);
+        ledger.take(&occurrence(second + 60, seen(false)), 10);
+        ledger.tells().iter().skip(before).map(|tell| tell.kind).collect::<Vec<_>>()
+    };
+    let hour = 3_600;
+    assert_eq!(told_again(2 * hour), [], "the second time in a row, an hour is too soon");
+    assert_eq!(told_again(12 * hour), [NoticeKind::Regressed, NoticeKind::Resolved]);
+    assert_eq!(told_again(13 * hour), [], "by turns, for ever: it is in the digests");
+    assert_eq!(told_again(72 * hour), [NoticeKind::Regressed, NoticeKind::Resolved], "it was over for long");
     let group = ledger.changed().next().unwrap();
-    assert_eq!((group.uploads, group.records, group.returns, group.life), (3, 5, 2, Life::Resolved));
+    assert_eq!((group.uploads, group.returns, group.returns_in_a_row, group.life), (6, 5, 1, Life::Resolved));
+}
+
+#[test]
+fn a_digest_tells_failures_and_when_they_were() {
+    let mut ledger = fold(&["F/a", "P", "F/a", "P"]); // the last pass begins the tally
+    let failed = occurrence(600, Seen::Failed(vec![fingerprint("orders/1", "/a", 1)]));
+    ledger.take(&failed, 10);
+    let (_, tally) = ledger.tallied().next().unwrap();
+    assert_eq!((tally.first_seen, tally.last_seen, &tally.upload_id), (at(600), at(600), &failed.upload_id));
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn sent(events: &[f64], until: f64) -> Vec<(f64, usize)> {
     let mut now = 0.0;
     while now <= until {
         while events.next_if(|event| *event <= now).is_some() {
-            outbox.tells += 1;
+            outbox.owe(1, at(now));
             waiting += 1;
         }
         if let Some(Due::Tells) = outbox.due(at(now), HOUR) {
@@ -72,7 +72,10 @@ fn a_digest_waits_for_its_hour_and_there_is_one_an_hour() {
 
 #[test]
 fn a_digest_that_is_due_goes_before_new_groups_and_neither_right_after_the_other() {
-    let mut outbox = Outbox { tells: 5, ..Outbox::default() };
+    let mut outbox = Outbox::default();
+    outbox.owe(5, at(0.0));
+    outbox.told_at = Some(at(3_590.0));
+    outbox.pause_micros = 5_000_000;
     outbox.gather(at(0.0));
     let Some(Due::Digest(what)) = outbox.due(at(3_600.0), HOUR) else { panic!("{outbox:?}") };
     outbox.begin("id".to_owned(), what, at(3_600.0));
@@ -83,10 +86,11 @@ fn a_digest_that_is_due_goes_before_new_groups_and_neither_right_after_the_other
 
 #[test]
 fn what_was_being_sent_when_the_sender_died_is_sent_again_as_it_was() {
-    let mut outbox = Outbox { tells: 3, ..Outbox::default() };
+    let mut outbox = Outbox::default();
+    outbox.owe(3, at(0.0));
     let what = What::Tells { kind: NoticeKind::New, keys: vec!["a".to_owned(), "b".to_owned()] };
     outbox.begin("id".to_owned(), what.clone(), at(0.0));
-    outbox.tells += 1;
+    outbox.owe(1, at(1.0));
     assert_eq!(outbox.due(at(59.0), HOUR), None, "it may still be at work");
     let Some(Due::Again(sending)) = outbox.due(at(60.0), HOUR) else { panic!("{outbox:?}") };
     assert_eq!((sending.id.as_str(), sending.what), ("id", what));
@@ -94,4 +98,12 @@ fn what_was_being_sent_when_the_sender_died_is_sent_again_as_it_was() {
     outbox.sent(at(61.0));
     assert_eq!(outbox.tells, 2);
     assert_eq!(outbox.due(at(63.0), HOUR), Some(Due::Tells));
+}
+
+#[test]
+fn what_is_owed_is_due_since_it_is_owed() {
+    let mut outbox = Outbox { sent_at: Some(at(0.0)), told_at: Some(at(0.0)), ..Outbox::default() };
+    outbox.owe(1, at(9_000.0));
+    outbox.owe(2, at(9_001.0));
+    assert_eq!(outbox.due_at(HOUR), Some(at(9_000.0)));
 }
