@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Code, Failure};
-use crate::group::{
-    FailureAt, Fingerprint, GroupId, MAX_FAILURES_TOLD as MAX_FAILURES_IN_FINGERPRINT, NO_SCHEMA, kind_of,
-};
+use crate::group::Fingerprint;
+use fingerprint::Prints;
 
 /// The most rejected records that a report tells one by one.
 pub const MAX_RECORDS_TOLD: usize = 1_000;
