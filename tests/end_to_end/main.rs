@@ -27,11 +27,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use notices::{crashes, floods};
 use tokio::runtime::Handle;
 use world::World;
 
 /// What a test returns: any error fails it.
 type Outcome = Result<(), eventpulse_cli::BoxError>;
+
+/// How many tests run at a time, unless the command line says otherwise.
+const TESTS_AT_ONCE: usize = 4;
 
 /// What a test does to the others.
 #[derive(Clone, Copy, PartialEq)]
@@ -62,7 +66,9 @@ where
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of a test is waiting: for functions, for a mail's turn.
+    arguments.test_threads.get_or_insert(TESTS_AT_ONCE);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let world = match runtime.block_on(World::start()) {
         Ok(world) => Arc::new(world),
@@ -132,12 +138,13 @@ fn main() -> ExitCode {
         Shares notifications::another_address_of_the_account_is_asked_and_the_old_one_left_alone,
         Shares notifications::wrong_bodies_name_the_place,
         Shares notices::new_repeating_resolved_and_back,
-        Shares notices::a_thousand_groups_go_within_the_rate_and_none_is_missing,
+        Shares floods::a_thousand_groups_go_within_the_rate_and_none_is_missing,
         Shares notices::two_owners_with_like_failures_never_see_each_other,
+        Shares notices::a_first_upload_that_is_partly_wrong_has_no_past,
         Shares notices::what_is_no_news_is_not_mailed,
         Shares notices::machines_get_the_same_as_json,
         Shares notices::the_operator_gets_everything_within_the_rate,
-        Shares notices::the_self_test_goes_the_whole_way_and_mails_nobody,
+        Shares crashes::the_self_test_goes_the_whole_way_and_mails_nobody,
         Shares contract::a_property_based_tester_finds_no_answer_that_the_document_does_not_tell,
         Alone large::a_gibibyte_in_flat_memory,
         Alone large::hostile_records_in_flat_memory,
@@ -146,8 +153,8 @@ fn main() -> ExitCode {
         Alone disturbances::a_missing_permission_is_a_denial_and_heals,
         Alone disturbances::an_upload_that_cannot_be_read_becomes_failed_and_heals,
         Alone messages::what_cannot_be_finished_alone_is_delivered_again,
-        Alone notices::a_thousand_failures_of_one_group_are_two_mails,
-        Alone notices::a_crash_between_publishing_and_recording_repeats_one_notice_at_most,
+        Alone floods::a_thousand_failures_of_one_group_are_two_mails,
+        Alone crashes::a_crash_between_publishing_and_recording_repeats_one_notice_at_most,
         Alone devices::a_burst_of_five_thousand_is_told_to_the_last_one,
         Alone devices::what_was_given_up_comes_back_by_one_command,
         Alone disturbances::an_upload_that_kills_the_function_goes_to_quarantine,

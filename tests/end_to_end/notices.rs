@@ -1,10 +1,12 @@
 //! Notices: groups and their life, from the upload to the mail.
 
+pub mod crashes;
+pub mod floods;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
 use base64::Engine as _;
@@ -13,13 +15,11 @@ use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
 use eventpulse_cli::dev::mailbox::{Mail, address};
 use eventpulse_core::id::UploadId;
-use eventpulse_core::upload::{SELF_TEST, State};
+use eventpulse_core::upload::State;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::Outcome;
-use crate::devices::{key, send};
-use crate::disturbances::{restore, without};
 use crate::samples::assert_valid;
 use crate::world::{OPERATOR_ADDRESS, World, document, reading};
 
@@ -82,26 +82,6 @@ async fn upload(world: &World, user: &User, name: &str, body: &Value) -> Result<
 
 fn wrong_value(device: &str, second: u32) -> Value {
     json!({ "device_id": device, "timestamp": format!("2025-02-28T00:00:{second:02}Z"), "value": "warm" })
-}
-
-/// Posts messages with a key, many at a time. Returns the ids under which they were acknowledged.
-async fn post_all(world: &Arc<World>, secret: &str, bodies: Vec<Value>) -> Result<Vec<String>, BoxError> {
-    let places = Arc::new(tokio::sync::Semaphore::new(32));
-    let mut calls = tokio::task::JoinSet::new();
-    for body in bodies {
-        let (world, secret, places) = (Arc::clone(world), secret.to_owned(), Arc::clone(&places));
-        calls.spawn(async move {
-            let _place = places.acquire_owned().await.map_err(|error| error.to_string())?;
-            let reply = send(&world, &secret, &body).await.map_err(|error| error.to_string())?;
-            let body = reply.expect(202).map_err(|error| error.to_string())?;
-            Ok::<_, String>(body["upload_id"].as_str().unwrap_or_default().to_owned())
-        });
-    }
-    let mut ids = Vec::new();
-    while let Some(id) = calls.join_next().await {
-        ids.push(id??);
-    }
-    Ok(ids)
 }
 
 /// The groups that a mail names.
@@ -173,92 +153,6 @@ pub async fn new_repeating_resolved_and_back(world: Arc<World>) -> Outcome {
     assert_spaced(&world)
 }
 
-pub async fn a_thousand_failures_of_one_group_are_two_mails(world: Arc<World>) -> Outcome {
-    let user = subscriber(&world).await?;
-    let (_, secret) = key(&world, &user, "fast").await?;
-    let bodies = (0..1_000).map(
-        |number| json!({ "device_id": "flood", "timestamp": "2025-02-28T00:00:00Z", "value": format!("{number}") }),
-    );
-    let begun = Instant::now();
-    let ids = post_all(&world, &secret, bodies.collect()).await?;
-    println!("1,000 acknowledged within {:?}", begun.elapsed());
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    let mails = wait_for(&world, &user, 2).await?;
-    assert_eq!(mails[0].subject, "[EventPulse] Message rejected: TYPE /value (reading 1.0)");
-    assert!(ids.iter().filter(|id| mails[0].text.contains(*id)).count() == 1, "{}", mails[0].text);
-    // Whatever was not dealt with when the first digest went is in another one; here all of it was.
-    assert_eq!(mails[1].subject, "[EventPulse] Digest: 999 more uploads rejected, 1 known problem");
-    assert!(mails[1].text.contains("999 uploads with 999 wrong records"), "{}", mails[1].text);
-    assert_eq!(groups(&mails[0]).first(), groups(&mails[1]).first());
-    minute(&world).await?;
-    assert_eq!(notices(&world, &user).len(), 2, "one at once, and one digest");
-    assert_spaced(&world)
-}
-
-/// A weather record that is wrong in a way of its own.
-fn wrong_weather(number: usize) -> Value {
-    let mut record = json!({ "schema": "weather/1.0", "station": "Kyiv", "observed_at": "2025-02-28T00:00:00Z" });
-    let mut rest = number + 1; // 0 would be right
-    for measure in ["precipitation_mm", "temp_max_c", "temp_min_c", "wind_m_s"] {
-        match rest % 3 {
-            1 => record[measure] = json!("x"),
-            2 => record[measure] = json!(-1_000),
-            _ => {}
-        }
-        rest /= 3;
-    }
-    if rest % 2 == 1 {
-        record["sky"] = json!("green");
-    }
-    rest /= 2;
-    match rest % 4 {
-        1 => record["station"] = json!(1),
-        2 => record["station"] = json!(""),
-        3 => record["station"] = json!("x".repeat(257)),
-        _ => {}
-    }
-    rest /= 4;
-    match rest {
-        1 => record["observed_at"] = json!(1),
-        2 => record["observed_at"] = json!("today"),
-        _ => {}
-    }
-    record
-}
-
-pub async fn a_thousand_groups_go_within_the_rate_and_none_is_missing(world: Arc<World>) -> Outcome {
-    let user = subscriber(&world).await?;
-    let (_, secret) = key(&world, &user, "fast").await?;
-    let ids = post_all(&world, &secret, (0..1_000).map(wrong_weather).collect()).await?;
-    assert_eq!(ids.len(), 1_000);
-    let deadline = Instant::now() + PATIENCE;
-    let told = loop {
-        let told: Vec<String> = notices(&world, &user)
-            .iter()
-            .flat_map(|mail| {
-                let mut of_mail = groups(mail);
-                of_mail.sort();
-                of_mail.dedup(); // the first one's id is told twice, perhaps
-                of_mail
-            })
-            .collect();
-        if told.len() >= 1_000 || Instant::now() > deadline {
-            break told;
-        }
-        minute(&world).await?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    };
-    let distinct: BTreeSet<&String> = told.iter().collect();
-    assert_eq!((told.len(), distinct.len()), (1_000, 1_000), "each group is told, and told once");
-    let mails = notices(&world, &user);
-    println!("1,000 groups in {} mails", mails.len());
-    assert!(mails.len() <= 30, "{} mails", mails.len());
-    let text: String = mails.iter().map(|mail| mail.text.as_str()).collect();
-    let missing = ids.iter().filter(|id| !text.contains(*id)).count();
-    assert_eq!(missing, 0, "each group names its upload");
-    assert_spaced(&world)
-}
-
 pub async fn two_owners_with_like_failures_never_see_each_other(world: Arc<World>) -> Outcome {
     let (one, two) = (subscriber(&world).await?, subscriber(&world).await?);
     let mut uploads = Vec::new();
@@ -277,6 +171,17 @@ pub async fn two_owners_with_like_failures_never_see_each_other(world: Arc<World
     assert!(!of_one.iter().any(|mail| mail.text.contains(&two.owner)));
     minute(&world).await?;
     assert_eq!(notices(&world, &two).len(), 1, "what one resolved the other has still");
+    Ok(())
+}
+
+pub async fn a_first_upload_that_is_partly_wrong_has_no_past(world: Arc<World>) -> Outcome {
+    let user = subscriber(&world).await?;
+    let body = format!("{}\n{}\n", reading("past", 1, 1.0), wrong_value("past", 2));
+    let upload = world.upload(&user, &document("mixed.ndjson", body)).await?;
+    assert_eq!(upload.state(), State::PartiallyAccepted);
+    let mails = wait_for(&world, &user, 1).await?;
+    assert_eq!(mails[0].subject, "[EventPulse] 1 of 2 records rejected: TYPE /value (reading 1.0)");
+    assert!(!mails[0].text.contains("What changed"), "{}", mails[0].text);
     Ok(())
 }
 
@@ -302,11 +207,17 @@ pub async fn what_is_no_news_is_not_mailed(world: Arc<World>) -> Outcome {
 
 pub async fn machines_get_the_same_as_json(world: Arc<World>) -> Outcome {
     let user = world.user();
-    let queue = world.sqs("create_queue", &json!({ "QueueName": "machine" })).await?["QueueUrl"].clone();
+    let topic = &world.client.services.config.notices_topic_arn;
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage", "Resource": "*",
+        "Condition": { "ArnEquals": { "aws:SourceArn": topic } },
+    }] });
+    let create = json!({ "QueueName": "machine", "Attributes": { "Policy": policy.to_string() } });
+    let queue = world.sqs("create_queue", &create).await?["QueueUrl"].clone();
     let wanted = json!({ "QueueUrl": queue, "AttributeNames": ["QueueArn"] });
     let arn = world.sqs("get_queue_attributes", &wanted).await?["Attributes"]["QueueArn"].clone();
     let sns = aws_sdk_sns::Client::new(&world.client.sdk);
-    let subscribe = sns.subscribe().topic_arn(&world.client.services.config.notices_topic_arn).protocol("sqs");
+    let subscribe = sns.subscribe().topic_arn(topic).protocol("sqs");
     let filter = json!({ "owner": [user.owner], "code": ["TYPE"], "schema": [{ "prefix": "reading/" }] });
     let subscribe = subscribe.endpoint(arn.as_str().unwrap_or_default()).attributes("FilterPolicy", filter.to_string());
     subscribe.attributes("RawMessageDelivery", "true").send().await?;
@@ -334,116 +245,6 @@ pub async fn machines_get_the_same_as_json(world: Arc<World>) -> Outcome {
         if notice["kind"] == "new" {
             assert!(notice.to_string().contains(bad.as_str()));
         }
-    }
-    Ok(())
-}
-
-/// The item of an owner's outbox.
-async fn outbox(world: &World, user: &User) -> Result<(Value, u64), BoxError> {
-    let (outbox, revision) = world.client.services.groups.outbox(&user.owner).await?;
-    Ok((serde_json::to_value(outbox)?, revision))
-}
-
-pub async fn a_crash_between_publishing_and_recording_repeats_one_notice_at_most(world: Arc<World>) -> Outcome {
-    let user = subscriber(&world).await?;
-    // A sender that dies before it publishes: it may not. What it wrote down stands, and is sent once it may again.
-    let whole = without(&world, "NotifyRole", "sns:Publish").await?;
-    let first = upload(&world, &user, "first.json", &wrong_value("crash", 1)).await?;
-    let deadline = Instant::now() + PATIENCE;
-    while outbox(&world, &user).await?.0["sending"].is_null() && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    restore(&world, whole).await?;
-    let (begun, revision) = outbox(&world, &user).await?;
-    assert!(!begun["sending"].is_null(), "{begun:#}");
-    assert!(notices(&world, &user).is_empty());
-
-    // As if that had been two minutes ago.
-    let aged = |outbox: &Value| {
-        let mut aged = outbox.clone();
-        aged["sending"]["since"] = json!("2025-02-28T00:00:00Z");
-        aged
-    };
-    store(&world, &user, &aged(&begun), revision).await?;
-    minute(&world).await?;
-    let mails = wait_for(&world, &user, 1).await?;
-    assert!(mails[0].text.contains(first.as_str()));
-    assert!(outbox(&world, &user).await?.0["sending"].is_null(), "it is crossed off");
-
-    // A sender that died after it published: what it sent is sent once more, the same, and then it is over.
-    let keys = begun["sending"]["what"]["tells"]["keys"].clone();
-    let (mut sent, revision) = outbox(&world, &user).await?;
-    sent["sending"] = aged(&begun)["sending"].clone();
-    sent["tells"] = json!(1);
-    let tell = json!({
-        "at": "2025-02-28T00:00:00Z", "kind": "new", "group": groups(&mails[0])[0], "of": "reading/1",
-        "upload_id": first, "revision": world.client.services.uploads.history(&first).await?.len() - 1,
-    });
-    let item = world.dynamodb.put_item().table_name(&world.client.services.config.notices_table);
-    let item = item.item("pk", AttributeValue::S(format!("owner#{}", user.owner)));
-    let item = item.item("sk", AttributeValue::S(keys[0].as_str().unwrap_or_default().to_owned()));
-    item.item("tell", AttributeValue::S(tell.to_string())).send().await?;
-    store(&world, &user, &sent, revision).await?;
-    minute(&world).await?;
-    let mails = wait_for(&world, &user, 2).await?;
-    assert_eq!((&mails[0].subject, &mails[0].text), (&mails[1].subject, &mails[1].text));
-    minute(&world).await?;
-    assert_eq!(notices(&world, &user).len(), 2, "one repeat, and no more");
-    Ok(())
-}
-
-async fn store(world: &World, user: &User, outbox: &Value, revision: u64) -> Outcome {
-    let put = world.dynamodb.put_item().table_name(&world.client.services.config.notices_table);
-    let put = put.item("pk", AttributeValue::S(format!("owner#{}", user.owner)));
-    let put =
-        put.item("sk", AttributeValue::S("state".to_owned())).item("outbox", AttributeValue::S(outbox.to_string()));
-    let put = put.item("revision", AttributeValue::N(revision.to_string()));
-    let put = put.item("due", AttributeValue::S("due".to_owned()));
-    put.item("due_at", AttributeValue::S("2025-02-28T00:00:00.000000Z".to_owned())).send().await?;
-    Ok(())
-}
-
-pub async fn the_self_test_goes_the_whole_way_and_mails_nobody(world: Arc<World>) -> Outcome {
-    let begin = r#"{"self_test": "begin"}"#;
-    let log = invoke(&world, "SelfTestFunctionName", begin).await?;
-    let begun = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let begun = begun.filter_map(|line| line["upload_id"].as_str().map(str::to_owned)).next();
-    let id = UploadId::parse(&begun.ok_or_else(|| format!("no upload id: {log}"))?)?;
-    let upload = world.client.settled(&id).await?;
-    assert_eq!((upload.intake.owner.as_str(), upload.state()), (SELF_TEST, State::Quarantined));
-    assert!(upload.quarantined.is_some() && upload.noted);
-
-    // It came through when notify says so, in the words that the alarm listens to.
-    let logs = async || -> Result<usize, BoxError> {
-        let script = "import boto3, json, os, sys\n\
-                      logs = boto3.client('logs', region_name=os.environ['AWS_REGION'])\n\
-                      pages = logs.get_paginator('filter_log_events').paginate(logGroupName=sys.argv[1])\n\
-                      json.dump([event['message'] for page in pages for event in page['events']], sys.stdout)";
-        let mut python = world.stack.python();
-        let output = python.args(["-c", script, world.output("NotifyLogGroup")]).output().await?;
-        let lines: Vec<String> =
-            serde_json::from_slice(&output.stdout).map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
-        let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        Ok(lines.filter(|line| line["message"] == "the self-test came through").count())
-    };
-    let deadline = Instant::now() + PATIENCE;
-    while logs().await? == 0 {
-        if Instant::now() > deadline {
-            return Err("the self-test did not come through".into());
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    let about = world.mailbox.about(id.as_str());
-    assert!(about.is_empty(), "nobody is mailed, not even the operator: {about:#?}");
-
-    // Twice the same is told twice: it is no group that repeats.
-    let before = logs().await?;
-    invoke(&world, "SelfTestFunctionName", begin).await?;
-    while logs().await? == before {
-        if Instant::now() > deadline + PATIENCE {
-            return Err("the second self-test did not come through".into());
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 /// The calls of AWS that storing messages takes.
 pub(crate) const PUT_OBJECT: &str = "S3 PutObject";
 pub(crate) const TRANSACT_WRITE_ITEMS: &str = "DynamoDB TransactWriteItems";
+pub(crate) const UPDATE_ITEM: &str = "DynamoDB UpdateItem";
 
 /// What was asked of AWS.
 #[derive(Default)]
@@ -149,6 +150,12 @@ async fn aws(State(served): State<Arc<Served>>, request: Request) -> Response {
     let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     if target == Some("DynamoDB_20120810.TransactWriteItems") {
         return transaction(&served, body).await;
+    }
+    if target == Some("DynamoDB_20120810.UpdateItem") {
+        // The owner's profile, in which no group is open.
+        *served.asked().calls.entry(UPDATE_ITEM).or_default() += 1;
+        let attributes = r#"{"Attributes":{"open":{"S":""}}}"#;
+        return ([("content-type", "application/x-amz-json-1.0")], attributes).into_response();
     }
     if target.is_none() && head.method == Method::PUT {
         return match to_bytes(body, usize::MAX).await {

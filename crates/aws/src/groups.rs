@@ -7,8 +7,10 @@
 //! - `digest#<epoch>#<id>`: the [`Tally`] of a group for one digest;
 //! - `profile#<kind>`: see [`profile`].
 //!
-//! What is to be dealt with has `due` and `due_at`, and so is in the index `by_due`. Items that nobody needs any more
-//! expire (`expires_at`).
+//! - `dead#<sort key>`: what was there and cannot be read: it must not keep the rest waiting.
+//!
+//! What is to be dealt with has `due` and `due_at`, and so is in the index `by_due`: outboxes in the partition `due`,
+//! occurrences in one of `seen#0` to `seen#15`. Items that nobody needs any more expire (`expires_at`).
 
 mod due;
 pub mod profile;
@@ -31,7 +33,7 @@ pub use store::{Changes, MAX_CHANGES};
 const REMEMBER_GROUP_DAYS: i64 = 180;
 /// How long what a digest told is kept, in days.
 const KEEP_TALLY_DAYS: i64 = 14;
-/// The one partition of the index `by_due`.
+/// The partition of the index `by_due` that outboxes are in.
 const DUE: &str = "due";
 
 const STATE: &str = "state";
@@ -85,7 +87,7 @@ impl Groups {
         let Occurrence { at, upload_id, revision, .. } = occurrence;
         let mut item = self.item(owner, format!("{SEEN}{}#{upload_id}#{revision}", at.sortable()));
         item.insert("occurrence".to_owned(), self.json(owner, occurrence)?);
-        item.insert("due".to_owned(), s(DUE));
+        item.insert("due".to_owned(), s(due::seen_partition(owner)));
         item.insert("due_at".to_owned(), s(at.sortable()));
         Ok(item)
     }

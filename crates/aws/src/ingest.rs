@@ -3,11 +3,12 @@
 //! A delivery may come twice, late, or at the same time as another one. Every append is conditional on the history
 //! that was read; who loses the race reads again and finds less to do, or nothing.
 
+pub(crate) mod news;
+
 use std::time::Duration;
 
 use eventpulse_core::examine::{Examination, Examiner, Keep, Terms};
 use eventpulse_core::failure::{Code, Failure};
-use eventpulse_core::group::{Occurrence, kind_of};
 use eventpulse_core::id::{UploadId, file_name_in_key, upload_id_in_key};
 use eventpulse_core::reader::{Limits, Media};
 use eventpulse_core::rejection::Rejection;
@@ -21,7 +22,6 @@ use crate::Services;
 use crate::delivery::Delivery;
 use crate::error::{Error, Kind};
 use crate::examine::{drive, examine};
-use crate::groups::profile::Passed;
 use crate::objects::{NO_VERSION, Object};
 use crate::quarantine;
 use crate::uploads::{Append, Claim, Uploads};
@@ -183,13 +183,14 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
                 let claim = self.upload.claim(&sha256);
                 let asked = self.services.catalog.asked(terms.schema.as_ref(), &terms.default_schema);
                 let append = self.accept(&mut examination, &claim, terms).await?;
-                if append == Append::Done && matches!(self.upload.decision, Some(Decision::Accepted { .. })) {
-                    self.passed(&examination, &asked).await;
+                if append == Append::Done {
+                    self.accepted(&examination, &asked).await;
                 }
                 append
             }
             decision => {
                 self.happened(Fact::Decided { decision });
+                self.rejected().await;
                 Append::Done
             }
         };
@@ -264,38 +265,6 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         match &self.upload.claimed {
             Some(sha256) => self.services.uploads.release(&self.upload.intake.owner, sha256, &self.upload.id).await,
             None => Ok(()),
-        }
-    }
-
-    /// Notes what was rejected for the owner's notices, once: the history says so in the same transaction.
-    async fn note(&mut self) -> Result<Append, Error> {
-        let groups = &self.services.groups;
-        let now = self.now();
-        let occurrence = Occurrence::of_rejection(&self.upload, now)
-            .ok_or_else(|| Error::new("note", self.upload.id.as_str(), Kind::Corrupt))?;
-        let owner = self.upload.intake.owner.clone();
-        // Before it is noted: who passes from now on is to say so.
-        for fingerprint in occurrence.fingerprints() {
-            groups.mark_open(&owner, &fingerprint.kind, now).await?;
-        }
-        let put = groups.note(&owner, &occurrence)?;
-        let noted = occurrence.fingerprints().iter().map(|fingerprint| fingerprint.id.clone()).collect();
-        self.happened(Fact::Noted { groups: noted });
-        let append = self.services.uploads.append_with(&self.upload, self.stored, &self.unstored, put).await?;
-        Ok(self.appended(append))
-    }
-
-    /// Counts an upload of which something counts in its owner's profiles; where groups of its kind are open and nothing
-    /// of it is wrong, that is news. It counts whatever becomes of this: a failure costs a notice, and no record.
-    async fn passed(&self, examination: &Examination, asked: &str) {
-        let mut passed = Passed::default();
-        passed.add(&examination.shapes);
-        passed.ask(&kind_of(asked));
-        let is_whole = self.upload.rejection().is_none();
-        let groups = &self.services.groups;
-        let noted = groups.passed(&self.upload, &passed, is_whole, self.now()).await;
-        if let Err(error) = noted {
-            tracing::warn!(error = error.chain(), "what passed could not be noted for its owner's notices");
         }
     }
 

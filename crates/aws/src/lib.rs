@@ -74,12 +74,20 @@ impl Services {
     /// # Errors
     /// When the environment is not what `template.yaml` makes it.
     pub async fn from_env() -> Result<Self, StartError> {
+        Self::over(&sdk_config().await)
+    }
+
+    /// The same, over an SDK configuration that is there already.
+    ///
+    /// # Errors
+    /// When the environment is not what `template.yaml` makes it.
+    pub fn over(sdk: &SdkConfig) -> Result<Self, StartError> {
         let config = Config::from_env()?;
         let catalog = Catalog::bundled().map_err(|error| StartError::Schemas(error.to_string()))?;
         if catalog.applied(&config.default_schema).is_none() {
             return Err(StartError::DefaultSchema(config.default_schema.to_string()));
         }
-        Ok(Self::new(config, &sdk_config().await, catalog))
+        Ok(Self::new(config, sdk, catalog))
     }
 
     /// Over SDK clients of one SDK configuration.

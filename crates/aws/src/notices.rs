@@ -1,5 +1,7 @@
 //! SNS: the notices.
 
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 use eventpulse_core::notice::Notice;
@@ -14,10 +16,12 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// Over an SDK client.
+    /// Over a client of its own: one that does not try again. A notice whose answer was lost would be mailed twice within a
+    /// second; its outbox has it sent again a minute later.
     #[must_use]
-    pub fn new(client: Client, topic_arn: String) -> Self {
-        Self { client, topic_arn }
+    pub fn new(sdk: &SdkConfig, topic_arn: String) -> Self {
+        let config = aws_sdk_sns::config::Builder::from(sdk).retry_config(RetryConfig::disabled()).build();
+        Self { client: Client::from_conf(config), topic_arn }
     }
 
     /// Publishes a notice: the text to e-mail addresses, the JSON to everything else. Returns SNS's message id.

@@ -4,6 +4,7 @@
 //! Both halves read, let the core decide, and write conditionally: whoever loses a race reads again. Any number of
 //! invocations may be at work.
 
+mod contents;
 mod fold;
 mod send;
 
@@ -24,7 +25,7 @@ use send::Sent;
 
 /// How far ahead it is worth waiting for what is due next.
 const HORIZON: Duration = Duration::from_millis(1_500);
-/// How many items of the index are looked at at once.
+/// How many owners are looked at at once.
 const PAGE: i32 = 100;
 /// How long to wait for the index to follow its table.
 const LAG: Duration = Duration::from_millis(200);
@@ -73,7 +74,7 @@ impl Notifier {
             (Ok(retention_days), Ok(digest_seconds)) if wrong.is_empty() => Ok(Self {
                 groups: services.groups.clone(),
                 uploads: services.uploads.clone(),
-                notices: Notices::new(aws_sdk_sns::Client::new(sdk), topic_arn),
+                notices: Notices::new(sdk, topic_arn),
                 subscriptions: services.subscriptions.clone(),
                 api_url,
                 retention_days,
@@ -86,36 +87,36 @@ impl Notifier {
         }
     }
 
-    /// Folds what is new of some owners, then sends what is due, of anybody, for at most `patience`. Returns the owners of
-    /// whom folding failed.
+    /// Folds what is new of some owners, then sends what is due, of anybody; all within `patience`, of which folding has half.
+    /// Returns the owners of whom folding failed.
     pub async fn take(
         &self,
         owners: &BTreeSet<String>,
         patience: Duration,
         clock: impl Fn() -> Timestamp + Copy,
     ) -> BTreeSet<String> {
+        let (fold_until, until) = (after(clock(), patience / 2), after(clock(), patience));
         let mut failed = BTreeSet::new();
         for owner in owners {
-            if let Err(error) = self.fold(owner, clock).await {
+            if let Err(error) = self.fold(owner, fold_until, clock).await {
                 tracing::error!(error = error.chain(), owner, "what became of uploads could not be folded into groups");
                 failed.insert(owner.clone());
             }
         }
-        self.send_due(owners, patience, clock).await;
+        self.send_due(owners, until, clock).await;
         failed
     }
 
-    /// Deals with whatever is due, of anybody, for at most `patience`: what no stream record told of, digests, and what
-    /// was left because others were to be told first.
+    /// Deals with whatever is due, of anybody, within `patience`: what no stream record told of, digests, and what was left
+    /// because others were to be told first.
     ///
     /// # Errors
     /// When it cannot be found out what is due.
     pub async fn sweep(&self, patience: Duration, clock: impl Fn() -> Timestamp + Copy) -> Result<(), Error> {
-        let seen = self.groups.due(clock(), PAGE).await?.into_iter().filter(|due| due.has_seen);
-        let owners = seen.map(|due| due.owner).collect();
+        let owners = self.groups.unfolded().await?;
         self.take(&owners, patience, clock).await;
         let now = clock();
-        if let Some(oldest) = self.groups.due(now, PAGE).await?.first()
+        if let Some(oldest) = self.groups.due(now, 1).await?.first()
             && let Some(since) = Timestamp::parse(&oldest.due_at)
         {
             let waited = now.as_micros() - since.as_micros();
@@ -127,8 +128,7 @@ impl Notifier {
     }
 
     /// Sends what is due, first of these owners, then of all.
-    async fn send_due(&self, first: &BTreeSet<String>, patience: Duration, clock: impl Fn() -> Timestamp + Copy) {
-        let until = after(clock(), patience);
+    async fn send_due(&self, first: &BTreeSet<String>, until: Timestamp, clock: impl Fn() -> Timestamp + Copy) {
         let mut owners: Vec<String> = first.iter().cloned().collect();
         let mut idle_rounds = 0;
         loop {
@@ -139,7 +139,7 @@ impl Notifier {
                 }
                 match self.send(owner, until, clock).await {
                     Ok(Sent::Published) => is_idle = false,
-                    Ok(Sent::NotDue | Sent::Contended | Sent::OutOfTime) => {}
+                    Ok(Sent::NotDue | Sent::Contended) => {}
                     Err(error) => {
                         tracing::error!(error = error.chain(), owner, "a notice could not be sent; it stays owed");
                     }

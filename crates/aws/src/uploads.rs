@@ -124,14 +124,7 @@ impl Uploads {
         other: TransactWriteItem,
     ) -> Result<Append, Error> {
         let actions = vec![self.append_action(after, revision, events)?, other];
-        let Err(error) = self.client.transact_write_items().set_transact_items(Some(actions)).send().await else {
-            return Ok(Append::Done);
-        };
-        let reasons = reasons(&error);
-        if is_contended(reasons) || reasons.iter().any(is_refused) {
-            return Ok(Append::Conflict);
-        }
-        Err(Error::sdk("TransactWriteItems", self.target(&after.id), error))
+        transact(&self.client, actions, || self.target(&after.id)).await
     }
 
     /// Whether these chunks fit one transaction with a claim and an append.
@@ -260,8 +253,24 @@ struct AppendTerms {
     values: Item,
 }
 
+/// Writes all or nothing; nothing if a condition does not hold, or others write the same items.
+pub(crate) async fn transact(
+    client: &Client,
+    actions: Vec<TransactWriteItem>,
+    target: impl FnOnce() -> String,
+) -> Result<Append, Error> {
+    let Err(error) = client.transact_write_items().set_transact_items(Some(actions)).send().await else {
+        return Ok(Append::Done);
+    };
+    let reasons = reasons(&error);
+    if is_contended(reasons) || reasons.iter().any(is_refused) {
+        return Ok(Append::Conflict);
+    }
+    Err(Error::sdk("TransactWriteItems", target(), error))
+}
+
 /// Why a transaction was cancelled, action by action; empty when it was not, but failed.
-pub(crate) fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationReason] {
+fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationReason] {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => canceled.cancellation_reasons(),
         _ => &[],
@@ -269,13 +278,13 @@ pub(crate) fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[Canc
 }
 
 /// Whether it was because others write the same items, or write too much. The SDK does not try such a transaction again.
-pub(crate) fn is_contended(reasons: &[CancellationReason]) -> bool {
+fn is_contended(reasons: &[CancellationReason]) -> bool {
     let passes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     reasons.iter().any(|reason| reason.code().is_some_and(|code| passes.contains(&code)))
 }
 
 /// Whether it was because the condition of this action did not hold.
-pub(crate) fn is_refused(reason: &CancellationReason) -> bool {
+fn is_refused(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 

@@ -54,6 +54,11 @@ pub enum Verdict {
 #[derive(Debug, Default)]
 pub struct Parser {
     tape: Tape,
+    buffers: Buffers,
+}
+
+#[derive(Debug, Default)]
+struct Buffers {
     points: Vec<Held>,
     entity: String,
     applied: Option<Arc<Applied>>,
@@ -70,7 +75,7 @@ impl Parser {
     /// What the records that it accepted look like, by kind.
     #[must_use]
     pub(crate) fn shapes(&self) -> Vec<Shape> {
-        self.types.iter().map(|(id, types)| types.shape(id)).collect()
+        self.buffers.types.iter().map(|(id, types)| types.shape(id)).collect()
     }
 }
 
@@ -113,12 +118,7 @@ impl Catalog {
     fn check_document(
         &self,
         mut document: Document<'_>,
-        (points, entity, applied, types): (
-            &mut Vec<Held>,
-            &mut String,
-            &mut Option<Arc<Applied>>,
-            &mut Vec<(SchemaId, Types)>,
-        ),
+        Buffers { points, entity, applied, types }: &mut Buffers,
         (wanted, default): (Option<&SchemaRef>, &SchemaRef),
         on_point: &mut dyn FnMut(&str, &str, Timestamp, f64),
     ) -> Verdict {

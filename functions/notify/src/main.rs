@@ -12,7 +12,8 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     logs::init_from_env();
-    let (services, sdk) = (Services::from_env().await?, sdk_config().await);
+    let sdk = sdk_config().await;
+    let services = Services::over(&sdk)?;
     let notifier = Notifier::from_env(&services, &sdk);
     let parts = Parts { services, notifier };
     run(service_fn(|event: LambdaEvent<serde_json::Value>| handler::handle(&parts, event))).await

@@ -1,49 +1,78 @@
 //! Who is to be told something now, and the one slot through which every notice goes.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use eventpulse_core::group::SPACING_MICROS;
 use eventpulse_core::time::Timestamp;
 
-use super::{DUE, Groups, SEEN};
+use super::{DUE, Groups};
 use crate::error::Error;
 use crate::item::{Item, n, s, text};
 
-/// An owner of whom something is to be dealt with.
+/// In how many partitions of the index occurrences are: DynamoDB writes a thousand items a second to one.
+const SEEN_PARTITIONS: u8 = 16;
+/// How many pages of one of these are read to find other owners behind one who has many.
+const PAGES: usize = 10;
+/// A slot that is further off than this was taken by a clock that is wrong.
+const FAR_MICROS: i64 = 60_000_000;
+
+/// An owner to whom something is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueOwner {
     /// Who.
     pub owner: String,
     /// Since when, or from when on.
     pub due_at: String,
-    /// Whether there are occurrences to fold.
-    pub has_seen: bool,
+}
+
+/// The partition of the index that an owner's occurrences are in.
+pub(super) fn seen_partition(owner: &str) -> String {
+    let number = owner.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % SEEN_PARTITIONS;
+    format!("seen#{number}")
 }
 
 impl Groups {
-    /// Owners of whom something is due by `until`, the longest due first, each once, of at most `most` items. The index
-    /// lags behind its table.
+    /// Owners to whom something is to be sent by `until`, the longest due first, at most `most`. The index lags behind its
+    /// table.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
     pub async fn due(&self, until: Timestamp, most: i32) -> Result<Vec<DueOwner>, Error> {
-        let query = self.client.query().table_name(&self.table).index_name("by_due").limit(most);
-        let query = query.key_condition_expression("due = :due AND due_at <= :until");
-        let query = query.expression_attribute_values(":due", s(DUE));
-        let query = query.expression_attribute_values(":until", s(until.sortable()));
+        let query = self.by_due(DUE).key_condition_expression("due = :due AND due_at <= :until");
+        let query = query.expression_attribute_values(":until", s(until.sortable())).limit(most);
         let page = query.send().await.map_err(|error| Error::sdk("Query", &self.table, error))?;
-        let mut due: Vec<DueOwner> = Vec::new();
-        for item in page.items() {
-            let Some(owner) = text(item, "pk").and_then(|pk| pk.strip_prefix("owner#")) else { continue };
-            let has_seen = text(item, "sk").is_some_and(|sk| sk.starts_with(SEEN));
-            let due_at = text(item, "due_at").unwrap_or_default().to_owned();
-            match due.iter_mut().find(|known| known.owner == owner) {
-                Some(known) => known.has_seen |= has_seen,
-                None => due.push(DueOwner { owner: owner.to_owned(), due_at, has_seen }),
+        let due = |item: &Item| {
+            let owner = owner_in(item)?.to_owned();
+            Some(DueOwner { owner, due_at: text(item, "due_at").unwrap_or_default().to_owned() })
+        };
+        Ok(page.items().iter().filter_map(due).collect())
+    }
+
+    /// Owners of whom occurrences are not yet folded, as far as ten pages of each partition tell.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn unfolded(&self) -> Result<BTreeSet<String>, Error> {
+        let mut owners = BTreeSet::new();
+        for number in 0..SEEN_PARTITIONS {
+            let query = self.by_due(&format!("seen#{number}")).key_condition_expression("due = :due");
+            let mut pages = query.into_paginator().send();
+            for _ in 0..PAGES {
+                let Some(page) = pages.next().await else { break };
+                let page = page.map_err(|error| Error::sdk("Query", &self.table, error))?;
+                owners.extend(page.items().iter().filter_map(owner_in).map(str::to_owned));
             }
         }
-        Ok(due)
+        Ok(owners)
+    }
+
+    fn by_due(&self, partition: &str) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table).index_name("by_due");
+        query.expression_attribute_values(":due", s(partition))
     }
 
     /// Takes the slot: whoever has it may publish one notice. None, or from when on it is free.
@@ -54,8 +83,8 @@ impl Groups {
         let (micros, next) = (now.as_micros(), now.as_micros() + SPACING_MICROS);
         let update = self.client.update_item().table_name(&self.table).key("pk", s("slot")).key("sk", s("slot"));
         let update = update.update_expression("SET next_at = :next");
-        // A clock that was far ahead must not keep everybody waiting.
-        let update = update.condition_expression("attribute_not_exists(pk) OR next_at <= :now OR next_at > :next");
+        let update = update.condition_expression("attribute_not_exists(pk) OR next_at <= :now OR next_at > :far");
+        let update = update.expression_attribute_values(":far", n((micros + FAR_MICROS).to_string()));
         let update = update.expression_attribute_values(":next", n(next.to_string()));
         let update = update.expression_attribute_values(":now", n(micros.to_string()));
         let update = update.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -68,4 +97,9 @@ impl Groups {
         }
         Err(Error::sdk("UpdateItem", format!("{}/slot", self.table), error))
     }
+}
+
+/// Whose an item of the index is.
+fn owner_in(item: &Item) -> Option<&str> {
+    text(item, "pk")?.strip_prefix("owner#")
 }

@@ -7,10 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use eventpulse_core::group::{Occurrence, Seen};
 use eventpulse_core::profile::{JsonType, Profile, Shape};
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::Upload;
 
 use super::{Groups, expires, owner_pk};
 use crate::error::{Error, is_condition_failed};
@@ -43,6 +41,12 @@ impl Passed {
         }
     }
 
+    /// The kinds.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<String> {
+        self.kinds.keys().cloned().collect()
+    }
+
     /// Takes in that uploads of a kind would have been asked for: what of that kind could not be read is resolved, too.
     pub fn ask(&mut self, kind: &str) {
         self.kinds.entry(kind.to_owned()).or_default();
@@ -50,23 +54,11 @@ impl Passed {
 }
 
 impl Groups {
-    /// Counts uploads of one owner in the profiles; the last of them is `upload`. Notes that they passed, if nothing of them
-    /// is wrong (`is_whole`) and groups of their kinds may be open.
+    /// Counts uploads of one owner in the profiles. Returns the kinds of which groups may be open.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn passed(&self, upload: &Upload, passed: &Passed, is_whole: bool, now: Timestamp) -> Result<(), Error> {
-        let owner = &upload.intake.owner;
-        let open = self.count(owner, passed, now).await?;
-        if open.is_empty() || !is_whole {
-            return Ok(());
-        }
-        let (upload_id, revision) = (upload.id.clone(), upload.revision);
-        self.put(owner, &Occurrence { at: now, upload_id, revision, seen: Seen::Passed(open) }).await
-    }
-
-    /// Counts uploads. Returns the kinds of which groups may be open.
-    async fn count(&self, owner: &str, passed: &Passed, now: Timestamp) -> Result<Vec<String>, Error> {
+    pub(crate) async fn count(&self, owner: &str, passed: &Passed, now: Timestamp) -> Result<Vec<String>, Error> {
         let mut open = Vec::new();
         for (kind, of_kind) in &passed.kinds {
             let mark = if of_kind.uploads == 0 {

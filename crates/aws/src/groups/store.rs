@@ -1,9 +1,11 @@
 //! Reading what an owner's notices are made of, and changing it: all or nothing, if nobody else did meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use eventpulse_core::group::{Ledger, Life};
+use serde::de::DeserializeOwned;
 
 use super::{
     DUE, Group, GroupId, Groups, KEEP_TALLY_DAYS, Keyed, Occurrence, Outbox, REMEMBER_GROUP_DAYS, SEEN, STATE, TELL,
@@ -11,11 +13,14 @@ use super::{
 };
 use crate::error::Error;
 use crate::item::{Item, number, s, text};
-use crate::uploads::{Append, is_contended, is_refused, reasons};
+use crate::uploads::{Append, transact};
 
 /// How many items a change may write or take away beside the outbox:
 /// a transaction takes [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 pub const MAX_CHANGES: usize = 99;
+/// How long to wait, the first time and at most, before what DynamoDB left out of a batch is asked for again.
+const PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// A batch takes [100 keys](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
 const MAX_KEYS: usize = 100;
 
@@ -86,21 +91,14 @@ impl Groups {
         for key in changes.done {
             actions.push(self.delete_action(owner, key)?);
         }
-        let Err(error) = self.client.transact_write_items().set_transact_items(Some(actions)).send().await else {
-            return Ok(Append::Done);
-        };
-        let reasons = reasons(&error);
-        if is_contended(reasons) || reasons.iter().any(is_refused) {
-            return Ok(Append::Conflict);
-        }
-        Err(Error::sdk("TransactWriteItems", self.target(owner), error))
+        transact(&self.client, actions, || self.target(owner)).await
     }
 
-    /// The oldest occurrences that are not yet folded.
+    /// The oldest occurrences that are not yet folded, and whether there may be more.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn seen(&self, owner: &str) -> Result<Vec<Keyed<Occurrence>>, Error> {
+    pub async fn seen(&self, owner: &str) -> Result<(Vec<Keyed<Occurrence>>, bool), Error> {
         self.oldest(owner, SEEN, "occurrence", MAX_CHANGES).await
     }
 
@@ -109,7 +107,7 @@ impl Groups {
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
     pub async fn tells(&self, owner: &str, most: usize) -> Result<Vec<Keyed<Tell>>, Error> {
-        self.oldest(owner, TELL, "tell", most).await
+        Ok(self.oldest(owner, TELL, "tell", most).await?.0)
     }
 
     /// The tells with these sort keys, as far as they are there, in their order.
@@ -131,17 +129,19 @@ impl Groups {
         items.values().map(|item| self.read(owner, item, "group")).collect()
     }
 
-    /// The groups of a kind that are open.
+    /// Some groups of a kind that are open, more than `most` if there are.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn open(&self, owner: &str, kind: &str) -> Result<Vec<Group>, Error> {
+    pub async fn open(&self, owner: &str, kind: &str, most: usize) -> Result<Vec<Group>, Error> {
         let query = self.query(owner, &format!("group#{kind}#")).filter_expression("life = :open");
         let mut pages = query.expression_attribute_values(":open", s(life(Life::Open))).into_paginator().send();
         let mut groups = Vec::new();
-        while let Some(page) = pages.next().await {
+        while groups.len() <= most
+            && let Some(page) = pages.next().await
+        {
             let page = page.map_err(|error| Error::sdk("Query", self.target(owner), error))?;
-            for item in page.items() {
+            for item in page.items().iter().take(most + 1) {
                 groups.push(self.read(owner, item, "group")?);
             }
         }
@@ -171,15 +171,15 @@ impl Groups {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn gathered(&self, owner: &str, epoch: u64) -> Result<Vec<(String, Tally)>, Error> {
+    pub async fn gathered(&self, owner: &str, epoch: u64) -> Result<Vec<(GroupId, Tally)>, Error> {
         let prefix = tallies_of(epoch);
         let mut pages = self.query(owner, &prefix).into_paginator().send();
         let mut tallies = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Error::sdk("Query", self.target(owner), error))?;
             for item in page.items() {
-                let id = text(item, "sk").and_then(|sk| sk.strip_prefix(&prefix)).unwrap_or_default();
-                tallies.push((id.to_owned(), self.read(owner, item, "tally")?));
+                let id = text(item, "sk").and_then(|sk| GroupId::parse(sk.strip_prefix(&prefix)?));
+                tallies.push((id.ok_or_else(|| self.corrupt("Query", owner))?, self.read(owner, item, "tally")?));
             }
         }
         Ok(tallies)
@@ -193,21 +193,36 @@ impl Groups {
         Ok(item)
     }
 
-    async fn oldest<T: serde::de::DeserializeOwned>(
+    /// The oldest items of a sort, and whether there may be more. What cannot be read is set aside, and the rest goes on.
+    async fn oldest<T: DeserializeOwned>(
         &self,
         owner: &str,
         prefix: &str,
         attribute: &str,
         most: usize,
-    ) -> Result<Vec<Keyed<T>>, Error> {
-        // A page may end at 1 MB: the rest is for the next time.
+    ) -> Result<(Vec<Keyed<T>>, bool), Error> {
         let query = self.query(owner, prefix).limit(i32::try_from(most).unwrap_or(i32::MAX));
         let page = query.send().await.map_err(|error| Error::sdk("Query", self.target(owner), error))?;
-        let keyed = |item: &Item| {
+        let mut found = Vec::new();
+        for item in page.items() {
             let key = text(item, "sk").unwrap_or_default().to_owned();
-            Ok(Keyed { key, value: self.read(owner, item, attribute)? })
-        };
-        page.items().iter().map(keyed).collect()
+            match self.read(owner, item, attribute) {
+                Ok(value) => found.push(Keyed { key, value }),
+                Err(error) => {
+                    tracing::error!(error = error.chain(), owner, key, "an item cannot be read; it is set aside");
+                    self.set_aside(owner, &key, item.clone()).await?;
+                }
+            }
+        }
+        Ok((found, page.last_evaluated_key.is_some()))
+    }
+
+    async fn set_aside(&self, owner: &str, key: &str, mut item: Item) -> Result<(), Error> {
+        item.retain(|name, _| name != "due" && name != "due_at");
+        item.insert("sk".to_owned(), s(format!("dead#{key}")));
+        let actions = vec![self.put_action(owner, item)?, self.delete_action(owner, key)?];
+        transact(&self.client, actions, || self.target(owner)).await?;
+        Ok(())
     }
 
     fn query(&self, owner: &str, prefix: &str) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
@@ -222,6 +237,7 @@ impl Groups {
         let mut found = BTreeMap::new();
         for keys in keys.chunks(MAX_KEYS) {
             let mut left: Vec<HashMap<String, AttributeValue>> = keys.to_vec();
+            let mut pause = PAUSE;
             while !left.is_empty() {
                 let wanted =
                     KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut left))).consistent_read(true);
@@ -232,6 +248,10 @@ impl Groups {
                     found.insert(text(&item, "sk").unwrap_or_default().to_owned(), item);
                 }
                 left.extend(output.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys));
+                if !left.is_empty() {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(MAX_PAUSE);
+                }
             }
         }
         Ok(found)

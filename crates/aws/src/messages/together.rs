@@ -18,6 +18,7 @@ use super::{MEDIA_TYPE, Message};
 use crate::Services;
 use crate::error::{Error, Kind};
 use crate::groups::profile::Passed;
+use crate::ingest::news::note_passed;
 use crate::uploads::groups::{self, Grouped, IdempotencyKey, Settled};
 
 /// How often messages are grouped anew: some of a group turned out to be known, or others write the same items.
@@ -170,10 +171,7 @@ async fn store(
         for (mut of_owner, last) in passed.into_values() {
             of_owner.ask(&asked);
             let Some(Settled { after, .. }) = settled.get(last) else { continue };
-            // They count whatever becomes of this: a failure costs a notice, and no record.
-            if let Err(error) = services.groups.passed(after, &of_owner, true, now).await {
-                tracing::warn!(error = error.chain(), "what passed could not be noted for its owner's notices");
-            }
+            note_passed(services, after, &of_owner, now).await;
         }
     }
     Ok(grouped)

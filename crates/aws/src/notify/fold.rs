@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use eventpulse_core::group::{Ledger, Occurrence};
+use eventpulse_core::group::{Ledger, Occurrence, Outbox};
 use eventpulse_core::time::Timestamp;
 
 use super::Notifier;
@@ -17,45 +17,74 @@ const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Notifier {
-    /// Folds all that is new of an owner. Each occurrence is taken away in the transaction that counts it.
-    pub(super) async fn fold(&self, owner: &str, clock: impl Fn() -> Timestamp) -> Result<(), Error> {
+    /// Folds what is new of an owner, until `until`. Each occurrence is taken away in the transaction that counts it. What
+    /// comes while this is at work is for those whom it wakes.
+    pub(super) async fn fold(
+        &self,
+        owner: &str,
+        until: Timestamp,
+        clock: impl Fn() -> Timestamp + Copy,
+    ) -> Result<(), Error> {
+        let begun = clock();
         let mut lost = 0;
         while lost < ATTEMPTS {
-            let (mut outbox, revision) = self.groups.outbox(owner).await?;
-            let page = self.groups.seen(owner).await?;
-            if page.is_empty() {
+            // Read first: who folds the same occurrences meanwhile changes it.
+            let outbox = self.groups.outbox(owner).await?;
+            let (mut page, has_more) = self.groups.seen(owner).await?;
+            let of_page = page.len();
+            page.retain(|keyed| keyed.value.at <= begun);
+            if page.is_empty() || clock() >= until {
                 return Ok(());
             }
-            // Read before the groups are: what opens later than that is not closed below.
-            let marks = self.marks(owner, &page).await?;
-            let mut ledger = self.ledger(owner, &page, outbox.epoch).await?;
-            let done = take(&mut ledger, &page);
-            let now = clock();
-            outbox.tells += ledger.tells().len() as u64;
-            if ledger.tallied().next().is_some() {
-                outbox.gather(now);
-            }
-            let keys: Vec<String> = done.iter().map(|keyed| keyed.key.clone()).collect();
-            let changes = Changes { ledger: Some(&ledger), epoch: outbox.epoch, done: &keys };
-            let terms = (now, self.digest_seconds);
-            if self.groups.change(owner, (&outbox, revision), changes, terms).await? == Append::Conflict {
+            let is_all = !has_more && page.len() == of_page;
+            if self.fold_page(owner, outbox, (&page, is_all), clock()).await? == Append::Done {
+                lost = 0;
+            } else {
                 tokio::time::sleep(PAUSE * (1 << lost.min(6))).await;
                 lost += 1;
-                continue;
-            }
-            lost = 0;
-            let failed: BTreeSet<&str> =
-                done.iter().flat_map(|keyed| keyed.value.fingerprints()).map(|print| print.kind.as_str()).collect();
-            for kind in &failed {
-                self.groups.mark_open(owner, kind, now).await?;
-            }
-            for (kind, mark) in
-                marks.iter().filter(|(kind, _)| !ledger.has_open(kind) && !failed.contains(kind.as_str()))
-            {
-                self.groups.mark_closed(owner, kind, mark).await?;
             }
         }
         Err(Error::new("fold", owner, Kind::Contended))
+    }
+
+    /// Folds as many of these occurrences as one transaction takes. `is_all`: there were no others.
+    async fn fold_page(
+        &self,
+        owner: &str,
+        (mut outbox, revision): (Outbox, u64),
+        (page, is_all): (&[Keyed<Occurrence>], bool),
+        now: Timestamp,
+    ) -> Result<Append, Error> {
+        let marks = self.marks(owner, page).await?;
+        let mut ledger = self.ledger(owner, page, outbox.epoch).await?;
+        let done = take(&mut ledger, page);
+        if done.is_empty() && ledger.writes() == 0 {
+            return Err(Error::new("fold", owner, Kind::Corrupt)); // one is more than a transaction takes
+        }
+        outbox.owe(ledger.tells().len(), now);
+        if ledger.tallied().next().is_some() {
+            outbox.gather(now);
+        }
+        let keys: Vec<String> = done.iter().map(|keyed| keyed.key.clone()).collect();
+        let changes = Changes { ledger: Some(&ledger), epoch: outbox.epoch, done: &keys };
+        let terms = (now, self.digest_seconds);
+        if self.groups.change(owner, (&outbox, revision), changes, terms).await? == Append::Conflict {
+            return Ok(Append::Conflict);
+        }
+        let failed: BTreeSet<&str> =
+            done.iter().flat_map(|keyed| keyed.value.fingerprints()).map(|print| print.kind.as_str()).collect();
+        for kind in &failed {
+            self.groups.mark_open(owner, kind, now).await?;
+        }
+        let is_closed = |kind: &str| !ledger.has_open(kind) && !failed.contains(kind);
+        let closed: Vec<_> = marks.iter().filter(|(kind, _)| is_closed(kind)).collect();
+        // What failed since the page was read has said so, and is not folded: then whoever folds it closes, or nobody does.
+        if is_all && done.len() == page.len() && !closed.is_empty() && self.groups.seen(owner).await?.0.is_empty() {
+            for (kind, mark) in closed {
+                self.groups.mark_closed(owner, kind, mark).await?;
+            }
+        }
+        Ok(Append::Done)
     }
 
     /// Of the kinds that passed, when a group of them was last said to be open.
@@ -77,7 +106,8 @@ impl Notifier {
             self.groups.groups(owner, prints.map(|print| (print.kind.as_str(), &print.id)).collect()).await?;
         let passed: BTreeSet<&String> = page.iter().flat_map(|keyed| keyed.value.passed()).collect();
         for kind in passed {
-            groups.extend(self.groups.open(owner, kind).await?);
+            // More than one transaction changes: a pass that does not come to its end comes again.
+            groups.extend(self.groups.open(owner, kind, MAX_CHANGES / 2).await?);
         }
         let prints = page.iter().flat_map(|keyed| keyed.value.fingerprints()).map(|print| &print.id);
         let ids: BTreeSet<_> = groups.iter().map(|group| &group.id).chain(prints).collect();

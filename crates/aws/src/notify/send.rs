@@ -1,22 +1,29 @@
 //! One notice: chosen, written down, published, crossed off.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use eventpulse_core::group::{Due, Group, GroupId, Outbox, Sending, Tally, Tell, What, notice_id};
-use eventpulse_core::notice::{Case, MAX_GROUPS_IN_NOTICE, News, Notice, NoticeKind, Other, Repeat, Resolution, Site};
-use eventpulse_core::profile::Profile;
+use eventpulse_core::group::{Due, Outbox, Sending, What, notice_id};
+use eventpulse_core::notice::{MAX_GROUPS_IN_NOTICE, NoticeKind};
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{SELF_TEST, Upload};
 
+use super::contents::choose;
 use super::{HORIZON, Notifier, after, wait_until};
 use crate::error::{Error, Kind};
-use crate::groups::{Changes, Keyed};
+use crate::groups::Changes;
 use crate::uploads::Append;
 
 /// How many tells are looked at for those that go in one notice.
 const TELLS_READ: usize = 4 * MAX_GROUPS_IN_NOTICE;
 /// How often somebody else may be faster when a notice is crossed off.
-const ATTEMPTS: u32 = 10;
+const ATTEMPTS: u32 = 12;
+/// How long to wait then, the first time.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How often a notice is begun before it is given up: ten minutes.
+const MAX_ATTEMPTS: u32 = 10;
+/// How many slots are waited for.
+const SLOTS: u32 = 8;
+/// How long ago a slot may have been asked for by the time it is used.
+const FRESH_MICROS: i64 = 200_000;
 
 /// What became of an attempt to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +34,6 @@ pub(super) enum Sent {
     NotDue,
     /// Somebody else is at it.
     Contended,
-    /// It is due, but others were to be told first.
-    OutOfTime,
 }
 
 impl Notifier {
@@ -39,20 +44,22 @@ impl Notifier {
         until: Timestamp,
         clock: impl Fn() -> Timestamp + Copy,
     ) -> Result<Sent, Error> {
-        let (mut outbox, revision) = self.groups.outbox(owner).await?;
-        let soon = outbox.due_at(self.digest_seconds).filter(|at| *at <= after(clock(), HORIZON) && *at < until);
-        let Some(at) = soon else { return Ok(Sent::NotDue) };
+        let soon = self.groups.outbox(owner).await?.0.due_at(self.digest_seconds);
+        let Some(at) = soon.filter(|at| *at <= after(clock(), HORIZON) && *at < until) else { return Ok(Sent::NotDue) };
         wait_until(at, clock).await;
+        // What was read before a wait may have changed.
+        let (mut outbox, revision) = self.groups.outbox(owner).await?;
         let (id, what) = match outbox.due(clock(), self.digest_seconds) {
             None => return Ok(Sent::NotDue),
+            Some(Due::Again(Sending { id, what, attempts, .. })) if attempts >= MAX_ATTEMPTS => {
+                tracing::error!(owner, notice_id = id, attempts, "a notice was given up");
+                self.cross_off(owner, &id, &what, clock).await?;
+                return Ok(Sent::NotDue);
+            }
             Some(Due::Again(Sending { id, what, .. })) => (id, what),
             Some(Due::Digest(what)) => (notice_id(owner, revision), what),
             Some(Due::Tells) => (notice_id(owner, revision), choose(&self.groups.tells(owner, TELLS_READ).await?)),
         };
-        let notice = self.notice(owner, &id, &what).await?;
-        if notice.is_some() && !self.has_slot(until, clock).await? {
-            return Ok(Sent::OutOfTime);
-        }
         let now = clock();
         if outbox.sending.is_some() {
             outbox.begin_again(now);
@@ -63,31 +70,48 @@ impl Notifier {
         if self.groups.change(owner, (&outbox, revision), Changes::default(), terms).await? == Append::Conflict {
             return Ok(Sent::Contended);
         }
-        if let Some(notice) = &notice {
-            let message_id = self.notices.publish(notice).await?;
-            let kind = notice.kind.as_str();
-            tracing::info!(owner, notice_id = id, kind, message_id, subject = notice.subject, "a notice was published");
-        } else {
+        self.publish(owner, &id, &what, clock).await
+    }
+
+    /// Publishes what the outbox says is being sent, and crosses it off.
+    async fn publish(
+        &self,
+        owner: &str,
+        id: &str,
+        what: &What,
+        clock: impl Fn() -> Timestamp + Copy,
+    ) -> Result<Sent, Error> {
+        let Some(notice) = self.notice(owner, id, what).await? else {
             tracing::error!(owner, notice_id = id, "there is nothing to tell of what was owed");
-        }
-        self.cross_off(owner, &id, &what, clock).await?;
-        match notice.map(|notice| notice.kind) {
-            Some(NoticeKind::SelfTest) => tracing::info!("the self-test came through"),
-            Some(_) => self.ask_again(owner, clock()).await,
-            None => {}
+            self.cross_off(owner, id, what, clock).await?;
+            return Ok(Sent::NotDue);
+        };
+        self.wait_for_slot(clock).await?;
+        let message_id = self.notices.publish(&notice).await?;
+        let kind = notice.kind.as_str();
+        tracing::info!(owner, notice_id = id, kind, message_id, subject = notice.subject, "a notice was published");
+        self.cross_off(owner, id, what, clock).await?;
+        if notice.kind == NoticeKind::SelfTest {
+            tracing::info!("the self-test came through");
+        } else {
+            self.ask_again(owner, clock()).await;
         }
         Ok(Sent::Published)
     }
 
-    /// Waits for the slot that every notice goes through. `false`: not in time.
-    async fn has_slot(&self, until: Timestamp, clock: impl Fn() -> Timestamp + Copy) -> Result<bool, Error> {
-        loop {
-            match self.groups.take_slot(clock()).await? {
-                None => return Ok(true),
-                Some(free_at) if free_at >= until => return Ok(false),
+    /// Waits for the slot that every notice goes through. Others may be faster, but not for as long as this sender is not
+    /// taken for dead: there is one slot in each 1.25 s, and few senders.
+    async fn wait_for_slot(&self, clock: impl Fn() -> Timestamp + Copy) -> Result<(), Error> {
+        for _ in 0..SLOTS {
+            let asked = clock();
+            match self.groups.take_slot(asked).await? {
+                // An answer that took long came when others could have the next slot.
+                None if clock().as_micros() - asked.as_micros() <= FRESH_MICROS => return Ok(()),
+                None => {}
                 Some(free_at) => wait_until(free_at, clock).await,
             }
         }
+        Err(Error::new("taking the slot", "slot", Kind::Contended))
     }
 
     /// Notes that a notice is sent.
@@ -96,7 +120,10 @@ impl Notifier {
             What::Tells { keys, .. } => keys.as_slice(),
             What::Digest { .. } => &[],
         };
-        for _ in 0..ATTEMPTS {
+        for lost in 0..ATTEMPTS {
+            if lost > 0 {
+                tokio::time::sleep(PAUSE * (1 << lost.min(6))).await;
+            }
             let (mut outbox, revision): (Outbox, u64) = self.groups.outbox(owner).await?;
             if outbox.sending.as_ref().is_none_or(|sending| sending.id != id) {
                 return Ok(()); // somebody took this sender for dead, and was faster
@@ -120,125 +147,5 @@ impl Notifier {
             Ok(false) => {}
             Err(error) => tracing::warn!(error = error.chain(), owner, "a subscription could not be asked for again"),
         }
-    }
-
-    /// What is to be told, as a notice; none if there is nothing any more.
-    async fn notice(&self, owner: &str, id: &str, what: &What) -> Result<Option<Notice>, Error> {
-        let site = Site { api_url: &self.api_url, retention_days: self.retention_days };
-        match what {
-            What::Digest { epoch, from, to } => {
-                let repeats = self.repeats(owner, *epoch).await?;
-                let news = News::Digest { from: *from, to: *to, repeats: &repeats };
-                Ok(Notice::of(id, owner, &news, &site).filter(|_| !repeats.is_empty()))
-            }
-            What::Tells { kind, keys } => {
-                let tells = self.groups.tells_by_key(owner, keys).await?;
-                let groups = self.groups_of(owner, tells.iter().map(|tell| (tell.of.as_str(), &tell.group))).await?;
-                let told = tells.iter().filter_map(|tell| Some((tell, groups.get(&tell.group)?)));
-                if *kind == NoticeKind::Resolved {
-                    let resolution = |(tell, group): (&Tell, &Group)| Resolution {
-                        group: group.clone(),
-                        upload_id: tell.upload_id.clone(),
-                        at: tell.at,
-                    };
-                    let resolutions: Vec<Resolution> = told.map(resolution).collect();
-                    let news = News::Resolved(&resolutions);
-                    return Ok(Notice::of(id, owner, &news, &site).filter(|_| !resolutions.is_empty()));
-                }
-                let Some((first, group)) = told.clone().next() else { return Ok(None) };
-                let Some(upload) = self.upload_then(first).await? else { return Ok(None) };
-                let profile = self.profile(owner, group).await?;
-                let other =
-                    |(tell, group): (&Tell, &Group)| Other { group: group.clone(), upload_id: tell.upload_id.clone() };
-                let others: Vec<Other> = told.skip(1).map(other).collect();
-                let first = Case { group, upload: &upload, profile: profile.as_ref() };
-                Ok(Notice::of(id, owner, &News::Failing { kind: *kind, first, others: &others }, &site))
-            }
-        }
-    }
-
-    async fn repeats(&self, owner: &str, epoch: u64) -> Result<Vec<Repeat>, Error> {
-        let gathered = self.groups.gathered(owner, epoch).await?;
-        let ids: Vec<(GroupId, Tally)> =
-            gathered.into_iter().filter_map(|(id, tally)| Some((GroupId::parse(&id)?, tally))).collect();
-        let groups = self.groups_of(owner, ids.iter().map(|(id, tally)| (tally.of.as_str(), id))).await?;
-        let repeat = |(id, tally): (GroupId, Tally)| {
-            let Tally { uploads, records, first_seen, last_seen, upload_id, came_back, resolved, .. } = tally;
-            let group = groups.get(&id)?.clone();
-            Some(Repeat { group, uploads, records, first_seen, last_seen, upload_id, came_back, resolved })
-        };
-        Ok(ids.into_iter().filter_map(repeat).collect())
-    }
-
-    async fn groups_of<'a>(
-        &self,
-        owner: &str,
-        wanted: impl Iterator<Item = (&'a str, &'a GroupId)>,
-    ) -> Result<BTreeMap<GroupId, Group>, Error> {
-        let groups = self.groups.groups(owner, wanted.collect()).await?;
-        Ok(groups.into_iter().map(|group| (group.id.clone(), group)).collect())
-    }
-
-    /// The upload as it was when it was noted: retries have changed it since, perhaps.
-    async fn upload_then(&self, tell: &Tell) -> Result<Option<Upload>, Error> {
-        let history = self.uploads.history(&tell.upload_id).await?;
-        let Some(then) = history.get(..tell.revision) else { return Ok(None) };
-        let upload = Upload::fold(tell.upload_id.clone(), then);
-        upload.map(Some).map_err(|error| Error::new("fold", tell.upload_id.as_str(), Kind::Corrupt).because(error))
-    }
-
-    async fn profile(&self, owner: &str, group: &Group) -> Result<Option<Profile>, Error> {
-        if owner == SELF_TEST {
-            return Ok(None);
-        }
-        self.groups.profile(owner, &group.kind).await.map(Some)
-    }
-}
-
-/// The tells that go in one notice: those of the oldest one's kind, but for groups of which something else is to be told
-/// before.
-fn choose(tells: &[Keyed<Tell>]) -> What {
-    let kind = tells.first().map_or(NoticeKind::New, |keyed| keyed.value.kind);
-    let mut waiting: BTreeSet<&GroupId> = BTreeSet::new();
-    let mut keys = Vec::new();
-    for Keyed { key, value } in tells {
-        if value.kind == kind && !waiting.contains(&value.group) && keys.len() < MAX_GROUPS_IN_NOTICE {
-            keys.push(key.clone());
-        }
-        // One tell of a group a notice: what comes after it is told after it.
-        waiting.insert(&value.group);
-    }
-    What::Tells { kind, keys }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tell(second: i64, kind: NoticeKind, group: &str) -> Keyed<Tell> {
-        let at = Timestamp::from_micros(second * 1_000_000);
-        let upload_id = eventpulse_core::id::UploadId::new(at, [0; 10]);
-        let value = Tell { at, kind, group: GroupId::of(group, &[]), of: "a/1".to_owned(), upload_id, revision: 1 };
-        Keyed { key: format!("{second}"), value }
-    }
-
-    #[test]
-    fn a_notice_tells_one_thing_and_each_group_s_story_in_order() {
-        use NoticeKind::{New, Regressed, Resolved};
-        type Row = (&'static str, &'static [(NoticeKind, &'static str)], NoticeKind, &'static [&'static str]);
-        let rows: [Row; 4] = [
-            ("all new", &[(New, "a"), (New, "b"), (New, "c")], New, &["0", "1", "2"]),
-            ("the oldest's kind", &[(Resolved, "a"), (New, "b"), (Resolved, "c")], Resolved, &["0", "2"]),
-            ("not before what comes first", &[(New, "a"), (Resolved, "b"), (New, "b")], New, &["0"]),
-            ("not twice in one", &[(Regressed, "a"), (Resolved, "a"), (Regressed, "a")], Regressed, &["0"]),
-        ];
-        for (name, tells, kind, expected) in rows {
-            let tells: Vec<_> = (0..).zip(tells).map(|(at, (kind, group))| tell(at, *kind, group)).collect();
-            let expected = expected.iter().map(|key| (*key).to_owned()).collect();
-            assert_eq!(choose(&tells), What::Tells { kind, keys: expected }, "{name}");
-        }
-        let many: Vec<_> = (0..60).map(|at| tell(at, New, &at.to_string())).collect();
-        let What::Tells { keys, .. } = choose(&many) else { panic!() };
-        assert_eq!(keys.len(), MAX_GROUPS_IN_NOTICE);
     }
 }

@@ -46,6 +46,13 @@ impl Occurrence {
         Some(Self { at, upload_id: upload.id.clone(), revision: upload.revision, seen })
     }
 
+    /// All of an upload counts, and groups of these kinds may be open.
+    #[must_use]
+    pub fn of_pass(upload: &Upload, kinds: Vec<Kind>, now: Timestamp) -> Self {
+        let at = upload.decided_at.unwrap_or(now);
+        Self { at, upload_id: upload.id.clone(), revision: upload.revision, seen: Seen::Passed(kinds) }
+    }
+
     /// The groups that it is about by name.
     pub fn fingerprints(&self) -> &[Fingerprint] {
         match &self.seen {

@@ -46,7 +46,9 @@ impl Prints {
     /// The fingerprints, by kind. What has no schema is of the kind that was `asked` for.
     pub(super) fn fingerprints(&self, asked: Option<&str>, upload_failure: Option<&Failure>) -> Vec<Fingerprint> {
         let asked = asked.unwrap_or(NO_SCHEMA);
-        let mut by_kind: BTreeMap<String, (String, u64, Vec<(u64, FailureAt)>)> = BTreeMap::new();
+        // The schema, how many records, how often each failure.
+        type OfKind = (String, u64, Vec<(u64, FailureAt)>);
+        let mut by_kind: BTreeMap<String, OfKind> = BTreeMap::new();
         for (schema, OfSchema { records, failures }) in &self.by_schema {
             let schema = schema.as_deref().unwrap_or(asked);
             let (_, of_kind, all) =
@@ -56,7 +58,7 @@ impl Prints {
         }
         // What fails the upload as a whole comes first.
         let of_upload = upload_failure.map(|failure| failure.code);
-        let fingerprint = |(kind, (schema, records, mut failures)): (String, (String, u64, Vec<(u64, FailureAt)>))| {
+        let fingerprint = |(kind, (schema, records, mut failures)): (String, OfKind)| {
             failures.sort_by_key(|(count, at)| (Some(at.code) != of_upload, std::cmp::Reverse(*count)));
             let mut failures: Vec<FailureAt> = failures.into_iter().map(|(_, at)| at).collect();
             failures.dedup();

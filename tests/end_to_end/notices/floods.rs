@@ -1,0 +1,120 @@
+//! A thousand failures at a time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventpulse_cli::BoxError;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{PATIENCE, assert_spaced, groups, minute, notices, subscriber, wait_for};
+use crate::Outcome;
+use crate::devices::{key, send};
+use crate::world::World;
+
+/// Posts messages with a key, many at a time. Returns the ids under which they were acknowledged.
+async fn post_all(world: &Arc<World>, secret: &str, bodies: Vec<Value>) -> Result<Vec<String>, BoxError> {
+    let places = Arc::new(tokio::sync::Semaphore::new(32));
+    let mut calls = tokio::task::JoinSet::new();
+    for body in bodies {
+        let (world, secret, places) = (Arc::clone(world), secret.to_owned(), Arc::clone(&places));
+        calls.spawn(async move {
+            let _place = places.acquire_owned().await.map_err(|error| error.to_string())?;
+            let reply = send(&world, &secret, &body).await.map_err(|error| error.to_string())?;
+            let body = reply.expect(202).map_err(|error| error.to_string())?;
+            Ok::<_, String>(body["upload_id"].as_str().unwrap_or_default().to_owned())
+        });
+    }
+    let mut ids = Vec::new();
+    while let Some(id) = calls.join_next().await {
+        ids.push(id??);
+    }
+    Ok(ids)
+}
+
+pub async fn a_thousand_failures_of_one_group_are_two_mails(world: Arc<World>) -> Outcome {
+    let user = subscriber(&world).await?;
+    let (_, secret) = key(&world, &user, "fast").await?;
+    let bodies = (0..1_000).map(
+        |number| json!({ "device_id": "flood", "timestamp": "2025-02-28T00:00:00Z", "value": format!("{number}") }),
+    );
+    let begun = Instant::now();
+    let ids = post_all(&world, &secret, bodies.collect()).await?;
+    println!("1,000 acknowledged within {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    let mails = wait_for(&world, &user, 2).await?;
+    assert_eq!(mails[0].subject, "[EventPulse] Message rejected: TYPE /value (reading 1.0)");
+    assert!(ids.iter().filter(|id| mails[0].text.contains(*id)).count() == 1, "{}", mails[0].text);
+    // Whatever was not dealt with when the first digest went is in another one; here all of it was.
+    assert_eq!(mails[1].subject, "[EventPulse] Digest: 999 more uploads rejected, 1 known problem");
+    assert!(mails[1].text.contains("999 uploads with 999 wrong records"), "{}", mails[1].text);
+    assert_eq!(groups(&mails[0]).first(), groups(&mails[1]).first());
+    minute(&world).await?;
+    assert_eq!(notices(&world, &user).len(), 2, "one at once, and one digest");
+    assert_spaced(&world)
+}
+
+/// A weather record that is wrong in a way of its own.
+fn wrong_weather(number: usize) -> Value {
+    let mut record = json!({ "schema": "weather/1.0", "station": "Kyiv", "observed_at": "2025-02-28T00:00:00Z" });
+    let mut rest = number + 1; // 0 would be right
+    for measure in ["precipitation_mm", "temp_max_c", "temp_min_c", "wind_m_s"] {
+        match rest % 3 {
+            1 => record[measure] = json!("x"),
+            2 => record[measure] = json!(-1_000),
+            _ => {}
+        }
+        rest /= 3;
+    }
+    if rest % 2 == 1 {
+        record["sky"] = json!("green");
+    }
+    rest /= 2;
+    match rest % 4 {
+        1 => record["station"] = json!(1),
+        2 => record["station"] = json!(""),
+        3 => record["station"] = json!("x".repeat(257)),
+        _ => {}
+    }
+    rest /= 4;
+    match rest {
+        1 => record["observed_at"] = json!(1),
+        2 => record["observed_at"] = json!("today"),
+        _ => {}
+    }
+    record
+}
+
+pub async fn a_thousand_groups_go_within_the_rate_and_none_is_missing(world: Arc<World>) -> Outcome {
+    let user = subscriber(&world).await?;
+    let (_, secret) = key(&world, &user, "fast").await?;
+    let ids = post_all(&world, &secret, (0..1_000).map(wrong_weather).collect()).await?;
+    assert_eq!(ids.len(), 1_000);
+    let deadline = Instant::now() + PATIENCE;
+    let told = loop {
+        let told: Vec<String> = notices(&world, &user)
+            .iter()
+            .flat_map(|mail| {
+                let mut of_mail = groups(mail);
+                of_mail.sort();
+                of_mail.dedup(); // the first one's id is told twice, perhaps
+                of_mail
+            })
+            .collect();
+        if told.len() >= 1_000 || Instant::now() > deadline {
+            break told;
+        }
+        minute(&world).await?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    };
+    let distinct: BTreeSet<&String> = told.iter().collect();
+    assert_eq!((told.len(), distinct.len()), (1_000, 1_000), "each group is told, and told once");
+    let mails = notices(&world, &user);
+    println!("1,000 groups in {} mails", mails.len());
+    assert!(mails.len() <= 30, "{} mails", mails.len());
+    let text: String = mails.iter().map(|mail| mail.text.as_str()).collect();
+    let missing = ids.iter().filter(|id| !text.contains(*id)).count();
+    assert_eq!(missing, 0, "each group names its upload");
+    assert_spaced(&world)
+}
