@@ -4,8 +4,8 @@
 //! A notice tells names, places and counts, never a value of the payload. File and member names are hostile text: they
 //! are cleaned, and the subject is ASCII of under 100 characters, as
 //! [SNS asks](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). Mail programs and scanners follow the links
-//! of a mail by themselves, so a bare link is always one for GET, and GET changes nothing in this API; what changes
-//! something is written as a method and a path, or as a command. The JSON Schema of the machines' form is
+//! of a mail by themselves, so the only link is the API's URL; what can be done there is written as a method and a path, or
+//! as a command, and names that look like links are broken. The JSON Schema of the machines' form is
 //! `contracts/notice/2.0.json`.
 
 mod advice;
@@ -14,6 +14,7 @@ mod digest;
 mod failing;
 mod kind;
 mod machine;
+mod parts;
 mod resolved;
 mod subject;
 mod text;
@@ -88,16 +89,35 @@ pub struct Repeat {
     pub uploads: u64,
     /// How many records of them.
     pub records: u64,
-    /// When the first of them was rejected.
+    /// When the first of them was rejected; when it was resolved, if none was.
     pub first_seen: Timestamp,
     /// When the last of them was.
     pub last_seen: Timestamp,
-    /// The last one.
+    /// The last one; the one that passed, if none failed.
     pub upload_id: UploadId,
     /// How often it came back.
     pub came_back: u64,
     /// How often it was resolved.
     pub resolved: u64,
+}
+
+/// What groups did that a digest only counts.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Beyond {
+    /// How many groups they are.
+    pub groups: u64,
+    /// How many uploads failed so.
+    pub uploads: u64,
+    /// How many records of them.
+    pub records: u64,
+    /// How often one came back.
+    pub came_back: u64,
+    /// How often one was resolved.
+    pub resolved: u64,
+    /// When the first of the uploads was rejected.
+    pub first_seen: Option<Timestamp>,
+    /// When the last of them was.
+    pub last_seen: Option<Timestamp>,
 }
 
 /// What there is to tell.
@@ -122,6 +142,8 @@ pub enum News<'a> {
         to: Timestamp,
         /// Each group that did, in any order.
         repeats: &'a [Repeat],
+        /// Those that are only counted.
+        beyond: Beyond,
     },
 }
 
@@ -153,7 +175,7 @@ pub struct Notice {
     pub id: String,
     /// The e-mail's subject: printable ASCII, 1 to 99 characters.
     pub subject: String,
-    /// The e-mail's body: lines of at most 78 columns. What is to be copied and longer has a line of its own.
+    /// The e-mail's body: lines of at most 78 columns, but for the API's URL, should that be longer.
     pub text: String,
     /// The body for machines: JSON.
     pub json: String,
@@ -177,14 +199,18 @@ impl Notice {
             let (subject, text) = match news {
                 News::Failing { kind, first, others } => {
                     let told = failing::Told::of(first)?;
-                    (subject::failing(*kind, &told, others.len()), failing::text(*kind, &told, others, site, room))
+                    (
+                        subject::failing(*kind, &told, others.len()),
+                        failing::text(owner, *kind, &told, others, site, room),
+                    )
                 }
                 News::Resolved([]) => return None,
                 News::Resolved(resolutions) => {
-                    (subject::resolved(resolutions), resolved::text(resolutions, site, room))
+                    (subject::resolved(resolutions), resolved::text(owner, resolutions, site, room))
                 }
-                News::Digest { from, to, repeats } => {
-                    (subject::digest(repeats), digest::text((*from, *to), repeats, site, room))
+                News::Digest { from, to, repeats, beyond } => {
+                    let told = digest::Told { from: *from, to: *to, repeats, beyond };
+                    (subject::digest(repeats, beyond), digest::text(owner, &told, site, room))
                 }
             };
             let json = machine::json(id, owner, news, site, &text, room)?;

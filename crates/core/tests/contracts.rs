@@ -9,7 +9,7 @@ use std::path::Path;
 use eventpulse_core::examine::Examination;
 use eventpulse_core::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
 use eventpulse_core::group::MAX_FAILURES_TOLD;
-use eventpulse_core::notice::{self, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, News, Notice, NoticeKind, Repeat};
+use eventpulse_core::notice::{self, Beyond, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, News, Notice, NoticeKind, Repeat};
 use eventpulse_core::profile::{JsonType, Profile};
 use eventpulse_core::rejection::{MAX_GROUPS_IN_HISTORY, MAX_GROUPS_TOLD, MAX_RECORDS_TOLD};
 use eventpulse_core::report::{self, Report};
@@ -54,7 +54,7 @@ fn notices() -> Vec<(&'static str, Value)> {
     let others = [news::other(1, "batch/1.0", &[(Code::Required, "/readings/*")])];
     let over = [news::resolution(2, group.clone(), 14)];
     let repeats: Vec<Repeat> = (0..12).map(|number| news::repeat(number, group.clone(), 9)).collect();
-    let digest = |repeats| News::Digest { from: news::at("12:00"), to: news::at("13:00"), repeats };
+    let digest = |repeats| news::digest_of(repeats, Beyond::default());
     let failing = |kind, upload: &Upload, profile: Option<&Profile>| {
         news::failing(kind, upload, &named, profile, &others).unwrap()
     };

@@ -13,14 +13,16 @@ use std::path::{Path, PathBuf};
 use check::check;
 use eventpulse_core::examine::Examination;
 use eventpulse_core::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
-use eventpulse_core::group::Group;
-use eventpulse_core::notice::{MAX_GROUPS_IN_NOTICE, News, NoticeKind, Other, Repeat, Resolution};
-use eventpulse_core::profile::JsonType;
+use eventpulse_core::group::{Group, Life};
+use eventpulse_core::notice::{
+    Beyond, Case, MAX_GROUPS_IN_NOTICE, News, Notice, NoticeKind, Other, Repeat, Resolution, Site,
+};
+use eventpulse_core::profile::{JsonType, Profile};
 use eventpulse_core::rejection::{RejectedRecord, Rejection, Rejections};
 use eventpulse_core::upload::{Decision, Upload};
 use examples::{digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
 use proptest::prelude::*;
-use support::news::{self, at, failing, group, group_of, notice, other, profile, repeat, resolution};
+use support::news::{self, failing, group, group_of, notice, other, profile, repeat, resolution};
 use support::{examine, failed, sample, upload};
 
 #[test]
@@ -116,11 +118,13 @@ fn subjects_of_each_kind() {
         ("what_changed", "3 of 120 records rejected: TYPE /readings/*/value (batch 1.0)"),
         ("with_others", "1 record rejected: TYPE /value (reading 1.0), and 3 more"),
         ("regressed", "Back again, 9 of 12 records rejected: REQUIRED /value (reading 1.0)"),
-        ("self_test", "Self-test, 1 record rejected: TYPE /value (reading 1.0)"),
-        ("resolved", "Resolved: REQUIRED /readings/* (batch 1.0)"),
+        ("self_test", "Self-test, 1 record rejected: UNKNOWN_SCHEMA /schema (reading 1.0)"),
+        ("resolved", "Resolved: REQUIRED /readings/*/value (batch 1.0)"),
         ("resolved_several", "Resolved: 3 problems (batch 1.0)"),
         ("digest", "Digest: 999 more uploads rejected, 1 known problem"),
         ("digest_of_many", "Digest: 1063 more uploads rejected, 15 known problems"),
+        ("digest_of_counted", "Digest: 1419 more uploads rejected, 52 known problems"),
+        ("digest_of_resolved", "Digest: 2 known problems resolved"),
     ];
     for (name, expected) in rows {
         let subject = subjects.iter().find(|(other, _)| *other == name).map(|(_, subject)| subject.as_str());
@@ -146,7 +150,7 @@ fn what_changed_in_words() {
         ("missing", missing("price"), 312, always, "`/price` was there in your last 312 uploads."),
         ("missing at times", missing("price"), 400, always, "`/price` was there in 312 of your last 400 uploads."),
         ("of two types", missing("price"), 312, mixed, "`/price` was there in at least 300 of your last 312 uploads."),
-        ("not declared", unknown(), 312, always, "No upload of yours that passed had `/prise`."),
+        ("not declared", unknown(), 312, always, "No upload of yours that passed is known to have had `/prise`."),
         ("nothing is known", of_type(), 312, &[], ""),
     ];
     for (name, failure, uploads, members, expected) in rows {
@@ -164,11 +168,82 @@ fn what_changed_in_words() {
     assert!(!told.text.contains("What changed"), "{}", told.text);
 }
 
+/// An upload of which some records counted is not told what it was like itself.
+#[test]
+fn what_changed_is_not_of_the_upload_itself() {
+    let wrong = Failure { pointer: "/price".to_owned(), ..Failure::at(Code::Type, "must be a number", 1, 0) };
+    let types: &[(JsonType, u64)] = &[(JsonType::Number, 3), (JsonType::String, 1)];
+    let rows: [(&str, u64, u64, &str); 4] = [
+        ("all of it was rejected", 0, 3, "`/price` was a number in your last 3 uploads."),
+        ("part of it", 5, 3, "`/price` was a number in your last 2 uploads."),
+        ("part of it, and few have it", 5, 9, "`/price` was a number in at least 2 of your last 8 uploads."),
+        ("no other passed", 5, 1, ""),
+    ];
+    for (name, accepted, uploads, expected) in rows {
+        let upload = upload("a.json", &of_one_record(accepted, wrong.clone()));
+        let decided = upload.decided_at;
+        let types = if accepted == 0 { &types[..1] } else { types };
+        let known = Profile { last_passed_at: decided, ..profile(uploads, &[("/price", types)]) };
+        let told = failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap();
+        check(&told);
+        let section = told.text.split("\nWhat changed\n").nth(1).map_or("", |rest| rest.split("\n\n").next().unwrap());
+        assert_eq!(section.trim(), expected, "{name}");
+        let machine: serde_json::Value = serde_json::from_str(&told.json).unwrap();
+        assert!(machine["profile"]["last_passed_at"].is_null(), "{name}");
+        assert_eq!(machine["profile"].is_null(), expected.is_empty(), "{name}");
+    }
+}
+
+/// The API's URL is told whole, on a line of its own, and only if it is itself longer than a line is that line longer.
+#[test]
+fn the_url_is_whole_and_alone() {
+    let upload = upload_of(&sample("10-wrong-type.json"));
+    let named = group_of(&upload);
+    let first = Case { group: &named, upload: &upload, profile: None };
+    for stage in ["v1", "Prod", "eventpulse-staging", "eventpulse-staging-of-the-measuring-network"] {
+        let api_url = &format!("https://a1b2c3d4e5.execute-api.ap-southeast-2.amazonaws.com/{stage}");
+        let site = Site { api_url, ..news::SITE };
+        for told in [
+            News::Failing { kind: NoticeKind::New, first, others: &[] },
+            News::Resolved(&[resolution(1, named.clone(), 2)]),
+            news::digest_of(&[repeat(1, named.clone(), 2)], Beyond::default()),
+        ] {
+            let told = Notice::of(news::NOTICE_ID, "demo", &told, &site).unwrap();
+            let links: Vec<&str> = told.text.lines().filter(|line| line.contains("://")).collect();
+            assert_eq!(links.len(), 1, "{}", told.text);
+            assert_eq!(links[0].trim(), api_url);
+            let too_long = told.text.lines().filter(|line| line.len() > 78).count();
+            assert_eq!(too_long, usize::from(api_url.len() > 78), "{}", told.text);
+        }
+    }
+}
+
+/// A group is told as it is when the notice is sent.
+#[test]
+fn what_is_over_may_have_come_back() {
+    let over = resolution(1, group("batch/1.0", &[(Code::Truncated, "")]), 2);
+    let mut back = resolution(2, group("batch/1.0", &[(Code::Type, "/a")]), 2);
+    back.group.life = Life::Open;
+    let opening = |resolutions: &[Resolution]| {
+        let told = news::of(&News::Resolved(resolutions)).unwrap();
+        check(&told);
+        told.text.split("\n\n").next().unwrap().replace('\n', " ")
+    };
+    let rows: [(&[Resolution], &str); 3] = [
+        (std::slice::from_ref(&over), "this problem is over. There is nothing to do."),
+        (&[over.clone(), back.clone()], "1 of these 2 problems is over. The others came back since;"),
+        (&[back.clone(), back.clone()], "these 2 problems were over. They have come back since;"),
+    ];
+    for (resolutions, expected) in rows {
+        assert!(opening(resolutions).contains(expected), "{}", opening(resolutions));
+    }
+}
+
 /// Other kinds of upload are not what the profile is of.
 #[test]
 fn a_profile_says_nothing_of_other_schemas() {
     let upload = upload("a.json", &of_one_record(0, missing("value")));
-    let other = group("batch/1.0", &[(Code::Required, "")]);
+    let other = group("batch/1.0", &[(Code::Required, "/value")]);
     let known = profile(3, &[("/value", &[(JsonType::Number, 3)])]);
     let told = failing(NoticeKind::New, &upload, &other, Some(&known), &[]).unwrap();
     assert!(!told.text.contains("`/value` was"), "{}", told.text);
@@ -235,7 +310,7 @@ fn the_largest_notice_can_be_published() {
         let kinds = [
             (failing(NoticeKind::New, &upload, &groups[0], None, &others[1..]), MAX_GROUPS_IN_NOTICE),
             (news::of(&News::Resolved(&resolutions)), MAX_GROUPS_IN_NOTICE),
-            (news::of(&News::Digest { from: at("12:00"), to: at("13:00"), repeats: &repeats }), 3),
+            (news::of(&news::digest_of(&repeats, Beyond::default())), 3),
         ];
         for (notice, told) in kinds {
             let notice = notice.unwrap();

@@ -2,40 +2,72 @@
 
 use std::collections::BTreeMap;
 
-use super::text::visible;
+use super::text::shown;
 use super::{Room, words};
 use crate::failure::{Code, shortened};
-use crate::group::Group;
+use crate::group::{Group, kind_of};
 use crate::profile::{JsonType, Profile};
 use crate::rejection::FailureGroup;
+use crate::time::Timestamp;
+use crate::upload::Upload;
 
 /// How many members are told.
 const MOST: usize = 5;
 
+/// What is known of the uploads that passed, but for the one that is told.
+pub(super) struct Past<'a> {
+    profile: &'a Profile,
+    /// 1 if that one may count among them, because some of its records passed. It is taken from every count, so that
+    /// each holds at least.
+    less: u64,
+    /// When the last one passed, if that was before.
+    pub(super) last_passed_at: Option<Timestamp>,
+}
+
+impl<'a> Past<'a> {
+    /// None if no other upload passed.
+    pub(super) fn before(upload: &Upload, profile: &'a Profile) -> Option<Self> {
+        let is_before = |passed: &Timestamp| upload.decided_at.is_none_or(|decided| *passed < decided);
+        let last_passed_at = profile.last_passed_at.filter(is_before);
+        let may_be_itself = last_passed_at.is_none() && upload.accepted_in_round() > 0;
+        let past = Self { profile, less: u64::from(may_be_itself), last_passed_at };
+        (past.uploads() > 0).then_some(past)
+    }
+
+    /// How many passed.
+    pub(super) fn uploads(&self) -> u64 {
+        self.profile.uploads.saturating_sub(self.less)
+    }
+
+    /// In how many the member at a pointer had which type; none if none is known to have had it.
+    fn types(&self, pointer: &str) -> BTreeMap<JsonType, u64> {
+        let types = self.profile.types(pointer).into_iter().flatten();
+        types.map(|(kind, count)| (*kind, count.saturating_sub(self.less))).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
 /// What the profile knows of a member that a failure is about.
-pub(super) struct Known<'a> {
+pub(super) struct Known {
     /// The pointer to it, array indexes as `*`.
     pub(super) pointer: String,
-    /// In how many uploads it had which type; none if no upload had it.
-    pub(super) types: Option<&'a BTreeMap<JsonType, u64>>,
+    /// In how many uploads it had which type; none if no upload is known to have had it.
+    pub(super) types: BTreeMap<JsonType, u64>,
     /// Whether its type is what is wrong, rather than that it is, or is not, there.
     is_of_type: bool,
 }
 
 /// What the profile knows of the members that failures of the group's kind are about.
-pub(super) fn known<'a>(group: &Group, failures: &[&FailureGroup], profile: &'a Profile) -> Vec<Known<'a>> {
-    let mut known: Vec<Known<'a>> = Vec::new();
-    let is_of_kind = |failure: &&&FailureGroup| {
-        let major = failure.schema.as_deref().map(|schema| schema.split('.').next().unwrap_or(schema));
-        major == Some(group.kind.as_str())
-    };
-    for failure in failures.iter().filter(is_of_kind).filter(|_| profile.uploads > 0) {
+pub(super) fn known(group: &Group, failures: &[&FailureGroup], past: &Past<'_>) -> Vec<Known> {
+    let mut known: Vec<Known> = Vec::new();
+    let is_of_kind =
+        |failure: &&&FailureGroup| failure.schema.as_deref().is_some_and(|schema| kind_of(schema) == group.kind);
+    for failure in failures.iter().filter(is_of_kind) {
         for (pointer, is_of_type) in members(failure) {
-            let types = profile.types(&pointer);
+            let types = past.types(&pointer);
             // A member that the schema declares, and that no upload is known to have had, says nothing.
             let never = matches!(failure.code, Code::AdditionalProperties | Code::UnevaluatedProperties);
             let is_new = known.iter().all(|other| other.pointer != pointer);
-            if (types.is_some() || never) && is_new && known.len() < MOST {
+            if (!types.is_empty() || never) && is_new && known.len() < MOST {
                 known.push(Known { pointer, types, is_of_type });
             }
         }
@@ -61,21 +93,20 @@ fn members(failure: &FailureGroup) -> Vec<(String, bool)> {
     }
 }
 
-impl Known<'_> {
+impl Known {
     /// In a sentence.
-    pub(super) fn sentence(&self, uploads: u64, room: Room) -> String {
-        let pointer = format!("`{}`", visible(&shortened(&self.pointer, room.pointer)));
-        let Some(types) = self.types else {
-            return format!("No upload of yours that passed had {pointer}.");
-        };
+    pub(super) fn sentence(&self, past: &Past<'_>, room: Room) -> String {
+        let pointer = format!("`{}`", shown(&shortened(&self.pointer, room.pointer)));
+        let uploads = past.uploads();
+        let least = if past.less > 0 { "at least " } else { "" };
         let last = if uploads == 1 { "your last upload".to_owned() } else { format!("your last {uploads} uploads") };
-        let mut types: Vec<(JsonType, u64)> = types.iter().map(|(kind, count)| (*kind, *count)).collect();
+        let mut types: Vec<(JsonType, u64)> = self.types.iter().map(|(kind, count)| (*kind, *count)).collect();
         types.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let most = types.first().map_or(0, |(_, count)| *count);
-        if !self.is_of_type {
+        if !self.is_of_type && most > 0 {
             return match types.len() {
                 _ if most >= uploads => format!("{pointer} was there in {last}."),
-                1 => format!("{pointer} was there in {most} of {last}."),
+                1 => format!("{pointer} was there in {least}{most} of {last}."),
                 // An upload may hold it with several types: only this much is sure.
                 _ => format!("{pointer} was there in at least {most} of {last}."),
             };
@@ -84,18 +115,12 @@ impl Known<'_> {
             [(kind, count)] if *count >= uploads => format!("{pointer} was {} in {last}.", article(*kind)),
             [(kind, count), rest @ ..] => {
                 let rest: String =
-                    rest.iter().map(|(kind, count)| format!(", {} in {count}", article(*kind))).collect();
-                format!("{pointer} was {} in {count} of {last}{rest}.", article(*kind))
+                    rest.iter().map(|(kind, count)| format!(", {} in {least}{count}", article(*kind))).collect();
+                format!("{pointer} was {} in {least}{count} of {last}{rest}.", article(*kind))
             }
-            [] => format!("No upload of yours that passed had {pointer}."),
+            [] => format!("No upload of yours that passed is known to have had {pointer}."),
         }
     }
-}
-
-/// When uploads of this kind passed.
-pub(super) fn last_passed(profile: &Profile) -> Option<String> {
-    let at = profile.last_passed_at.filter(|_| profile.uploads > 0)?;
-    Some(format!("An upload of this kind last passed {}.", words::on(at)))
 }
 
 fn article(kind: JsonType) -> &'static str {

@@ -1,8 +1,8 @@
 //! The digest: what repeated, came back and was resolved in some time, as counts.
 
-use super::failing::{preferences, title};
+use super::parts::{list, owned_by, preferences, title};
 use super::text::Text;
-use super::{Repeat, Room, Site, words};
+use super::{Beyond, Repeat, Room, Site, words};
 use crate::time::Timestamp;
 
 /// How many groups the text tells.
@@ -19,55 +19,76 @@ pub(super) fn largest(repeats: &[Repeat]) -> Vec<&Repeat> {
 }
 
 /// What all of them come to.
-#[derive(Debug, Default)]
-pub(super) struct Totals {
-    pub(super) groups: u64,
-    pub(super) uploads: u64,
-    pub(super) records: u64,
-    pub(super) came_back: u64,
-    pub(super) resolved: u64,
-    pub(super) first_seen: Option<Timestamp>,
-    pub(super) last_seen: Option<Timestamp>,
-}
-
-impl Totals {
-    pub(super) fn of(repeats: &[Repeat]) -> Self {
-        let mut totals = Self::default();
-        for repeat in repeats {
-            totals.came_back = totals.came_back.saturating_add(repeat.came_back);
-            totals.resolved = totals.resolved.saturating_add(repeat.resolved);
-            if repeat.uploads == 0 {
-                continue;
-            }
-            totals.groups += 1;
-            totals.uploads = totals.uploads.saturating_add(repeat.uploads);
-            totals.records = totals.records.saturating_add(repeat.records);
-            let first = totals.first_seen.map_or(repeat.first_seen, |first| first.min(repeat.first_seen));
-            let last = totals.last_seen.map_or(repeat.last_seen, |last| last.max(repeat.last_seen));
-            (totals.first_seen, totals.last_seen) = (Some(first), Some(last));
-        }
-        totals
+pub(super) fn totals(repeats: &[Repeat], beyond: &Beyond) -> Beyond {
+    let mut totals = *beyond;
+    if totals.uploads == 0 {
+        totals.groups = 0;
     }
+    for repeat in repeats {
+        totals.came_back = totals.came_back.saturating_add(repeat.came_back);
+        totals.resolved = totals.resolved.saturating_add(repeat.resolved);
+        if repeat.uploads == 0 {
+            continue;
+        }
+        totals.groups = totals.groups.saturating_add(1);
+        totals.uploads = totals.uploads.saturating_add(repeat.uploads);
+        totals.records = totals.records.saturating_add(repeat.records);
+        let first = totals.first_seen.map_or(repeat.first_seen, |first| first.min(repeat.first_seen));
+        let last = totals.last_seen.map_or(repeat.last_seen, |last| last.max(repeat.last_seen));
+        (totals.first_seen, totals.last_seen) = (Some(first), Some(last));
+    }
+    if totals.uploads == 0 {
+        (totals.first_seen, totals.last_seen) = (None, None);
+    }
+    totals
 }
 
-pub(super) fn text((from, to): (Timestamp, Timestamp), repeats: &[Repeat], site: &Site<'_>, room: Room) -> String {
-    let (totals, largest) = (Totals::of(repeats), largest(repeats));
+/// How many groups came back; of those that are only counted, how often one did.
+pub(super) fn came_back(repeats: &[Repeat], beyond: &Beyond) -> u64 {
+    beyond.came_back.saturating_add(repeats.iter().filter(|repeat| repeat.came_back > 0).count() as u64)
+}
+
+/// How many groups were resolved; of those that are only counted, how often one was.
+pub(super) fn resolved(repeats: &[Repeat], beyond: &Beyond) -> u64 {
+    beyond.resolved.saturating_add(repeats.iter().filter(|repeat| repeat.resolved > 0).count() as u64)
+}
+
+/// When the time of a digest begins: an upload may be heard of after its time.
+pub(super) fn since(from: Timestamp, totals: &Beyond) -> Timestamp {
+    totals.first_seen.map_or(from, |first| first.min(from))
+}
+
+/// What a digest is of.
+pub(super) struct Told<'a> {
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+    pub(super) repeats: &'a [Repeat],
+    pub(super) beyond: &'a Beyond,
+}
+
+pub(super) fn text(owner: &str, told: &Told<'_>, site: &Site<'_>, room: Room) -> String {
+    let Told { from, to, repeats, beyond } = *told;
+    let (totals, largest) = (totals(repeats, beyond), largest(repeats));
     let mut text = Text::default();
-    text.paragraph("", &words::capital(&counts(&words::span(from, to), &totals)));
+    text.paragraph("", &words::capital(&opening(&words::span(since(from, &totals), to), &totals, told)));
+    text.blank();
+    owned_by(&mut text, owner);
     if let (Some(first), Some(last)) = (totals.first_seen, totals.last_seen) {
-        text.blank();
         text.field("First seen", &words::minute(first));
         text.field("Last seen", &words::minute(last));
     }
-    if totals.groups > 0 {
-        text.heading(match totals.groups {
-            1 => "The problem",
-            2 => "Both problems",
-            3 => "The three problems",
-            _ => "The three largest problems",
+    let failed: Vec<&&Repeat> = largest.iter().filter(|repeat| repeat.uploads > 0).take(LARGEST_IN_TEXT).collect();
+    if !failed.is_empty() {
+        let is_all = failed.len() as u64 == totals.groups;
+        text.heading(match (failed.len(), is_all) {
+            (1, true) => "The problem",
+            (2, true) => "Both problems",
+            (_, true) => "The three problems",
+            (1, false) => "The largest problem",
+            (2, false) => "The two largest problems",
+            (_, false) => "The three largest problems",
         });
-        let told = largest.iter().filter(|repeat| repeat.uploads > 0).take(LARGEST_IN_TEXT);
-        for (repeat, at) in told.zip(0..) {
+        for (repeat, at) in failed.into_iter().zip(0..) {
             if at > 0 {
                 text.blank();
             }
@@ -79,38 +100,58 @@ pub(super) fn text((from, to): (Timestamp, Timestamp), repeats: &[Repeat], site:
             text.field("  Last upload", repeat.upload_id.as_str());
         }
     }
-    named(&mut text, "Came back", &largest, |repeat| repeat.came_back, room);
-    named(&mut text, "Resolved", &largest, |repeat| repeat.resolved, room);
+    named(&mut text, "Came back", &largest, (|repeat| repeat.came_back, beyond.came_back), room);
+    named(&mut text, "Resolved", &largest, (|repeat| repeat.resolved, beyond.resolved), room);
     text.heading("See them all");
-    text.line(&format!("{}/quarantine", site.api_url));
-    text.line("eventpulse quarantine list");
+    list(&mut text, site);
     preferences(&mut text);
     text.finish()
 }
 
-fn counts(span: &str, totals: &Totals) -> String {
+fn opening(span: &str, totals: &Beyond, told: &Told<'_>) -> String {
     let problems = match totals.groups {
-        0 => return format!("{span}, no upload of yours was rejected for a problem that you know already."),
+        0 => return without_uploads(span, told),
         1 => "a problem".to_owned(),
         groups => format!("{groups} problems"),
     };
     let were = if totals.uploads == 1 { "was" } else { "were" };
     let extent = words::extent(totals.uploads, totals.records);
-    format!("{span}, {extent} {were} rejected for {problems} that you know already.")
+    let each = if totals.groups > 1 { " An upload with several problems counts for each." } else { "" };
+    format!("{span}, {extent} {were} rejected for {problems} that you know already.{each}")
+}
+
+fn without_uploads(span: &str, Told { repeats, beyond, .. }: &Told<'_>) -> String {
+    let problems = |groups| {
+        let were = if groups == 1 { "was" } else { "were" };
+        (words::count(groups, "problem"), were)
+    };
+    match (resolved(repeats, beyond), came_back(repeats, beyond)) {
+        (0, 0) => format!("{span}, no upload of yours was rejected for a problem that you know already."),
+        (0, groups) => format!("{span}, {} that you know already came back.", problems(groups).0),
+        (groups, _) => {
+            let (problems, were) = problems(groups);
+            format!(
+                "{span}, {problems} that you know already {were} resolved: uploads passed again. No upload was rejected \
+                 for a problem that you know."
+            )
+        }
+    }
 }
 
 /// The groups to which something happened, and how often.
-fn named(text: &mut Text, heading: &str, repeats: &[&Repeat], times: fn(&Repeat) -> u64, room: Room) {
+fn named(text: &mut Text, heading: &str, repeats: &[&Repeat], (times, beyond): (fn(&Repeat) -> u64, u64), room: Room) {
     let named: Vec<&&Repeat> = repeats.iter().filter(|repeat| times(repeat) > 0).collect();
-    if named.is_empty() {
+    if named.is_empty() && beyond == 0 {
         return;
     }
     text.heading(heading);
     for repeat in named.iter().take(NAMED) {
         title(text, &repeat.group, &format!(", {}", words::times(times(repeat))), room);
     }
-    match named.len().saturating_sub(NAMED) {
+    let others = named.iter().skip(NAMED).fold(beyond, |sum, repeat| sum.saturating_add(times(repeat)));
+    match others {
         0 => {}
-        beyond => text.paragraph("  ", &format!("And {beyond} more.")),
+        others if named.is_empty() => text.paragraph("  ", &words::capital(&words::times(others))),
+        others => text.paragraph("  ", &format!("Others, {}", words::times(others))),
     }
 }

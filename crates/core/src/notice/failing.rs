@@ -1,18 +1,16 @@
 //! The notice that uploads fail: one in full, the others in a paragraph each.
 
 use super::advice::{Retry, advice};
-use super::changed::{self, Known};
-use super::text::{Text, unlinked, visible};
+use super::changed::{self, Known, Past};
+use super::parts::{owned_by, preferences, request, title};
+use super::text::{Text, shown};
 use super::{Case, MAX_GROUPS_IN_NOTICE, NoticeKind, Other, Room, Site, words};
 use crate::failure::shortened;
-use crate::group::Group;
-use crate::profile::Profile;
+use crate::group::{Group, kind_of};
 use crate::rejection::{FailureGroup, Rejection};
 use crate::time::Timestamp;
 use crate::upload::{Decision, Quarantined, Upload};
 
-/// How much of a file name the text has; no name of ours is longer.
-const NAME_CHARS: usize = 200;
 /// What the self-test says of itself.
 const SELF_TEST: &str = "This is the self-test of EventPulse. It sent something wrong on purpose, and that was \
                          rejected and told, as it must be. There is nothing to do.";
@@ -41,8 +39,8 @@ pub(super) struct Told<'a> {
     /// Its kinds of failure, those of the group first.
     pub(super) failures: Vec<&'a FailureGroup>,
     pub(super) extent: Extent,
-    pub(super) profile: Option<&'a Profile>,
-    pub(super) known: Vec<Known<'a>>,
+    pub(super) past: Option<Past<'a>>,
+    pub(super) known: Vec<Known>,
 }
 
 impl<'a> Told<'a> {
@@ -51,7 +49,7 @@ impl<'a> Told<'a> {
         let Case { group, upload, profile } = *case;
         let (rejection, quarantined) = (upload.rejection()?, upload.quarantined.as_ref()?);
         let is_of_group = |failure: &FailureGroup| match &failure.schema {
-            Some(schema) => schema.split('.').next() == Some(group.kind.as_str()),
+            Some(schema) => kind_of(schema) == group.kind,
             None => group.failures.iter().any(|at| (at.code, &at.pointer) == (failure.code, &failure.pointer)),
         };
         let mut failures: Vec<&FailureGroup> = rejection.groups.iter().collect();
@@ -65,8 +63,9 @@ impl<'a> Told<'a> {
             1 => Extent::Only,
             rejected => Extent::All(rejected),
         };
-        let known = profile.map(|profile| changed::known(group, &failures, profile)).unwrap_or_default();
-        Some(Self { group, upload, rejection, quarantined, failures, extent, profile, known })
+        let past = profile.and_then(|profile| Past::before(upload, profile));
+        let known = past.as_ref().map(|past| changed::known(group, &failures, past)).unwrap_or_default();
+        Some(Self { group, upload, rejection, quarantined, failures, extent, past, known })
     }
 
     /// When something of it came to lie in quarantine.
@@ -80,7 +79,14 @@ impl<'a> Told<'a> {
     }
 }
 
-pub(super) fn text(kind: NoticeKind, told: &Told<'_>, others: &[Other], site: &Site<'_>, room: Room) -> String {
+pub(super) fn text(
+    owner: &str,
+    kind: NoticeKind,
+    told: &Told<'_>,
+    others: &[Other],
+    site: &Site<'_>,
+    room: Room,
+) -> String {
     let Told { upload, group, quarantined, .. } = told;
     let mut text = Text::default();
     match kind {
@@ -89,7 +95,7 @@ pub(super) fn text(kind: NoticeKind, told: &Told<'_>, others: &[Other], site: &S
     }
     text.blank();
     match &upload.message {
-        None => text.field("File", &unlinked(&visible(&shortened(&upload.intake.file_name, NAME_CHARS)))),
+        None => text.field("File", &upload.intake.file_name),
         Some(message) => {
             if let Some(key) = &message.key_id {
                 text.field("Sent with the key", key);
@@ -109,6 +115,7 @@ pub(super) fn text(kind: NoticeKind, told: &Told<'_>, others: &[Other], site: &S
     write_others(&mut text, kind, others, room);
 
     text.heading("If you ask for help, quote");
+    owned_by(&mut text, owner);
     text.field("Upload", upload.id.as_str());
     if upload.attempt > 0 {
         text.field("Retry", &upload.attempt.to_string());
@@ -117,7 +124,6 @@ pub(super) fn text(kind: NoticeKind, told: &Told<'_>, others: &[Other], site: &S
     if let Some(id) = &upload.correlation_id {
         text.field("Correlation id", id);
     }
-    text.field("Report", &format!("s3://{}/{}", quarantined.bucket, quarantined.report_key));
 
     text.heading("How long it is kept");
     let days = words::count(u64::from(site.retention_days), "day");
@@ -133,20 +139,6 @@ pub(super) fn text(kind: NoticeKind, told: &Told<'_>, others: &[Other], site: &S
         preferences(&mut text);
     }
     text.finish()
-}
-
-/// How to change what one receives.
-pub(super) fn preferences(text: &mut Text) {
-    text.heading("What we send you");
-    text.paragraph(
-        "  ",
-        "You hear of a problem when it is new, when it comes back and when it is over; what repeats comes in a \
-         digest. To see what you receive, to choose, and to stop:",
-    );
-    text.line("eventpulse notifications");
-    text.line("eventpulse notifications on --kinds new,regressed");
-    text.line("eventpulse notifications off");
-    text.paragraph("  ", "Or, over REST, GET, PUT and DELETE /notifications.");
 }
 
 fn opening(told: &Told<'_>) -> String {
@@ -227,11 +219,11 @@ fn why(text: &mut Text, told: &Told<'_>, room: Room) {
             (count, Some(line)) => rest = format!(", {}, first on {line}", words::times(count)),
         }
         if let Some(schema) = failure.schema.as_ref().filter(|schema| **schema != told.group.schema) {
-            rest.push_str(&format!(" ({})", visible(&words::schema(schema))));
+            rest.push_str(&format!(" ({})", shown(&words::schema(schema))));
         }
         let place = shortened(&words::place(failure), room.pointer);
         text.title(failure.code.as_str(), &place, &rest);
-        text.paragraph("    ", &unlinked(&visible(&shortened(&failure.first.message, room.message))));
+        text.paragraph("    ", &shown(&shortened(&failure.first.message, room.message)));
     }
     match told.failures.len().saturating_sub(most) as u64 + told.rejection.groups_omitted {
         0 => {}
@@ -247,17 +239,16 @@ fn why(text: &mut Text, told: &Told<'_>, room: Room) {
 }
 
 fn what_changed(text: &mut Text, told: &Told<'_>, room: Room) {
-    let Some(profile) = told.profile.filter(|profile| profile.uploads > 0) else { return };
-    let last_passed = changed::last_passed(profile);
-    if told.known.is_empty() && last_passed.is_none() {
+    let Some(past) = told.past.as_ref() else { return };
+    if told.known.is_empty() && past.last_passed_at.is_none() {
         return;
     }
     text.heading("What changed");
     for known in &told.known {
-        text.paragraph("  ", &known.sentence(profile.uploads, room));
+        text.paragraph("  ", &known.sentence(past, room));
     }
-    if let Some(sentence) = last_passed {
-        text.paragraph("  ", &sentence);
+    if let Some(at) = past.last_passed_at {
+        text.paragraph("  ", &format!("An upload of this kind last passed {}.", words::on(at)));
     }
 }
 
@@ -265,21 +256,41 @@ fn what_to_do(text: &mut Text, told: &Told<'_>, site: &Site<'_>) {
     let id = &told.upload.id;
     let advice = advice(told);
     text.paragraph("  ", advice.words);
-    let (again, file, body) = match advice.retry {
-        Retry::Corrected => ("To send it corrected:", " CORRECTED_FILE", "with the corrected data as the body"),
-        Retry::Again => ("To send it again:", " FILE", "with the file as the body"),
-        Retry::AsItIs => ("To try it again as it is:", "", "without a body"),
+    let (again, file) = match advice.retry {
+        Retry::Corrected => ("To send it corrected", " CORRECTED_FILE"),
+        Retry::Again => ("To send it again", " FILE"),
+        Retry::AsItIs => ("To try it again as it is", ""),
     };
     text.blank();
-    text.paragraph("  ", "To look at it, and save it in this directory:");
-    text.line(&format!("eventpulse quarantine show {id} --download ."));
-    text.paragraph("  ", again);
-    text.line(&format!("eventpulse quarantine retry {id}{file}"));
+    if told.quarantined.key.is_some() {
+        text.paragraph("  ", "To see the report, and save what was rejected in this directory:");
+        text.command(&format!("eventpulse quarantine show {id} --download ."));
+    } else {
+        text.paragraph("  ", "To see the report:");
+        text.command(&format!("eventpulse quarantine show {id}"));
+    }
+    text.paragraph("  ", &format!("{again}:"));
+    text.command(&format!("eventpulse quarantine retry {id}{file}"));
     text.blank();
-    text.paragraph("  ", "Or over REST, with your token. To look at it, GET");
-    text.line(&format!("{}/quarantine/{id}", site.api_url));
-    text.paragraph("  ", &format!("and to try it again, {body},"));
-    text.line(&format!("POST /quarantine/{id}/retry"));
+    text.paragraph("  ", "Or over REST, with your token, at");
+    text.url(site.api_url);
+    text.paragraph("  ", "To see the report:");
+    request(text, "GET", id, "");
+    // What came with a call can be sent by one.
+    let is_small = told.upload.message.is_some();
+    text.paragraph(
+        "  ",
+        &match advice.retry {
+            Retry::AsItIs => format!("{again}, without a body:"),
+            _ if is_small => format!("{again}, as the body:"),
+            _ => format!("{again}, as the body, if it has at most 4 MiB:"),
+        },
+    );
+    request(text, "POST", id, "/retry");
+    if advice.retry != Retry::AsItIs && !is_small {
+        text.paragraph("  ", "To be told where to PUT it, if it has more:");
+        request(text, "POST", id, "/correction");
+    }
 }
 
 /// The others: a title and two ids each.
@@ -310,18 +321,4 @@ fn write_others(text: &mut Text, kind: NoticeKind, others: &[Other], room: Room)
     }
     text.blank();
     text.paragraph("  ", "`eventpulse quarantine show` tells each in full, by the id of its upload.");
-}
-
-/// What a group is called: its chief failure, its schema, and what follows.
-pub(super) fn title(text: &mut Text, group: &Group, after: &str, room: Room) {
-    let (code, place, more) = words::chief(group, Room { pointer_of_others: room.pointer_of_others.min(120), ..room });
-    let and_more = match more {
-        0 => String::new(),
-        more => format!(" and {}", words::count(more, "more failure")),
-    };
-    let schema = match group.schema.as_str() {
-        "" => String::new(),
-        schema => format!(" ({})", visible(&words::schema(schema))),
-    };
-    text.title(&code, &place, &format!("{and_more}{schema}{after}"));
 }

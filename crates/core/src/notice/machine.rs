@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::digest::{Totals, largest};
+use super::changed::Known;
+use super::digest::{largest, since, totals};
 use super::failing::Told;
 use super::{MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, News, NoticeKind, Other, Repeat, Resolution, Room, Site, VERSION};
 use crate::failure::{Failure, MAX_TARGET_CHARS, shortened};
@@ -119,7 +120,7 @@ struct DigestForm<'a> {
     came_back: u64,
     resolved: u64,
     largest: Vec<RepeatForm<'a>>,
-    largest_omitted: usize,
+    largest_omitted: u64,
 }
 
 #[derive(Serialize)]
@@ -152,11 +153,12 @@ pub(super) fn json(id: &str, owner: &str, news: &News<'_>, site: &Site<'_>, text
             resolved: resolutions.iter().take(MAX_GROUPS_IN_NOTICE).map(|one| ResolutionForm::of(one, room)).collect(),
             resolved_omitted: resolutions.len().saturating_sub(MAX_GROUPS_IN_NOTICE),
         },
-        News::Digest { from, to, repeats } => {
-            let totals = Totals::of(repeats);
+        News::Digest { from, to, repeats, beyond } => {
+            let totals = totals(repeats, beyond);
+            let untold = repeats.len().saturating_sub(MAX_REPEATS_TOLD) as u64;
             let told = largest(repeats).into_iter().take(MAX_REPEATS_TOLD);
             let digest = DigestForm {
-                from: *from,
+                from: since(*from, &totals),
                 to: *to,
                 groups: totals.groups,
                 uploads: totals.uploads,
@@ -166,7 +168,7 @@ pub(super) fn json(id: &str, owner: &str, news: &News<'_>, site: &Site<'_>, text
                 came_back: totals.came_back,
                 resolved: totals.resolved,
                 largest: told.map(|repeat| RepeatForm::of(repeat, room)).collect(),
-                largest_omitted: repeats.len().saturating_sub(MAX_REPEATS_TOLD),
+                largest_omitted: untold.saturating_add(beyond.groups),
             };
             Form::Digest { digest }
         }
@@ -239,13 +241,11 @@ fn cut_group(group: &FailureGroup, room: Room) -> FailureGroup {
 }
 
 fn profile(told: &Told<'_>, room: Room) -> Option<ProfileForm> {
-    let profile = told.profile.filter(|profile| profile.uploads > 0)?;
-    let member = |known: &super::changed::Known<'_>| MemberForm {
-        pointer: shortened(&known.pointer, room.pointer),
-        types: known.types.cloned().unwrap_or_default(),
-    };
+    let past = told.past.as_ref()?;
+    let member =
+        |known: &Known| MemberForm { pointer: shortened(&known.pointer, room.pointer), types: known.types.clone() };
     let members = told.known.iter().map(member).collect();
-    Some(ProfileForm { uploads: profile.uploads, last_passed_at: profile.last_passed_at, members })
+    Some(ProfileForm { uploads: past.uploads(), last_passed_at: past.last_passed_at, members })
 }
 
 impl<'a> OtherForm<'a> {

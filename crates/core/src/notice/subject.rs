@@ -1,7 +1,8 @@
 //! Subjects: printable ASCII, under 100 characters, the schema at the end whatever the names are.
 
 use super::failing::{Extent, Told};
-use super::{NoticeKind, Repeat, Resolution, Room, words};
+use super::{Beyond, NoticeKind, Repeat, Resolution, Room, digest as counted, words};
+use crate::group::NO_SCHEMA;
 
 /// SNS wants fewer than 100 characters.
 const MAX_CHARS: usize = 99;
@@ -52,20 +53,21 @@ pub(super) fn resolved(resolutions: &[Resolution]) -> String {
 }
 
 /// `[EventPulse] Digest: 999 more uploads rejected, 3 known problems`.
-pub(super) fn digest(repeats: &[Repeat]) -> String {
-    let uploads = repeats.iter().fold(0u64, |sum, repeat| sum.saturating_add(repeat.uploads));
-    let groups = repeats.iter().filter(|repeat| repeat.uploads > 0).count() as u64;
-    let told = match (uploads, repeats.is_empty()) {
-        (0, true) => "nothing to report".to_owned(),
-        (0, false) => "no more uploads rejected".to_owned(),
-        (1, _) => "1 more upload rejected, 1 known problem".to_owned(),
-        _ => format!("{uploads} more uploads rejected, {}", words::count(groups, "known problem")),
+pub(super) fn digest(repeats: &[Repeat], beyond: &Beyond) -> String {
+    let totals = counted::totals(repeats, beyond);
+    let problems = |groups| words::count(groups, "known problem");
+    let (came_back, resolved) = (counted::came_back(repeats, beyond), counted::resolved(repeats, beyond));
+    let told = match totals.uploads {
+        0 if resolved > 0 => format!("{} resolved", problems(resolved)),
+        0 if came_back > 0 => format!("{} came back", problems(came_back)),
+        0 => "nothing to report".to_owned(),
+        uploads => format!("{} rejected, {}", words::count(uploads, "more upload"), problems(totals.groups)),
     };
     assemble(&format!("{NAME} Digest: {told}"), "", "")
 }
 
 fn in_brackets(schema: &str) -> String {
-    if schema.is_empty() { String::new() } else { format!(" ({})", words::schema(schema)) }
+    if schema.is_empty() || schema == NO_SCHEMA { String::new() } else { format!(" ({})", words::schema(schema)) }
 }
 
 /// Puts a pointer between what must be read; of a long one, the end says more than the beginning.

@@ -1,4 +1,4 @@
-//! The plain text of an e-mail: wrapped where it is ours, whole where it is to be copied, and safe whoever chose the names.
+//! The plain text of an e-mail: no line is longer than mail programs show, and it is safe whoever chose the names.
 
 use std::fmt::Write;
 
@@ -20,20 +20,43 @@ impl Text {
 
     /// A name and what is to be copied: on one line, or, where that is too long, on a line of its own.
     pub(super) fn field(&mut self, name: &str, value: &str) {
-        let value = visible(value);
-        let is_long = name.len() + 4 + columns(&value) > COLUMNS;
-        let between = if is_long { "\n    " } else { " " };
-        let _ = writeln!(self.0, "  {name}:{between}{value}");
+        let value = shown(value);
+        if name.len() + 4 + columns(&value) <= COLUMNS {
+            let _ = writeln!(self.0, "  {name}: {value}");
+        } else {
+            let indent = " ".repeat(4 + name.len() - name.trim_start().len());
+            let _ = writeln!(self.0, "  {name}:\n{indent}{}", fitted(&value, COLUMNS - indent.len()));
+        }
     }
 
-    /// What is to be copied, on a line of its own that is not wrapped.
-    pub(super) fn line(&mut self, line: &str) {
-        let _ = writeln!(self.0, "    {}", visible(line));
+    /// A command. What does not fit on its line goes on, as shells have it, on the next.
+    pub(super) fn command(&mut self, command: &str) {
+        let mut line = "   ".to_owned();
+        let is_long = 4 + columns(command) > COLUMNS;
+        for word in command.split(' ') {
+            if is_long && columns(&line) + columns(word) + 3 > COLUMNS {
+                let _ = writeln!(self.0, "{line} \\");
+                line = "     ".to_owned();
+            }
+            let _ = write!(line, " {word}");
+        }
+        let _ = writeln!(self.0, "{line}");
+    }
+
+    /// A request, in the short form if it is longer than a line.
+    pub(super) fn request(&mut self, whole: &str, short: &str) {
+        let _ = writeln!(self.0, "    {}", if 4 + columns(whole) <= COLUMNS { whole } else { short });
+    }
+
+    /// A URL of ours: nothing may be left out of it, so it alone may be longer than a line.
+    pub(super) fn url(&mut self, url: &str) {
+        let indent = COLUMNS.saturating_sub(columns(url)).min(4);
+        let _ = writeln!(self.0, "{}{url}", " ".repeat(indent));
     }
 
     /// What a paragraph is about: its parts on one line if they fit, else the second on a line of its own.
     pub(super) fn title(&mut self, before: &str, name: &str, after: &str) {
-        let name = visible(name);
+        let name = shown(name);
         let blank = if name.is_empty() { "" } else { " " };
         let whole = format!("  {before}{blank}{name}{after}");
         if columns(&whole) <= COLUMNS {
@@ -41,7 +64,7 @@ impl Text {
         } else {
             self.wrap("  ", "    ", &format!("{before}{after}"));
             if !name.is_empty() {
-                let _ = writeln!(self.0, "    {name}");
+                let _ = writeln!(self.0, "    {}", fitted(&name, COLUMNS - 4));
             }
         }
     }
@@ -63,19 +86,48 @@ impl Text {
             quoted ^= c == '`';
             c == ' ' && !quoted
         });
-        for word in words {
-            let columns = columns(word);
-            if column > indent.len() && column + 1 + columns > COLUMNS {
+        for word in words.filter(|word| !word.is_empty()) {
+            let word = fitted(word, COLUMNS - first.len().max(others.len()));
+            let columns = columns(&word);
+            if column > 0 && column + 1 + columns > COLUMNS {
                 self.0.push('\n');
                 (indent, column) = (others, 0);
             }
             let before = if column == 0 { indent } else { " " };
             self.0.push_str(before);
-            self.0.push_str(word);
+            self.0.push_str(&word);
             column += before.len() + columns;
         }
         self.0.push('\n');
     }
+}
+
+/// At most so many columns of a text: of a long one the middle is left out, never a part of what a hidden letter became.
+pub(super) fn fitted(text: &str, most: usize) -> String {
+    if columns(text) <= most {
+        return text.to_owned();
+    }
+    let mut letters = Vec::new();
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let escape = rest.strip_prefix("\\u{").and_then(|digits| digits.find('}')).filter(|digits| *digits <= 6);
+        let (letter, after) = rest.split_at(escape.map_or(letter.len_utf8(), |digits| digits + 4));
+        letters.push(letter);
+        rest = after;
+    }
+    let at_end = most / 3;
+    let count = |room: usize, letters: &mut dyn Iterator<Item = &&str>| {
+        let mut used = 0;
+        letters
+            .take_while(|letter| {
+                used += columns(letter);
+                used <= room
+            })
+            .count()
+    };
+    let head = count(most - 1 - at_end, &mut letters.iter());
+    let tail = count(at_end, &mut letters.iter().rev());
+    format!("{}…{}", letters[..head].concat(), letters[letters.len() - tail..].concat())
 }
 
 /// How wide a word is where each letter takes one column, or two in the scripts of East Asia and in pictures.
@@ -88,9 +140,25 @@ fn columns(word: &str) -> usize {
     word.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
 }
 
-/// The same text without links: mail programs make one of whatever looks like a URL.
-pub(super) fn unlinked(text: &str) -> String {
-    text.replace("://", ":\\u{2f}/")
+/// Text that came from a client, such as the body has it: it shows, and is no link.
+pub(super) fn shown(text: &str) -> String {
+    unlinked(&visible(text))
+}
+
+/// The same text without links: mail programs make one of whatever looks like a URL or an address.
+fn unlinked(text: &str) -> String {
+    let text = text.replace("://", ":\\u{2f}/");
+    let mut unlinked = String::with_capacity(text.len());
+    for c in text.chars() {
+        let is_www = |text: &str| text.len() >= 3 && text.as_bytes()[text.len() - 3..].eq_ignore_ascii_case(b"www");
+        match c {
+            '.' if is_www(&unlinked) => unlinked.push_str("\\u{2e}"),
+            // What begins with it, such as the member `@type`, is no address.
+            '@' if !(unlinked.is_empty() || unlinked.ends_with(['/', '`', ' '])) => unlinked.push_str("\\u{40}"),
+            c => unlinked.push(c),
+        }
+    }
+    unlinked
 }
 
 /// Text that came from a client, with everything that does not print made visible.

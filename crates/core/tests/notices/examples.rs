@@ -2,16 +2,17 @@
 
 use eventpulse_core::examine::Examination;
 use eventpulse_core::failure::{Code, Failure, MAX_TARGET_CHARS};
-use eventpulse_core::group::Group;
-use eventpulse_core::notice::{News, Notice, NoticeKind, Repeat};
+use eventpulse_core::group::{Group, Life};
+use eventpulse_core::id::UploadId;
+use eventpulse_core::notice::{Beyond, Case, News, Notice, NoticeKind, Repeat, Resolution};
 use eventpulse_core::profile::JsonType;
 use eventpulse_core::rejection::{RejectedRecord, Rejections};
-use eventpulse_core::upload::{Event, Fact, Quarantined, RetryForm, Upload, quarantine_key, report_key};
+use eventpulse_core::upload::{Event, Fact, Quarantined, RetryForm, SELF_TEST, Upload, quarantine_key, report_key};
 
 use crate::support::news::{
     self, as_message, at, failing, group, group_of, noon, notice, other, profile, repeat, resolution,
 };
-use crate::support::{Sample, examine, failed, sample, upload};
+use crate::support::{Expected, Sample, examine, failed, sample, upload};
 
 pub fn upload_of(sample: &Sample) -> Upload {
     upload(&sample.name, &examine(sample))
@@ -76,13 +77,27 @@ pub fn examples() -> Vec<(&'static str, Notice)> {
         ("resolved_several", resolved_several()),
         ("digest", digest(&[repeat(4, missing_value(), 999)])),
         ("digest_of_many", digest_of_many()),
+        ("digest_of_counted", digest_of_counted()),
+        ("digest_of_resolved", digest_of_resolved()),
+        ("resolved_but_back", resolved_but_back()),
+        ("longest_id", longest_id()),
+        ("links", links()),
     ]
+}
+
+/// Names that mail programs would make links of.
+pub fn links() -> Notice {
+    let member = "see www.evil.example or mail me@evil.example or http://evil.example";
+    let message = format!("the member `{member}` is not allowed here");
+    let failure =
+        Failure { targets: vec![member.to_owned()], ..Failure::at(Code::AdditionalProperties, message, 1, 9) };
+    of_one_failure("WWW.evil.example me@evil.example.json", failure)
 }
 
 pub fn object_missing() -> Notice {
     let mut upload = upload(
         "gone.json",
-        &failed(Failure::new(Code::ObjectMissing, "", "the object was deleted before it was read")),
+        &failed(Failure::new(Code::ObjectMissing, "", "the object was deleted before it was read: upload it again")),
     );
     upload.quarantined.as_mut().unwrap().key = None;
     notice(&upload).unwrap()
@@ -120,7 +135,7 @@ pub fn missing(member: &str) -> Failure {
 }
 
 pub fn missing_value() -> Group {
-    group("batch/1.0", &[(Code::Required, "/readings/*")])
+    group("batch/1.0", &[(Code::Required, "/readings/*/value")])
 }
 
 /// Records of a batch whose values are strings, and have been numbers.
@@ -164,7 +179,7 @@ pub fn missing_member() -> Notice {
 pub fn with_others() -> Notice {
     let upload = upload_of(&sample("10-wrong-type.json"));
     let others = [
-        other(1, "batch/1.0", &[(Code::Required, "/readings/*"), (Code::AdditionalProperties, "/readings/*")]),
+        other(1, "batch/1.0", &[(Code::Required, "/readings/*/value"), (Code::AdditionalProperties, "/readings/*")]),
         other(2, "weather/1.0", &[(Code::Format, "/hourly/time/*")]),
         other(3, "reading/1.0", &[(Code::Truncated, "")]),
     ];
@@ -186,10 +201,14 @@ pub fn regressed() -> Notice {
 }
 
 pub fn self_test() -> Notice {
-    let mut upload = upload_of(&sample("10-wrong-type.json"));
-    upload.intake.owner = "self-test".to_owned();
+    let bytes = br#"{"schema": "eventpulse_self_test/0.0"}"#.to_vec();
+    let known_bad = Sample { name: "self-test.json".to_owned(), bytes, expected: Expected::default() };
+    let mut upload = upload_of(&known_bad);
+    upload.intake.owner = SELF_TEST.to_owned();
     let group = group_of(&upload);
-    failing(NoticeKind::SelfTest, &upload, &group, None, &[]).unwrap()
+    let first = Case { group: &group, upload: &upload, profile: None };
+    let told = News::Failing { kind: NoticeKind::SelfTest, first, others: &[] };
+    Notice::of(news::NOTICE_ID, SELF_TEST, &told, &news::SITE).unwrap()
 }
 
 pub fn resolved_several() -> Notice {
@@ -201,7 +220,43 @@ pub fn resolved_several() -> Notice {
 }
 
 pub fn digest(repeats: &[Repeat]) -> Notice {
-    news::of(&News::Digest { from: at("12:00"), to: at("13:00"), repeats }).unwrap()
+    news::of(&news::digest_of(repeats, Beyond::default())).unwrap()
+}
+
+/// Nothing but resolutions.
+pub fn digest_of_resolved() -> Notice {
+    let truncated = group("weather/1.0", &[(Code::Truncated, "")]);
+    digest(&[
+        Repeat { resolved: 1, ..repeat(4, missing_value(), 0) },
+        Repeat { resolved: 1, ..repeat(5, truncated, 0) },
+    ])
+}
+
+/// More groups than are read: the others are only counted, and some began before the last digest.
+pub fn digest_of_counted() -> Notice {
+    let repeats = [
+        Repeat { came_back: 1, ..repeat(4, missing_value(), 999) },
+        repeat(5, group("weather/1.0", &[(Code::Truncated, "")]), 20),
+    ];
+    let (first_seen, last_seen) = (Some(at("11:48")), Some(at("12:58")));
+    let beyond = Beyond { groups: 50, uploads: 400, records: 1_200, came_back: 3, resolved: 7, first_seen, last_seen };
+    news::of(&news::digest_of(&repeats, beyond)).unwrap()
+}
+
+/// What is over was not for long.
+pub fn resolved_but_back() -> Notice {
+    let back = |resolution: Resolution| Resolution {
+        group: Group { life: Life::Open, returns: 1, uploads_in_life: 2, ..resolution.group },
+        ..resolution
+    };
+    news::of(&News::Resolved(&[back(resolution(3, missing_value(), 14))])).unwrap()
+}
+
+/// A message with an id as long as one may be.
+pub fn longest_id() -> Notice {
+    let mut upload = as_message(upload_of(&sample("10-wrong-type.json")));
+    upload.id = UploadId::of_message(&"m".repeat(64)).unwrap();
+    notice(&upload).unwrap()
 }
 
 pub fn digest_of_many() -> Notice {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use eventpulse_core::failure::Code;
-use eventpulse_core::group::{FailureAt, Group, GroupId, Life};
+use eventpulse_core::failure::{Code, Failure};
+use eventpulse_core::group::{Group, Life, NO_SCHEMA};
 use eventpulse_core::id::{MESSAGE_FILE_NAME, UploadId, message_key};
-use eventpulse_core::notice::{Case, News, Notice, NoticeKind, Other, Repeat, Resolution, Site};
+use eventpulse_core::notice::{Beyond, Case, News, Notice, NoticeKind, Other, Repeat, Resolution, Site};
 use eventpulse_core::profile::{JsonType, Profile};
+use eventpulse_core::rejection::{RejectedRecord, Rejection, Rejections};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Message, Upload, quarantine_key, report_key};
 
@@ -27,43 +28,47 @@ pub fn noon(day: &str) -> Timestamp {
     Timestamp::parse(&format!("{day}T12:00:00Z")).unwrap()
 }
 
-/// A group that is new: one upload with one record has these failures.
+/// A group that is new: one upload with one record has these failures; of `REQUIRED`, at the member that is missing.
 pub fn group(schema: &str, failures: &[(Code, &str)]) -> Group {
-    let kind = schema.split('.').next().unwrap().to_owned();
-    let failures: Vec<FailureAt> =
-        failures.iter().map(|(code, pointer)| FailureAt { code: *code, pointer: (*pointer).to_owned() }).collect();
-    Group {
-        id: GroupId::of(&kind, &failures),
-        kind,
-        schema: schema.to_owned(),
-        failures_omitted: failures.len().saturating_sub(10) as u64,
-        failures: failures.into_iter().take(10).collect(),
-        life: Life::Open,
-        uploads: 1,
-        records: 1,
-        first_seen: at("12:34"),
-        last_seen: at("12:34"),
-        uploads_in_life: 1,
-        resolved_at: None,
-        returns: 0,
-        returns_in_a_row: 0,
-        told_regressed_at: None,
-        told_resolved_at: None,
-    }
+    let failure = |(code, pointer): &(Code, &str)| match pointer.rsplit_once('/') {
+        Some((of, member)) if *code == Code::Required => {
+            Failure { targets: vec![member.to_owned()], ..Failure::new(*code, of, "missing") }
+        }
+        _ => Failure::new(*code, pointer, "wrong"),
+    };
+    let mut rejections = Rejections::asking(schema.to_owned());
+    let (index, line, byte_offset, byte_length) = (0, 1, 0, 99);
+    rejections.add(RejectedRecord {
+        index,
+        line,
+        byte_offset,
+        byte_length,
+        schema_requested: None,
+        schema_applied: Some(schema.to_owned()),
+        failures: failures.iter().map(failure).collect(),
+        failures_omitted: 0,
+    });
+    Group::begin(&rejections.summary().fingerprints[0], at("12:34"))
 }
 
-/// The group that an upload makes when it is the first of its kind.
+/// The group that an upload makes when it is the first of its kind, by the schema that it is of when it names none.
 pub fn group_of(upload: &Upload) -> Group {
-    let failures: Vec<(Code, &str)> = upload.rejection().map_or_else(Vec::new, |rejection| {
-        rejection.groups.iter().map(|group| (group.code, group.pointer.as_str())).collect()
-    });
-    let schema =
-        upload.rejection().and_then(|rejection| rejection.groups.iter().find_map(|group| group.schema.clone()));
-    Group { records: upload.rejected(), ..group(schema.as_deref().unwrap_or("reading/1.0"), &failures) }
+    let rejection = upload.rejection().unwrap();
+    let mut fingerprints = rejection.fingerprints.clone();
+    if fingerprints.iter().all(|print| print.kind == NO_SCHEMA) {
+        let failures: Vec<Failure> = rejection.groups.iter().map(|group| group.first.clone()).collect();
+        fingerprints = failures
+            .first()
+            .map(|failure| Rejection::of_upload(failure.clone(), "reading/1.0").fingerprints)
+            .unwrap_or_default();
+    }
+    let print = fingerprints.first().cloned();
+    print.map_or_else(|| group("reading/1.0", &[]), |print| Group::begin(&print, at("12:34")))
 }
 
 /// The notice that an upload fails in a new way, if it does.
 pub fn notice(upload: &Upload) -> Option<Notice> {
+    upload.rejection()?;
     failing(NoticeKind::New, upload, &group_of(upload), None, &[])
 }
 
@@ -76,6 +81,11 @@ pub fn failing(
     others: &[Other],
 ) -> Option<Notice> {
     of(&News::Failing { kind, first: Case { group, upload, profile }, others })
+}
+
+/// The news that groups repeated between noon and one.
+pub fn digest_of(repeats: &[Repeat], beyond: Beyond) -> News<'_> {
+    News::Digest { from: at("12:00"), to: at("13:00"), repeats, beyond }
 }
 
 /// The notice of some news.
