@@ -271,6 +271,8 @@ fn the_alarms_on_notices_listen_to_what_notify_logs() {
     for (filter, alarm, message, value) in [
         ("PassedSelfTests", "SelfTestAlarm", "the self-test came through", "1"),
         ("OverdueNotices", "NoticesOverdueAlarm", "notices are overdue", "$.overdue_seconds"),
+        ("UnsentNotices", "NoticesUnsentAlarm", "a notice could not be sent; it stays owed", "1"),
+        ("GivenUpNotices", "NoticesGivenUpAlarm", "a notice was given up", "1"),
     ] {
         let (filter, alarm) = (&resources[filter], &resources[alarm]);
         assert_eq!(property(filter, "LogGroupName"), "!Ref NotifyLogs");
@@ -287,6 +289,12 @@ fn the_alarms_on_notices_listen_to_what_notify_logs() {
         ["Period", "EvaluationPeriods"].iter().map(|name| property(alarm, name).parse::<u32>().unwrap()).product();
     assert_eq!(seconds, 600);
     assert_eq!(property(alarm, "TreatMissingData"), "breaching");
+    for (alarm, threshold) in [("NoticesUnsentAlarm", "5"), ("NoticesGivenUpAlarm", "1")] {
+        let alarm = &resources[alarm];
+        let terms = ["Statistic", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator"];
+        let right = ["Sum", "300", "1", threshold, "GreaterThanOrEqualToThreshold"];
+        assert_eq!(terms.map(|name| property(alarm, name)), right);
+    }
 }
 
 #[test]
@@ -314,6 +322,34 @@ fn notify_alone_publishes() {
         .map(|(name, _)| name.as_str())
         .collect();
     assert_eq!(publishers, ["NotifyRole"]);
+}
+
+/// What a role may do with a resource, by the statements that name it.
+fn actions(role: &[&str], resource: &str) -> Vec<String> {
+    let text = role.join("\n");
+    let statements = text.split("- Sid: ").skip(1);
+    let of_resource =
+        statements.filter(|statement| statement.lines().any(|line| line.trim() == format!("Resource: {resource}")));
+    let words = |statement: &str| -> Vec<String> {
+        statement
+            .split(|char: char| !char.is_ascii_alphabetic() && char != ':')
+            .filter(|word| word.starts_with("dynamodb:") || word.starts_with("sns:"))
+            .map(str::to_owned)
+            .collect()
+    };
+    of_resource.flat_map(|statement| words(statement.split("Resource:").next().unwrap())).collect()
+}
+
+#[test]
+fn who_manages_subscriptions_may_do_no_more_than_that() {
+    let template = template();
+    let resources = resources(&template);
+    let manage = &resources["ManageRole"];
+    assert_eq!(actions(manage, "!GetAtt NoticesTable.Arn"), ["dynamodb:GetItem", "dynamodb:PutItem"]);
+    let right = ["sns:Subscribe", "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe"];
+    assert_eq!(actions(manage, "!Ref NoticesTopic"), right);
+    let failed = actions(&resources["IngestFailedRole"], "!GetAtt NoticesTable.Arn");
+    assert_eq!(failed, ["dynamodb:PutItem", "dynamodb:UpdateItem"]);
 }
 
 #[test]

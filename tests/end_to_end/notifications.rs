@@ -21,7 +21,7 @@ fn address(user: &User) -> String {
 }
 
 async fn put(world: &World, user: &User, body: Value) -> Result<Value, BoxError> {
-    world.call(user, "PUT", PATH, body).await?.expect(200).map_err(Into::into)
+    world.call(user, "PUT", PATH, body).await?.expect(200)
 }
 
 /// The mails that ask an address to confirm.
@@ -173,8 +173,21 @@ pub async fn everybody_sees_and_changes_only_their_own(world: Arc<World>) -> Out
     let refused = world.call(&same, "PUT", PATH, json!({})).await?;
     let problem = refused.problem(409, "conflict")?;
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("another account")), "{problem:#}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("in two days")), "{problem:#}");
     assert_eq!(world.get(&same, PATH).await?["state"], "none");
     assert_eq!(asking(&world, &address(&user)).len(), 1);
+    what_is_ended_before_it_is_confirmed_stays_ended(&world).await
+}
+
+async fn what_is_ended_before_it_is_confirmed_stays_ended(world: &World) -> Outcome {
+    let user = world.user();
+    put(world, &user, json!({})).await?;
+    let link = link(world, &address(&user), 1).await?;
+    world.call(&user, "DELETE", PATH, Value::Null).await?.expect(204)?;
+    assert_eq!(world.get(&user, PATH).await?["state"], "none");
+    follow(world, &link).await?;
+    assert_eq!(world.get(&user, PATH).await?["state"], "none", "the owner had the last word");
+    assert!(filters(world, &address(&user)).await?.is_empty(), "and SNS was told");
     Ok(())
 }
 
@@ -205,6 +218,26 @@ pub async fn another_address_of_the_account_is_asked_and_the_old_one_left_alone(
     follow(&world, &link(&world, &moved_to, 1).await?).await?;
     assert_eq!(world.get(&moved, PATH).await?["state"], "confirmed");
     assert_eq!(filters(&world, &moved_to).await?, [json!({ "owner": [user.owner], "kind": ["new"] })]);
+    an_earlier_address_is_the_owner_s_own(&world).await
+}
+
+/// Nobody confirmed the first address, so SNS still has it, under the filter of then.
+async fn an_earlier_address_is_the_owner_s_own(world: &World) -> Outcome {
+    let user = world.user();
+    let (first, second) = (address(&user), format!("{}+second@example.com", user.name));
+    put(world, &user, json!({ "kinds": ["new"] })).await?;
+    link(world, &first, 1).await?;
+    let moved = with_attributes(world, &user, &json!({ "email": second, "email_verified": "true" })).await?;
+    let told = world.get(&moved, PATH).await?;
+    assert!(told["hint"].as_str().is_some_and(|hint| hint.contains("at once")), "{told:#}");
+    assert_eq!(put(world, &moved, json!({ "kinds": ["new"] })).await?["email"], json!(second));
+    let back = with_attributes(world, &user, &json!({ "email": first, "email_verified": "true" })).await?;
+    let pending = put(world, &back, json!({ "kinds": ["digest"] })).await?;
+    assert_eq!((&pending["state"], &pending["email"]), (&json!("pending"), &json!(first)));
+    follow(world, &link(world, &first, 2).await?).await?;
+    let confirmed = world.get(&back, PATH).await?;
+    assert_eq!((&confirmed["state"], &confirmed["kinds"]), (&json!("confirmed"), &json!(["digest"])));
+    assert_eq!(filters(world, &first).await?, [json!({ "owner": [user.owner], "kind": ["digest"] })]);
     Ok(())
 }
 

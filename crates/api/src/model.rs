@@ -3,9 +3,13 @@
 use eventpulse_core::rejection::FailureGroup;
 use eventpulse_core::subscription;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{self, Event, Fact, RetryForm};
+use eventpulse_core::upload::{self, RetryForm};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use happening::Happening;
+
+mod happening;
 
 /// Where an upload stands. `issued` and `received` are on the way; `failed` is for the operator to mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -101,7 +105,7 @@ impl From<upload::QuarantineStatus> for Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotificationState {
-    /// It was never asked for, or it was ended.
+    /// It was never asked for, or it was ended; also when somebody follows an old link later.
     None,
     /// It waits for somebody to follow the link in the mail of SNS. That works for two days; then another can be had.
     Pending,
@@ -205,93 +209,6 @@ impl From<&FailureGroup> for Failure {
             byte_offset: first.byte_offset,
             message: first.message.clone(),
         }
-    }
-}
-
-/// Something that happened to an upload.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Happening {
-    /// When.
-    pub at: Time,
-    /// What, in the past tense.
-    #[schema(example = "retry_requested")]
-    pub event: &'static str,
-    /// Who did it: the owner; null when the service did.
-    #[schema(required)]
-    pub by: Option<String>,
-    /// What more there is to say of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// What a retry brings: `as_it_is`, `records_as_they_are` or `corrected`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub form: Option<&'static str>,
-}
-
-impl From<Event> for Happening {
-    fn from(event: Event) -> Self {
-        let (mut by, mut detail, mut form) = (None, None, None);
-        let name = match event.fact {
-            Fact::Issued { intake } => {
-                by = Some(intake.owner);
-                "issued"
-            }
-            Fact::Found { .. } => "found",
-            Fact::Posted { message, .. } => {
-                by = message.key_id;
-                "posted"
-            }
-            Fact::Received { object, .. } => {
-                detail = Some(format!("{} bytes", object.size));
-                "received"
-            }
-            Fact::AcceptanceBegan { .. } => "acceptance_began",
-            Fact::Decided { decision } => {
-                detail = Some(decided(&decision));
-                "decided"
-            }
-            Fact::Withdrawn => "withdrawn",
-            Fact::Quarantined { .. } => "quarantined",
-            Fact::Notified { .. } => "notified",
-            Fact::Noted { groups } => {
-                let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-                detail = Some(groups.join(", "));
-                "noted"
-            }
-            Fact::Failed { reason, .. } => {
-                detail = Some(reason);
-                "failed"
-            }
-            Fact::RetryRequested { by: who, form: what, .. } => {
-                (by, form) = (Some(who), Some(form_word(what)));
-                "retry_requested"
-            }
-            Fact::Discarded { by: who } => {
-                by = Some(who);
-                "discarded"
-            }
-            Fact::WithdrawalRequested { by: who } => {
-                by = Some(who);
-                "withdrawal_requested"
-            }
-            Fact::LateVersionRemoved { .. } => {
-                detail = Some("a further object came for this upload and was removed, unread".to_owned());
-                "late_version_removed"
-            }
-        };
-        Self { at: Time(event.at), event: name, by, detail, form }
-    }
-}
-
-fn decided(decision: &upload::Decision) -> String {
-    match decision {
-        upload::Decision::Accepted { accepted, rejection, .. } => {
-            format!("{accepted} accepted, {} rejected", rejection.as_ref().map_or(0, |rejection| rejection.rejected))
-        }
-        upload::Decision::Rejected { rejection } => match rejection.chief() {
-            Some(failure) => format!("rejected: {}", failure.code.as_str()),
-            None => "rejected".to_owned(),
-        },
-        upload::Decision::Duplicate { of } => format!("duplicate of {of}"),
     }
 }
 

@@ -23,6 +23,9 @@ const MAX_ATTEMPTS: usize = 10;
 /// How long to wait in between. Asking SNS takes a fraction of a second.
 const PAUSE: Duration = Duration::from_millis(300);
 
+/// How long a receipt waits for SNS.
+const PATIENCE_OF_RECEIPTS: Duration = Duration::from_secs(1);
+
 /// Why nobody is subscribed. An answer, not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
@@ -64,7 +67,8 @@ impl Subscriptions {
         self.refresh(owner, stored, now).await
     }
 
-    /// The owner's subscription for a receipt: as it is stored, unless that is too old. SNS's silence is no error.
+    /// The owner's subscription for a receipt: as it is stored, unless that is too old. A receipt does not wait for long,
+    /// SNS's silence is no error, and for a minute it is not asked again then.
     ///
     /// # Errors
     /// When DynamoDB does not answer or refuses, or what is stored cannot be read.
@@ -73,13 +77,17 @@ impl Subscriptions {
         if !stored.is_to_be_looked_at(now) {
             return Ok(stored);
         }
-        match self.refresh(owner, stored.clone(), now).await {
-            Ok(subscription) => Ok(subscription),
-            Err(error) => {
-                tracing::warn!(error = error.chain(), "a receipt tells the subscription as it was");
-                Ok(stored)
-            }
+        let refreshed = tokio::time::timeout(PATIENCE_OF_RECEIPTS, self.refresh(owner, stored.clone(), now)).await;
+        let error = match refreshed {
+            Ok(Ok(subscription)) => return Ok(subscription),
+            Ok(Err(error)) => error.chain(),
+            Err(_) => "SNS took too long".to_owned(),
+        };
+        tracing::warn!(error, "a receipt tells the subscription as it was");
+        if let Err(error) = self.write(owner, Subscription { silent_at: Some(now), ..stored.clone() }).await {
+            tracing::warn!(error = error.chain(), "the next receipt waits for SNS as well");
         }
+        Ok(stored)
     }
 
     /// Has notices of these kinds mailed to an address, as soon as its owner agreed by SNS's mail. That is sent when
@@ -121,7 +129,7 @@ impl Subscriptions {
     ///
     /// SNS does not remove a subscription that nobody confirmed, [it lets it lapse
     /// ](https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html): its name is kept, so that it is
-    /// found again should somebody follow the link after all.
+    /// found and removed should somebody follow the link after all.
     ///
     /// # Errors
     /// When AWS does not answer or refuses, or others change the same subscription all the time.
@@ -228,7 +236,7 @@ impl Subscriptions {
         let filter = filter.map_or_else(|| eventpulse_core::subscription::filter_policy(owner, kinds), str::to_owned);
         let claim = Subscription { asking_at: Some(now), ..subscription };
         let Some(claim) = self.write(owner, claim).await? else { return Ok(None) };
-        let asked = match self.topic.subscribe(email, &filter).await {
+        let asked = match self.subscribed(owner, &claim, email, &filter).await {
             Ok(asked) => asked,
             Err(error) => {
                 self.write(owner, Subscription { asking_at: None, ..claim }).await?;
@@ -237,6 +245,30 @@ impl Subscriptions {
         };
         let asked = asked.map(|arn| claim.clone().asked(email, kinds.to_vec(), arn, now));
         Ok(Some((claim, asked)))
+    }
+
+    /// Subscribes an address. Where SNS has it under another filter, that may be one of this owner's: it was theirs before,
+    /// and nobody confirmed it, so it is still there. Then its own filter is what SNS wants.
+    async fn subscribed(
+        &self,
+        owner: &str,
+        subscription: &Subscription,
+        email: &str,
+        filter: &str,
+    ) -> Result<Result<Option<String>, Refused>, Error> {
+        let mut asked = self.topic.subscribe(email, filter).await?;
+        let mut tried = vec![filter.to_owned()];
+        for arn in &subscription.left {
+            if asked != Err(Refused::Elsewhere) {
+                break;
+            }
+            let (seen, Some(filter)) = self.topic.look(arn).await? else { continue };
+            if seen != Seen::Unknown && is_policy_of(&filter, owner) && !tried.contains(&filter) {
+                asked = self.topic.subscribe(email, &filter).await?;
+                tried.push(filter);
+            }
+        }
+        Ok(asked)
     }
 
     /// Asks SNS, and writes what it says.
@@ -260,7 +292,10 @@ impl Subscriptions {
     }
 
     async fn look(&self, stored: Subscription, now: Timestamp) -> Result<Look, Error> {
-        let Some(arn) = &stored.arn else { return Ok(Look { subscription: stored, filter: None }) };
+        let Some(arn) = &stored.arn else {
+            let subscription = Subscription { looked_at: Some(now), silent_at: None, ..stored };
+            return Ok(Look { subscription, filter: None });
+        };
         let (seen, filter) = self.topic.look(arn).await?;
         let filter = filter.filter(|_| seen != Seen::Unknown);
         Ok(Look { subscription: stored.seen(seen, now), filter })

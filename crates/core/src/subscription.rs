@@ -93,6 +93,8 @@ pub struct Subscription {
     pub gone_at: Option<Timestamp>,
     /// When SNS was last asked about it.
     pub looked_at: Option<Timestamp>,
+    /// When SNS last did not tell, or took too long for a receipt.
+    pub silent_at: Option<Timestamp>,
     /// When somebody set out to have the link mailed, and has not come back yet.
     pub asking_at: Option<Timestamp>,
     /// Subscriptions of earlier addresses that SNS would not remove, because nobody had confirmed them.
@@ -113,6 +115,7 @@ impl Default for Subscription {
             confirmed_at: None,
             gone_at: None,
             looked_at: None,
+            silent_at: None,
             asking_at: None,
             left: Vec::new(),
             revision: 0,
@@ -125,12 +128,14 @@ impl Subscription {
     ///
     /// SNS puts a subscription that it switched off, for too many mails a second, [back to pending
     /// ](https://repost.aws/knowledge-center/sns-email-subscription-disabled): to its owner that is gone. One that was
-    /// deleted and is confirmed after all, by the link of an old mail, is confirmed: mails go out, and that is told.
+    /// deleted, and is confirmed after all by the link of an old mail, stays deleted: that is its owner's last word. It
+    /// is left behind, to be removed now that SNS does that.
     #[must_use]
     pub fn seen(mut self, seen: Seen, now: Timestamp) -> Self {
-        self.looked_at = Some(now);
+        (self.looked_at, self.silent_at) = (Some(now), None);
         match (self.state, seen) {
             (State::Confirmed, Seen::Confirmed) => {}
+            (State::None, Seen::Confirmed) => self.left.extend(self.arn.take()),
             (_, Seen::Confirmed) => {
                 (self.state, self.confirmed_at, self.gone_at) = (State::Confirmed, Some(now), None);
             }
@@ -185,11 +190,15 @@ impl Subscription {
         is_within(self.asking_at, ASKING_SECONDS, now)
     }
 
-    /// Whether SNS is to be asked again before a receipt tells of it.
+    /// Whether SNS is to be asked again before a receipt tells of it. Not while somebody else does, and not soon after it
+    /// was silent: not every receipt is to wait for it.
     #[must_use]
     pub fn is_to_be_looked_at(&self, now: Timestamp) -> bool {
         let pause = if self.state == State::Pending { LOOK_WHILE_PENDING_SECONDS } else { LOOK_SECONDS };
-        (self.arn.is_some() || !self.left.is_empty()) && !is_within(self.looked_at, pause, now)
+        (self.arn.is_some() || !self.left.is_empty())
+            && !is_within(self.looked_at, pause, now)
+            && !is_within(self.silent_at, LOOK_SECONDS, now)
+            && !self.is_being_asked(now)
     }
 
     /// The link was mailed, by the subscription of this name.

@@ -87,7 +87,8 @@ pub(crate) struct Notifications {
     /// When the service first saw it gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     gone_at: Option<Time>,
-    /// From when on `PUT` has the link mailed again; only while it is pending.
+    /// From when on `PUT` has the link mailed again; only while it is pending. Your account's address is another one by
+    /// now: `PUT` asks that at once, and this is not told.
     #[serde(skip_serializing_if = "Option::is_none")]
     can_be_asked_again_at: Option<Time>,
     /// What to do next.
@@ -99,7 +100,8 @@ impl Notifications {
         let hint = subscription.hint(address, now);
         let is_none = subscription.state == subscription::State::None;
         let again = subscription.can_be_asked_again_at();
-        let again = again.filter(|_| subscription.state == subscription::State::Pending);
+        let is_same = address.is_some() && address == subscription.email.as_deref();
+        let again = again.filter(|_| is_same && subscription.state == subscription::State::Pending);
         let kinds = subscription.kinds.into_iter().filter_map(Kind::of);
         Self {
             state: subscription.state.into(),
@@ -152,14 +154,15 @@ pub(crate) async fn show(
     Ok(axum::Json(Notifications::new(subscription, address.0.as_deref().ok(), now)))
 }
 
-/// Has notices mailed to the address of your account. SNS first mails a link to confirm by; not again within a day, and
-/// never when it is confirmed already. Once more with other kinds changes these, within some minutes.
+/// Has notices mailed to the address of your account. SNS first mails a link to confirm by; not again to the same address
+/// within a day, and never when it is confirmed already. Once more with other kinds changes these, within some minutes.
 #[utoipa::path(put, path = "/notifications", operation_id = "subscribe", tag = "notifications", request_body = Wanted,
     responses(
         (status = 200, description = "Where it stands now; `hint` tells what to do.", body = Notifications),
         (status = 409, description = "Your account has no e-mail address, or none that is verified; or the address is \
-                                      subscribed for somebody else; or there can be no more subscriptions. `detail` says \
-                                      which, and what to do."),
+                                      subscribed for somebody else, even if nobody confirmed that yet (it lapses within \
+                                      two days); or there can be no more subscriptions. `detail` says which, and what \
+                                      to do."),
         (status = 413, description = "The request itself is too large."),
         (status = 415, description = "The request is not JSON."),
     ))]
@@ -194,7 +197,8 @@ fn refusal(refused: Refused, email: &str) -> Problem {
     Problem::conflict(match refused {
         Refused::Elsewhere => format!(
             "{email} is subscribed to the notices in another way already: for another account, or as the operator of this \
-             service. Unsubscribe that one, by the link at the end of one of its mails, and PUT again; or use another address."
+             service. Unsubscribe that one, by the link at the end of one of its mails, and PUT again; or use another address. \
+             If nobody ever confirmed that one, no mails come: it lapses, and you may PUT again in two days."
         ),
         Refused::Address => format!("SNS does not mail to {email}. Have another address verified for your account."),
         Refused::Full => {
@@ -205,9 +209,10 @@ fn refusal(refused: Refused, email: &str) -> Problem {
     })
 }
 
-/// Ends the mails. Once more is the same.
+/// Ends the mails. Once more is the same. A link to confirm by that was mailed before does not undo it: should somebody
+/// follow it, the service ends that, too, as soon as it sees it (with the next `GET /notifications` or receipt).
 #[utoipa::path(delete, path = "/notifications", operation_id = "unsubscribe", tag = "notifications",
-    responses((status = 204, description = "You are not mailed any more.")))]
+    responses((status = 204, description = "It is ended.")))]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     owner: Owner,
@@ -248,14 +253,19 @@ mod tests {
         assert_eq!(told(Subscription::default(), None)["email"], serde_json::Value::Null);
         let arn = Some("arn:aws:sns:eu-central-1:1:notices:1".to_owned());
         let pending = Subscription::default().asked("ann@example.com", vec![NoticeKind::New], arn, now);
-        let shown = told(pending.clone(), Some("bob@example.com"));
-        assert_eq!((&shown["state"], &shown["email"]), (&json!("pending"), &json!("ann@example.com")));
+        let moved = told(pending.clone(), Some("bob@example.com"));
+        assert_eq!((&moved["state"], &moved["email"]), (&json!("pending"), &json!("ann@example.com")));
+        assert_eq!(moved.get("can_be_asked_again_at"), None, "the other address is asked at once");
+        let shown = told(pending.clone(), Some("ann@example.com"));
         assert_eq!((&shown["asked_at"], &shown["kinds"]), (&json!("2025-02-28T12:00:00Z"), &json!(["new"])));
         assert_eq!(shown["can_be_asked_again_at"], "2025-03-01T12:00:00Z");
         let confirmed = told(pending.clone().seen(subscription::Seen::Confirmed, now), Some("ann@example.com"));
         assert_eq!((&confirmed["state"], confirmed.get("can_be_asked_again_at")), (&json!("confirmed"), None));
-        let deleted = told(pending.deleted(true), Some("bob@example.com"));
+        let deleted = pending.deleted(true);
+        let followed = told(deleted.clone().seen(subscription::Seen::Confirmed, now), Some("bob@example.com"));
+        let deleted = told(deleted, Some("bob@example.com"));
         assert_eq!((&deleted["email"], deleted.get("asked_at")), (&json!("bob@example.com"), None));
+        assert_eq!(followed, deleted, "what is ended stays ended, whoever follows the old link");
         for text in [&shown, &confirmed, &deleted] {
             assert!(!text.to_string().contains("arn:"), "{text}");
         }

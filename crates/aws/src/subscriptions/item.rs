@@ -34,6 +34,7 @@ pub(super) fn item_of(owner: &str, subscription: &Subscription) -> Item {
         ("confirmed_at", subscription.confirmed_at),
         ("gone_at", subscription.gone_at),
         ("looked_at", subscription.looked_at),
+        ("silent_at", subscription.silent_at),
         ("asking_at", subscription.asking_at),
     ] {
         item.extend(at.map(|at| (name.to_owned(), s(at.sortable()))));
@@ -60,6 +61,7 @@ pub(super) fn subscription_of(item: &Item) -> Option<Subscription> {
         confirmed_at: time("confirmed_at")?,
         gone_at: time("gone_at")?,
         looked_at: time("looked_at")?,
+        silent_at: time("silent_at")?,
         asking_at: time("asking_at")?,
         left: list("left")?.into_iter().map(str::to_owned).collect(),
         revision: item.get("revision")?.as_n().ok()?.parse().ok()?,
@@ -83,7 +85,8 @@ mod tests {
             confirmed_at: at(3),
             gone_at: at(4),
             looked_at: at(5),
-            asking_at: at(6),
+            silent_at: at(6),
+            asking_at: at(7),
             left: vec!["arn:aws:sns:eu-central-1:1:notices:2".to_owned()],
             revision: 7,
         };

@@ -34,6 +34,8 @@ pub struct Mail {
     pub subject: String,
     /// The text, without SNS's footer.
     pub text: String,
+    /// SNS's footer, as it stands below the text. Empty where there is none.
+    pub footer: String,
     /// Following it confirms a subscription. Only the mail that asks for that has it.
     pub confirm_url: Option<String>,
     /// Following it ends the subscription. Every notification has it.
@@ -149,6 +151,7 @@ fn parse(bytes: &[u8], file: &Path) -> Option<Mail> {
         to: first(message.to())?.1,
         subject: message.subject()?.to_owned(),
         text: text.trim_end().to_owned(),
+        footer: footer.trim_end().to_owned(),
         // In the text of a notification, such a link would be somebody else's.
         confirm_url: if footer.is_empty() { link(text, "Action=ConfirmSubscription&") } else { None },
         unsubscribe_url: link(footer, "Action=Unsubscribe&"),

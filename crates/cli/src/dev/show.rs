@@ -39,7 +39,7 @@ pub fn upload(upload: &Upload, about: &str, statistics: &[(Features, Statistics)
     text
 }
 
-/// A mail as it was delivered, as text. Without the footer, which is SNS's.
+/// A mail as it was delivered, as text, SNS's footer included.
 #[must_use]
 pub fn mail(mail: &Mail) -> String {
     let mut text = format!("\n   ┌ {}\n", mail.file.display());
@@ -47,7 +47,7 @@ pub fn mail(mail: &Mail) -> String {
         let _ = writeln!(text, "   │ {name}: {value}");
     }
     text.push_str("   │\n");
-    for line in mail.text.lines() {
+    for line in mail.text.lines().chain(mail.footer.lines()) {
         let _ = writeln!(text, "   │ {line}");
     }
     text.push_str("   └\n");

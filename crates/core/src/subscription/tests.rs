@@ -39,15 +39,25 @@ fn what_sns_says_makes_the_state() {
         ("still switched off", Gone, Seen::Pending, 100, Gone, true),
         ("subscribed again by SNS's own link", Gone, Seen::Confirmed, 100, Confirmed, true),
         ("deleted while pending", None, Seen::Pending, 100, None, true),
-        ("deleted, then confirmed by the old link", None, Seen::Confirmed, 100, Confirmed, true),
+        ("deleted, then confirmed by the old link", None, Seen::Confirmed, 100, None, false),
         ("deleted, and nobody confirmed it", None, Seen::Unknown, 100, None, false),
     ] {
         let before = stands(stored);
         let after = before.clone().seen(seen, at(when));
         assert_eq!((after.state, after.arn.is_some()), (state, has_arn), "{name}");
-        assert_eq!(after.looked_at, Some(at(when)), "{name}");
+        assert_eq!((after.looked_at, after.silent_at), (Some(at(when)), Option::None), "{name}");
         assert_eq!(after.seen(seen, at(when)).state, state, "{name}, twice");
     }
+    let deleted = stands(None).seen(Seen::Confirmed, at(9));
+    assert_eq!(
+        (deleted.left.clone(), deleted.confirmed_at),
+        (vec![ARN.to_owned()], Option::None),
+        "it is to be removed"
+    );
+    assert!(deleted.asks(EMAIL, at(10)), "it may be asked for anew");
+    let wanted = deleted.asked(EMAIL, NoticeKind::OF_OWNERS.to_vec(), Some(ARN.to_owned()), at(10));
+    assert!(wanted.left.is_empty(), "then it is wanted");
+    assert_eq!(wanted.seen(Seen::Confirmed, at(11)).state, Confirmed);
     let confirmed = stands(Confirmed);
     assert_eq!((confirmed.confirmed_at, confirmed.gone_at), (Some(at(1)), Option::None));
     assert_eq!(confirmed.seen(Seen::Confirmed, at(9)).confirmed_at, Some(at(1)), "since when, not until when");
@@ -110,6 +120,14 @@ fn receipts_do_not_ask_sns_each_time() {
         assert_eq!(looked.is_to_be_looked_at(at(when)), expected, "{name}");
     }
     assert!(!Subscription::default().is_to_be_looked_at(at(0)), "there is nothing to look at");
+    for state in [State::Pending, State::Confirmed] {
+        let silent = Subscription { silent_at: Some(at(100)), ..stands(state) };
+        assert!(!silent.is_to_be_looked_at(at(159)) && silent.is_to_be_looked_at(at(160)), "{state:?}");
+        let spoke = Subscription { looked_at: None, ..silent.seen(Seen::Confirmed, at(101)) };
+        assert!(spoke.is_to_be_looked_at(at(102)), "{state:?}");
+        let being_asked = Subscription { asking_at: Some(at(100)), ..stands(state) };
+        assert!(!being_asked.is_to_be_looked_at(at(129)) && being_asked.is_to_be_looked_at(at(130)), "{state:?}");
+    }
 }
 
 #[test]
@@ -168,26 +186,42 @@ fn a_filter_policy_is_known_again() {
 
 #[test]
 fn hints_say_what_to_do_next() {
-    let same = Some(EMAIL);
+    let (same, bob) = (Some(EMAIL), Some("bob@example.com"));
     for (name, stored, address, when, says) in [
         ("none", Subscription::default(), same, 0, "mailed to ann+1@example.com."),
         ("no address", Subscription::default(), None, 0, "Have an e-mail address verified"),
         ("pending", asked(), same, 1, "From 2025-03-01T12:00:00Z on, PUT /notifications has it mailed again."),
         ("pending for long", asked(), same, DAY, "Nobody followed the link"),
         ("confirmed", stands(State::Confirmed), same, 2, "DELETE /notifications ends it."),
-        (
-            "address changed",
-            stands(State::Confirmed),
-            Some("bob@example.com"),
-            2,
-            "your address is bob@example.com now",
-        ),
+        ("address changed", stands(State::Confirmed), bob, 2, "your address is bob@example.com now"),
         ("address lost", stands(State::Confirmed), None, 2, "DELETE /notifications ends it."),
         ("gone", stands(State::Gone), same, 3, "PUT /notifications asks anew."),
+        ("pending, address changed", asked(), bob, 1, "PUT /notifications has one mailed there, at once."),
+        ("pending for long, address changed", asked(), bob, DAY, "PUT /notifications has one mailed there, at once."),
+        ("gone, address changed", stands(State::Gone), bob, 3, "PUT /notifications asks bob@example.com."),
+        ("deleted, address changed", stands(State::None), bob, 3, "mailed to bob@example.com."),
     ] {
         let hint = stored.hint(address, at(when));
         assert!(hint.contains(says), "{name}: {hint}");
         assert!(hint.ends_with('.') && !hint.contains("  "), "{name}: {hint}");
+    }
+    // Without a verified address, PUT is refused.
+    let verify = "and PUT /notifications.";
+    for (name, stored, when, says) in [
+        ("none", stands(State::None), 1, verify),
+        ("pending", asked(), 1, "Follow the link in the mail to ann+1@example.com; look among the spam, too."),
+        ("pending for long", asked(), DAY, verify),
+        ("confirmed", stands(State::Confirmed), 2, "mailed to ann+1@example.com. DELETE /notifications ends it."),
+        ("gone", stands(State::Gone), 3, verify),
+    ] {
+        let hint = stored.hint(None, at(when));
+        assert!(hint.ends_with(says), "{name}: {hint}");
+        assert!(!hint.contains("anew") && !hint.contains("mailed again"), "{name}: {hint}");
+        assert_eq!(
+            hint.contains("PUT"),
+            hint.contains("address verified for your account, sign in again"),
+            "{name}: {hint}"
+        );
     }
     for state in State::ALL {
         assert_eq!(stands(state).receipt_hint().is_none(), state == State::Confirmed, "{state:?}");

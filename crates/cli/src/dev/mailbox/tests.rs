@@ -26,9 +26,11 @@ fn a_notice_is_read_without_the_footer() {
     let mail = parsed(TELLS);
     assert_eq!(mail.subject, "[EventPulse] 3 of 120 records rejected: REQUIRED /items/*/price (orders 1.0)");
     assert_eq!(mail.text, "Grüße 😀\n\nzwei");
+    let shown = crate::dev::show::mail(&mail);
     let url = mail.unsubscribe_url.unwrap();
     assert!(url.starts_with("http://127.0.0.1:4566/?Action=Unsubscribe&SubscriptionArn=arn:aws:sns:"), "{url}");
     assert_eq!(mail.confirm_url, None);
+    assert!(shown.contains("   │ zwei\n   │ \n   │ --\n   │ If you wish to stop") && shown.contains(&url), "{shown}");
 }
 
 #[test]
