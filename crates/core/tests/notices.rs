@@ -342,7 +342,7 @@ proptest! {
 
     /// Whatever names and messages hold, the mail is safe, and each name stands on one line: its own.
     #[test]
-    fn names_cannot_harm(file_name in ".{0,300}|[ \\n\\t\"]{0,40}|(Why\\n|Report: s3://x |\u{202e}|é){0,60}", pointer in "(/.{0,40}){0,8}", member in ".{0,64}", message in ".{0,600}|( |\\n|Why){0,200}", accepted in 0u64..3, whole: bool, regressed: bool) {
+    fn names_cannot_harm(file_name in ".{0,300}|[ \\n\\t\"]{0,40}|(Why\\n|Report: s3://x |\u{202e}|é){0,60}|(a|/|@|www\\.|WWW|\\.|:|//| |`){0,90}", pointer in "(/.{0,40}){0,8}|(/(a|@|www\\.|://| ){0,9}){0,12}", member in ".{0,64}", message in ".{0,600}|(a|/|@|www\\.|WWW|\\.|:|//| |`){0,200}|( |\\n|Why){0,200}", accepted in 0u64..3, whole: bool, regressed: bool) {
         let failure = Failure { targets: vec![member], pointer: Failure::new(Code::Type, &pointer, "").pointer, ..Failure::at(Code::AdditionalProperties, message, 3, 14) };
         let examination = if whole { failed(failure) } else { of_one_record(accepted, failure) };
         let upload = upload(&file_name, &examination);
