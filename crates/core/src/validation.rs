@@ -104,11 +104,9 @@ impl Catalog {
         default: &SchemaRef,
         on_point: &mut dyn FnMut(&str, &str, Timestamp, f64),
     ) -> Verdict {
-        let Parser { tape, points, entity, applied, types } = parser;
+        let Parser { tape, buffers } = parser;
         let verdict = match tape.read(record) {
-            Ok(document) => {
-                self.check_document(document, (points, entity, applied, types), (wanted, default), on_point)
-            }
+            Ok(document) => self.check_document(document, buffers, (wanted, default), on_point),
             Err(failure) => rejected(None, vec![*failure], 0),
         };
         tape.trim();

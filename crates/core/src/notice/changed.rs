@@ -14,35 +14,29 @@ use crate::upload::Upload;
 /// How many members are told.
 const MOST: usize = 5;
 
-/// What is known of the uploads that passed, but for the one that is told.
+/// What is known of the uploads of which all counted.
 pub(super) struct Past<'a> {
     profile: &'a Profile,
-    /// 1 if that one may count among them, because some of its records passed. It is taken from every count, so that
-    /// each holds at least.
-    less: u64,
     /// When the last one passed, if that was before.
     pub(super) last_passed_at: Option<Timestamp>,
 }
 
 impl<'a> Past<'a> {
-    /// None if no other upload passed.
+    /// None if no upload passed.
     pub(super) fn before(upload: &Upload, profile: &'a Profile) -> Option<Self> {
         let is_before = |passed: &Timestamp| upload.decided_at.is_none_or(|decided| *passed < decided);
         let last_passed_at = profile.last_passed_at.filter(is_before);
-        let may_be_itself = last_passed_at.is_none() && upload.accepted_in_round() > 0;
-        let past = Self { profile, less: u64::from(may_be_itself), last_passed_at };
-        (past.uploads() > 0).then_some(past)
+        (profile.uploads > 0).then_some(Self { profile, last_passed_at })
     }
 
     /// How many passed.
     pub(super) fn uploads(&self) -> u64 {
-        self.profile.uploads.saturating_sub(self.less)
+        self.profile.uploads
     }
 
     /// In how many the member at a pointer had which type; none if none is known to have had it.
     fn types(&self, pointer: &str) -> BTreeMap<JsonType, u64> {
-        let types = self.profile.types(pointer).into_iter().flatten();
-        types.map(|(kind, count)| (*kind, count.saturating_sub(self.less))).filter(|(_, count)| *count > 0).collect()
+        self.profile.types(pointer).cloned().unwrap_or_default()
     }
 }
 
@@ -98,7 +92,6 @@ impl Known {
     pub(super) fn sentence(&self, past: &Past<'_>, room: Room) -> String {
         let pointer = format!("`{}`", shown(&shortened(&self.pointer, room.pointer)));
         let uploads = past.uploads();
-        let least = if past.less > 0 { "at least " } else { "" };
         let last = if uploads == 1 { "your last upload".to_owned() } else { format!("your last {uploads} uploads") };
         let mut types: Vec<(JsonType, u64)> = self.types.iter().map(|(kind, count)| (*kind, *count)).collect();
         types.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -106,7 +99,7 @@ impl Known {
         if !self.is_of_type && most > 0 {
             return match types.len() {
                 _ if most >= uploads => format!("{pointer} was there in {last}."),
-                1 => format!("{pointer} was there in {least}{most} of {last}."),
+                1 => format!("{pointer} was there in {most} of {last}."),
                 // An upload may hold it with several types: only this much is sure.
                 _ => format!("{pointer} was there in at least {most} of {last}."),
             };
@@ -115,8 +108,8 @@ impl Known {
             [(kind, count)] if *count >= uploads => format!("{pointer} was {} in {last}.", article(*kind)),
             [(kind, count), rest @ ..] => {
                 let rest: String =
-                    rest.iter().map(|(kind, count)| format!(", {} in {least}{count}", article(*kind))).collect();
-                format!("{pointer} was {} in {least}{count} of {last}{rest}.", article(*kind))
+                    rest.iter().map(|(kind, count)| format!(", {} in {count}", article(*kind))).collect();
+                format!("{pointer} was {} in {count} of {last}{rest}.", article(*kind))
             }
             [] => format!("No upload of yours that passed is known to have had {pointer}."),
         }
