@@ -185,7 +185,8 @@ async fn what_is_ended_before_it_is_confirmed_stays_ended(world: &World) -> Outc
     let link = link(world, &address(&user), 1).await?;
     world.call(&user, "DELETE", PATH, Value::Null).await?.expect(204)?;
     assert_eq!(world.get(&user, PATH).await?["state"], "none");
-    follow(world, &link).await?;
+    // AWS keeps it, and confirms it by this link. Where it is removed already, the link leads nowhere: as good.
+    world.http.get(&link).send().await?;
     assert_eq!(world.get(&user, PATH).await?["state"], "none", "the owner had the last word");
     assert!(filters(world, &address(&user)).await?.is_empty(), "and SNS was told");
     Ok(())
