@@ -117,7 +117,8 @@ pub async fn new_repeating_resolved_and_back(world: Arc<World>) -> Outcome {
         "must be a number, but is a string",
         "`/value` was a number in your last 3 uploads.",
         &format!("eventpulse quarantine show {first}"),
-        &format!("{}/quarantine/{first}", world.client.api),
+        &world.client.api,
+        &format!("GET /quarantine/{first}"),
         "eventpulse notifications off",
     ] {
         assert!(text.contains(told), "{told:?} is not in\n{text}");

@@ -14,7 +14,7 @@ use super::{
 /// The parameters that samconfig.toml has for the emulator as well: given here, some replace all of those. No rate limit
 /// is to slow the samples or the tests, but for that of a key of the plan `standard`; nobody is to wait a minute for a
 /// revoked key to end.
-const LOCAL_PARAMETERS: [&str; 8] = [
+const LOCAL_PARAMETERS: [&str; 9] = [
     "ConsoleOrigin=http://localhost:5173",
     "ApiRateLimit=10000",
     "ApiBurstLimit=10000",
@@ -23,6 +23,7 @@ const LOCAL_PARAMETERS: [&str; 8] = [
     "FastDeviceRateLimit=5000",
     "FastDeviceBurstLimit=10000",
     "KeyCacheSeconds=5",
+    "DigestSeconds=30",
 ];
 
 /// Deploys what was built, and asks for the outputs.

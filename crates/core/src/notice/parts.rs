@@ -32,8 +32,8 @@ pub(super) fn request(text: &mut Text, method: &str, id: &UploadId, step: &str) 
 /// How to see everything that lies in quarantine.
 pub(super) fn list(text: &mut Text, site: &Site<'_>) {
     text.command("eventpulse quarantine list");
-    text.paragraph("  ", "Or over REST, with your token, GET /quarantine at");
-    text.url(site.api_url);
+    text.paragraph("  ", "Or over REST, with your token, GET");
+    text.url(&format!("{}/quarantine", site.api_url));
 }
 
 /// How to change what one receives.
