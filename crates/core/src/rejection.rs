@@ -297,11 +297,11 @@ pub fn pattern(pointer: &str) -> String {
 mod tests {
     use super::*;
 
-    fn failure(code: Code, pointer: &str) -> Failure {
+    pub(super) fn failure(code: Code, pointer: &str) -> Failure {
         Failure::new(code, pointer, "why")
     }
 
-    fn record(index: u64, failures: Vec<Failure>) -> RejectedRecord {
+    pub(super) fn record(index: u64, failures: Vec<Failure>) -> RejectedRecord {
         RejectedRecord {
             index,
             line: index + 1,

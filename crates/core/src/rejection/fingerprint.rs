@@ -94,25 +94,9 @@ impl Prints {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{failure, record};
     use super::super::{RejectedRecord, Rejections};
     use super::*;
-
-    fn failure(code: Code, pointer: &str) -> Failure {
-        Failure::new(code, pointer, "why")
-    }
-
-    fn record(index: u64, failures: Vec<Failure>) -> RejectedRecord {
-        RejectedRecord {
-            index,
-            line: index + 1,
-            byte_offset: index * 10,
-            byte_length: 9,
-            schema_requested: None,
-            schema_applied: Some("reading/1.0".to_owned()),
-            failures,
-            failures_omitted: 0,
-        }
-    }
 
     fn required(index: u64, pointer: &str, members: &[&str]) -> RejectedRecord {
         let targets = members.iter().map(|member| (*member).to_owned()).collect();
