@@ -1,5 +1,7 @@
 //! Which of the members that a schema declares have which types in records.
 
+use std::sync::Arc;
+
 use jsonschema::JsonType as Type;
 use jsonschema::json::{Array, Node};
 use serde_json::Value;
@@ -13,10 +15,10 @@ use crate::schema::SchemaId;
 const MAX_MEMBERS: usize = 64;
 
 /// The members that a schema declares by `properties` and `items`, at any depth.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Members {
     /// Their pointers, array indexes as `*`.
-    pointers: Vec<String>,
+    pointers: Arc<[String]>,
     root: Place,
 }
 
@@ -32,14 +34,13 @@ struct Place {
 /// The types seen of each member, a bit each.
 #[derive(Debug, Clone)]
 pub(crate) struct Types {
-    pointers: Vec<String>,
+    pointers: Arc<[String]>,
     bits: Vec<u8>,
 }
 
 impl Members {
     /// Those of a schema.
     pub(crate) fn declared(schema: &Value) -> Self {
-        let mut members = Self::default();
         // Breadth first, so that what is cut off is the innermost.
         let mut pointers = Vec::new();
         let mut level = vec![(String::new(), schema)];
@@ -58,14 +59,12 @@ impl Members {
             level = next;
         }
         pointers.truncate(MAX_MEMBERS);
-        members.root = Place::of(schema, "", &pointers);
-        members.pointers = pointers;
-        members
+        Self { root: Place::of(schema, "", &pointers), pointers: pointers.into() }
     }
 
     /// No types yet.
     pub(crate) fn types(&self) -> Types {
-        Types { pointers: self.pointers.clone(), bits: vec![0; self.pointers.len()] }
+        Types { pointers: Arc::clone(&self.pointers), bits: vec![0; self.pointers.len()] }
     }
 
     /// Takes the types of a record in.
