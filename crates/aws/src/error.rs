@@ -34,6 +34,8 @@ pub enum Kind {
     Denied,
     /// Something that must be there is not.
     Missing,
+    /// What was asked for can never be: the same call fails always.
+    Invalid,
     /// Others kept on changing the same item.
     Contended,
     /// What is stored cannot be read.
@@ -50,6 +52,7 @@ impl fmt::Display for Kind {
             Self::Server => "the service failed",
             Self::Denied => "access denied: the role lacks a permission",
             Self::Missing => "not found",
+            Self::Invalid => "refused for good",
             Self::Contended => "others kept on changing it",
             Self::Corrupt => "what is stored cannot be read",
             Self::Other => "refused",
@@ -125,6 +128,7 @@ fn kind_of_code(code: &str) -> Kind {
         | "ServiceUnavailable"
         | "InternalServerException" => Kind::Server,
         "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException" => Kind::Denied,
+        "InvalidParameter" | "InvalidParameterException" | "InvalidParameterValue" => Kind::Invalid,
         "NoSuchBucket"
         | "NoSuchKey"
         | "NoSuchVersion"

@@ -18,8 +18,6 @@ const TELLS_READ: usize = 4 * MAX_GROUPS_IN_NOTICE;
 const ATTEMPTS: u32 = 12;
 /// How long to wait then, the first time.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How often a notice is begun before it is given up: ten minutes.
-const MAX_ATTEMPTS: u32 = 10;
 /// How many slots are waited for.
 const SLOTS: u32 = 8;
 /// How long ago a slot may have been asked for by the time it is used.
@@ -51,11 +49,6 @@ impl Notifier {
         let (mut outbox, revision) = self.groups.outbox(owner).await?;
         let (id, what) = match outbox.due(clock(), self.digest_seconds) {
             None => return Ok(Sent::NotDue),
-            Some(Due::Again(Sending { id, what, attempts, .. })) if attempts >= MAX_ATTEMPTS => {
-                tracing::error!(owner, notice_id = id, attempts, "a notice was given up");
-                self.cross_off(owner, &id, &what, clock).await?;
-                return Ok(Sent::NotDue);
-            }
             Some(Due::Again(Sending { id, what, .. })) => (id, what),
             Some(Due::Digest(what)) => (notice_id(owner, revision), what),
             Some(Due::Tells) => (notice_id(owner, revision), choose(&self.groups.tells(owner, TELLS_READ).await?)),
@@ -87,7 +80,15 @@ impl Notifier {
             return Ok(Sent::NotDue);
         };
         self.wait_for_slot(clock).await?;
-        let message_id = self.notices.publish(&notice).await?;
+        let message_id = match self.notices.publish(&notice).await {
+            Err(error) if error.kind == Kind::Invalid => {
+                // Only what SNS will never take, so that it does not keep what comes after it; everything else stays owed.
+                tracing::error!(error = error.chain(), owner, notice_id = id, "a notice was given up");
+                self.cross_off(owner, id, what, clock).await?;
+                return Ok(Sent::NotDue);
+            }
+            published => published?,
+        };
         let kind = notice.kind.as_str();
         tracing::info!(owner, notice_id = id, kind, message_id, subject = notice.subject, "a notice was published");
         self.cross_off(owner, id, what, clock).await?;

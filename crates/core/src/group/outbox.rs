@@ -51,8 +51,6 @@ pub struct Sending {
     pub id: String,
     /// Since when.
     pub since: Timestamp,
-    /// How often that was begun.
-    pub attempts: u32,
     /// What it tells.
     pub what: What,
 }
@@ -149,14 +147,13 @@ impl Outbox {
                 };
             }
         }
-        self.sending = Some(Sending { id, since: now, attempts: 1, what });
+        self.sending = Some(Sending { id, since: now, what });
     }
 
     /// It begins once more to send what it began.
     pub fn begin_again(&mut self, now: Timestamp) {
         if let Some(sending) = &mut self.sending {
             sending.since = now;
-            sending.attempts += 1;
         }
     }
 
