@@ -127,17 +127,17 @@ impl Notifier {
         Ok(())
     }
 
-    /// Sends what is due, first of these owners, then of all.
+    /// Sends what is due by `until`, first to these owners, then to all.
     async fn send_due(&self, first: &BTreeSet<String>, until: Timestamp, clock: impl Fn() -> Timestamp + Copy) {
         let mut owners: Vec<String> = first.iter().cloned().collect();
         let mut idle_rounds = 0;
-        loop {
+        while idle_rounds <= IDLE_ROUNDS && clock() < until {
             let mut is_idle = true;
-            for owner in &owners {
+            for owner in owners.drain(..) {
                 if clock() >= until {
                     return;
                 }
-                match self.send(owner, until, clock).await {
+                match self.send(&owner, until, clock).await {
                     Ok(Sent::Published) => is_idle = false,
                     Ok(Sent::NotDue | Sent::Contended) => {}
                     Err(error) => {
@@ -145,22 +145,27 @@ impl Notifier {
                     }
                 }
             }
-            idle_rounds = if is_idle { idle_rounds + 1 } else { 0 };
-            if idle_rounds > IDLE_ROUNDS {
-                return;
-            }
-            owners = match self.groups.due(after(clock(), HORIZON), PAGE).await {
-                Ok(due) => due.into_iter().map(|due| due.owner).collect(),
+            let due = match self.groups.due(until, PAGE).await {
+                Ok(due) => due,
                 Err(error) => {
                     tracing::error!(error = error.chain(), "what is due could not be found out");
                     return;
                 }
             };
-            if owners.is_empty() {
+            if due.is_empty() {
                 return;
             }
-            if is_idle {
+            let soon = after(clock(), HORIZON).sortable();
+            owners = due.into_iter().filter(|due| due.due_at <= soon).map(|due| due.owner).collect();
+            if owners.is_empty() {
+                // A pause ends while this is at work: who waits for it is not to wait for the next minute.
+                tokio::time::sleep(HORIZON / 2).await;
+                idle_rounds = 0;
+            } else if is_idle {
                 tokio::time::sleep(LAG).await;
+                idle_rounds += 1;
+            } else {
+                idle_rounds = 0;
             }
         }
     }
