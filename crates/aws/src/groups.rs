@@ -5,8 +5,7 @@
 //! - `group#<kind>#<id>`: a [`Group`];
 //! - `tell#<time>#<what>#<id>`: a [`Tell`] that is owed;
 //! - `digest#<epoch>#<id>`: the [`Tally`] of a group for one digest;
-//! - `profile#<kind>`: see [`profile`].
-//!
+//! - `profile#<kind>`: see [`profile`];
 //! - `dead#<sort key>`: what was there and cannot be read: it must not keep the rest waiting.
 //!
 //! What is to be dealt with has `due` and `due_at`, and so is in the index `by_due`: outboxes in the partition `due`,
@@ -36,6 +35,7 @@ const KEEP_TALLY_DAYS: i64 = 14;
 /// The partition of the index `by_due` that outboxes are in.
 const DUE: &str = "due";
 
+const OWNER: &str = "owner#";
 const STATE: &str = "state";
 const SEEN: &str = "seen#";
 const TELL: &str = "tell#";
@@ -68,9 +68,7 @@ impl Groups {
     /// # Errors
     /// Never, but for what serde may say.
     pub fn note(&self, owner: &str, occurrence: &Occurrence) -> Result<TransactWriteItem, Error> {
-        let put = Put::builder().table_name(&self.table).set_item(Some(self.seen_item(owner, occurrence)?));
-        let put = put.build().map_err(|error| self.corrupt("PutItem", owner).because(error))?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        self.put_action(owner, self.seen_item(owner, occurrence)?)
     }
 
     /// Notes an occurrence.
@@ -127,8 +125,15 @@ impl Groups {
     }
 }
 
-fn owner_pk(owner: &str) -> String {
-    format!("owner#{owner}")
+/// The partition of an owner.
+pub(crate) fn owner_pk(owner: &str) -> String {
+    format!("{OWNER}{owner}")
+}
+
+/// The owner of a partition; none if it is nobody's.
+#[must_use]
+pub fn owner_of_pk(pk: &str) -> Option<&str> {
+    pk.strip_prefix(OWNER)
 }
 
 fn group_sk(kind: &str, id: &GroupId) -> String {

@@ -14,8 +14,9 @@ use eventpulse_core::subscription::{Seen, State, Subscription, is_filter_policy,
 use eventpulse_core::time::Timestamp;
 
 use crate::error::{Error, Kind, is_condition_failed};
+use crate::groups::owner_pk;
 use crate::item::{number, s};
-use item::{item_of, pk, subscription_of};
+use item::{item_of, subscription_of};
 use topic::{Removed, Topic};
 
 /// How often something is tried anew while others change the same subscription.
@@ -336,7 +337,7 @@ impl Subscriptions {
     /// By a consistent GetItem.
     async fn load(&self, owner: &str) -> Result<Subscription, Error> {
         let get = self.dynamodb.get_item().table_name(&self.table).consistent_read(true);
-        let output = get.key("pk", s(pk(owner))).key("sk", s(item::SK)).send().await;
+        let output = get.key("pk", s(owner_pk(owner))).key("sk", s(item::SK)).send().await;
         let output = output.map_err(|error| Error::sdk("GetItem", self.target(owner), error))?;
         let Some(item) = output.item else { return Ok(Subscription::default()) };
         subscription_of(&item).ok_or_else(|| Error::new("GetItem", self.target(owner), Kind::Corrupt))
@@ -366,6 +367,6 @@ impl Subscriptions {
     }
 
     fn target(&self, owner: &str) -> String {
-        format!("{}/{}/{}", self.table, pk(owner), item::SK)
+        format!("{}/{}/{}", self.table, owner_pk(owner), item::SK)
     }
 }

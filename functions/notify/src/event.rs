@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
+use eventpulse_aws::groups::owner_of_pk;
 use serde_json::Value;
 
 /// An invocation.
@@ -38,7 +39,7 @@ impl Event {
         for record in stream.records {
             let keys: Value = serde_json::to_value(&record.change.keys).map_err(|_| UnknownEvent)?;
             let pk = keys.pointer("/pk/S").and_then(Value::as_str).ok_or(UnknownEvent)?;
-            owners.extend(pk.strip_prefix("owner#").map(str::to_owned));
+            owners.extend(owner_of_pk(pk).map(str::to_owned));
         }
         Ok(Self::Seen(owners))
     }

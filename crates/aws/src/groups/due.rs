@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use eventpulse_core::group::SPACING_MICROS;
 use eventpulse_core::time::Timestamp;
 
-use super::{DUE, Groups};
+use super::{DUE, Groups, owner_of_pk};
 use crate::error::Error;
 use crate::item::{Item, n, s, text};
 
@@ -101,5 +101,5 @@ impl Groups {
 
 /// Whose an item of the index is.
 fn owner_in(item: &Item) -> Option<&str> {
-    text(item, "pk")?.strip_prefix("owner#")
+    owner_of_pk(text(item, "pk")?)
 }

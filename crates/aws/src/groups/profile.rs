@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use eventpulse_core::profile::{JsonType, Profile, Shape};
 use eventpulse_core::time::Timestamp;
 
-use super::{Groups, expires, owner_pk};
+use super::{Groups, expires};
 use crate::error::{Error, is_condition_failed};
 use crate::item::{Item, n, s, text};
 
@@ -172,7 +172,7 @@ impl Groups {
     }
 
     fn profile_key(&self, owner: &str, kind: &str) -> Item {
-        Item::from([("pk".to_owned(), s(owner_pk(owner))), ("sk".to_owned(), s(format!("profile#{kind}")))])
+        self.item(owner, format!("profile#{kind}"))
     }
 }
 

@@ -5,20 +5,17 @@ use eventpulse_core::notice::NoticeKind;
 use eventpulse_core::subscription::{State, Subscription};
 use eventpulse_core::time::Timestamp;
 
+use crate::groups::owner_pk;
 use crate::item::{Item, number, s, text};
 
 /// The sort key.
 pub(super) const SK: &str = "subscription";
 
-pub(super) fn pk(owner: &str) -> String {
-    format!("owner#{owner}")
-}
-
 pub(super) fn item_of(owner: &str, subscription: &Subscription) -> Item {
     let Subscription { state, email, kinds, arn, left, revision, .. } = subscription;
     let list = |words: Vec<&str>| AttributeValue::L(words.into_iter().map(s).collect());
     let mut item = Item::from([
-        ("pk".to_owned(), s(pk(owner))),
+        ("pk".to_owned(), s(owner_pk(owner))),
         ("sk".to_owned(), s(SK)),
         ("state".to_owned(), s(state.as_str())),
         ("kinds".to_owned(), list(kinds.iter().map(|kind| kind.as_str()).collect())),
