@@ -22,16 +22,55 @@ async fn outbox(world: &World, user: &User) -> Result<(Value, u64), BoxError> {
     Ok((serde_json::to_value(outbox)?, revision))
 }
 
+/// Waits until nothing of an owner is being sent: mails come before that is written.
+async fn crossed_off(world: &World, user: &User) -> Outcome {
+    let deadline = Instant::now() + PATIENCE;
+    while !outbox(world, user).await?.0["sending"].is_null() {
+        if Instant::now() > deadline {
+            return Err("what was sent is not crossed off".into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// Waits until notify logged so many lines like this, or more, and returns how many.
+async fn logged(world: &World, least: usize, is_meant: impl Fn(&Value) -> bool) -> Result<usize, BoxError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let number = log(world).await?.iter().filter(|line| is_meant(line)).count();
+        if number >= least {
+            return Ok(number);
+        }
+        if Instant::now() > deadline {
+            return Err(format!("notify logged {number} lines of the kind, not {least}").into());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// What notify logged.
+async fn log(world: &World) -> Result<Vec<Value>, BoxError> {
+    let script = "import boto3, json, os, sys\n\
+                  logs = boto3.client('logs', region_name=os.environ['AWS_REGION'])\n\
+                  pages = logs.get_paginator('filter_log_events').paginate(logGroupName=sys.argv[1])\n\
+                  json.dump([event['message'] for page in pages for event in page['events']], sys.stdout)";
+    let mut python = world.stack.python();
+    let output = python.args(["-c", script, world.output("NotifyLogGroup")]).output().await?;
+    let lines: Vec<String> =
+        serde_json::from_slice(&output.stdout).map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    Ok(lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
 pub async fn a_crash_between_publishing_and_recording_repeats_one_notice_at_most(world: Arc<World>) -> Outcome {
     let user = subscriber(&world).await?;
     // A sender that dies before it publishes: it may not. What it wrote down stands, and is sent once it may again.
     let whole = without(&world, "NotifyRole", "sns:Publish").await?;
     let first = upload(&world, &user, "first.json", &wrong_value("crash", 1)).await?;
-    let deadline = Instant::now() + PATIENCE;
-    while outbox(&world, &user).await?.0["sending"].is_null() && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    // Its word that it is over, not the outbox: that is written before the slot is waited for, which may take until it may.
+    let died = logged(&world, 1, |line| line["owner"] == user.owner.as_str() && line["level"] == "ERROR").await;
     restore(&world, whole).await?;
+    died?;
     let (begun, revision) = outbox(&world, &user).await?;
     assert!(!begun["sending"].is_null(), "{begun:#}");
     assert!(notices(&world, &user).is_empty());
@@ -46,7 +85,7 @@ pub async fn a_crash_between_publishing_and_recording_repeats_one_notice_at_most
     minute(&world).await?;
     let mails = wait_for(&world, &user, 1).await?;
     assert!(mails[0].text.contains(first.as_str()));
-    assert!(outbox(&world, &user).await?.0["sending"].is_null(), "it is crossed off");
+    crossed_off(&world, &user).await?;
 
     // A sender that died after it published: what it sent is sent once more, the same, and then it is over.
     let keys = begun["sending"]["what"]["tells"]["keys"].clone();
@@ -65,6 +104,7 @@ pub async fn a_crash_between_publishing_and_recording_repeats_one_notice_at_most
     minute(&world).await?;
     let mails = wait_for(&world, &user, 2).await?;
     assert_eq!((&mails[0].subject, &mails[0].text), (&mails[1].subject, &mails[1].text));
+    crossed_off(&world, &user).await?;
     minute(&world).await?;
     assert_eq!(notices(&world, &user).len(), 2, "one repeat, and no more");
     Ok(())
@@ -92,36 +132,13 @@ pub async fn the_self_test_goes_the_whole_way_and_mails_nobody(world: Arc<World>
     assert!(upload.quarantined.is_some() && upload.noted);
 
     // It came through when notify says so, in the words that the alarm listens to.
-    let logs = async || -> Result<usize, BoxError> {
-        let script = "import boto3, json, os, sys\n\
-                      logs = boto3.client('logs', region_name=os.environ['AWS_REGION'])\n\
-                      pages = logs.get_paginator('filter_log_events').paginate(logGroupName=sys.argv[1])\n\
-                      json.dump([event['message'] for page in pages for event in page['events']], sys.stdout)";
-        let mut python = world.stack.python();
-        let output = python.args(["-c", script, world.output("NotifyLogGroup")]).output().await?;
-        let lines: Vec<String> =
-            serde_json::from_slice(&output.stdout).map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
-        let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        Ok(lines.filter(|line| line["message"] == "the self-test came through").count())
-    };
-    let deadline = Instant::now() + PATIENCE;
-    while logs().await? == 0 {
-        if Instant::now() > deadline {
-            return Err("the self-test did not come through".into());
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    let came_through = |line: &Value| line["message"] == "the self-test came through";
+    let before = logged(&world, 1, came_through).await?;
     let about = world.mailbox.about(id.as_str());
     assert!(about.is_empty(), "nobody is mailed, not even the operator: {about:#?}");
 
     // Twice the same is told twice: it is no group that repeats.
-    let before = logs().await?;
     invoke(&world, "SelfTestFunctionName", begin).await?;
-    while logs().await? == before {
-        if Instant::now() > deadline + PATIENCE {
-            return Err("the second self-test did not come through".into());
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    logged(&world, before + 1, came_through).await?;
     Ok(())
 }
