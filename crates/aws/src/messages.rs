@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 
 use crate::Services;
 use crate::logs;
-use crate::uploads::groups::IdempotencyKey;
+use crate::uploads::together::IdempotencyKey;
 use alone::alone;
 use together::{Together, together};
 

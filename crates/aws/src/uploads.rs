@@ -6,8 +6,8 @@
 //! `upload_id` of the first message that came with it, `sha256` of that one's body, `expires_at`.
 
 mod attributes;
-pub mod groups;
 pub mod lists;
+pub mod together;
 
 use std::collections::HashMap;
 use std::error::Error as StdError;

@@ -11,7 +11,7 @@ use crate::Services;
 use crate::error::{Error, Kind};
 use crate::ingest::{PAUSE, Work};
 use crate::uploads::Append;
-use crate::uploads::groups::KeyOf;
+use crate::uploads::together::KeyOf;
 
 /// How often a message's own way is begun anew because somebody else is on it: 8 s in all, longer than it takes until that
 /// one is taken for dead.

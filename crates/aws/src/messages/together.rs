@@ -19,7 +19,7 @@ use crate::Services;
 use crate::error::{Error, Kind};
 use crate::groups::profile::Passed;
 use crate::ingest::news::note_passed;
-use crate::uploads::groups::{self, Grouped, IdempotencyKey, Settled};
+use crate::uploads::together::{self, IdempotencyKey, Settled, Stored};
 
 /// How often messages are grouped anew: some of a group turned out to be known, or others write the same items.
 const GROUPINGS: u32 = 8;
@@ -76,12 +76,12 @@ pub(super) async fn together(
             let of_group: Vec<usize> = group.members.iter().map(|member| member.place).collect();
             let places = || of_group.iter().filter_map(|at| good.get(*at)).map(|good| good.place);
             match store(services, messages, &good, &log, group, clock()).await {
-                Ok(Grouped::Done) => together.stored.extend(places()),
+                Ok(Stored::Done) => together.stored.extend(places()),
                 // The others are grouped anew; these go their own way, which finds out what is known.
-                Ok(Grouped::Known(known)) => {
+                Ok(Stored::Known(known)) => {
                     again.extend(places().enumerate().filter(|(at, _)| !known.contains(at)).map(|(_, place)| place));
                 }
-                Ok(Grouped::Contended) => {
+                Ok(Stored::Contended) => {
                     again.extend(places());
                     tokio::time::sleep(GROUPING_PAUSE * (1 << grouping)).await;
                 }
@@ -138,7 +138,7 @@ fn examine(services: &Services, place: usize, message: &Message) -> Option<Good>
     let bytes = serde_json::to_vec(&(message.posted(), &decision)).map_or(0, |json| json.len())
         + 2 * message.correlation_id.len()
         + 2_048;
-    let items = groups::items(&message.upload_id, &message.owner, &sha256, key.as_ref());
+    let items = together::items(&message.upload_id, &message.owner, &sha256, key.as_ref());
     let shapes = examination.shapes;
     Some(Good { place, decision, sha256, key, member: Member { items, bytes, chunks }, shapes })
 }
@@ -151,7 +151,7 @@ async fn store(
     log: &Log,
     group: Group,
     now: Timestamp,
-) -> Result<Grouped, Error> {
+) -> Result<Stored, Error> {
     let mut settled = Vec::with_capacity(group.members.len());
     let mut passed: BTreeMap<&str, (Passed, usize)> = BTreeMap::new();
     for member in &group.members {
@@ -164,8 +164,8 @@ async fn store(
             ObjectVersion { line: log.line_of(good.place), size: message.body.len() as u64, ..log.object.clone() };
         settled.push(settle(message, good, object, member, now)?);
     }
-    let grouped = services.uploads.store_group(&settled, &group.chunks, now).await?;
-    if grouped == Grouped::Done {
+    let stored = services.uploads.store_together(&settled, &group.chunks, now).await?;
+    if stored == Stored::Done {
         log_group(&settled);
         let asked = kind_of(&services.catalog.asked(None, &services.config.default_schema));
         for (mut of_owner, last) in passed.into_values() {
@@ -174,7 +174,7 @@ async fn store(
             note_passed(services, after, &of_owner, now).await;
         }
     }
-    Ok(grouped)
+    Ok(stored)
 }
 
 /// The history of a message as it is stored with its group.

@@ -51,7 +51,7 @@ pub struct Settled {
 
 /// What became of a group.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Grouped {
+pub enum Stored {
     /// All of it is stored.
     Done,
     /// Nothing is: these members, by their places, are known already, or their bytes or keys are.
@@ -60,7 +60,7 @@ pub enum Grouped {
     Contended,
 }
 
-/// The names of the items that [`Uploads::store_group`] writes for a message beside chunks.
+/// The names of the items that [`Uploads::store_together`] writes for a message beside chunks.
 #[must_use]
 pub fn items(id: &UploadId, owner: &str, sha256: &str, key: Option<&IdempotencyKey>) -> Vec<String> {
     let key = key.map(|key| key_pk(owner, key));
@@ -76,7 +76,7 @@ impl Uploads {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn store_group(&self, members: &[Settled], chunks: &[Chunk], now: Timestamp) -> Result<Grouped, Error> {
+    pub async fn store_together(&self, members: &[Settled], chunks: &[Chunk], now: Timestamp) -> Result<Stored, Error> {
         let mut actions = Vec::new();
         let mut member_of_action = Vec::new();
         for (place, member) in members.iter().enumerate() {
@@ -92,7 +92,7 @@ impl Uploads {
             actions.push(self.chunk_action(chunk)?);
         }
         let Err(error) = self.client.transact_write_items().set_transact_items(Some(actions)).send().await else {
-            return Ok(Grouped::Done);
+            return Ok(Stored::Done);
         };
         let reasons = reasons(&error);
         let known = member_of_action.iter().zip(reasons);
@@ -100,9 +100,9 @@ impl Uploads {
         let mut known: Vec<usize> = known.map(|(place, _)| *place).collect();
         known.dedup();
         if !known.is_empty() {
-            Ok(Grouped::Known(known))
+            Ok(Stored::Known(known))
         } else if is_contended(reasons) {
-            Ok(Grouped::Contended)
+            Ok(Stored::Contended)
         } else {
             Err(Error::sdk("TransactWriteItems", self.table.as_str(), error))
         }
