@@ -21,7 +21,7 @@ mod text;
 mod words;
 
 use crate::failure::Code;
-use crate::group::Group;
+use crate::group::{Group, Tally};
 use crate::id::UploadId;
 use crate::profile::Profile;
 use crate::time::Timestamp;
@@ -85,26 +85,14 @@ pub struct Resolution {
 pub struct Repeat {
     /// The group.
     pub group: Group,
-    /// How many uploads failed so.
-    pub uploads: u64,
-    /// How many records of them.
-    pub records: u64,
-    /// When the first of them was rejected; when it was resolved, if none was.
-    pub first_seen: Timestamp,
-    /// When the last of them was.
-    pub last_seen: Timestamp,
-    /// The last one; the one that passed, if none failed.
-    pub upload_id: UploadId,
-    /// How often it came back.
-    pub came_back: u64,
-    /// How often it was resolved.
-    pub resolved: u64,
+    /// What it did.
+    pub tally: Tally,
 }
 
 /// What groups did that a digest only counts.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Beyond {
-    /// How many groups they are.
+    /// How many groups they are of which uploads failed.
     pub groups: u64,
     /// How many uploads failed so.
     pub uploads: u64,
@@ -118,6 +106,22 @@ pub struct Beyond {
     pub first_seen: Option<Timestamp>,
     /// When the last of them was.
     pub last_seen: Option<Timestamp>,
+}
+
+impl Beyond {
+    /// Counts one more group.
+    pub fn add(&mut self, tally: &Tally) {
+        self.came_back = self.came_back.saturating_add(tally.came_back);
+        self.resolved = self.resolved.saturating_add(tally.resolved);
+        if tally.uploads == 0 {
+            return; // it was no problem in this time: the times of its tally are not those of failures
+        }
+        self.groups = self.groups.saturating_add(1);
+        self.uploads = self.uploads.saturating_add(tally.uploads);
+        self.records = self.records.saturating_add(tally.records);
+        self.first_seen = Some(self.first_seen.map_or(tally.first_seen, |first| first.min(tally.first_seen)));
+        self.last_seen = self.last_seen.max(Some(tally.last_seen));
+    }
 }
 
 /// What there is to tell.

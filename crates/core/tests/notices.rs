@@ -22,7 +22,7 @@ use eventpulse_core::rejection::{RejectedRecord, Rejection, Rejections};
 use eventpulse_core::upload::{Decision, Upload};
 use examples::{digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
 use proptest::prelude::*;
-use support::news::{self, failing, group, group_of, notice, other, profile, repeat, resolution};
+use support::news::{self, failing, group, group_of, notice, other, profile, repeat, repeat_with, resolution};
 use support::{examine, failed, sample, upload};
 
 #[test]
@@ -303,11 +303,7 @@ fn the_largest_notice_can_be_published() {
             groups.iter().map(|group| resolution(number(group), group.clone(), 1 << 60)).collect();
         let repeats: Vec<Repeat> = groups
             .iter()
-            .map(|group| Repeat {
-                came_back: u64::MAX,
-                resolved: u64::MAX,
-                ..repeat(number(group), group.clone(), 1 << 60)
-            })
+            .map(|group| repeat_with(number(group), group.clone(), 1 << 60, (u64::MAX, u64::MAX)))
             .collect();
         let kinds = [
             (failing(NoticeKind::New, &upload, &groups[0], None, &others[1..]), MAX_GROUPS_IN_NOTICE),
@@ -359,7 +355,7 @@ proptest! {
         check(&notice);
         prop_assert_eq!(notice.text.lines().filter(|line| line.starts_with("  File:")).count(), 1);
         check(&news::of(&News::Resolved(&[resolution(1, named.clone(), 2), resolution(2, others[0].group.clone(), 3)])).unwrap());
-        let repeats = [Repeat { came_back: 1, ..repeat(1, named, 2) }, Repeat { resolved: 1, ..repeat(2, others[0].group.clone(), 0) }];
+        let repeats = [repeat_with(1, named, 2, (1, 0)), repeat_with(2, others[0].group.clone(), 0, (0, 1))];
         check(&digest(&repeats));
     }
 

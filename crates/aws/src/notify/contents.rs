@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eventpulse_core::group::{Group, GroupId, Tally, Tell, What};
+use eventpulse_core::group::{Group, GroupId, Tell, What};
 use eventpulse_core::notice::{
     Beyond, Case, MAX_GROUPS_IN_NOTICE, News, Notice, NoticeKind, Other, Repeat, Resolution, Site,
 };
@@ -58,22 +58,10 @@ impl Notifier {
         tallies.sort_by_key(|(_, tally)| std::cmp::Reverse((tally.uploads, tally.records)));
         let mut beyond = Beyond::default();
         for (_, tally) in tallies.drain(MAX_REPEATS.min(tallies.len())..) {
-            beyond.came_back += tally.came_back;
-            beyond.resolved += tally.resolved;
-            if tally.uploads > 0 {
-                beyond.groups += 1;
-                beyond.uploads += tally.uploads;
-                beyond.records += tally.records;
-                beyond.first_seen = Some(beyond.first_seen.map_or(tally.first_seen, |at| at.min(tally.first_seen)));
-                beyond.last_seen = beyond.last_seen.max(Some(tally.last_seen));
-            }
+            beyond.add(&tally);
         }
         let groups = self.groups_of(owner, tallies.iter().map(|(id, tally)| (tally.of.as_str(), id))).await?;
-        let repeat = |(id, tally): (GroupId, Tally)| {
-            let Tally { uploads, records, first_seen, last_seen, upload_id, came_back, resolved, .. } = tally;
-            let group = groups.get(&id)?.clone();
-            Some(Repeat { group, uploads, records, first_seen, last_seen, upload_id, came_back, resolved })
-        };
+        let repeat = |(id, tally)| Some(Repeat { group: groups.get(&id)?.clone(), tally });
         Ok((tallies.into_iter().filter_map(repeat).collect(), beyond))
     }
 

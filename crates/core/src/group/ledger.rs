@@ -100,7 +100,7 @@ pub struct Tally {
     pub first_seen: Timestamp,
     /// When the last of them was.
     pub last_seen: Timestamp,
-    /// The last of them.
+    /// The last of them; the one that passed, if none failed.
     pub upload_id: UploadId,
     /// How often it came back without being told at once.
     pub came_back: u64,

@@ -1,5 +1,7 @@
 //! The digest: what repeated, came back and was resolved in some time, as counts.
 
+use std::cmp::Reverse;
+
 use super::parts::{list, owned_by, preferences, title};
 use super::text::Text;
 use super::{Beyond, Repeat, Room, Site, words};
@@ -13,44 +15,27 @@ const NAMED: usize = 10;
 /// The groups, the one with the most uploads first.
 pub(super) fn largest(repeats: &[Repeat]) -> Vec<&Repeat> {
     let mut largest: Vec<&Repeat> = repeats.iter().collect();
-    largest
-        .sort_by(|a, b| (b.uploads, b.records).cmp(&(a.uploads, a.records)).then_with(|| a.group.id.cmp(&b.group.id)));
+    largest.sort_by_key(|Repeat { group, tally }| (Reverse((tally.uploads, tally.records)), &group.id));
     largest
 }
 
 /// What all of them come to.
 pub(super) fn totals(repeats: &[Repeat], beyond: &Beyond) -> Beyond {
     let mut totals = *beyond;
-    if totals.uploads == 0 {
-        totals.groups = 0;
-    }
     for repeat in repeats {
-        totals.came_back = totals.came_back.saturating_add(repeat.came_back);
-        totals.resolved = totals.resolved.saturating_add(repeat.resolved);
-        if repeat.uploads == 0 {
-            continue;
-        }
-        totals.groups = totals.groups.saturating_add(1);
-        totals.uploads = totals.uploads.saturating_add(repeat.uploads);
-        totals.records = totals.records.saturating_add(repeat.records);
-        let first = totals.first_seen.map_or(repeat.first_seen, |first| first.min(repeat.first_seen));
-        let last = totals.last_seen.map_or(repeat.last_seen, |last| last.max(repeat.last_seen));
-        (totals.first_seen, totals.last_seen) = (Some(first), Some(last));
-    }
-    if totals.uploads == 0 {
-        (totals.first_seen, totals.last_seen) = (None, None);
+        totals.add(&repeat.tally);
     }
     totals
 }
 
 /// How many groups came back; of those that are only counted, how often one did.
 pub(super) fn came_back(repeats: &[Repeat], beyond: &Beyond) -> u64 {
-    beyond.came_back.saturating_add(repeats.iter().filter(|repeat| repeat.came_back > 0).count() as u64)
+    beyond.came_back.saturating_add(repeats.iter().filter(|repeat| repeat.tally.came_back > 0).count() as u64)
 }
 
 /// How many groups were resolved; of those that are only counted, how often one was.
 pub(super) fn resolved(repeats: &[Repeat], beyond: &Beyond) -> u64 {
-    beyond.resolved.saturating_add(repeats.iter().filter(|repeat| repeat.resolved > 0).count() as u64)
+    beyond.resolved.saturating_add(repeats.iter().filter(|repeat| repeat.tally.resolved > 0).count() as u64)
 }
 
 /// When the time of a digest begins: an upload may be heard of after its time.
@@ -77,7 +62,8 @@ pub(super) fn text(owner: &str, told: &Told<'_>, site: &Site<'_>, room: Room) ->
         text.field("First seen", &words::minute(first));
         text.field("Last seen", &words::minute(last));
     }
-    let failed: Vec<&&Repeat> = largest.iter().filter(|repeat| repeat.uploads > 0).take(LARGEST_IN_TEXT).collect();
+    let failed: Vec<&&Repeat> =
+        largest.iter().filter(|repeat| repeat.tally.uploads > 0).take(LARGEST_IN_TEXT).collect();
     if !failed.is_empty() {
         let is_all = failed.len() as u64 == totals.groups;
         text.heading(match (failed.len(), is_all) {
@@ -93,15 +79,16 @@ pub(super) fn text(owner: &str, told: &Told<'_>, site: &Site<'_>, room: Room) ->
                 text.blank();
             }
             title(&mut text, &repeat.group, "", room);
+            let tally = &repeat.tally;
             let (extent, range) =
-                (words::extent(repeat.uploads, repeat.records), words::range(repeat.first_seen, repeat.last_seen));
+                (words::extent(tally.uploads, tally.records), words::range(tally.first_seen, tally.last_seen));
             text.paragraph("    ", &format!("{extent}, {range}"));
             text.field("  Group", repeat.group.id.as_str());
-            text.field("  Last upload", repeat.upload_id.as_str());
+            text.field("  Last upload", tally.upload_id.as_str());
         }
     }
-    named(&mut text, "Came back", &largest, (|repeat| repeat.came_back, beyond.came_back), room);
-    named(&mut text, "Resolved", &largest, (|repeat| repeat.resolved, beyond.resolved), room);
+    named(&mut text, "Came back", &largest, (|repeat| repeat.tally.came_back, beyond.came_back), room);
+    named(&mut text, "Resolved", &largest, (|repeat| repeat.tally.resolved, beyond.resolved), room);
     text.heading("See them all");
     list(&mut text, site);
     preferences(&mut text);

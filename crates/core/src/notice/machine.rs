@@ -262,16 +262,16 @@ impl<'a> ResolutionForm<'a> {
 }
 
 impl<'a> RepeatForm<'a> {
-    fn of(repeat: &'a Repeat, room: Room) -> Self {
+    fn of(Repeat { group, tally }: &'a Repeat, room: Room) -> Self {
         Self {
-            group: GroupForm::of(&repeat.group, room),
-            uploads: repeat.uploads,
-            records: repeat.records,
-            first_seen: repeat.first_seen,
-            last_seen: repeat.last_seen,
-            upload_id: repeat.upload_id.as_str(),
-            came_back: repeat.came_back,
-            resolved: repeat.resolved,
+            group: GroupForm::of(group, room),
+            uploads: tally.uploads,
+            records: tally.records,
+            first_seen: tally.first_seen,
+            last_seen: tally.last_seen,
+            upload_id: tally.upload_id.as_str(),
+            came_back: tally.came_back,
+            resolved: tally.resolved,
         }
     }
 }

@@ -10,7 +10,7 @@ use eventpulse_core::rejection::{RejectedRecord, Rejections};
 use eventpulse_core::upload::{Event, Fact, Quarantined, RetryForm, SELF_TEST, Upload, quarantine_key, report_key};
 
 use crate::support::news::{
-    self, as_message, at, failing, group, group_of, noon, notice, other, profile, repeat, resolution,
+    self, as_message, at, failing, group, group_of, noon, notice, other, profile, repeat, repeat_with, resolution,
 };
 use crate::support::{Expected, Sample, examine, failed, sample, upload};
 
@@ -226,18 +226,13 @@ pub fn digest(repeats: &[Repeat]) -> Notice {
 /// Nothing but resolutions.
 pub fn digest_of_resolved() -> Notice {
     let truncated = group("weather/1.0", &[(Code::Truncated, "")]);
-    digest(&[
-        Repeat { resolved: 1, ..repeat(4, missing_value(), 0) },
-        Repeat { resolved: 1, ..repeat(5, truncated, 0) },
-    ])
+    digest(&[repeat_with(4, missing_value(), 0, (0, 1)), repeat_with(5, truncated, 0, (0, 1))])
 }
 
 /// More groups than are read: the others are only counted, and some began before the last digest.
 pub fn digest_of_counted() -> Notice {
-    let repeats = [
-        Repeat { came_back: 1, ..repeat(4, missing_value(), 999) },
-        repeat(5, group("weather/1.0", &[(Code::Truncated, "")]), 20),
-    ];
+    let repeats =
+        [repeat_with(4, missing_value(), 999, (1, 0)), repeat(5, group("weather/1.0", &[(Code::Truncated, "")]), 20)];
     let (first_seen, last_seen) = (Some(at("11:48")), Some(at("12:58")));
     let beyond = Beyond { groups: 50, uploads: 400, records: 1_200, came_back: 3, resolved: 7, first_seen, last_seen };
     news::of(&news::digest_of(&repeats, beyond)).unwrap()
@@ -266,8 +261,8 @@ pub fn digest_of_many() -> Notice {
             repeat(number, group("batch/1.0", &[(Code::Type, &pointer)]), u64::from(number) * 7 + 1)
         })
         .collect();
-    repeats.push(Repeat { came_back: 1, resolved: 2, ..repeat(20, missing_value(), 412) });
-    repeats.push(Repeat { resolved: 1, ..repeat(21, group("weather/1.0", &[(Code::Format, "/hourly/time/*")]), 0) });
+    repeats.push(repeat_with(20, missing_value(), 412, (1, 2)));
+    repeats.push(repeat_with(21, group("weather/1.0", &[(Code::Format, "/hourly/time/*")]), 0, (0, 1)));
     digest(&repeats)
 }
 

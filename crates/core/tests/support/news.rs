@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventpulse_core::failure::{Code, Failure};
-use eventpulse_core::group::{Group, Life, NO_SCHEMA};
+use eventpulse_core::group::{Group, Life, NO_SCHEMA, Tally};
 use eventpulse_core::id::{MESSAGE_FILE_NAME, UploadId, message_key};
 use eventpulse_core::notice::{Beyond, Case, News, Notice, NoticeKind, Other, Repeat, Resolution, Site};
 use eventpulse_core::profile::{JsonType, Profile};
@@ -147,8 +147,8 @@ pub fn resolution(number: u8, group: Group, uploads: u64) -> Resolution {
 /// What a group did between noon and one.
 pub fn repeat(number: u8, group: Group, uploads: u64) -> Repeat {
     let group = Group { uploads: uploads + 1, uploads_in_life: uploads + 1, records: uploads * 2 + 1, ..group };
-    Repeat {
-        group,
+    let tally = Tally {
+        of: group.kind.clone(),
         uploads,
         records: uploads * 2,
         first_seen: at("12:01"),
@@ -156,5 +156,12 @@ pub fn repeat(number: u8, group: Group, uploads: u64) -> Repeat {
         upload_id: another(number),
         came_back: 0,
         resolved: 0,
-    }
+    };
+    Repeat { group, tally }
+}
+
+/// A group that also came and went so often.
+pub fn repeat_with(number: u8, group: Group, uploads: u64, (came_back, resolved): (u64, u64)) -> Repeat {
+    let Repeat { group, tally } = repeat(number, group, uploads);
+    Repeat { group, tally: Tally { came_back, resolved, ..tally } }
 }
