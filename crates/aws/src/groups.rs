@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Kind};
 use crate::item::{Item, n, s, text};
 
-pub use due::DueOwner;
+pub use due::{DueOwner, Turn};
 pub use store::{Changes, MAX_CHANGES};
 
 /// How long a group is remembered after it was last seen, in days; then it is new again.

@@ -1,12 +1,18 @@
 //! SNS: the notices.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 use eventpulse_core::notice::Notice;
 
 use crate::error::{Error, Kind};
+
+/// How long publishing may take.
+pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The topic of the notices.
 #[derive(Debug, Clone)]
@@ -20,7 +26,10 @@ impl Notices {
     /// second; its outbox has it sent again a minute later.
     #[must_use]
     pub fn new(sdk: &SdkConfig, topic_arn: String) -> Self {
-        let config = aws_sdk_sns::config::Builder::from(sdk).retry_config(RetryConfig::disabled()).build();
+        let timeouts = sdk.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        let timeouts = timeouts.operation_timeout(PUBLISH_TIMEOUT).build();
+        let config = aws_sdk_sns::config::Builder::from(sdk).retry_config(RetryConfig::disabled());
+        let config = config.timeout_config(timeouts).build();
         Self { client: Client::from_conf(config), topic_arn }
     }
 

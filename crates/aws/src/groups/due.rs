@@ -1,23 +1,26 @@
-//! Who is to be told something now, and the one slot through which every notice goes.
+//! Who is to be told something now, and whose turn it is: all notices of a deployment go one after the other.
 
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use eventpulse_core::group::SPACING_MICROS;
 use eventpulse_core::time::Timestamp;
 
 use super::{DUE, Groups, owner_of_pk};
-use crate::error::Error;
+use crate::error::{Error, is_condition_failed};
 use crate::item::{Item, n, s, text};
 
 /// In how many partitions of the index occurrences are: DynamoDB writes a thousand items a second to one.
 const SEEN_PARTITIONS: u8 = 16;
 /// How many pages of one of these are read to find other owners behind one who has many.
 const PAGES: usize = 10;
-/// A slot that is further off than this was taken by a clock that is wrong.
+/// Whoever takes the turn has it for so long, unless it ends before: longer than it takes to publish.
+const TURN_MICROS: i64 = 20_000_000;
+/// A turn that lasts longer than this was taken by a clock that is wrong.
 const FAR_MICROS: i64 = 60_000_000;
 
 /// An owner to whom something is to be sent.
@@ -27,6 +30,21 @@ pub struct DueOwner {
     pub owner: String,
     /// Since when, or from when on.
     pub due_at: String,
+}
+
+/// Whose turn it is to publish a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The caller's.
+    Mine {
+        /// Until then at the latest.
+        until: Timestamp,
+    },
+    /// Not the caller's: somebody has it, or had it just now.
+    Taken {
+        /// Until then at the latest.
+        until: Timestamp,
+    },
 }
 
 /// The partition of the index that an owner's occurrences are in.
@@ -75,27 +93,48 @@ impl Groups {
         query.expression_attribute_values(":due", s(partition))
     }
 
-    /// Takes the slot: whoever has it may publish one notice. None, or from when on it is free.
+    /// Takes the turn, if it is free.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn take_slot(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        let (micros, next) = (now.as_micros(), now.as_micros() + SPACING_MICROS);
-        let update = self.client.update_item().table_name(&self.table).key("pk", s("slot")).key("sk", s("slot"));
-        let update = update.update_expression("SET next_at = :next");
-        let update = update.condition_expression("attribute_not_exists(pk) OR next_at <= :now OR next_at > :far");
+    pub async fn take_turn(&self, now: Timestamp) -> Result<Turn, Error> {
+        let micros = now.as_micros();
+        let until = Timestamp::from_micros(micros + TURN_MICROS);
+        let update = self.free_turn_at(until);
+        let update = update.condition_expression("attribute_not_exists(pk) OR free_at <= :now OR free_at > :far");
         let update = update.expression_attribute_values(":far", n((micros + FAR_MICROS).to_string()));
-        let update = update.expression_attribute_values(":next", n(next.to_string()));
         let update = update.expression_attribute_values(":now", n(micros.to_string()));
         let update = update.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = update.send().await else { return Ok(None) };
+        let Err(error) = update.send().await else { return Ok(Turn::Mine { until }) };
         if let SdkError::ServiceError(refused) = &error
             && let UpdateItemError::ConditionalCheckFailedException(failed) = refused.err()
         {
-            let free_at = failed.item().and_then(|item: &Item| item.get("next_at")?.as_n().ok()?.parse().ok());
-            return Ok(Some(Timestamp::from_micros(free_at.unwrap_or(next))));
+            let free_at = failed.item().and_then(|item: &Item| item.get("free_at")?.as_n().ok()?.parse().ok());
+            return Ok(Turn::Taken { until: free_at.map_or(until, Timestamp::from_micros) });
         }
-        Err(Error::sdk("UpdateItem", format!("{}/slot", self.table), error))
+        Err(Error::sdk("UpdateItem", format!("{}/turn", self.table), error))
+    }
+
+    /// Ends a turn that would last until then: the next one begins after what has to lie between two notices.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn end_turn(&self, until: Timestamp, now: Timestamp) -> Result<(), Error> {
+        let update = self.free_turn_at(Timestamp::from_micros(now.as_micros() + SPACING_MICROS));
+        // Otherwise it was over already, and is somebody else's by now.
+        let update = update.condition_expression("free_at = :until");
+        match update.expression_attribute_values(":until", n(until.as_micros().to_string())).send().await {
+            Err(error) if !is_condition_failed(&error) => {
+                Err(Error::sdk("UpdateItem", format!("{}/turn", self.table), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn free_turn_at(&self, at: Timestamp) -> UpdateItemFluentBuilder {
+        let update = self.client.update_item().table_name(&self.table).key("pk", s("turn")).key("sk", s("turn"));
+        let update = update.update_expression("SET free_at = :free_at");
+        update.expression_attribute_values(":free_at", n(at.as_micros().to_string()))
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use eventpulse_core::group::{Due, Outbox, Sending, What, notice_id};
+use eventpulse_core::group::{Due, Outbox, SPACING_MICROS, Sending, What, notice_id};
 use eventpulse_core::notice::{MAX_GROUPS_IN_NOTICE, NoticeKind};
 use eventpulse_core::time::Timestamp;
 
 use super::contents::choose;
 use super::{HORIZON, Notifier, after, wait_until};
 use crate::error::{Error, Kind};
-use crate::groups::Changes;
+use crate::groups::{Changes, Turn};
+use crate::notices::PUBLISH_TIMEOUT;
 use crate::uploads::Append;
 
 /// How many tells are looked at for those that go in one notice.
@@ -18,10 +19,10 @@ const TELLS_READ: usize = 4 * MAX_GROUPS_IN_NOTICE;
 const ATTEMPTS: u32 = 12;
 /// How long to wait then, the first time.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How many slots are waited for.
-const SLOTS: u32 = 8;
-/// How long ago a slot may have been asked for by the time it is used.
-const FRESH_MICROS: i64 = 200_000;
+/// How long the turn is waited for: longer than somebody who died has it.
+const PATIENCE_FOR_TURN: Duration = Duration::from_secs(25);
+/// How long to wait until somebody's turn may be over, who publishes.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// What became of an attempt to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +80,10 @@ impl Notifier {
             self.cross_off(owner, id, what, clock).await?;
             return Ok(Sent::NotDue);
         };
-        self.wait_for_slot(clock).await?;
-        let message_id = match self.notices.publish(&notice).await {
+        let turn = self.wait_for_turn(clock).await?;
+        let published = self.notices.publish(&notice).await;
+        self.end_turn(turn, &published, clock()).await;
+        let message_id = match published {
             Err(error) if error.kind == Kind::Invalid => {
                 // Only what SNS will never take, so that it does not keep what comes after it; everything else stays owed.
                 tracing::error!(error = error.chain(), owner, notice_id = id, "a notice was given up");
@@ -100,19 +103,30 @@ impl Notifier {
         Ok(Sent::Published)
     }
 
-    /// Waits for the slot that every notice goes through. Others may be faster, but not for as long as this sender is not
-    /// taken for dead: there is one slot in each 1.25 s, and few senders.
-    async fn wait_for_slot(&self, clock: impl Fn() -> Timestamp + Copy) -> Result<(), Error> {
-        for _ in 0..SLOTS {
-            let asked = clock();
-            match self.groups.take_slot(asked).await? {
-                // An answer that took long came when others could have the next slot.
-                None if clock().as_micros() - asked.as_micros() <= FRESH_MICROS => return Ok(()),
-                None => {}
-                Some(free_at) => wait_until(free_at, clock).await,
-            }
+    /// Waits for the turn to publish, and returns until when it lasts.
+    async fn wait_for_turn(&self, clock: impl Fn() -> Timestamp + Copy) -> Result<Timestamp, Error> {
+        let deadline = after(clock(), PATIENCE_FOR_TURN);
+        while clock() < deadline {
+            let now = clock();
+            let free_at = match self.groups.take_turn(now).await? {
+                // An answer that took long may have left too little of it.
+                Turn::Mine { until } if after(clock(), PUBLISH_TIMEOUT) < until => return Ok(until),
+                Turn::Mine { until } | Turn::Taken { until } => until,
+            };
+            let is_pause = free_at.as_micros() - now.as_micros() <= SPACING_MICROS;
+            wait_until(if is_pause { free_at } else { after(now, LOOK_AGAIN) }, clock).await;
         }
-        Err(Error::new("taking the slot", "slot", Kind::Contended))
+        Err(Error::new("taking the turn", "turn", Kind::Contended))
+    }
+
+    /// Lets others publish, unless SNS was silent: what was sent to it may still arrive, so the turn is left to lapse.
+    async fn end_turn(&self, until: Timestamp, published: &Result<String, Error>, now: Timestamp) {
+        if published.as_ref().is_err_and(|error| error.kind == Kind::Unreachable) {
+            return;
+        }
+        if let Err(error) = self.groups.end_turn(until, now).await {
+            tracing::warn!(error = error.chain(), "a turn could not be ended; it lapses");
+        }
     }
 
     /// Notes that a notice is sent.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::notice::{MAX_GROUPS_IN_NOTICE, NoticeKind};
 use crate::time::Timestamp;
 
-/// What lies between two notices of a deployment, in microseconds: SNS and the mail servers behind it deliver some sooner
-/// than others, and no subscriber is to get more than one a second.
+/// What lies between SNS's answer to one notice of a deployment and the next notice, in microseconds: SNS and the mail
+/// servers behind it deliver some sooner than others, and no subscriber is to get more than one a second.
 pub const SPACING_MICROS: i64 = 1_250_000;
 /// The longest pause between two notices that are told at once to one owner.
 const MAX_PAUSE_MICROS: i64 = 60_000_000;
