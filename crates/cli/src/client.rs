@@ -21,6 +21,8 @@ use error::ClientError;
 
 /// How long the other side may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long a connection is kept for the next call: less than any server keeps it, which would close it under that call.
+const IDLE: Duration = Duration::from_secs(20);
 /// How long sent bytes may go unacknowledged before the connection counts as broken.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
@@ -35,7 +37,7 @@ pub(crate) const CALL: Duration = Duration::from_secs(60);
 /// When TLS cannot be set up: this machine has no certificates of authorities.
 pub fn http_client() -> Result<reqwest::Client, ClientError> {
     install_ring();
-    let http = reqwest::Client::builder().connect_timeout(CONNECT);
+    let http = reqwest::Client::builder().connect_timeout(CONNECT).pool_idle_timeout(IDLE);
     #[cfg(target_os = "linux")] // elsewhere, the probes of idle connections find a broken one, later
     let http = http.tcp_user_timeout(UNACKNOWLEDGED);
     // A token goes where the profile says, and nowhere else.

@@ -23,7 +23,7 @@ use crate::dev::samples::Sample;
 use crate::stack::{PASSWORD, Stack};
 
 /// How long an upload may take to its outcome.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Somebody who has signed in.
 #[derive(Debug, Clone)]
@@ -220,7 +220,7 @@ impl Client {
     /// Waits until nothing is owed for an upload.
     ///
     /// # Errors
-    /// When that takes longer than a minute and a half.
+    /// When that takes longer than three minutes.
     pub async fn settled(&self, id: &UploadId) -> Result<Upload, BoxError> {
         self.wait(id, |upload| upload.next().is_none()).await
     }
