@@ -15,12 +15,11 @@ use crate::Outcome;
 use crate::disturbances::{restore, without};
 use crate::http::Reply;
 use crate::messages::kept_body;
+use crate::poll::{SOON, found, poll};
 use crate::world::{World, reading};
 
 /// How long a revoked key may go on working here: see `LOCAL_PARAMETERS`.
 const KEY_CACHE: Duration = Duration::from_secs(5);
-/// Until the queue's messages have been dealt with.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Makes a key. Returns its id and its secret.
 pub async fn key(world: &World, user: &User, plan: &str) -> Result<(String, String), BoxError> {
@@ -51,13 +50,11 @@ fn acknowledged(reply: Reply) -> Result<String, BoxError> {
 
 /// Waits for the outcome of an acknowledged message, which may not have been taken from the queue yet.
 async fn outcome(world: &World, user: &User, id: &str) -> Result<Value, BoxError> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while world.call(user, "GET", &format!("/uploads/{id}"), Value::Null).await?.status == 404 {
-        if tokio::time::Instant::now() > deadline {
-            return Err(format!("{id} is still not known").into());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    poll(SOON, async || {
+        let reply = world.call(user, "GET", &format!("/uploads/{id}"), Value::Null).await?;
+        found((reply.status != 404).then_some(()), || format!("{id} is still not known"))
+    })
+    .await?;
     world.outcome(user, id).await
 }
 
@@ -295,15 +292,9 @@ pub async fn a_burst_of_five_thousand_is_told_to_the_last_one(world: Arc<World>)
     }
     assert_eq!(sent.len(), MESSAGES as usize, "each has an id of its own");
 
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    let mut told = BTreeMap::new();
-    while told.len() < sent.len() {
-        if tokio::time::Instant::now() > deadline {
-            return Err(format!("of {} acknowledged messages {} have an outcome", sent.len(), told.len()).into());
-        }
-        tokio::time::sleep(Duration::from_secs(2)).await;
+    let told = poll(Duration::from_secs(2), async || {
+        let mut told = BTreeMap::new();
         let mut path = "/uploads?limit=100".to_owned();
-        told.clear();
         loop {
             let page = world.get(&user, &path).await?;
             for upload in page["uploads"].as_array().ok_or("no list")? {
@@ -315,7 +306,10 @@ pub async fn a_burst_of_five_thousand_is_told_to_the_last_one(world: Arc<World>)
             let Some(next) = page["next"].as_str() else { break };
             path = format!("/uploads?limit=100&cursor={next}");
         }
-    }
+        let seen = told.len();
+        found((seen >= sent.len()).then_some(told), || format!("{seen} of {} messages have an outcome", sent.len()))
+    })
+    .await?;
     assert_eq!(told, sent, "accepted and quarantined are what was acknowledged, each as it should be");
     let mut count = 0;
     for device in 0..DEVICES {
@@ -349,31 +343,28 @@ pub async fn what_was_given_up_comes_back_by_one_command(world: Arc<World>) -> O
     for second in 0..12 {
         sent.push(acknowledged(send(&world, &secret, &reading("redriven", second, f64::from(second))).await?)?);
     }
-    let waiting = async |wanted: usize| {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
+    let set_aside = async |wanted: &str| {
+        poll(SOON, async || {
             let asked = json!({ "QueueUrl": dead, "AttributeNames": ["ApproximateNumberOfMessages"] });
             let answer = world.sqs("get_queue_attributes", &asked).await?;
-            let found: usize = answer["Attributes"]["ApproximateNumberOfMessages"].as_str().unwrap_or("0").parse()?;
-            if found == wanted || tokio::time::Instant::now() > deadline {
-                return Ok::<usize, BoxError>(found);
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+            let seen = &answer["Attributes"]["ApproximateNumberOfMessages"];
+            found((*seen == wanted).then_some(()), || format!("{seen} messages are set aside, not {wanted}"))
+        })
+        .await
     };
-    let given_up = waiting(12).await;
+    let given_up = set_aside("12").await;
     restore(&world, whole).await?;
     world
         .sqs("set_queue_attributes", &json!({ "QueueUrl": queue, "Attributes": { "VisibilityTimeout": "720" } }))
         .await?;
-    assert_eq!(given_up?, 12, "after five receives each is set aside, and none is lost");
+    given_up?; // after five receives each is set aside, and none is lost
     assert_eq!(world.stats(&user, "redriven").await?, Value::Null);
 
     world.sqs("start_message_move_task", &json!({ "SourceArn": arn })).await?;
     for id in &sent {
         assert_eq!(outcome(&world, &user, id).await?["state"], "accepted", "under the id that was acknowledged");
     }
-    assert_eq!(waiting(0).await?, 0);
+    set_aside("0").await?;
     assert_eq!(world.stats(&user, "redriven").await?["count"], 12);
 
     // A copy of a message that counts already, brought back by mistake, changes nothing.
@@ -387,17 +378,14 @@ pub async fn what_was_given_up_comes_back_by_one_command(world: Arc<World>) -> O
     });
     world.sqs("send_message", &copy).await?;
     let asked = json!({ "QueueUrl": queue, "AttributeNames": ["All"] });
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    loop {
+    poll(SOON, async || {
         let answer = world.sqs("get_queue_attributes", &asked).await?;
-        let waiting = |name: &str| answer["Attributes"][name] != "0";
-        if !waiting("ApproximateNumberOfMessages") && !waiting("ApproximateNumberOfMessagesNotVisible") {
-            break;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "the copy is not dealt with: {answer}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    assert_eq!(waiting(0).await?, 0, "nor set aside");
+        let none = |name: &str| answer["Attributes"][name] == "0";
+        let is_done = none("ApproximateNumberOfMessages") && none("ApproximateNumberOfMessagesNotVisible");
+        found(is_done.then_some(()), || format!("the copy is not dealt with: {answer}"))
+    })
+    .await?;
+    set_aside("0").await?;
     assert_eq!(world.stats(&user, "redriven").await?["count"], 12);
     Ok(())
 }

@@ -7,6 +7,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::poll::{SOON, found, poll};
 use crate::world::World;
 
 /// An answer.
@@ -110,19 +111,15 @@ impl World {
 
     /// Waits until a receipt is as it should be.
     pub async fn receipt(&self, user: &User, id: &str, ready: impl Fn(&Value) -> bool) -> Result<Value, BoxError> {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
-        loop {
+        poll(SOON, async || {
             let receipt = self.get(user, &format!("/uploads/{id}")).await?;
             let rejected = matches!(receipt["state"].as_str(), Some("quarantined" | "partially_accepted"));
             // Decided is not yet moved.
-            if ready(&receipt) && (!rejected || !receipt["quarantine"].is_null()) {
-                return Ok(receipt);
-            }
-            if tokio::time::Instant::now() > deadline {
-                return Err(format!("still not ready: {receipt:#}").into());
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+            let is_ready = ready(&receipt) && (!rejected || !receipt["quarantine"].is_null());
+            let seen = format!("still not ready: {receipt:#}");
+            found(is_ready.then_some(receipt), || seen)
+        })
+        .await
     }
 
     /// Sends a correction of what lies in quarantine, or tries it as it is. Returns the answer.

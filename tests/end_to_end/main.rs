@@ -18,6 +18,7 @@ mod messages;
 mod notices;
 mod notifications;
 mod owners;
+mod poll;
 mod requests;
 mod samples;
 mod world;

@@ -7,6 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::Outcome;
+use crate::poll::{PATIENCE, SOON, found, poll};
+use crate::samples::assert_valid;
+use crate::world::{OPERATOR_ADDRESS, World, document, reading};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
 use base64::Engine as _;
@@ -17,14 +21,7 @@ use eventpulse_cli::dev::mailbox::{Mail, address};
 use eventpulse_core::id::UploadId;
 use eventpulse_core::upload::State;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use crate::Outcome;
-use crate::samples::assert_valid;
-use crate::world::{OPERATOR_ADDRESS, World, document, reading};
-
-/// How long mails may take: those of all tests go one after the other.
-const PATIENCE: Duration = Duration::from_secs(180);
 /// The least that may lie between two mails to one address.
 const ONE_A_SECOND: Duration = Duration::from_secs(1);
 
@@ -45,18 +42,12 @@ fn notices(world: &World, user: &User) -> Vec<Mail> {
 
 /// Waits until a user was mailed so many notices.
 async fn wait_for(world: &World, user: &User, number: usize) -> Result<Vec<Mail>, BoxError> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
+    poll(SOON, async || {
         let mails = notices(world, user);
-        if mails.len() >= number {
-            return Ok(mails);
-        }
-        if Instant::now() > deadline {
-            let subjects: Vec<&String> = mails.iter().map(|mail| &mail.subject).collect();
-            return Err(format!("{} of {number} notices: {subjects:#?}", mails.len()).into());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+        let subjects: Vec<String> = mails.iter().map(|mail| mail.subject.clone()).collect();
+        found((mails.len() >= number).then_some(mails), || format!("not {number} notices: {subjects:#?}"))
+    })
+    .await
 }
 
 /// Calls notify as its schedule does each minute. Returns the end of its log.
@@ -227,12 +218,13 @@ pub async fn machines_get_the_same_as_json(world: Arc<World>) -> Outcome {
     let bad = upload(&world, &user, "bad.json", &wrong_value("machine", 1)).await?;
     upload(&world, &user, "good.json", &reading("machine", 2, 1.0)).await?;
     let mut received: Vec<Value> = Vec::new();
-    let deadline = Instant::now() + PATIENCE;
-    while received.len() < 2 && Instant::now() < deadline {
+    poll(SOON, async || {
         let receive = json!({ "QueueUrl": queue, "MessageAttributeNames": ["All"], "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1 });
         let answer = world.sqs("receive_message", &receive).await?;
         received.extend(answer["Messages"].as_array().cloned().unwrap_or_default());
-    }
+        found((received.len() >= 2).then_some(()), || format!("{received:#?}"))
+    })
+    .await?;
     let attribute = |message: &Value, name: &str| message["MessageAttributes"][name]["StringValue"].clone();
     let kinds: BTreeSet<String> = received.iter().map(|message| attribute(message, "kind").to_string()).collect();
     assert_eq!(kinds, BTreeSet::from([r#""new""#.to_owned(), r#""resolved""#.to_owned()]), "{received:#?}");

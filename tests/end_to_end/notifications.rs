@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
@@ -10,11 +9,10 @@ use eventpulse_cli::dev::mailbox::Mail;
 use serde_json::{Value, json};
 
 use crate::Outcome;
+use crate::poll::{SOON, found, poll};
 use crate::world::{World, document};
 
 const PATH: &str = "/notifications";
-/// How long a mail may take. A notice waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 fn address(user: &User) -> String {
     format!("{}@example.com", user.name)
@@ -31,20 +29,13 @@ fn asking(world: &World, address: &str) -> Vec<Mail> {
 
 /// The link of the mail that asked last, once so many did.
 async fn link(world: &World, address: &str, asked: usize) -> Result<String, BoxError> {
-    let mails = wait(|| Some(asking(world, address)).filter(|mails| mails.len() >= asked)).await;
-    let mails = mails.ok_or_else(|| format!("{address} was not asked {asked} times"))?;
+    let mails = poll(SOON, async || {
+        let mails = Some(asking(world, address)).filter(|mails| mails.len() >= asked);
+        found(mails, || format!("{address} was not asked {asked} times"))
+    });
+    let mails = mails.await?;
     assert_eq!(mails.len(), asked, "{mails:#?}");
     Ok(mails.last().and_then(|mail| mail.confirm_url.clone()).ok_or("no link")?)
-}
-
-async fn wait<T>(ready: impl Fn() -> Option<T>) -> Option<T> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        match ready() {
-            None if tokio::time::Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(50)).await,
-            found => return found,
-        }
-    }
 }
 
 async fn follow(world: &World, url: &str) -> Outcome {
@@ -117,8 +108,11 @@ pub async fn from_the_first_mail_to_the_last(world: Arc<World>) -> Outcome {
 
     let receipt = world.upload_by_rest(&user, &document("mailed.json", r#"{"device_id":"mailed"}"#)).await?;
     assert_eq!(receipt["notifications"], json!({ "state": "confirmed" }), "{receipt:#}");
-    let unsubscribe = wait(|| world.mailbox.to(&email).into_iter().find_map(|mail| mail.unsubscribe_url)).await;
-    follow(&world, &unsubscribe.ok_or("no notice came")?).await?;
+    let unsubscribe = poll(SOON, async || {
+        let link = world.mailbox.to(&email).into_iter().find_map(|mail| mail.unsubscribe_url);
+        found(link, || "no notice came".to_owned())
+    });
+    follow(&world, &unsubscribe.await?).await?;
     let gone = world.get(&user, PATH).await?;
     assert_eq!((&gone["state"], &gone["email"]), (&json!("gone"), &json!(email)), "{gone:#}");
     assert!(gone["gone_at"].is_string() && gone["hint"].as_str().is_some_and(|hint| hint.contains("asks anew")));

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
@@ -23,6 +22,8 @@ use eventpulse_core::upload::{ObjectVersion, Upload};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
+use crate::poll::PATIENCE;
+
 /// A running stack.
 pub struct World {
     pub stack: Stack,
@@ -40,9 +41,6 @@ pub struct World {
 
 /// How many tests may have a user of their own.
 const USERS: usize = 100;
-
-/// How long a notice may take to be mailed: there is one a second, and every test has some.
-const MAIL_PATIENCE: Duration = Duration::from_secs(150);
 
 /// Who gets every notice.
 pub const OPERATOR_ADDRESS: &str = "operator@example.com";
@@ -89,7 +87,7 @@ impl World {
 
     /// The mails about an upload, to its owner or to the operator, once there is one. None: none came in time.
     pub async fn mails_about(&self, id: &UploadId) -> Vec<Mail> {
-        self.mailbox.wait(MAIL_PATIENCE, |mail| mail.text.contains(id.as_str())).await;
+        self.mailbox.wait(PATIENCE, |mail| mail.text.contains(id.as_str())).await;
         self.mailbox.about(id.as_str())
     }
 
@@ -193,7 +191,7 @@ async fn subscribe_operator(client: &Client, mailbox: &Mailbox) -> Result<(), Bo
     let topic = &client.services.config.notices_topic_arn;
     let subscribe = sns.subscribe().topic_arn(topic).protocol("email").endpoint(OPERATOR_ADDRESS);
     subscribe.attributes("FilterPolicy", r#"{"kind": [{"anything-but": ["self_test"]}]}"#).send().await?;
-    let asks = mailbox.wait(MAIL_PATIENCE, |mail| mail.to == OPERATOR_ADDRESS && mail.confirm_url.is_some()).await;
+    let asks = mailbox.wait(PATIENCE, |mail| mail.to == OPERATOR_ADDRESS && mail.confirm_url.is_some()).await;
     mailbox.confirm(&asks.ok_or("the operator is not asked to confirm")?).await
 }
 

@@ -9,11 +9,11 @@ use eventpulse_cli::dev::client::User;
 use eventpulse_core::id::UploadId;
 use eventpulse_core::upload::{SELF_TEST, State};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::{PATIENCE, groups, invoke, minute, notices, subscriber, upload, wait_for, wrong_value};
+use super::{groups, invoke, minute, notices, subscriber, upload, wait_for, wrong_value};
 use crate::Outcome;
 use crate::disturbances::{restore, without};
+use crate::poll::{SOON, found, poll};
 use crate::world::World;
 
 /// The item of an owner's outbox.
@@ -24,29 +24,20 @@ async fn outbox(world: &World, user: &User) -> Result<(Value, u64), BoxError> {
 
 /// Waits until nothing of an owner is being sent: mails come before that is written.
 async fn crossed_off(world: &World, user: &User) -> Outcome {
-    let deadline = Instant::now() + PATIENCE;
-    while !outbox(world, user).await?.0["sending"].is_null() {
-        if Instant::now() > deadline {
-            return Err("what was sent is not crossed off".into());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
+    poll(SOON, async || {
+        let (outbox, _) = outbox(world, user).await?;
+        found(outbox["sending"].is_null().then_some(()), || format!("what was sent is not crossed off: {outbox:#}"))
+    })
+    .await
 }
 
 /// Waits until notify logged so many lines like this, or more, and returns how many.
 async fn logged(world: &World, least: usize, is_meant: impl Fn(&Value) -> bool) -> Result<usize, BoxError> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
+    poll(Duration::from_secs(1), async || {
         let number = log(world).await?.iter().filter(|line| is_meant(line)).count();
-        if number >= least {
-            return Ok(number);
-        }
-        if Instant::now() > deadline {
-            return Err(format!("notify logged {number} lines of the kind, not {least}").into());
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+        found((number >= least).then_some(number), || format!("notify logged {number} such lines, not {least}"))
+    })
+    .await
 }
 
 /// What notify logged.
@@ -67,7 +58,7 @@ pub async fn a_crash_between_publishing_and_recording_repeats_one_notice_at_most
     // A sender that dies before it publishes: it may not. What it wrote down stands, and is sent once it may again.
     let whole = without(&world, "NotifyRole", "sns:Publish").await?;
     let first = upload(&world, &user, "first.json", &wrong_value("crash", 1)).await?;
-    // Its word that it is over, not the outbox: that is written before the slot is waited for, which may take until it may.
+    // Its word that it is over, not the outbox: that is written before the turn is waited for, which may take until it may.
     let died = logged(&world, 1, |line| line["owner"] == user.owner.as_str() && line["level"] == "ERROR").await;
     restore(&world, whole).await?;
     died?;

@@ -1,0 +1,35 @@
+//! Waiting, by looking again and again.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use eventpulse_cli::BoxError;
+use tokio::time::{Instant, sleep};
+
+/// How long anything may take: the tests share two cores, and the notices of all of them go one after the other.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Between two looks at what costs little to look at.
+pub const SOON: Duration = Duration::from_millis(100);
+
+/// What one look finds: what is waited for, or words for what is there instead.
+pub type Look<T> = Result<ControlFlow<T, String>, BoxError>;
+
+/// Looks every so often until what is waited for is there; fails with what was seen last when that takes too long.
+pub async fn poll<T>(every: Duration, mut look: impl AsyncFnMut() -> Look<T>) -> Result<T, BoxError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match look().await? {
+            ControlFlow::Break(found) => return Ok(found),
+            ControlFlow::Continue(seen) if Instant::now() > deadline => {
+                return Err(format!("after {} s: {seen}", PATIENCE.as_secs()).into());
+            }
+            ControlFlow::Continue(_) => sleep(every).await,
+        }
+    }
+}
+
+/// What is looked for, or words for what is there instead.
+pub fn found<T>(what: Option<T>, instead: impl FnOnce() -> String) -> Look<T> {
+    Ok(what.map_or_else(|| ControlFlow::Continue(instead()), ControlFlow::Break))
+}
