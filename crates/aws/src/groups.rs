@@ -8,6 +8,8 @@
 //! - `profile#<kind>`: see [`profile`];
 //! - `dead#<sort key>`: what was there and cannot be read: it must not keep the rest waiting.
 //!
+//! One item is nobody's: `pk = sk = turn`, `free_at` in microseconds since 1970, for all notices of the deployment.
+//!
 //! What is to be dealt with has `due` and `due_at`, and so is in the index `by_due`: outboxes in the partition `due`,
 //! occurrences in one of `seen#0` to `seen#15`. Items that nobody needs any more expire (`expires_at`).
 
@@ -25,7 +27,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Kind};
 use crate::item::{Item, n, s, text};
 
-pub use due::{DueOwner, Turn};
+pub use due::{DueOwner, TURN_MICROS, Turn};
 pub use store::{Changes, MAX_CHANGES};
 
 /// How long a group is remembered after it was last seen, in days; then it is new again.

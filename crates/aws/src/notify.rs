@@ -21,7 +21,6 @@ use crate::groups::Groups;
 use crate::notices::Notices;
 use crate::subscriptions::Subscriptions;
 use crate::uploads::Uploads;
-use send::Sent;
 
 /// How far ahead it is worth waiting for what is due next.
 const HORIZON: Duration = Duration::from_millis(1_500);
@@ -87,8 +86,8 @@ impl Notifier {
         }
     }
 
-    /// Folds what is new of some owners, then sends what is due, of anybody; all within `patience`, of which folding has half.
-    /// Returns the owners of whom folding failed.
+    /// Folds what is new of some owners, then sends what is due, first to them; all within `patience`, of which folding has
+    /// half, and then the time that one notice takes. Returns the owners of whom folding failed.
     pub async fn take(
         &self,
         owners: &BTreeSet<String>,
@@ -96,14 +95,8 @@ impl Notifier {
         clock: impl Fn() -> Timestamp + Copy,
     ) -> BTreeSet<String> {
         let (fold_until, until) = (after(clock(), patience / 2), after(clock(), patience));
-        let mut failed = BTreeSet::new();
-        for owner in owners {
-            if let Err(error) = self.fold(owner, fold_until, clock).await {
-                tracing::error!(error = error.chain(), owner, "what became of uploads could not be folded into groups");
-                failed.insert(owner.clone());
-            }
-        }
-        self.send_due(owners, until, clock).await;
+        let failed = self.fold_all(owners, fold_until, clock).await;
+        self.send_due(owners.iter().cloned().collect(), until, clock).await;
         failed
     }
 
@@ -113,8 +106,13 @@ impl Notifier {
     /// # Errors
     /// When it cannot be found out what is due.
     pub async fn sweep(&self, patience: Duration, clock: impl Fn() -> Timestamp + Copy) -> Result<(), Error> {
+        let (fold_until, until) = (after(clock(), patience / 2), after(clock(), patience));
         let owners = self.groups.unfolded().await?;
-        self.take(&owners, patience, clock).await;
+        self.fold_all(&owners, fold_until, clock).await;
+        if !owners.is_empty() {
+            tokio::time::sleep(LAG).await;
+        }
+        self.send_due(Vec::new(), until, clock).await;
         let now = clock();
         if let Some(oldest) = self.groups.due(now, 1).await?.first()
             && let Some(since) = Timestamp::parse(&oldest.due_at)
@@ -127,9 +125,27 @@ impl Notifier {
         Ok(())
     }
 
-    /// Sends what is due by `until`, first to these owners, then to all.
-    async fn send_due(&self, first: &BTreeSet<String>, until: Timestamp, clock: impl Fn() -> Timestamp + Copy) {
-        let mut owners: Vec<String> = first.iter().cloned().collect();
+    /// Folds what is new of some owners. Returns those of whom that failed.
+    async fn fold_all(
+        &self,
+        owners: &BTreeSet<String>,
+        until: Timestamp,
+        clock: impl Fn() -> Timestamp + Copy,
+    ) -> BTreeSet<String> {
+        let mut failed = BTreeSet::new();
+        for owner in owners {
+            if let Err(error) = self.fold(owner, until, clock).await {
+                tracing::error!(error = error.chain(), owner, "what became of uploads could not be folded into groups");
+                failed.insert(owner.clone());
+            }
+        }
+        failed
+    }
+
+    /// Sends what is due by `until`: first to these owners, then to whoever has waited longest. Who cannot be sent to is left
+    /// out from then on, and keeps nobody waiting.
+    async fn send_due(&self, mut owners: Vec<String>, until: Timestamp, clock: impl Fn() -> Timestamp + Copy) {
+        let mut failed: BTreeSet<String> = BTreeSet::new();
         let mut idle_rounds = 0;
         while idle_rounds <= IDLE_ROUNDS && clock() < until {
             let mut is_idle = true;
@@ -138,20 +154,21 @@ impl Notifier {
                     return;
                 }
                 match self.send(&owner, until, clock).await {
-                    Ok(Sent::Published) => is_idle = false,
-                    Ok(Sent::NotDue | Sent::Contended) => {}
+                    Ok(is_published) => is_idle &= !is_published,
                     Err(error) => {
                         tracing::error!(error = error.chain(), owner, "a notice could not be sent; it stays owed");
+                        failed.insert(owner);
                     }
                 }
             }
-            let due = match self.groups.due(until, PAGE).await {
+            let mut due = match self.groups.due(until, PAGE).await {
                 Ok(due) => due,
                 Err(error) => {
                     tracing::error!(error = error.chain(), "what is due could not be found out");
                     return;
                 }
             };
+            due.retain(|due| !failed.contains(&due.owner));
             if due.is_empty() {
                 return;
             }

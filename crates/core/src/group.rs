@@ -15,7 +15,7 @@ use crate::digits::{crockford, is_crockford};
 use crate::failure::Code;
 use crate::time::Timestamp;
 pub use ledger::{Ledger, Occurrence, Seen, Tally, Tell};
-pub use outbox::{Due, Outbox, SPACING_MICROS, Sending, What};
+pub use outbox::{Due, LEASE_MICROS, Outbox, SPACING_MICROS, Sending, What};
 
 const PREFIX: &str = "grp_";
 

@@ -9,9 +9,10 @@ use lambda_runtime::{Error, LambdaEvent};
 
 use crate::event::Event;
 
-/// How long an invocation by the stream may send, so that the next records do not wait: what is left is for the minute's.
+/// How long an invocation by the stream may go on to send, so that the next records do not wait for long: what is left is for
+/// the minute's.
 const PATIENCE_OF_STREAM: Duration = Duration::from_secs(3);
-/// How long the minute's may: it ends before the next one begins, and before the function times out.
+/// How long the minute's may: with the one notice that is begun at the end, it is over before the function times out.
 const PATIENCE_OF_MINUTE: Duration = Duration::from_secs(45);
 
 /// What an invocation works with.

@@ -1,25 +1,28 @@
 //! Who is to be told something now, and whose turn it is: all notices of a deployment go one after the other.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
-use eventpulse_core::group::SPACING_MICROS;
 use eventpulse_core::time::Timestamp;
+use tokio::time::timeout;
 
 use super::{DUE, Groups, owner_of_pk};
-use crate::error::{Error, is_condition_failed};
+use crate::error::{Error, Kind, is_condition_failed};
 use crate::item::{Item, n, s, text};
 
 /// In how many partitions of the index occurrences are: DynamoDB writes a thousand items a second to one.
 const SEEN_PARTITIONS: u8 = 16;
 /// How many pages of one of these are read to find other owners behind one who has many.
 const PAGES: usize = 10;
-/// Whoever takes the turn has it for so long, unless it ends before: longer than it takes to publish.
-const TURN_MICROS: i64 = 20_000_000;
+/// Whoever takes the turn has it for so long, in microseconds, unless it ends before.
+pub const TURN_MICROS: i64 = 20_000_000;
+/// How long a call about the turn may take.
+const TURN_CALL: Duration = Duration::from_secs(5);
 /// A turn that lasts longer than this was taken by a clock that is wrong.
 const FAR_MICROS: i64 = 60_000_000;
 
@@ -93,7 +96,7 @@ impl Groups {
         query.expression_attribute_values(":due", s(partition))
     }
 
-    /// Takes the turn, if it is free.
+    /// Takes the turn, if it is free. A lost answer is as if somebody else had it: it lapses.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
@@ -101,34 +104,42 @@ impl Groups {
         let micros = now.as_micros();
         let until = Timestamp::from_micros(micros + TURN_MICROS);
         let update = self.free_turn_at(until);
-        let update = update.condition_expression("attribute_not_exists(pk) OR free_at <= :now OR free_at > :far");
+        let update = update.condition_expression("attribute_not_exists(free_at) OR free_at <= :now OR free_at > :far");
         let update = update.expression_attribute_values(":far", n((micros + FAR_MICROS).to_string()));
         let update = update.expression_attribute_values(":now", n(micros.to_string()));
         let update = update.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = update.send().await else { return Ok(Turn::Mine { until }) };
+        // What is tried again for long could take, by the clock of its beginning, what is somebody else's by then.
+        let Ok(answer) = timeout(TURN_CALL, update.send()).await else {
+            return Err(Error::new("UpdateItem", self.turn(), Kind::Unreachable));
+        };
+        let Err(error) = answer else { return Ok(Turn::Mine { until }) };
         if let SdkError::ServiceError(refused) = &error
             && let UpdateItemError::ConditionalCheckFailedException(failed) = refused.err()
         {
             let free_at = failed.item().and_then(|item: &Item| item.get("free_at")?.as_n().ok()?.parse().ok());
             return Ok(Turn::Taken { until: free_at.map_or(until, Timestamp::from_micros) });
         }
-        Err(Error::sdk("UpdateItem", format!("{}/turn", self.table), error))
+        Err(Error::sdk("UpdateItem", self.turn(), error))
     }
 
-    /// Ends a turn that would last until then: the next one begins after what has to lie between two notices.
+    /// Ends a turn that would last until then: it is free from `free_at` on.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn end_turn(&self, until: Timestamp, now: Timestamp) -> Result<(), Error> {
-        let update = self.free_turn_at(Timestamp::from_micros(now.as_micros() + SPACING_MICROS));
+    pub async fn end_turn(&self, until: Timestamp, free_at: Timestamp) -> Result<(), Error> {
+        let update = self.free_turn_at(free_at);
         // Otherwise it was over already, and is somebody else's by now.
         let update = update.condition_expression("free_at = :until");
-        match update.expression_attribute_values(":until", n(until.as_micros().to_string())).send().await {
-            Err(error) if !is_condition_failed(&error) => {
-                Err(Error::sdk("UpdateItem", format!("{}/turn", self.table), error))
-            }
-            _ => Ok(()),
+        let update = update.expression_attribute_values(":until", n(until.as_micros().to_string()));
+        match timeout(TURN_CALL, update.send()).await {
+            Err(_) => Err(Error::new("UpdateItem", self.turn(), Kind::Unreachable)),
+            Ok(Err(error)) if !is_condition_failed(&error) => Err(Error::sdk("UpdateItem", self.turn(), error)),
+            Ok(_) => Ok(()),
         }
+    }
+
+    fn turn(&self) -> String {
+        format!("{}/turn", self.table)
     }
 
     fn free_turn_at(&self, at: Timestamp) -> UpdateItemFluentBuilder {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use eventpulse_core::group::{Due, Outbox, SPACING_MICROS, Sending, What, notice_id};
-use eventpulse_core::notice::{MAX_GROUPS_IN_NOTICE, NoticeKind};
+use eventpulse_core::group::{Due, LEASE_MICROS, Outbox, SPACING_MICROS, Sending, What, notice_id};
+use eventpulse_core::notice::{MAX_GROUPS_IN_NOTICE, Notice, NoticeKind};
 use eventpulse_core::time::Timestamp;
 
 use super::contents::choose;
 use super::{HORIZON, Notifier, after, wait_until};
 use crate::error::{Error, Kind};
-use crate::groups::{Changes, Turn};
+use crate::groups::{Changes, TURN_MICROS, Turn};
 use crate::notices::PUBLISH_TIMEOUT;
 use crate::uploads::Append;
 
@@ -19,76 +19,97 @@ const TELLS_READ: usize = 4 * MAX_GROUPS_IN_NOTICE;
 const ATTEMPTS: u32 = 12;
 /// How long to wait then, the first time.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long the turn is waited for: longer than somebody who died has it.
-const PATIENCE_FOR_TURN: Duration = Duration::from_secs(25);
 /// How long to wait until somebody's turn may be over, who publishes.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// What became of an attempt to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sent {
-    /// A notice was published.
-    Published,
-    /// Nothing is to be sent now.
-    NotDue,
-    /// Somebody else is at it.
-    Contended,
+// What is published in a turn is answered before that turn may be somebody else's, and that is before the sender is taken
+// for dead.
+const _: () = assert!(PUBLISH_TIMEOUT.as_micros() as i64 + SPACING_MICROS < TURN_MICROS && TURN_MICROS < LEASE_MICROS);
+
+/// A notice that stands in its owner's outbox as being sent.
+struct Begun {
+    id: String,
+    what: What,
+    notice: Notice,
 }
 
 impl Notifier {
-    /// Sends one notice to an owner, if one is due now or soon.
+    /// Sends one notice to an owner, if one is due now or soon. Returns whether one was published.
     pub(super) async fn send(
         &self,
         owner: &str,
         until: Timestamp,
         clock: impl Fn() -> Timestamp + Copy,
-    ) -> Result<Sent, Error> {
-        let soon = self.groups.outbox(owner).await?.0.due_at(self.digest_seconds);
-        let Some(at) = soon.filter(|at| *at <= after(clock(), HORIZON) && *at < until) else { return Ok(Sent::NotDue) };
+    ) -> Result<bool, Error> {
+        let at = self.groups.outbox(owner).await?.0.due_at(self.digest_seconds);
+        let Some(at) = at.filter(|at| *at <= after(clock(), HORIZON) && *at < until) else { return Ok(false) };
         wait_until(at, clock).await;
-        // What was read before a wait may have changed.
-        let (mut outbox, revision) = self.groups.outbox(owner).await?;
-        let (id, what) = match outbox.due(clock(), self.digest_seconds) {
-            None => return Ok(Sent::NotDue),
-            Some(Due::Again(Sending { id, what, .. })) => (id, what),
-            Some(Due::Digest(what)) => (notice_id(owner, revision), what),
-            Some(Due::Tells) => (notice_id(owner, revision), choose(&self.groups.tells(owner, TELLS_READ).await?)),
+        let Some(turn_ends) = self.wait_for_turn(until, clock).await? else { return Ok(false) };
+        let begun = match self.begin(owner, clock).await {
+            Ok(Some(begun)) => begun,
+            nothing => {
+                self.end_turn(turn_ends, clock()).await;
+                return nothing.map(|_| false);
+            }
         };
-        let now = clock();
-        if outbox.sending.is_some() {
-            outbox.begin_again(now);
-        } else {
-            outbox.begin(id.clone(), what.clone(), now);
+        if after(spaced(clock()), PUBLISH_TIMEOUT) > turn_ends {
+            self.end_turn(turn_ends, clock()).await;
+            return Err(Error::new("publishing within a turn", owner, Kind::Contended));
         }
-        let terms = (now, self.digest_seconds);
-        if self.groups.change(owner, (&outbox, revision), Changes::default(), terms).await? == Append::Conflict {
-            return Ok(Sent::Contended);
+        let published = self.notices.publish(&begun.notice).await;
+        // Where SNS was silent, what was sent to it may still arrive: the turn is left to lapse.
+        if !published.as_ref().is_err_and(|error| error.kind == Kind::Unreachable) {
+            self.end_turn(turn_ends, spaced(clock())).await;
         }
-        self.publish(owner, &id, &what, clock).await
+        self.record(owner, &begun, published, clock).await
     }
 
-    /// Publishes what the outbox says is being sent, and crosses it off.
-    async fn publish(
+    /// Writes down what is being sent; none if nothing is due, or somebody else was faster.
+    async fn begin(&self, owner: &str, clock: impl Fn() -> Timestamp + Copy) -> Result<Option<Begun>, Error> {
+        let now = clock();
+        let (mut outbox, revision) = self.groups.outbox(owner).await?;
+        let (id, what) = match outbox.due(now, self.digest_seconds) {
+            None => return Ok(None),
+            Some(Due::Again(Sending { id, what, .. })) => {
+                outbox.begin_again(now);
+                (id, what)
+            }
+            Some(due) => {
+                let what = match due {
+                    Due::Digest(what) => what,
+                    _ => choose(&self.groups.tells(owner, TELLS_READ).await?),
+                };
+                let id = notice_id(owner, revision);
+                outbox.begin(id.clone(), what.clone(), now);
+                (id, what)
+            }
+        };
+        let terms = (now, self.digest_seconds);
+        if self.groups.change(owner, (&outbox, revision), Changes::default(), terms).await? == Append::Conflict {
+            return Ok(None);
+        }
+        if let Some(notice) = self.notice(owner, &id, &what).await? {
+            return Ok(Some(Begun { id, what, notice }));
+        }
+        tracing::error!(owner, notice_id = id, "there is nothing to tell of what was owed");
+        self.cross_off(owner, &id, &what, clock).await?;
+        Ok(None)
+    }
+
+    /// Records what became of a notice. Returns whether it was published.
+    async fn record(
         &self,
         owner: &str,
-        id: &str,
-        what: &What,
+        Begun { id, what, notice }: &Begun,
+        published: Result<String, Error>,
         clock: impl Fn() -> Timestamp + Copy,
-    ) -> Result<Sent, Error> {
-        let Some(notice) = self.notice(owner, id, what).await? else {
-            tracing::error!(owner, notice_id = id, "there is nothing to tell of what was owed");
-            self.cross_off(owner, id, what, clock).await?;
-            return Ok(Sent::NotDue);
-        };
-        let turn = self.wait_for_turn(clock).await?;
-        let published = self.notices.publish(&notice).await;
-        self.end_turn(turn, &published, clock()).await;
+    ) -> Result<bool, Error> {
         let message_id = match published {
             Err(error) if error.kind == Kind::Invalid => {
                 // Only what SNS will never take, so that it does not keep what comes after it; everything else stays owed.
                 tracing::error!(error = error.chain(), owner, notice_id = id, "a notice was given up");
                 self.cross_off(owner, id, what, clock).await?;
-                return Ok(Sent::NotDue);
+                return Ok(false);
             }
             published => published?,
         };
@@ -100,31 +121,31 @@ impl Notifier {
         } else {
             self.ask_again(owner, clock()).await;
         }
-        Ok(Sent::Published)
+        Ok(true)
     }
 
-    /// Waits for the turn to publish, and returns until when it lasts.
-    async fn wait_for_turn(&self, clock: impl Fn() -> Timestamp + Copy) -> Result<Timestamp, Error> {
-        let deadline = after(clock(), PATIENCE_FOR_TURN);
-        while clock() < deadline {
+    /// Waits for the turn to publish. Returns when it ends at the latest; none if it was always somebody else's.
+    async fn wait_for_turn(
+        &self,
+        until: Timestamp,
+        clock: impl Fn() -> Timestamp + Copy,
+    ) -> Result<Option<Timestamp>, Error> {
+        while clock() < until {
             let now = clock();
-            let free_at = match self.groups.take_turn(now).await? {
-                // An answer that took long may have left too little of it.
-                Turn::Mine { until } if after(clock(), PUBLISH_TIMEOUT) < until => return Ok(until),
-                Turn::Mine { until } | Turn::Taken { until } => until,
-            };
-            let is_pause = free_at.as_micros() - now.as_micros() <= SPACING_MICROS;
-            wait_until(if is_pause { free_at } else { after(now, LOOK_AGAIN) }, clock).await;
+            match self.groups.take_turn(now).await? {
+                Turn::Mine { until } => return Ok(Some(until)),
+                Turn::Taken { until } => {
+                    let is_pause = until <= spaced(now);
+                    wait_until(if is_pause { until } else { after(now, LOOK_AGAIN) }, clock).await;
+                }
+            }
         }
-        Err(Error::new("taking the turn", "turn", Kind::Contended))
+        Ok(None)
     }
 
-    /// Lets others publish, unless SNS was silent: what was sent to it may still arrive, so the turn is left to lapse.
-    async fn end_turn(&self, until: Timestamp, published: &Result<String, Error>, now: Timestamp) {
-        if published.as_ref().is_err_and(|error| error.kind == Kind::Unreachable) {
-            return;
-        }
-        if let Err(error) = self.groups.end_turn(until, now).await {
+    /// Lets others publish, from then on.
+    async fn end_turn(&self, until: Timestamp, free_at: Timestamp) {
+        if let Err(error) = self.groups.end_turn(until, free_at).await {
             tracing::warn!(error = error.chain(), "a turn could not be ended; it lapses");
         }
     }
@@ -163,4 +184,9 @@ impl Notifier {
             Err(error) => tracing::warn!(error = error.chain(), owner, "a subscription could not be asked for again"),
         }
     }
+}
+
+/// When the next notice may go after one at this time.
+fn spaced(at: Timestamp) -> Timestamp {
+    Timestamp::from_micros(at.as_micros().saturating_add(SPACING_MICROS))
 }

@@ -12,8 +12,8 @@ pub const SPACING_MICROS: i64 = 1_250_000;
 const MAX_PAUSE_MICROS: i64 = 60_000_000;
 /// Who was told nothing for so long is told at once again.
 const QUIET_MICROS: i64 = 600_000_000;
-/// Who has been sending for so long is taken for dead, and what it sent is sent again.
-const LEASE_MICROS: i64 = 60_000_000;
+/// Who has been sending for so long, in microseconds, is taken for dead, and what it sent is sent again.
+pub const LEASE_MICROS: i64 = 60_000_000;
 
 /// What an owner is still to be told, and when the last notice went.
 ///
