@@ -23,6 +23,7 @@ pub use lookup::Lookup;
 use crate::config::ConfigError;
 use crate::error::{Error, Kind};
 use crate::item::{Item, number, s, text};
+use crate::transaction::transaction;
 use crate::uploads::lists::Page;
 use change::{revoked, rotated};
 use gateway::Gateway;
@@ -347,7 +348,7 @@ impl Keys {
                 .expression_attribute_values(":me", s(key.key_id.as_str()));
             actions.push(TransactWriteItem::builder().put(put.build().map_err(failed)?).build());
         }
-        match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
+        match transaction(&self.client).set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(Written::Done),
             Err(SdkError::ServiceError(error)) if is_conflict(error.err()) => Ok(Written::Conflict),
             Err(error) => Err(Error::sdk("TransactWriteItems", self.target(&key.key_id), error)),

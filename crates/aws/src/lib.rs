@@ -23,6 +23,7 @@ pub mod objects;
 mod quarantine;
 pub mod self_test;
 pub mod subscriptions;
+mod transaction;
 pub mod uploads;
 
 use std::time::Duration;
@@ -124,10 +125,17 @@ pub async fn sdk_config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).http_client(http_client()).load().await
 }
 
+/// How long a connection is kept for the next call. AWS closes sooner or later what is not used: that is not to happen under
+/// a call, least of all of one that is not tried again.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// The HTTP client of every SDK client: rustls on ring.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    aws_smithy_http_client::Builder::new()
+        .pool_idle_timeout(IDLE)
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https()
 }
 
 /// The present time.

@@ -25,6 +25,7 @@ use eventpulse_core::upload::{Event, Upload};
 use crate::chunks::chunk_item;
 use crate::error::{Error, Kind, is_condition_failed};
 use crate::item::{Item, number, s, text};
+use crate::transaction::transaction;
 
 /// A transaction takes [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html),
 /// two of which are not chunks.
@@ -150,7 +151,7 @@ impl Uploads {
         for chunk in chunks {
             actions.push(self.chunk_action(chunk)?);
         }
-        match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
+        match transaction(&self.client).set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(Claim::Mine),
             Err(error) => why_canceled(reasons(&error))
                 .ok_or_else(|| Error::sdk("TransactWriteItems", self.target(&after.id), error)),
@@ -259,7 +260,7 @@ pub(crate) async fn transact(
     actions: Vec<TransactWriteItem>,
     target: impl FnOnce() -> String,
 ) -> Result<Append, Error> {
-    let Err(error) = client.transact_write_items().set_transact_items(Some(actions)).send().await else {
+    let Err(error) = transaction(client).set_transact_items(Some(actions)).send().await else {
         return Ok(Append::Done);
     };
     let reasons = reasons(&error);

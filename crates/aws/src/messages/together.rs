@@ -19,7 +19,7 @@ use crate::Services;
 use crate::error::{Error, Kind};
 use crate::groups::profile::Passed;
 use crate::ingest::news::note_passed;
-use crate::uploads::together::{self, IdempotencyKey, Settled, Stored};
+use crate::uploads::together::{IdempotencyKey, Settled, Stored, items};
 
 /// How often messages are grouped anew: some of a group turned out to be known, or others write the same items.
 const GROUPINGS: u32 = 8;
@@ -138,7 +138,7 @@ fn examine(services: &Services, place: usize, message: &Message) -> Option<Good>
     let bytes = serde_json::to_vec(&(message.posted(), &decision)).map_or(0, |json| json.len())
         + 2 * message.correlation_id.len()
         + 2_048;
-    let items = together::items(&message.upload_id, &message.owner, &sha256, key.as_ref());
+    let items = items(&message.upload_id, &message.owner, &sha256, key.as_ref());
     let shapes = examination.shapes;
     Some(Good { place, decision, sha256, key, member: Member { items, bytes, chunks }, shapes })
 }

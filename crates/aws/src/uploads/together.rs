@@ -9,6 +9,7 @@ use eventpulse_core::upload::{Event, Upload};
 use super::{Uploads, digest_pk, is_contended, is_refused, reasons, upload_pk};
 use crate::error::{Error, Kind};
 use crate::item::{Item, n, s, text};
+use crate::transaction::transaction;
 
 /// How long a header `Idempotency-Key` is remembered, in seconds: as long as a queue keeps a message.
 const REMEMBER_KEY_SECONDS: i64 = 14 * 24 * 3600;
@@ -36,7 +37,7 @@ pub enum KeyOf {
     },
 }
 
-/// What is written for one message of a group.
+/// What is written for one of the messages.
 #[derive(Debug)]
 pub struct Settled {
     /// The upload with its events applied.
@@ -49,7 +50,7 @@ pub struct Settled {
     pub key: Option<IdempotencyKey>,
 }
 
-/// What became of a group.
+/// What became of messages that were to be stored together.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stored {
     /// All of it is stored.
@@ -91,7 +92,7 @@ impl Uploads {
         for chunk in chunks {
             actions.push(self.chunk_action(chunk)?);
         }
-        let Err(error) = self.client.transact_write_items().set_transact_items(Some(actions)).send().await else {
+        let Err(error) = transaction(&self.client).set_transact_items(Some(actions)).send().await else {
             return Ok(Stored::Done);
         };
         let reasons = reasons(&error);
@@ -115,7 +116,7 @@ impl Uploads {
     pub async fn claim_key(&self, upload: &Upload, key: &IdempotencyKey, now: Timestamp) -> Result<KeyOf, Error> {
         let put = self.key_put(upload, key, now)?;
         let action = TransactWriteItem::builder().put(put).build();
-        let Err(error) = self.client.transact_write_items().transact_items(action).send().await else {
+        let Err(error) = transaction(&self.client).transact_items(action).send().await else {
             return Ok(KeyOf::Mine);
         };
         let earlier = |item: &Item| {
