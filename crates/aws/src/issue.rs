@@ -80,6 +80,7 @@ pub async fn issue(
         content_encoding: request.content_encoding,
         size: request.size,
         sha256_base64: request.sha256_base64,
+        now,
         expires_in: request.expires_in,
     };
     let put = services.objects.presign_put(&services.config.process_bucket, &key, &terms).await?;

@@ -122,8 +122,8 @@ pub async fn presign_correction(
     owner: &str,
     id: &UploadId,
     terms: &PutTerms<'_>,
-    now: Timestamp,
 ) -> Answer<Issued> {
+    let now = terms.now;
     let seconds = i64::try_from(terms.expires_in.as_secs()).unwrap_or(ARRIVAL_SECONDS);
     let (upload, key) = match request_correction(services, owner, id, (terms.content_type, seconds), now).await? {
         Ok(requested) => requested,

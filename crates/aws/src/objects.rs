@@ -2,13 +2,14 @@
 
 mod copy;
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use eventpulse_core::time::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::{Error, Kind};
@@ -63,6 +64,8 @@ pub struct PutTerms<'a> {
     pub size: u64,
     /// `x-amz-checksum-sha256`, base 64.
     pub sha256_base64: Option<&'a str>,
+    /// From when on the URL works. It ends at that time plus `expires_in`, however long it takes to sign it.
+    pub now: Timestamp,
     /// How long the URL works.
     pub expires_in: Duration,
 }
@@ -185,7 +188,9 @@ impl Objects {
     /// When it cannot be signed: no credentials, or a lifetime that AWS does not allow.
     pub async fn presign_put(&self, bucket: &str, key: &str, terms: &PutTerms<'_>) -> Result<Presigned, Error> {
         let failed = || Error::new("presigned PutObject", target(bucket, key), Kind::Other);
-        let config = PresigningConfig::expires_in(terms.expires_in).map_err(|error| failed().because(error))?;
+        let since_1970 = Duration::from_micros(u64::try_from(terms.now.as_micros()).unwrap_or_default());
+        let config = PresigningConfig::builder().start_time(UNIX_EPOCH + since_1970).expires_in(terms.expires_in);
+        let config = config.build().map_err(|error| failed().because(error))?;
         let size = i64::try_from(terms.size).map_err(|error| failed().because(error))?;
         let put =
             self.client.put_object().bucket(bucket).key(key).content_length(size).content_type(terms.content_type);

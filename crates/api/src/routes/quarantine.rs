@@ -318,15 +318,16 @@ pub(crate) async fn correction(
         CorrectionType::Json => "application/json",
         CorrectionType::Ndjson => "application/x-ndjson",
     };
+    let now = (app.clock)();
     let terms = PutTerms {
         content_type,
         content_encoding: new.content_encoding.map(ContentEncoding::as_str),
         size: size(new.size)?,
         sha256_base64: sha256.as_deref(),
+        now,
         expires_in: lifetime(new.expires_in)?,
     };
-    let now = (app.clock)();
-    let issued = mend::presign_correction(&app.services, &owner.0, &id, &terms, now).await??;
+    let issued = mend::presign_correction(&app.services, &owner.0, &id, &terms).await??;
     let upload: Upload = app.services.uploads.load(&id).await?.ok_or_else(Problem::internal)?;
     let notifications = Notified::of(&app, &owner, now).await;
     Ok(Receipt::new(&app, issued, upload.state_at(now).into(), notifications).created())
