@@ -21,7 +21,9 @@ use topic::{Removed, Topic};
 
 /// How often something is tried anew while others change the same subscription.
 const MAX_ATTEMPTS: usize = 10;
-/// How long to wait in between. Asking SNS takes a fraction of a second.
+/// How often somebody who has SNS mail the link is waited for.
+const MAX_WAITS: usize = 50;
+/// How long each time. Asking SNS takes a fraction of a second.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// How long a receipt waits for SNS.
@@ -104,11 +106,7 @@ impl Subscriptions {
         now: Timestamp,
     ) -> Result<Result<Subscription, Refused>, Error> {
         for _ in 0..MAX_ATTEMPTS {
-            let stored = self.load(owner).await?;
-            if stored.is_being_asked(now) {
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
+            let stored = self.load_unasked(owner, now).await?;
             let Look { subscription, filter } = self.look(stored, now).await?;
             if subscription.asks(email, now) {
                 match self.ask(owner, subscription, filter.as_deref(), (email, kinds), now).await? {
@@ -136,11 +134,7 @@ impl Subscriptions {
     /// When AWS does not answer or refuses, or others change the same subscription all the time.
     pub async fn delete(&self, owner: &str, now: Timestamp) -> Result<(), Error> {
         for _ in 0..MAX_ATTEMPTS {
-            let stored = self.load(owner).await?;
-            if stored.is_being_asked(now) {
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
+            let stored = self.load_unasked(owner, now).await?;
             if stored.revision == 0 {
                 return Ok(());
             }
@@ -335,6 +329,18 @@ impl Subscriptions {
     }
 
     /// By a consistent GetItem.
+    /// The subscription as it is stored, once nobody is at having SNS mail the link.
+    async fn load_unasked(&self, owner: &str, now: Timestamp) -> Result<Subscription, Error> {
+        for _ in 0..MAX_WAITS {
+            let stored = self.load(owner).await?;
+            if !stored.is_being_asked(now) {
+                return Ok(stored);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(self.contended(owner))
+    }
+
     async fn load(&self, owner: &str) -> Result<Subscription, Error> {
         let get = self.dynamodb.get_item().table_name(&self.table).consistent_read(true);
         let output = get.key("pk", s(owner_pk(owner))).key("sk", s(item::SK)).send().await;
