@@ -11,7 +11,7 @@ import time
 from contextvars import ContextVar
 
 from ministack.services import apigateway_v1 as gateway
-from ministack.services import lambda_svc, sqs
+from ministack.services import eventbridge, lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
 
 # ---------------------------------------------------------------- CloudFormation: properties that it leaves out
@@ -126,6 +126,15 @@ def call_util_or_encode(steps, state):
 
 gateway._vtl_render = render_with_if
 gateway._vtl_util = call_util_or_encode
+
+# ---------------------------------------------------------------- EventBridge: Lambda tries again what failed
+def dispatch_with_retries(arn, payload):
+    function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+    record = lambda_svc._execution_record_for_config(function, config)
+    lambda_svc.invoke_async_with_retry(record, eventbridge.json.loads(payload))
+
+
+eventbridge._dispatch_to_lambda = dispatch_with_retries
 
 # ---------------------------------------------------------------- Lambda: more than ten messages of a queue in a batch
 def receive_batch(queue_url, size):

@@ -2,19 +2,20 @@
 //! delivery can still mend, or, when it is the upload that kills the function, goes into quarantine.
 
 use eventpulse_core::failure::{Code, Failure};
+use eventpulse_core::rejection::Rejection;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Arrival, Fact, State};
 
 use crate::Services;
 use crate::delivery::Delivery;
 use crate::error::{Error, Kind};
-use crate::ingest::{Outcome, Work};
+use crate::ingest::{Outcome, PAUSE, Work};
 use crate::uploads::Append;
 
 /// So many invocations in a row that died make an object a poison: as many as Lambda makes of one event.
 const DEATHS_OF_A_POISON: u32 = 3;
-/// How often a race for an upload's history may be lost.
-const ATTEMPTS: u32 = 8;
+/// How often a race for an upload's history may be lost: for 20 s in all.
+const ATTEMPTS: u32 = 40;
 
 /// A delivery that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,10 @@ pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -
     if given_up.delivery.is_folder_marker() {
         return Ok(Outcome::Ignored);
     }
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
         let mut work = Work::begin(services, &given_up.delivery, &clock).await?;
         match work.upload.arrival(&work.object) {
             Arrival::Late => return work.remove_late_version().await,
@@ -45,13 +49,18 @@ pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -
         if work.upload.next().is_none() {
             return Ok(work.settled()); // nothing is owed: it went well in the end
         }
-        let poison = given_up.deaths >= DEATHS_OF_A_POISON && work.upload.decision.is_none();
-        if poison {
-            let message = format!(
-                "reading it failed {} times, the last time so: {}; send it in smaller files",
-                given_up.deaths, given_up.reason
-            );
-            work.reject(Failure::new(Code::ProcessingFailed, "", message));
+        // Rejected here before, or at this moment by another one of the same event: what is still owed of it is for here, too.
+        let rejection = work.upload.rejection().and_then(Rejection::chief);
+        let is_rejected_here = rejection.is_some_and(|failure| failure.code == Code::ProcessingFailed);
+        let is_undecided = work.upload.decision.is_none();
+        if given_up.deaths >= DEATHS_OF_A_POISON && (is_undecided || is_rejected_here) {
+            if is_undecided {
+                let message = format!(
+                    "reading it failed {} times, the last time so: {}; send it in smaller files",
+                    given_up.deaths, given_up.reason
+                );
+                work.reject(Failure::new(Code::ProcessingFailed, "", message));
+            }
             if work.run().await? == Append::Done {
                 return Ok(work.settled());
             }
