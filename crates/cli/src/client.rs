@@ -21,7 +21,7 @@ use error::ClientError;
 
 /// How long the other side may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a connection is kept for the next call: less than any server keeps it, which would close it under that call.
+/// How long a connection is kept for the next call: servers close what is not used, and that is not to happen under a call.
 const IDLE: Duration = Duration::from_secs(20);
 /// How long sent bytes may go unacknowledged before the connection counts as broken.
 #[cfg(target_os = "linux")]

@@ -28,7 +28,7 @@ const DEMO: &str = "demo";
 /// How long SNS may take to ask whether an address is to be subscribed.
 const ASKING_PATIENCE: Duration = Duration::from_secs(15);
 /// How long a notice may take: the pauses between those to one owner grow to a minute.
-const NOTICE_PATIENCE: Duration = Duration::from_secs(120);
+const NOTICE_PATIENCE: Duration = Duration::from_secs(180);
 /// How often new mails are looked for.
 const LOOK: Duration = Duration::from_millis(200);
 

@@ -228,7 +228,7 @@ impl Client {
     /// Waits until an upload is as it should be.
     ///
     /// # Errors
-    /// When that takes longer than a minute and a half.
+    /// When that takes longer than three minutes.
     pub async fn wait(&self, id: &UploadId, ready: impl Fn(&Upload) -> bool) -> Result<Upload, BoxError> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
