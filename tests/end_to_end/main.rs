@@ -155,6 +155,7 @@ fn main() -> ExitCode {
         Alone disturbances::an_upload_that_cannot_be_read_becomes_failed_and_heals,
         Alone messages::what_cannot_be_finished_alone_is_delivered_again,
         Alone floods::a_thousand_failures_of_one_group_are_two_mails,
+        Alone crashes::who_dies_with_the_turn_holds_nobody_up_for_long,
         Alone crashes::a_crash_between_publishing_and_recording_repeats_one_notice_at_most,
         Alone devices::a_burst_of_five_thousand_is_told_to_the_last_one,
         Alone devices::what_was_given_up_comes_back_by_one_command,

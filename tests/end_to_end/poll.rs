@@ -6,7 +6,7 @@ use std::time::Duration;
 use eventpulse_cli::BoxError;
 use tokio::time::{Instant, sleep};
 
-/// How long anything may take: the tests share two cores, and the notices of all of them go one after the other.
+/// How long nothing may move: the tests share two cores, and the notices of all of them go one after the other.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Between two looks at what costs little to look at.
@@ -15,17 +15,19 @@ pub const SOON: Duration = Duration::from_millis(100);
 /// What one look finds: what is waited for, or words for what is there instead.
 pub type Look<T> = Result<ControlFlow<T, String>, BoxError>;
 
-/// Looks every so often until what is waited for is there; fails with what was seen last when that takes too long.
+/// Looks every so often until what is waited for is there; fails when what is there instead is the same for too long.
 pub async fn poll<T>(every: Duration, mut look: impl AsyncFnMut() -> Look<T>) -> Result<T, BoxError> {
-    let deadline = Instant::now() + PATIENCE;
+    let mut last = (String::new(), Instant::now());
     loop {
         match look().await? {
             ControlFlow::Break(found) => return Ok(found),
-            ControlFlow::Continue(seen) if Instant::now() > deadline => {
-                return Err(format!("after {} s: {seen}", PATIENCE.as_secs()).into());
+            ControlFlow::Continue(seen) if seen != last.0 => last = (seen, Instant::now()),
+            ControlFlow::Continue(seen) if last.1.elapsed() > PATIENCE => {
+                return Err(format!("for {} s: {seen}", PATIENCE.as_secs()).into());
             }
-            ControlFlow::Continue(_) => sleep(every).await,
+            ControlFlow::Continue(_) => {}
         }
+        sleep(every).await;
     }
 }
 

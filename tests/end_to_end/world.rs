@@ -178,6 +178,20 @@ impl World {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
+    /// What was logged to the group of this output: the lines that are JSON.
+    pub async fn logs(&self, group: &str) -> Result<Vec<Value>, BoxError> {
+        let script = "import boto3, json, os, sys\n\
+                      logs = boto3.client('logs', region_name=os.environ['AWS_REGION'])\n\
+                      pages = logs.get_paginator('filter_log_events').paginate(logGroupName=sys.argv[1])\n\
+                      json.dump([event['message'] for page in pages for event in page['events']], sys.stdout)";
+        let output = self.stack.python().args(["-c", script, self.output(group)]).output().await?;
+        if !output.status.success() {
+            return Err(format!("{group}: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        let lines: Vec<String> = serde_json::from_slice(&output.stdout)?;
+        Ok(lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
     pub async fn put_policy(&self, role: &str, policy: &str, document: &Value) -> Result<(), BoxError> {
         let put = self.iam.put_role_policy().role_name(role).policy_name(policy);
         put.policy_document(document.to_string()).send().await?;
