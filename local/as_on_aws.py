@@ -4,6 +4,7 @@ One section a difference. A section can go when the emulator does by itself what
 """
 
 import base64
+import json
 import re
 import secrets
 import threading
@@ -129,9 +130,12 @@ gateway._vtl_util = call_util_or_encode
 
 # ---------------------------------------------------------------- EventBridge: Lambda tries again what failed
 def dispatch_with_retries(arn, payload):
-    function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+    function, config, name = lambda_svc._get_func_record_for_ref(arn)
+    if not function or not config:
+        eventbridge.logger.warning("EventBridge: there is no function %s", name)
+        return
     record = lambda_svc._execution_record_for_config(function, config)
-    lambda_svc.invoke_async_with_retry(record, eventbridge.json.loads(payload))
+    lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
 
 eventbridge._dispatch_to_lambda = dispatch_with_retries

@@ -175,6 +175,12 @@ pub async fn many_series_are_written_once_or_withdrawn(world: Arc<World>) -> Out
     let upload = world.client.settled(&id).await?;
     assert_eq!(upload.rejection().and_then(|r| r.chief()).map(|f| f.code.as_str()), Some("PROCESSING_FAILED"));
     assert_eq!((count("many-0").await?, count("many-119").await?), (0, 0), "it is withdrawn");
+    // Given up twice at one moment: the second one finds what the first one decided, and all that it owes.
+    let history = world.client.services.uploads.history(&id).await?;
+    let decided = history.iter().position(|event| matches!(event.fact, Fact::Decided { .. })).ok_or("undecided")?;
+    rewind(&world, &id, &history, decided + 1).await?;
+    give_up(&world.client.services, &given_up, clock).await?;
+    assert_eq!(world.client.settled(&id).await?.state(), State::Quarantined);
     let second = put(&world, "uploads/many-again.ndjson", &body).await?;
     assert_eq!(world.client.settled(&id_of(&second)).await?.state(), State::Accepted, "and no duplicate");
     assert_eq!(count("many-0").await?, 1);
@@ -200,7 +206,7 @@ pub async fn an_object_deleted_before_it_is_read(world: Arc<World>) -> Outcome {
         "there is nothing to keep"
     );
     assert_eq!(report_on(&world.client, &upload).await?["upload_failure"]["code"], "OBJECT_MISSING");
-    assert!(upload.noted, "the operator, whose upload it is, hears of it");
+    assert!(upload.noted, "the operator, whose upload it is, is to hear of it");
     Ok(())
 }
 

@@ -345,10 +345,6 @@ pub async fn what_was_given_up_comes_back_by_one_command(world: Arc<World>) -> O
     };
     let failed_before = failed().await?;
     let whole = without(&world, "IngestMessageRole", "s3:PutObject").await?;
-    let mut sent = Vec::new();
-    for second in 0..12 {
-        sent.push(acknowledged(send(&world, &secret, &reading("redriven", second, f64::from(second))).await?)?);
-    }
     let set_aside = async |wanted: &str| {
         poll(SOON, async || {
             let asked = json!({ "QueueUrl": dead, "AttributeNames": ["ApproximateNumberOfMessages"] });
@@ -358,21 +354,26 @@ pub async fn what_was_given_up_comes_back_by_one_command(world: Arc<World>) -> O
         })
         .await
     };
-    let given_up: Outcome = async {
+    let given_up: Result<_, BoxError> = async {
+        let mut sent = Vec::new();
+        for second in 0..12 {
+            sent.push(acknowledged(send(&world, &secret, &reading("redriven", second, f64::from(second))).await?)?);
+        }
         set_aside("12").await?;
         // Whoever received one for the fifth time may still be at it.
         poll(Duration::from_secs(1), async || {
             let failures = failed().await? - failed_before;
             found((failures >= 60).then_some(()), || format!("{failures} of 60 deliveries failed"))
         })
-        .await
+        .await?;
+        Ok(sent)
     }
     .await;
     restore(&world, whole).await?;
     world
         .sqs("set_queue_attributes", &json!({ "QueueUrl": queue, "Attributes": { "VisibilityTimeout": "720" } }))
         .await?;
-    given_up?; // after five receives each is set aside, and none is lost
+    let sent = given_up?; // after five receives each is set aside, and none is lost
     assert_eq!(world.stats(&user, "redriven").await?, Value::Null);
 
     world.sqs("start_message_move_task", &json!({ "SourceArn": arn })).await?;

@@ -87,10 +87,14 @@ pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<W
     let user = world.user();
     let sample = document("x.json", reading("healed", 0, 7.0).to_string());
     let whole = without(&world, "IngestObjectRole", "s3:GetObjectVersion").await?;
-    let (issued, object) = send(&world, &user, &sample).await?;
-    let failed = world.client.wait(&issued.upload_id, |upload| upload.state() == State::Failed).await;
+    let failed: Result<_, BoxError> = async {
+        let (issued, object) = send(&world, &user, &sample).await?;
+        let failed = world.client.wait(&issued.upload_id, |upload| upload.state() == State::Failed).await?;
+        Ok((issued, object, failed))
+    }
+    .await;
     restore(&world, whole).await?;
-    let failed = failed?;
+    let (issued, object, failed) = failed?;
     assert!(failed.failure_reason.as_ref().is_some_and(|reason| reason.contains("Denied")), "{failed:?}");
     assert!(world.mailbox.about(issued.upload_id.as_str()).is_empty(), "what the sender cannot mend is not mailed");
     assert!(world.object(&object.bucket, &object.key, None).await?.is_some(), "and nothing is lost");
@@ -112,11 +116,14 @@ pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<Wor
         update.send().await.map_err(BoxError::from)
     };
     set_timeout(1).await?;
-    let (issued, object) = send(&world, &user, &sample).await?;
-    world.deliver_later(&object, "poison").await?; // EventBridge may say it twice, and both are given up at one moment
-    let settled = world.client.settled(&issued.upload_id).await;
+    let settled: Result<_, BoxError> = async {
+        let (issued, object) = send(&world, &user, &sample).await?;
+        world.deliver_later(&object, "poison").await?; // EventBridge may say it twice
+        Ok((object, world.client.settled(&issued.upload_id).await?))
+    }
+    .await;
     set_timeout(900).await?;
-    let upload = settled?;
+    let (object, upload) = settled?;
     assert_eq!(upload.state(), State::Quarantined);
     assert_eq!(upload.rejection().and_then(|r| r.chief()).map(|f| f.code.as_str()), Some("PROCESSING_FAILED"));
     let quarantined = upload.quarantined.as_ref().ok_or("not in quarantine")?;

@@ -9,13 +9,11 @@ use eventpulse_core::upload::{Arrival, Fact, State};
 use crate::Services;
 use crate::delivery::Delivery;
 use crate::error::{Error, Kind};
-use crate::ingest::{Outcome, PAUSE, Work};
+use crate::ingest::{ATTEMPTS, Outcome, PAUSE, Work};
 use crate::uploads::Append;
 
 /// So many invocations in a row that died make an object a poison: as many as Lambda makes of one event.
 const DEATHS_OF_A_POISON: u32 = 3;
-/// How often a race for an upload's history may be lost: for 20 s in all.
-const ATTEMPTS: u32 = 40;
 
 /// A delivery that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,7 +27,7 @@ use crate::quarantine;
 use crate::uploads::{Append, Claim, Uploads};
 
 /// How often a history is read again because somebody else is at work on it: 20 s in all.
-const ATTEMPTS: u32 = 40;
+pub(crate) const ATTEMPTS: u32 = 40;
 /// How long to wait before it is.
 pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 /// Who has not written for so long is taken for dead, and its work is resumed. Without this, two deliveries at the same

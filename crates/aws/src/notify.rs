@@ -109,10 +109,9 @@ impl Notifier {
         let (fold_until, until) = (after(clock(), patience / 2), after(clock(), patience));
         let owners = self.groups.unfolded().await?;
         self.fold_all(&owners, fold_until, clock).await;
-        if !owners.is_empty() {
-            tokio::time::sleep(LAG).await;
-        }
         self.send_due(Vec::new(), until, clock).await;
+        // The index may not have told of these yet.
+        self.send_due(owners.into_iter().collect(), until, clock).await;
         let now = clock();
         if let Some(oldest) = self.groups.due(now, 1).await?.first()
             && let Some(since) = Timestamp::parse(&oldest.due_at)
@@ -161,7 +160,8 @@ impl Notifier {
                     }
                 }
             }
-            let mut due = match self.groups.due(until, PAGE).await {
+            let page = PAGE.saturating_add(i32::try_from(failed.len()).unwrap_or(i32::MAX));
+            let mut due = match self.groups.due(until, page).await {
                 Ok(due) => due,
                 Err(error) => {
                     tracing::error!(error = error.chain(), "what is due could not be found out");

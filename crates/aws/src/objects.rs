@@ -356,3 +356,27 @@ fn is_absent<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
     matches!(code, Some("NoSuchKey" | "NoSuchVersion" | "NotFound" | "MethodNotAllowed"))
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_url_works_from_the_time_that_it_is_told_on() {
+        let config =
+            Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::from_static("eu-central-1"));
+        let config = config.credentials_provider(Credentials::new("key", "secret", None, None, "test")).build();
+        let terms = PutTerms {
+            content_type: "application/json",
+            content_encoding: None,
+            size: 2,
+            sha256_base64: None,
+            now: Timestamp::parse("2025-02-28T12:00:00.999Z").unwrap(),
+            expires_in: Duration::from_secs(60),
+        };
+        let url = Objects::new(Client::from_conf(config)).presign_put("bucket", "key", &terms).await.unwrap().url;
+        assert!(url.contains("X-Amz-Date=20250228T120000Z") && url.contains("X-Amz-Expires=60"), "{url}");
+    }
+}

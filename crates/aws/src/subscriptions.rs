@@ -21,9 +21,9 @@ use topic::{Removed, Topic};
 
 /// How often something is tried anew while others change the same subscription.
 const MAX_ATTEMPTS: usize = 10;
-/// How often somebody who has SNS mail the link is waited for.
-const MAX_WAITS: usize = 50;
-/// How long each time. Asking SNS takes a fraction of a second.
+/// How long somebody who has SNS mail the link is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Between two looks whether it is done. Asking SNS takes a fraction of a second.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// How long a receipt waits for SNS.
@@ -328,19 +328,21 @@ impl Subscriptions {
         subscription
     }
 
-    /// By a consistent GetItem.
     /// The subscription as it is stored, once nobody is at having SNS mail the link.
     async fn load_unasked(&self, owner: &str, now: Timestamp) -> Result<Subscription, Error> {
-        for _ in 0..MAX_WAITS {
+        let mut waited = Duration::ZERO;
+        while waited < PATIENCE {
             let stored = self.load(owner).await?;
-            if !stored.is_being_asked(now) {
+            if !stored.is_being_asked(now.plus_seconds(waited.as_secs().cast_signed())) {
                 return Ok(stored);
             }
             tokio::time::sleep(PAUSE).await;
+            waited += PAUSE;
         }
         Err(self.contended(owner))
     }
 
+    /// By a consistent GetItem.
     async fn load(&self, owner: &str) -> Result<Subscription, Error> {
         let get = self.dynamodb.get_item().table_name(&self.table).consistent_read(true);
         let output = get.key("pk", s(owner_pk(owner))).key("sk", s(item::SK)).send().await;

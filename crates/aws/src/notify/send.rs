@@ -54,7 +54,8 @@ impl Notifier {
         };
         if after(spaced(clock()), PUBLISH_TIMEOUT) > turn_ends {
             self.end_turn(turn_ends, clock()).await;
-            return Err(Error::new("publishing within a turn", owner, Kind::Contended));
+            // Reading took too long. It stands as being sent, and is taken up again like that of somebody who died.
+            return Err(Error::new("reading within a turn", owner, Kind::Unreachable));
         }
         let published = self.notices.publish(&begun.notice).await;
         // Where SNS was silent, what was sent to it may still arrive: the turn is left to lapse.
