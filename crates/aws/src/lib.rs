@@ -28,6 +28,7 @@ pub mod uploads;
 
 use std::time::Duration;
 
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::SharedHttpClient;
@@ -115,6 +116,10 @@ impl Services {
     }
 }
 
+/// How long nothing may come of an object that is being read. The SDK says 5 s, which S3 may need once in a while, and a
+/// delivery is tried three times only.
+const STALLED: Duration = Duration::from_secs(30);
+
 /// The SDK's configuration from the environment, with limits on how long a call may take.
 pub async fn sdk_config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
@@ -122,7 +127,9 @@ pub async fn sdk_config() -> SdkConfig {
         .read_timeout(Duration::from_secs(20))
         .operation_attempt_timeout(Duration::from_secs(60))
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).http_client(http_client()).load().await
+    let stalled = StalledStreamProtectionConfig::enabled().grace_period(STALLED).build();
+    let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+    config.stalled_stream_protection(stalled).http_client(http_client()).load().await
 }
 
 /// How long a connection is kept for the next call. AWS closes sooner or later what is not used: that is not to happen under
