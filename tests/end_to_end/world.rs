@@ -170,12 +170,7 @@ impl World {
                       client = boto3.client('sqs', region_name=os.environ['AWS_REGION'])\n\
                       answer = getattr(client, sys.argv[1])(**json.loads(sys.argv[2]))\n\
                       json.dump(answer, sys.stdout)";
-        let mut python = self.stack.python();
-        let output = python.args(["-c", script, operation, &input.to_string()]).output().await?;
-        if !output.status.success() {
-            return Err(format!("{operation}: {}", String::from_utf8_lossy(&output.stderr)).into());
-        }
-        Ok(serde_json::from_slice(&output.stdout)?)
+        self.python(operation, &[script, operation, &input.to_string()]).await
     }
 
     /// What was logged to the group of this output: the lines that are JSON.
@@ -184,12 +179,17 @@ impl World {
                       logs = boto3.client('logs', region_name=os.environ['AWS_REGION'])\n\
                       pages = logs.get_paginator('filter_log_events').paginate(logGroupName=sys.argv[1])\n\
                       json.dump([event['message'] for page in pages for event in page['events']], sys.stdout)";
-        let output = self.stack.python().args(["-c", script, self.output(group)]).output().await?;
-        if !output.status.success() {
-            return Err(format!("{group}: {}", String::from_utf8_lossy(&output.stderr)).into());
-        }
-        let lines: Vec<String> = serde_json::from_slice(&output.stdout)?;
+        let lines: Vec<String> = serde_json::from_value(self.python(group, &[script, self.output(group)]).await?)?;
         Ok(lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// What a script of the stack's Python writes, as JSON. `what` is for the error.
+    async fn python(&self, what: &str, script_and_arguments: &[&str]) -> Result<Value, BoxError> {
+        let output = self.stack.python().arg("-c").args(script_and_arguments).output().await?;
+        if !output.status.success() {
+            return Err(format!("{what}: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     pub async fn put_policy(&self, role: &str, policy: &str, document: &Value) -> Result<(), BoxError> {
