@@ -1,6 +1,6 @@
 //! Embeds `schemas/` into the crate, and fails when one of its files is wrong.
 
-#[path = "src/schema/bundle/mod.rs"]
+#[path = "src/intake/schema/bundle/mod.rs"]
 #[allow(dead_code, reason = "the crate uses what this script does not")]
 mod bundle;
 

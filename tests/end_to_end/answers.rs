@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use eventpulse_core::series::{Point, Series};
-use eventpulse_core::statistics::{Statistics, Summary};
+use eventpulse_core::statistics::series::{Point, Series};
+use eventpulse_core::statistics::summary::{Statistics, Summary};
 use eventpulse_core::time::Timestamp;
 use serde_json::{Value, json};
 

@@ -9,14 +9,14 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use eventpulse_aws::delivery::Delivery;
-use eventpulse_aws::failed::{GivenUp, give_up};
-use eventpulse_aws::ingest::{Outcome as IngestOutcome, ingest};
+use eventpulse_aws::workflows::delivery::Delivery;
+use eventpulse_aws::workflows::failed_delivery::{GivenUp, give_up};
+use eventpulse_aws::workflows::process_upload::{Outcome as IngestOutcome, ingest};
 use eventpulse_aws::{Services, clock};
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::report_on;
 use eventpulse_core::id::UploadId;
-use eventpulse_core::schema::Catalog;
+use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Decision, Event, Fact, OPERATOR, ObjectVersion, State, Upload};
 use serde_json::Value;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use eventpulse_aws::issue::Issued;
-use eventpulse_aws::objects::Head;
+use eventpulse_aws::adapters::object_store::Head;
+use eventpulse_aws::workflows::issue::Issued;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
 use eventpulse_cli::dev::samples::Sample;

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
-use eventpulse_core::digits::sha256;
+use eventpulse_core::encoding::sha256;
 use eventpulse_core::id::UploadId;
 use eventpulse_core::upload::{Decision, Upload};
 use serde_json::{Value, json};
@@ -256,7 +256,7 @@ pub async fn a_message_is_taken_back_out_of_a_shared_chunk(world: Arc<World>) ->
     assert_eq!(deliver(&world, &all).await?, Vec::<usize>::new());
     let query = world.dynamodb.query().table_name(&world.client.services.config.chunks_table);
     let query = query.key_condition_expression("pk = :series");
-    let series = eventpulse_core::series::Series {
+    let series = eventpulse_core::statistics::series::Series {
         owner: user.owner.clone(),
         entity: "shared".to_owned(),
         measure: "value".to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use eventpulse_aws::clock;
-use eventpulse_aws::issue::{Request, issue};
+use eventpulse_aws::workflows::issue::{Request, issue};
 use serde_json::{Value, json};
 
 use crate::Outcome;

@@ -16,7 +16,7 @@ use std::hint::black_box;
 use std::io::Write as _;
 use std::process::{Command, ExitCode};
 
-use eventpulse_core::reader::Format;
+use eventpulse_core::intake::reader::Format;
 use sha2::{Digest, Sha256};
 
 use ours::{Ours, Tally};

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use eventpulse_core::reader::Format;
+use eventpulse_core::intake::reader::Format;
 
 use crate::inputs::{self, Events};
 use crate::ours::Ours;

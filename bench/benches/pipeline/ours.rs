@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use eventpulse_core::answer::{Answer, Pass};
-use eventpulse_core::chunk::Chunk;
-use eventpulse_core::examine::{Examination, Examiner, Keep, Terms};
 use eventpulse_core::id::UploadId;
-use eventpulse_core::reader::{Format, Limits, Media};
-use eventpulse_core::schema::{Catalog, SchemaRef};
-use eventpulse_core::series::Series;
+use eventpulse_core::intake::inspection::{Examination, Examiner, Keep, Terms};
+use eventpulse_core::intake::reader::{Format, Limits, Media};
+use eventpulse_core::intake::schema::{Catalog, SchemaRef};
+use eventpulse_core::statistics::answer::{Answer, Pass};
+use eventpulse_core::statistics::chunk::Chunk;
+use eventpulse_core::statistics::series::Series;
 
 use crate::Failed;
 use crate::inputs::Push;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use eventpulse_core::reader::Format;
-use eventpulse_core::schema::{Catalog, SchemaRef};
+use eventpulse_core::intake::reader::Format;
+use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::time::Timestamp;
 use jsonschema::{Draft, Validator};
 use serde_json::Value;

@@ -2,8 +2,8 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use eventpulse_core::device::key::KeyId;
 use eventpulse_core::id::UploadId;
-use eventpulse_core::key::KeyId;
 use eventpulse_core::time::Timestamp;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;

@@ -1,7 +1,7 @@
 //! The words that several calls share, as they stand in the answers. The comments are the document's descriptions.
 
-use eventpulse_core::rejection::FailureGroup;
-use eventpulse_core::subscription;
+use eventpulse_core::intake::rejection::FailureGroup;
+use eventpulse_core::notification::subscription;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{self, RetryForm};
 use serde::{Deserialize, Serialize};

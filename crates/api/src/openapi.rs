@@ -5,7 +5,7 @@ mod data;
 
 use std::collections::BTreeMap;
 
-use eventpulse_core::failure::Code;
+use eventpulse_core::intake::failure::Code;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 

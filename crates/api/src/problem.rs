@@ -3,8 +3,8 @@
 
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::keys;
-use eventpulse_aws::mend::Refused;
+use eventpulse_aws::adapters::key_store;
+use eventpulse_aws::workflows::upload_commands::Refused;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -189,11 +189,11 @@ impl From<Refused> for Problem {
     }
 }
 
-impl From<keys::Refused> for Problem {
-    fn from(refused: keys::Refused) -> Self {
+impl From<key_store::Refused> for Problem {
+    fn from(refused: key_store::Refused) -> Self {
         match refused {
-            keys::Refused::NotFound => Self::not_found("You have no key of this id. GET /keys lists yours."),
-            keys::Refused::Conflict(why) => Self::conflict(format!("This cannot be done: {why}.")),
+            key_store::Refused::NotFound => Self::not_found("You have no key of this id. GET /keys lists yours."),
+            key_store::Refused::Conflict(why) => Self::conflict(format!("This cannot be done: {why}.")),
         }
     }
 }

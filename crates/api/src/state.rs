@@ -1,7 +1,7 @@
 //! What the routers work with, made once per process.
 
 use eventpulse_aws::Services;
-use eventpulse_aws::keys::Keys;
+use eventpulse_aws::adapters::key_store::Keys;
 use eventpulse_core::time::Timestamp;
 
 /// Everything that a request is answered with.

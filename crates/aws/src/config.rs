@@ -1,6 +1,6 @@
 //! What the functions take from their environment: everything at once, and everything that is missing told at once.
 
-use eventpulse_core::schema::SchemaRef;
+use eventpulse_core::intake::schema::SchemaRef;
 
 /// The names of the deployed resources. `template.yaml` sets them.
 #[derive(Debug, Clone, PartialEq)]

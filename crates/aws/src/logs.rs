@@ -3,8 +3,8 @@
 use tracing::Span;
 use tracing_subscriber::EnvFilter;
 
-use crate::delivery::Delivery;
-use crate::messages::Message;
+use crate::workflows::delivery::Delivery;
+use crate::workflows::messages::Message;
 
 /// The runtime logs each error that a handler returns once more, without the correlation id.
 const NOT_TWICE: &str = "lambda_runtime=off";

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
 
-use eventpulse_core::series::Series;
-use eventpulse_core::statistics::Statistics;
+use eventpulse_core::statistics::series::Series;
+use eventpulse_core::statistics::summary::Statistics;
 use eventpulse_core::upload::{Decision, Features, Upload};
 
 use crate::BoxError;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::digits::{crockford, is_crockford, ulid};
+use crate::encoding::{crockford, is_crockford, ulid};
 use crate::time::Timestamp;
 
 const PREFIX: &str = "up_";

@@ -1,28 +1,23 @@
 //! EventPulse without AWS: records, schemas, validation, statistics and the history of uploads.
 //!
-//! Nothing here reads a clock, the environment or the network, or waits for anything. The way of an upload:
-//! [`reader`] finds its records, [`validation`] checks each, [`chunk`] gathers what counts and [`rejection`] what does
-//! not; [`examine`] ties these together; [`upload`] decides, from the history, which effect is owed next.
+//! This crate is pure: it reads no clock, no environment and no network, and has no async code. It has one module per
+//! domain, and each uses only the modules above it in this table:
+//!
+//! | module | turns | into |
+//! |---|---|---|
+//! | [`statistics`] | points | summaries, chunks and exact answers |
+//! | [`intake`] | bytes | records, verdicts, points and rejections |
+//! | [`upload`] | a history of events and a command | the state of an upload, its next step, new events |
+//! | [`notification`] | occurrences | problems, notices and subscriptions |
+//! | [`device`] | API keys and messages | credentials and write batches |
+//!
+//! [`time`], [`id`] and [`encoding`] are shared by all of them.
 
-pub mod answer;
-pub mod batch;
-pub mod chunk;
-pub mod digits;
-pub mod examine;
-pub mod failure;
-pub mod group;
+pub mod device;
+pub mod encoding;
 pub mod id;
-pub mod json;
-pub mod key;
-pub mod notice;
-pub mod profile;
-pub mod reader;
-pub mod rejection;
-pub mod report;
-pub mod schema;
-pub mod series;
+pub mod intake;
+pub mod notification;
 pub mod statistics;
-pub mod subscription;
 pub mod time;
 pub mod upload;
-pub mod validation;

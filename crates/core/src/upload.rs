@@ -7,21 +7,21 @@
 
 mod decision;
 mod event;
-mod features;
+pub mod report;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub use crate::statistics::features::Features;
 pub use decision::{Arrival, Decision, SharedChunk, Step};
 pub use event::{
     Event, Fact, Intake, MaxRejected, Message, ObjectVersion, Quarantined, RetryForm, quarantine_key, report_key,
     retry_key,
 };
-pub use features::Features;
 pub use state::{QuarantineStatus, State};
 
 use crate::id::{UPLOADS_PREFIX, UploadId};
-use crate::rejection::Rejection;
+use crate::intake::rejection::Rejection;
 use crate::time::Timestamp;
 
 /// The owner of objects that an operator dropped into the bucket without issuing an upload.
@@ -395,7 +395,7 @@ impl Upload {
         let Earlier { series: earlier, series_omitted: omitted, .. } = &self.earlier;
         match &self.decision {
             Some(Decision::Accepted { series, series_omitted, .. }) => {
-                (features::merge(earlier, series), omitted + series_omitted)
+                (crate::statistics::features::merge(earlier, series), omitted + series_omitted)
             }
             _ => (earlier.clone(), *omitted),
         }

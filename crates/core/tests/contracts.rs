@@ -6,15 +6,19 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use eventpulse_core::examine::Examination;
-use eventpulse_core::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
-use eventpulse_core::group::MAX_FAILURES_TOLD;
-use eventpulse_core::notice::{self, Beyond, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, News, Notice, NoticeKind, Repeat};
-use eventpulse_core::profile::{JsonType, Profile};
-use eventpulse_core::rejection::{MAX_GROUPS_IN_HISTORY, MAX_GROUPS_TOLD, MAX_RECORDS_TOLD};
-use eventpulse_core::report::{self, Report};
+use eventpulse_core::intake::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
+use eventpulse_core::intake::fingerprint::MAX_FAILURES_TOLD;
+use eventpulse_core::intake::inspection::Examination;
+use eventpulse_core::intake::rejection::{MAX_GROUPS_IN_HISTORY, MAX_GROUPS_TOLD, MAX_RECORDS_TOLD};
+use eventpulse_core::intake::shape::JsonType;
+use eventpulse_core::notification::kind::NoticeKind;
+use eventpulse_core::notification::profile::Profile;
+use eventpulse_core::notification::rendering::{
+    self, Beyond, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, News, Notice, Repeat,
+};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
+use eventpulse_core::upload::report::{self, Report};
 use serde_json::{Value, json};
 use support::{Sample, examine, failed, news, sample, samples, upload};
 
@@ -218,7 +222,7 @@ fn the_bounds_are_those_of_the_code() {
     let of_upload = "/$defs/upload/properties/failures/maxItems";
     for (path, version, groups_at, groups) in [
         ("report/1.0.json", report::VERSION, "/properties/groups/maxItems", MAX_GROUPS_TOLD),
-        ("notice/2.0.json", notice::VERSION, of_upload, MAX_GROUPS_IN_HISTORY),
+        ("notice/2.0.json", rendering::VERSION, of_upload, MAX_GROUPS_IN_HISTORY),
     ] {
         let contract = contract(path);
         let at = |pointer: &str| contract.pointer(pointer).unwrap_or_else(|| panic!("{path}{pointer}")).clone();

@@ -11,14 +11,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use check::check;
-use eventpulse_core::examine::Examination;
-use eventpulse_core::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
-use eventpulse_core::group::{Group, Life};
-use eventpulse_core::notice::{
-    Beyond, Case, MAX_GROUPS_IN_NOTICE, News, Notice, NoticeKind, Other, Repeat, Resolution, Site,
+use eventpulse_core::intake::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
+use eventpulse_core::intake::inspection::Examination;
+use eventpulse_core::intake::rejection::{RejectedRecord, Rejection, Rejections};
+use eventpulse_core::intake::shape::JsonType;
+use eventpulse_core::notification::kind::NoticeKind;
+use eventpulse_core::notification::problem::{Group, Life};
+use eventpulse_core::notification::profile::Profile;
+use eventpulse_core::notification::rendering::{
+    Beyond, Case, MAX_GROUPS_IN_NOTICE, News, Notice, Other, Repeat, Resolution, Site,
 };
-use eventpulse_core::profile::{JsonType, Profile};
-use eventpulse_core::rejection::{RejectedRecord, Rejection, Rejections};
 use eventpulse_core::upload::{Decision, Upload};
 use examples::{digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! The README's table of failure codes is the code's.
 
-use eventpulse_core::failure::{Code, Scope};
+use eventpulse_core::intake::failure::{Code, Scope};
 
 #[test]
 fn the_readme_has_the_table_of_failure_codes() {

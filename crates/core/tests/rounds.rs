@@ -3,9 +3,9 @@
 
 mod support;
 
-use eventpulse_core::examine::{Examination, Examiner, Keep, Terms};
-use eventpulse_core::reader::{Format, Limits, Media};
-use eventpulse_core::schema::{Catalog, SchemaRef};
+use eventpulse_core::intake::inspection::{Examination, Examiner, Keep, Terms};
+use eventpulse_core::intake::reader::{Format, Limits, Media};
+use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::upload::RetryForm;
 
 fn examine(content: &[u8], form: Option<RetryForm>, catalog: &Catalog, default_schema: &str) -> Examination {
@@ -63,7 +63,7 @@ fn what_a_newer_schema_allows_counts_and_the_rest_stays() {
     assert_eq!(told, [(1, 2), (2, 3)], "the places are those of the upload");
     assert_eq!(again.features.0[0].median, Some(3.0));
     let chunks = again.chunks.unwrap();
-    assert_eq!(eventpulse_core::chunk::round_of_sort_key(&chunks[0].sort_key()), Some(1));
+    assert_eq!(eventpulse_core::statistics::chunk::round_of_sort_key(&chunks[0].sort_key()), Some(1));
 }
 
 fn reading_schema(additional: &str) -> String {

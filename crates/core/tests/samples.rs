@@ -6,11 +6,11 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 
-use eventpulse_core::answer::{Answer, Pass};
-use eventpulse_core::chunk::Chunk;
-use eventpulse_core::failure::Failure;
-use eventpulse_core::rejection::Rejections;
-use eventpulse_core::series::Series;
+use eventpulse_core::intake::failure::Failure;
+use eventpulse_core::intake::rejection::Rejections;
+use eventpulse_core::statistics::answer::{Answer, Pass};
+use eventpulse_core::statistics::chunk::Chunk;
+use eventpulse_core::statistics::series::Series;
 use support::{Expected, Place, Sample, samples};
 
 #[test]

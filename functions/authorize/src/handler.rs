@@ -1,9 +1,9 @@
 //! One key, one decision. Whoever may not call gets a policy that says so (403); an error is for when it cannot be known.
 
 use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequestTypeRequest as Event;
+use eventpulse_aws::adapters::key_store::Lookup;
 use eventpulse_aws::clock;
-use eventpulse_aws::keys::Lookup;
-use eventpulse_core::key::{ApiKey, Credential, Standing};
+use eventpulse_core::device::key::{ApiKey, Credential, Standing};
 use eventpulse_core::time::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::Serialize;
@@ -143,7 +143,7 @@ fn answer(decision: Decision, resource: String) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eventpulse_core::key::{KeyId, KeyState, UsageKey};
+    use eventpulse_core::device::key::{KeyId, KeyState, UsageKey};
     use serde_json::{Value, json};
 
     const ARN: &str = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3/v1/POST/data";

@@ -3,7 +3,7 @@
 mod handler;
 
 use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequestTypeRequest;
-use eventpulse_aws::keys::Lookup;
+use eventpulse_aws::adapters::key_store::Lookup;
 use eventpulse_aws::logs;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 

@@ -1,8 +1,8 @@
 //! A batch of messages; one that fails does not cost the others.
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use eventpulse_aws::failed::give_up;
-use eventpulse_aws::ingest::Outcome;
+use eventpulse_aws::workflows::failed_delivery::give_up;
+use eventpulse_aws::workflows::process_upload::Outcome;
 use eventpulse_aws::{Services, clock, logs};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::Instrument;

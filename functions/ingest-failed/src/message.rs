@@ -7,8 +7,8 @@ mod tests;
 use std::fmt;
 
 use aws_lambda_events::sqs::SqsMessage;
-use eventpulse_aws::delivery::{Delivery, ObjectCreated};
-use eventpulse_aws::failed::GivenUp;
+use eventpulse_aws::workflows::delivery::{Delivery, ObjectCreated};
+use eventpulse_aws::workflows::failed_delivery::GivenUp;
 use serde_json::Value;
 
 /// The most characters of a reason: it goes into the history and into the notice.

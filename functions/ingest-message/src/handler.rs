@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use eventpulse_aws::messages::{Message, ingest_messages};
+use eventpulse_aws::workflows::messages::{Message, ingest_messages};
 use eventpulse_aws::{Services, clock};
 use lambda_runtime::{Error, LambdaEvent};
 

@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use eventpulse_aws::clock;
-use eventpulse_aws::messages::Message;
+use eventpulse_aws::workflows::messages::Message;
 use eventpulse_core::id::UploadId;
 use eventpulse_core::time::Timestamp;
 

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use eventpulse_aws::delivery::ObjectCreated;
-use eventpulse_aws::ingest::{Outcome, ingest};
+use eventpulse_aws::workflows::delivery::ObjectCreated;
+use eventpulse_aws::workflows::process_upload::{Outcome, ingest};
 use eventpulse_aws::{Services, clock, logs};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use tracing::Instrument;

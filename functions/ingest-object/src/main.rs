@@ -3,7 +3,7 @@
 mod handler;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use eventpulse_aws::delivery::ObjectCreated;
+use eventpulse_aws::workflows::delivery::ObjectCreated;
 use eventpulse_aws::{Services, logs};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 

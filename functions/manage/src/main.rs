@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use eventpulse_api::lambda::serve;
 use eventpulse_api::state::{ApiConfig, App};
-use eventpulse_aws::keys::Keys;
+use eventpulse_aws::adapters::key_store::Keys;
 use eventpulse_aws::{Services, clock, logs};
 
 #[tokio::main(flavor = "current_thread")]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
-use eventpulse_aws::groups::owner_of_pk;
+use eventpulse_aws::adapters::notice_store::owner_of_pk;
 use serde_json::Value;
 
 /// An invocation.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use eventpulse_aws::config::ConfigError;
-use eventpulse_aws::notify::Notifier;
-use eventpulse_aws::{Services, clock, self_test};
+use eventpulse_aws::workflows::notify::Notifier;
+use eventpulse_aws::workflows::synthetic_check;
+use eventpulse_aws::{Services, clock};
 use lambda_runtime::{Error, LambdaEvent};
 
 use crate::event::Event;
@@ -37,7 +38,7 @@ async fn deal(parts: &Parts, event: serde_json::Value) -> Result<(), Error> {
         Event::SelfTest => {
             let mut random = [0; 10];
             getrandom::fill(&mut random)?;
-            let upload_id = self_test::begin(&parts.services, clock(), random).await?;
+            let upload_id = synthetic_check::begin(&parts.services, clock(), random).await?;
             tracing::info!(upload_id = upload_id.as_str(), "the self-test began");
         }
         Event::Minute => notifier(parts)?.sweep(PATIENCE_OF_MINUTE, clock).await?,

@@ -4,7 +4,7 @@
 mod event;
 mod handler;
 
-use eventpulse_aws::notify::Notifier;
+use eventpulse_aws::workflows::notify::Notifier;
 use eventpulse_aws::{Services, logs, sdk_config};
 use handler::Parts;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};

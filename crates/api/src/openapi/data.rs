@@ -1,7 +1,7 @@
 //! `POST /data` in the document. API Gateway serves it, from another stage, without any function of ours: so there is no
 //! route that it could be generated from. What it takes is generated from the schemas.
 
-use eventpulse_core::schema::SchemaId;
+use eventpulse_core::intake::schema::SchemaId;
 use serde_json::{Map, Value, json};
 
 use crate::state::App;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use eventpulse_aws::uploads::lists;
-use eventpulse_core::series::Series;
+use eventpulse_aws::adapters::upload_store::lists;
+use eventpulse_core::statistics::series::Series;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use eventpulse_aws::chunks::devices::Device;
-use eventpulse_core::answer::{Bucket, TooMuch};
-use eventpulse_core::statistics::Statistics;
+use eventpulse_aws::adapters::chunk_store::devices::Device;
+use eventpulse_core::statistics::answer::{Bucket, TooMuch};
+use eventpulse_core::statistics::summary::Statistics;
 use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};

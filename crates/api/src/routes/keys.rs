@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::keys::{self, Key, Keys, Random};
-use eventpulse_core::key::{self, ApiKey};
+use eventpulse_aws::adapters::key_store::{self, Key, Keys, Random};
+use eventpulse_core::device::key::{self, ApiKey};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -244,7 +244,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     _: Query<NoParams>,
 ) -> Result<axum::Json<KeyShown>, Problem> {
-    let key = keys_of(&app)?.get(&owner.0, &key_id(&id)?).await?.ok_or(keys::Refused::NotFound)?;
+    let key = keys_of(&app)?.get(&owner.0, &key_id(&id)?).await?.ok_or(key_store::Refused::NotFound)?;
     Ok(axum::Json(KeyShown::new(&app, key)))
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_aws::subscriptions::Refused;
-use eventpulse_core::notice::NoticeKind;
-use eventpulse_core::subscription::{self, Subscription};
+use eventpulse_aws::adapters::subscription_store::Refused;
+use eventpulse_core::notification::kind::NoticeKind;
+use eventpulse_core::notification::subscription::{self, Subscription};
 use eventpulse_core::time::Timestamp;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::mend::{self, Correction};
-use eventpulse_aws::objects::PutTerms;
-use eventpulse_core::reader::Media;
+use eventpulse_aws::adapters::object_store::PutTerms;
+use eventpulse_aws::workflows::upload_commands::{self, Correction};
+use eventpulse_core::intake::reader::Media;
 use eventpulse_core::upload::{QuarantineStatus, Quarantined, RetryForm, Upload};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -234,11 +234,11 @@ pub(crate) async fn retry(
 ) -> Result<Response, Problem> {
     let (id, now) = (upload_id(&id)?, (app.clock)());
     let upload = if body.is_empty() {
-        mend::retry_as_it_is(&app.services, &owner.0, &id, now).await??
+        upload_commands::retry_as_it_is(&app.services, &owner.0, &id, now).await??
     } else {
         let (content_type, content_encoding) = data_headers(&headers)?;
         let correction = Correction { content_type, content_encoding, body: body.to_vec() };
-        mend::retry_corrected(&app.services, &owner.0, &id, correction, now).await??
+        upload_commands::retry_corrected(&app.services, &owner.0, &id, correction, now).await??
     };
     let links = ItemListedLinks {
         this: format!("{}/quarantine/{id}", app.config.api_url),
@@ -327,7 +327,7 @@ pub(crate) async fn correction(
         now,
         expires_in: lifetime(new.expires_in)?,
     };
-    let issued = mend::presign_correction(&app.services, &owner.0, &id, &terms).await??;
+    let issued = upload_commands::presign_correction(&app.services, &owner.0, &id, &terms).await??;
     let upload: Upload = app.services.uploads.load(&id).await?.ok_or_else(Problem::internal)?;
     let notifications = Notified::of(&app, &owner, now).await;
     Ok(Receipt::new(&app, issued, upload.state_at(now).into(), notifications).created())
@@ -347,6 +347,6 @@ pub(crate) async fn discard(
     Path(id): Path<String>,
     _: Query<NoParams>,
 ) -> Result<StatusCode, Problem> {
-    mend::discard(&app.services, &owner.0, &upload_id(&id)?, (app.clock)()).await??;
+    upload_commands::discard(&app.services, &owner.0, &upload_id(&id)?, (app.clock)()).await??;
     Ok(StatusCode::NO_CONTENT)
 }

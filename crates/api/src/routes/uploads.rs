@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::issue::{Issued, Request, issue};
-use eventpulse_aws::mend::{self, Withdrawal};
-use eventpulse_core::reader::Media;
-use eventpulse_core::schema::SchemaRef;
+use eventpulse_aws::workflows::issue::{Issued, Request, issue};
+use eventpulse_aws::workflows::upload_commands::{self, Withdrawal};
+use eventpulse_core::intake::reader::Media;
+use eventpulse_core::intake::schema::SchemaRef;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{MaxRejected, Upload};
 use http::{StatusCode, header};
@@ -338,11 +338,11 @@ pub(crate) async fn load(app: &App, owner: &Owner, id: &str) -> Result<(Upload, 
     let id = upload_id(id)?;
     let history = app.services.uploads.history(&id).await?;
     if history.is_empty() {
-        return Err(mend::Refused::NotFound.into());
+        return Err(upload_commands::Refused::NotFound.into());
     }
     let upload = Upload::fold(id, &history).map_err(|_| Problem::internal())?;
     if upload.intake.owner != owner.0 {
-        return Err(mend::Refused::NotFound.into());
+        return Err(upload_commands::Refused::NotFound.into());
     }
     Ok((upload, history.into_iter().map(Happening::from).collect()))
 }
@@ -381,7 +381,7 @@ pub(crate) async fn withdraw(
     _: Query<NoParams>,
 ) -> Result<Response, Problem> {
     let now = (app.clock)();
-    let withdrawal = mend::withdraw(&app.services, &owner.0, &upload_id(&id)?, now).await??;
+    let withdrawal = upload_commands::withdraw(&app.services, &owner.0, &upload_id(&id)?, now).await??;
     let (upload, history) = load(&app, &owner, &id).await?;
     let receipt = axum::Json(UploadReceipt::new(&app, &owner, &upload, history, now).await);
     Ok(match withdrawal {

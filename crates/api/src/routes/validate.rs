@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_core::examine::{Examination, Examiner, Keep, Terms};
-use eventpulse_core::failure::{self, Code};
 use eventpulse_core::id::{UploadId, clean_file_name};
-use eventpulse_core::reader::{Limits, Media};
-use eventpulse_core::rejection::{MAX_GROUPS_IN_HISTORY, RejectedRecord};
+use eventpulse_core::intake::failure::{self, Code};
+use eventpulse_core::intake::inspection::{Examination, Examiner, Keep, Terms};
+use eventpulse_core::intake::reader::{Limits, Media};
+use eventpulse_core::intake::rejection::{MAX_GROUPS_IN_HISTORY, RejectedRecord};
 use eventpulse_core::upload;
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};

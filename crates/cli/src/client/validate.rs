@@ -7,11 +7,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use eventpulse_core::examine::{Examiner, Keep, Terms};
-use eventpulse_core::failure::Failure;
 use eventpulse_core::id::UploadId;
-use eventpulse_core::reader::{self, Limits};
-use eventpulse_core::schema::{Catalog, SchemaRef};
+use eventpulse_core::intake::failure::Failure;
+use eventpulse_core::intake::inspection::{Examiner, Keep, Terms};
+use eventpulse_core::intake::reader::{self, Limits};
+use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 
 use super::media::Media;
 pub use verdict::{Features, Group, Outcome, Record, RecordFailure, Verdict};

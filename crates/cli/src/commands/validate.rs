@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eventpulse_core::schema::Catalog;
+use eventpulse_core::intake::schema::Catalog;
 use serde_json::{Value, json};
 
 use super::{Global, Outcome, show, told};

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
-use eventpulse_aws::issue::Issued;
-use eventpulse_aws::objects::Presigned;
+use eventpulse_aws::adapters::object_store::Presigned;
+use eventpulse_aws::workflows::issue::Issued;
 use eventpulse_aws::{Config, Services};
 use eventpulse_core::id::{UploadId, upload_key};
-use eventpulse_core::schema::{Catalog, SchemaRef};
+use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
 use serde::Deserialize;

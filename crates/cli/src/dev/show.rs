@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use eventpulse_core::rejection::Rejection;
-use eventpulse_core::statistics::Statistics;
+use eventpulse_core::intake::rejection::Rejection;
+use eventpulse_core::statistics::summary::Statistics;
 use eventpulse_core::upload::{Decision, Features, Upload};
 
 use super::mailbox::Mail;

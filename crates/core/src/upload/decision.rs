@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Features;
 use crate::id::UploadId;
-use crate::rejection::Rejection;
+use crate::intake::rejection::Rejection;
 
 /// The effect that is owed next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Decision, Upload};
-use crate::group::GroupId;
 use crate::id::{UPLOADS_PREFIX, UploadId, clean_file_name};
+use crate::intake::fingerprint::GroupId;
 use crate::time::Timestamp;
 
 /// The version of the events that this code writes.
@@ -208,7 +208,7 @@ pub struct Quarantined {
     /// The rejected object, or the rejected records as NDJSON; none when there were no bytes to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Whether that is records, as NDJSON lines of [`RejectedRecord`](crate::rejection::RejectedRecord).
+    /// Whether that is records, as NDJSON lines of [`RejectedRecord`](crate::intake::rejection::RejectedRecord).
     pub records: bool,
     /// The report.
     pub report_key: String,
@@ -221,7 +221,7 @@ pub enum RetryForm {
     /// The quarantined object, as it is.
     AsItIs,
     /// The quarantined records of an upload that counts in part, as they are: NDJSON of
-    /// [`RejectedRecord`](crate::rejection::RejectedRecord) lines.
+    /// [`RejectedRecord`](crate::intake::rejection::RejectedRecord) lines.
     RecordsAsTheyAre,
     /// What the owner made of it.
     Corrected,

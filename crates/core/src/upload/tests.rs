@@ -1,7 +1,7 @@
 //! Given a history, when something more happens, then this is the state and this is owed.
 
 use super::*;
-use crate::failure::{Code, Failure};
+use crate::intake::failure::{Code, Failure};
 
 fn intake() -> Intake {
     Intake {
@@ -294,11 +294,14 @@ fn only_the_object_of_the_retry_that_was_asked_for_last_is_processed() {
 
 #[test]
 fn what_two_rounds_gave_a_series_is_told_together() {
-    let points = |values: &[f64]| -> Vec<crate::series::Point> {
-        values.iter().map(|value| crate::series::Point { time: Timestamp::from_micros(0), value: *value }).collect()
+    let points = |values: &[f64]| -> Vec<crate::statistics::series::Point> {
+        values
+            .iter()
+            .map(|value| crate::statistics::series::Point { time: Timestamp::from_micros(0), value: *value })
+            .collect()
     };
     let features = |values: &[f64]| {
-        let summary = crate::statistics::Summary::of(&points(values)).unwrap();
+        let summary = crate::statistics::summary::Summary::of(&points(values)).unwrap();
         vec![Features::new(("d".into(), "value".into()), &summary, Some(values[0]))]
     };
     let upload = after(
@@ -310,7 +313,7 @@ fn what_two_rounds_gave_a_series_is_told_together() {
         .concat(),
     );
     let (told, _) = upload.features();
-    let expected = crate::statistics::Summary::of(&points(&[35.0, 40.0, 123.0])).unwrap();
+    let expected = crate::statistics::summary::Summary::of(&points(&[35.0, 40.0, 123.0])).unwrap();
     assert_eq!((told.len(), told[0].count, told[0].median), (1, 3, None));
     assert!((told[0].mean - 66.0).abs() < 1e-9);
     assert!((told[0].standard_deviation.unwrap() - expected.standard_deviation().unwrap()).abs() < 1e-9);

@@ -1,6 +1,6 @@
 //! What holds of every notice, whatever it tells.
 
-use eventpulse_core::notice::Notice;
+use eventpulse_core::notification::rendering::Notice;
 
 use crate::support::news;
 

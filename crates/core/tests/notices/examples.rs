@@ -1,12 +1,13 @@
 //! A notice of each kind, on uploads as they come.
 
-use eventpulse_core::examine::Examination;
-use eventpulse_core::failure::{Code, Failure, MAX_TARGET_CHARS};
-use eventpulse_core::group::{Group, Life};
 use eventpulse_core::id::UploadId;
-use eventpulse_core::notice::{Beyond, Case, News, Notice, NoticeKind, Repeat, Resolution};
-use eventpulse_core::profile::JsonType;
-use eventpulse_core::rejection::{RejectedRecord, Rejections};
+use eventpulse_core::intake::failure::{Code, Failure, MAX_TARGET_CHARS};
+use eventpulse_core::intake::inspection::Examination;
+use eventpulse_core::intake::rejection::{RejectedRecord, Rejections};
+use eventpulse_core::intake::shape::JsonType;
+use eventpulse_core::notification::kind::NoticeKind;
+use eventpulse_core::notification::problem::{Group, Life};
+use eventpulse_core::notification::rendering::{Beyond, Case, News, Notice, Repeat, Resolution};
 use eventpulse_core::upload::{Event, Fact, Quarantined, RetryForm, SELF_TEST, Upload, quarantine_key, report_key};
 
 use crate::support::news::{

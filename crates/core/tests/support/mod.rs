@@ -6,12 +6,12 @@ pub mod news;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eventpulse_core::examine::{Examination, Examiner, Keep, Terms};
-use eventpulse_core::failure::{Code, Failure};
 use eventpulse_core::id::{UploadId, clean_file_name, upload_key};
-use eventpulse_core::reader::{Limits, Media};
-use eventpulse_core::rejection::Rejections;
-use eventpulse_core::schema::{Catalog, SchemaRef};
+use eventpulse_core::intake::failure::{Code, Failure};
+use eventpulse_core::intake::inspection::{Examination, Examiner, Keep, Terms};
+use eventpulse_core::intake::reader::{Limits, Media};
+use eventpulse_core::intake::rejection::Rejections;
+use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{
     Decision, Event, Fact, Intake, MaxRejected, ObjectVersion, Quarantined, Upload, quarantine_key, report_key,

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use eventpulse_core::failure::{Code, Failure};
-use eventpulse_core::group::{Group, Life, NO_SCHEMA, Tally};
 use eventpulse_core::id::{MESSAGE_FILE_NAME, UploadId, message_key};
-use eventpulse_core::notice::{Beyond, Case, News, Notice, NoticeKind, Other, Repeat, Resolution, Site};
-use eventpulse_core::profile::{JsonType, Profile};
-use eventpulse_core::rejection::{RejectedRecord, Rejection, Rejections};
+use eventpulse_core::intake::failure::{Code, Failure};
+use eventpulse_core::intake::fingerprint::NO_SCHEMA;
+use eventpulse_core::intake::rejection::{RejectedRecord, Rejection, Rejections};
+use eventpulse_core::intake::shape::JsonType;
+use eventpulse_core::notification::kind::NoticeKind;
+use eventpulse_core::notification::occurrence::Tally;
+use eventpulse_core::notification::problem::{Group, Life};
+use eventpulse_core::notification::profile::Profile;
+use eventpulse_core::notification::rendering::{Beyond, Case, News, Notice, Other, Repeat, Resolution, Site};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Message, Upload, quarantine_key, report_key};
 

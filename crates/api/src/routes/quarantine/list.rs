@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_aws::uploads::lists::{QuarantineFilter, QuarantineListed};
-use eventpulse_core::failure::Code;
-use eventpulse_core::schema::SchemaId;
+use eventpulse_aws::adapters::upload_store::lists::{QuarantineFilter, QuarantineListed};
+use eventpulse_core::intake::failure::Code;
+use eventpulse_core::intake::schema::SchemaId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_aws::uploads::lists::{ListFilter, Listed};
+use eventpulse_aws::adapters::upload_store::lists::{ListFilter, Listed};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use eventpulse_core::notice::visible;
+use eventpulse_core::notification::rendering::visible;
 
 use super::verdict::{Group, Outcome, Verdict};
 

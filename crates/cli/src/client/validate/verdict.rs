@@ -1,8 +1,8 @@
 //! The verdict on a file, in the members and words of the answer of `POST /validate`.
 
-use eventpulse_core::examine::Examination;
-use eventpulse_core::failure::Failure;
-use eventpulse_core::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY, RejectedRecord};
+use eventpulse_core::intake::failure::Failure;
+use eventpulse_core::intake::inspection::Examination;
+use eventpulse_core::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY, RejectedRecord};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{self, Decision};
 use serde::Serialize;

@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_validator_finds_what_was_spoilt_and_nothing_else() {
-        let catalog = eventpulse_core::schema::Catalog::bundled().unwrap();
+        let catalog = eventpulse_core::intake::schema::Catalog::bundled().unwrap();
         let mut codes = BTreeSet::new();
         for message in say(&mut Fleet::new(10, 0.5, 3), 40, 1) {
             let mut file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();

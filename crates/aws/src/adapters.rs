@@ -1,0 +1,12 @@
+//! Adapters: one module for each table, bucket, topic and gateway. They translate and retry, and decide nothing.
+//!
+//! No adapter uses [`workflows`](crate::workflows).
+
+pub mod chunk_store;
+pub(crate) mod dynamodb;
+pub mod key_store;
+pub mod notice_store;
+pub mod notice_topic;
+pub mod object_store;
+pub mod subscription_store;
+pub mod upload_store;

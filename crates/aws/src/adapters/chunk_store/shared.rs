@@ -1,0 +1,79 @@
+//! Taking a message back out of a chunk that it shares with others.
+
+use std::error::Error as StdError;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use eventpulse_core::id::UploadId;
+use eventpulse_core::statistics::series::Series;
+
+use super::{Chunks, contents, names};
+use crate::adapters::dynamodb::item::s;
+use crate::error::{Error, Kind, is_condition_failed};
+
+/// How often a race for a chunk may be lost: as many messages share one, at most, and may be taken out at the same time.
+const ATTEMPTS: u32 = 64;
+/// How long to wait after a loss, at most.
+const PAUSE: Duration = Duration::from_millis(64);
+
+impl Chunks {
+    /// Takes what an upload gave out of the chunk with this sort key. Again, it changes nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer or refuses, or the chunk cannot be read.
+    pub async fn take_out(&self, series: &Series, sort_key: &str, id: &UploadId) -> Result<(), Error> {
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                // Those that race pause unlike each other: by their ids.
+                let sum = id.as_str().bytes().fold(attempt, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+                tokio::time::sleep(PAUSE * (sum % 64) / 64).await;
+            }
+            let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+            let get = get.key("pk", s(series.partition_key())).key("sk", s(sort_key));
+            let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.table.as_str(), error))?;
+            let Some(item) = output.item else { return Ok(()) };
+            let chunk = self.read_chunk(series, &item)?;
+            if !chunk.uploads().iter().any(|upload| upload == id.as_str()) {
+                return Ok(());
+            }
+            let left = chunk.without(id.as_str());
+            let left = left.map_err(|error| self.error("GetItem", Kind::Corrupt).because(error))?;
+            let unchanged = "uploads = :read";
+            let is_taken_out = match left {
+                Some(left) => {
+                    let mut item = item;
+                    item.remove("origins");
+                    item.extend(contents(&left)); // its key stays: see Chunk::without
+                    let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+                    let put = put.condition_expression(unchanged).expression_attribute_values(":read", names(&chunk));
+                    self.is_done("PutItem", put.send().await)
+                }
+                None => {
+                    let delete = self.client.delete_item().table_name(&self.table);
+                    let delete = delete.key("pk", s(series.partition_key())).key("sk", s(sort_key));
+                    let delete = delete.condition_expression(unchanged);
+                    let delete = delete.expression_attribute_values(":read", names(&chunk));
+                    self.is_done("DeleteItem", delete.send().await)
+                }
+            };
+            if is_taken_out? {
+                return Ok(());
+            }
+        }
+        Err(self.error("PutItem", Kind::Contended))
+    }
+
+    /// Whether a conditional write is done; it is not when somebody else wrote meanwhile.
+    fn is_done<T, E, R>(&self, op: &'static str, sent: Result<T, SdkError<E, R>>) -> Result<bool, Error>
+    where
+        E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+        R: Debug + Send + Sync + 'static,
+    {
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) if is_condition_failed(&error) => Ok(false),
+            Err(error) => Err(Error::sdk(op, self.table.as_str(), error)),
+        }
+    }
+}

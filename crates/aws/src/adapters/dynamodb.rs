@@ -1,0 +1,4 @@
+//! What all DynamoDB adapters share: item attributes and transactions.
+
+pub(crate) mod item;
+pub(crate) mod transaction;

@@ -1,0 +1,182 @@
+//! Profiles: `pk = owner#<owner>`, `sk = profile#<kind>`, `uploads`, `last_passed_at`, and a counter for each type that a
+//! declared member had, `<type>:<pointer>`. No values, and no names but those of schemas.
+//!
+//! `open` is there while groups of this kind may be open, and is when the last one was seen: who counts an upload that
+//! passes learns by the way whether that is news.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use eventpulse_core::intake::shape::{JsonType, Shape};
+use eventpulse_core::notification::profile::Profile;
+use eventpulse_core::time::Timestamp;
+
+use super::{Groups, expires};
+use crate::adapters::dynamodb::item::{Item, n, s, text};
+use crate::error::{Error, is_condition_failed};
+
+/// How long a profile is kept after the last upload, in days.
+const KEEP_PROFILE_DAYS: i64 = 400;
+
+/// Uploads of one owner that count, by kind.
+#[derive(Debug, Default)]
+pub struct Passed {
+    kinds: BTreeMap<String, OfKind>,
+}
+
+#[derive(Debug, Default)]
+struct OfKind {
+    uploads: u64,
+    members: BTreeMap<(String, JsonType), u64>,
+}
+
+impl Passed {
+    /// Takes an upload in.
+    pub fn add(&mut self, shapes: &[Shape]) {
+        for Shape { kind, members } in shapes {
+            let of_kind = self.kinds.entry(kind.clone()).or_default();
+            of_kind.uploads += 1;
+            for member in members {
+                *of_kind.members.entry(member.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    /// The kinds.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<String> {
+        self.kinds.keys().cloned().collect()
+    }
+
+    /// Takes in that uploads of a kind would have been asked for: what of that kind could not be read is resolved, too.
+    pub fn ask(&mut self, kind: &str) {
+        self.kinds.entry(kind.to_owned()).or_default();
+    }
+}
+
+impl Groups {
+    /// Counts uploads of one owner in the profiles. Returns the kinds of which groups may be open.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub(crate) async fn count(&self, owner: &str, passed: &Passed, now: Timestamp) -> Result<Vec<String>, Error> {
+        let mut open = Vec::new();
+        for (kind, of_kind) in &passed.kinds {
+            let mark = if of_kind.uploads == 0 {
+                self.open_mark(owner, kind).await?
+            } else {
+                self.count_kind(owner, kind, of_kind, now).await?
+            };
+            if mark.is_some() {
+                open.push(kind.clone());
+            }
+        }
+        Ok(open)
+    }
+
+    async fn count_kind(
+        &self,
+        owner: &str,
+        kind: &str,
+        OfKind { uploads, members }: &OfKind,
+        now: Timestamp,
+    ) -> Result<Option<String>, Error> {
+        let mut names = HashMap::from([
+            ("#uploads".to_owned(), "uploads".to_owned()),
+            ("#last".to_owned(), "last_passed_at".to_owned()),
+            ("#open".to_owned(), "open".to_owned()),
+        ]);
+        let mut values = Item::from([
+            (":uploads".to_owned(), n(uploads.to_string())),
+            (":now".to_owned(), s(now.to_string())),
+            (":closed".to_owned(), s("")),
+            (":expires".to_owned(), expires(now, KEEP_PROFILE_DAYS)),
+        ]);
+        let mut add = "ADD #uploads :uploads".to_owned();
+        for (place, ((pointer, json_type), count)) in members.iter().enumerate() {
+            add.push_str(&format!(", #{place} :{count}"));
+            names.insert(format!("#{place}"), format!("{}:{pointer}", json_type.as_str()));
+            values.insert(format!(":{count}"), n(count.to_string()));
+        }
+        // So that `open` is among what is updated, and comes back.
+        let set = " SET #last = :now, expires_at = :expires, #open = if_not_exists(#open, :closed)";
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(self.profile_key(owner, kind)));
+        let update = update.update_expression(add + set).set_expression_attribute_names(Some(names));
+        let update = update.set_expression_attribute_values(Some(values)).return_values(ReturnValue::UpdatedNew);
+        let output = update.send().await.map_err(|error| Error::sdk("UpdateItem", self.target(owner), error))?;
+        Ok(output.attributes.as_ref().and_then(open_in))
+    }
+
+    /// Says that a group of this kind is open.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn mark_open(&self, owner: &str, kind: &str, now: Timestamp) -> Result<(), Error> {
+        self.set_open(owner, kind, &now.sortable(), None).await
+    }
+
+    /// Says that no group of this kind is open, if since `mark` nobody said otherwise.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn mark_closed(&self, owner: &str, kind: &str, mark: &str) -> Result<(), Error> {
+        self.set_open(owner, kind, "", Some(mark)).await
+    }
+
+    async fn set_open(&self, owner: &str, kind: &str, open: &str, if_still: Option<&str>) -> Result<(), Error> {
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(self.profile_key(owner, kind)));
+        let update = update.update_expression("SET #open = :open").expression_attribute_names("#open", "open");
+        let mut update = update.expression_attribute_values(":open", s(open));
+        if let Some(mark) = if_still {
+            update = update.condition_expression("#open = :mark").expression_attribute_values(":mark", s(mark));
+        }
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_condition_failed(&error) => Ok(()),
+            Err(error) => Err(Error::sdk("UpdateItem", self.target(owner), error)),
+        }
+    }
+
+    /// When a group of this kind was last said to be open; none if none may be.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn open_mark(&self, owner: &str, kind: &str) -> Result<Option<String>, Error> {
+        Ok(self.profile_item(owner, kind).await?.as_ref().and_then(open_in))
+    }
+
+    /// An owner's profile of a kind of upload.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn profile(&self, owner: &str, kind: &str) -> Result<Profile, Error> {
+        let Some(item) = self.profile_item(owner, kind).await? else { return Ok(Profile::default()) };
+        let count = |value: &AttributeValue| value.as_n().ok()?.parse::<u64>().ok();
+        let mut profile = Profile {
+            uploads: item.get("uploads").and_then(count).unwrap_or_default(),
+            last_passed_at: text(&item, "last_passed_at").and_then(Timestamp::parse),
+            members: BTreeMap::new(),
+        };
+        for (name, value) in &item {
+            let counter = name.split_once(':').and_then(|(word, pointer)| Some((JsonType::parse(word)?, pointer)));
+            if let (Some((json_type, pointer)), Some(count)) = (counter, count(value)) {
+                profile.members.entry(pointer.to_owned()).or_default().insert(json_type, count);
+            }
+        }
+        Ok(profile)
+    }
+
+    async fn profile_item(&self, owner: &str, kind: &str) -> Result<Option<Item>, Error> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(self.profile_key(owner, kind)));
+        let output = get.consistent_read(true).send().await;
+        Ok(output.map_err(|error| Error::sdk("GetItem", self.target(owner), error))?.item)
+    }
+
+    fn profile_key(&self, owner: &str, kind: &str) -> Item {
+        self.item(owner, format!("profile#{kind}"))
+    }
+}
+
+fn open_in(item: &Item) -> Option<String> {
+    text(item, "open").filter(|mark| !mark.is_empty()).map(str::to_owned)
+}

@@ -1,0 +1,311 @@
+//! DynamoDB: the histories of uploads, and the claims of digests.
+//!
+//! One item an upload: `pk = upload#<id>`, `history` (a list of JSON texts, one an event), `revision` (their number),
+//! and what lists show of it and filter by: see [`lists`]. One item a claim: `pk = digest#<owner>#<sha256>`, `upload_id`:
+//! the upload under which these bytes count. One item a header `Idempotency-Key`: `pk = idempotency#<owner>#<its sha256>`,
+//! `upload_id` of the first message that came with it, `sha256` of that one's body, `expires_at`.
+
+mod attributes;
+pub mod batch;
+pub mod lists;
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use eventpulse_core::id::UploadId;
+use eventpulse_core::statistics::chunk::Chunk;
+use eventpulse_core::upload::{Event, Upload};
+
+use crate::adapters::chunk_store::chunk_item;
+use crate::adapters::dynamodb::item::{Item, number, s, text};
+use crate::adapters::dynamodb::transaction::transaction;
+use crate::error::{Error, Kind, is_condition_failed};
+
+/// A transaction takes [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html),
+/// two of which are not chunks.
+const MAX_CHUNKS_IN_TRANSACTION: usize = 98;
+/// It takes 4 MB; the rest is for names and the history.
+const MAX_CHUNK_BYTES_IN_TRANSACTION: usize = 3 << 20;
+/// The uploads table.
+#[derive(Debug, Clone)]
+pub struct Uploads {
+    client: Client,
+    table: String,
+    chunks_table: String,
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Append {
+    /// It is written.
+    Done,
+    /// Somebody else wrote since the history was read: read it again and decide anew.
+    Conflict,
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The bytes count under this upload, and what came with the claim is written.
+    Mine,
+    /// They count under another upload already; nothing is written.
+    TakenBy(UploadId),
+    /// Somebody else wrote since the history was read; nothing is written.
+    Conflict,
+}
+
+impl Uploads {
+    /// Over an SDK client. The chunks table is written in the same transaction as a history.
+    #[must_use]
+    pub fn new(client: Client, table: String, chunks_table: String) -> Self {
+        Self { client, table, chunks_table }
+    }
+
+    /// Reads a history. Empty when there is no such upload.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer or refuses, or an event cannot be read.
+    pub async fn history(&self, id: &UploadId) -> Result<Vec<Event>, Error> {
+        let get = self.client.get_item().table_name(&self.table).key("pk", s(upload_pk(id))).consistent_read(true);
+        let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.target(id), error))?;
+        let Some(item) = output.item else { return Ok(Vec::new()) };
+        let corrupt = || Error::new("GetItem", self.target(id), Kind::Corrupt);
+        let events = item.get("history").and_then(|history| history.as_l().ok()).ok_or_else(corrupt)?;
+        let event = |value: &AttributeValue| {
+            let json = value.as_s().map_err(|_| corrupt())?;
+            serde_json::from_str(json).map_err(|error| corrupt().because(error))
+        };
+        events.iter().map(event).collect()
+    }
+
+    /// Reads an upload.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer or refuses, or the history makes no sense.
+    pub async fn load(&self, id: &UploadId) -> Result<Option<Upload>, Error> {
+        let history = self.history(id).await?;
+        if history.is_empty() {
+            return Ok(None);
+        }
+        let upload = Upload::fold(id.clone(), &history);
+        upload.map(Some).map_err(|error| Error::new("GetItem", self.target(id), Kind::Corrupt).because(error))
+    }
+
+    /// Appends events, if the history still has `revision` events.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn append(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<Append, Error> {
+        let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
+        let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
+        let update = update.update_expression(expression).condition_expression(condition);
+        let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
+        match update.send().await {
+            Ok(_) => Ok(Append::Done),
+            Err(error) if is_condition_failed(&error) => Ok(Append::Conflict),
+            Err(error) => Err(Error::sdk("UpdateItem", self.target(&after.id), error)),
+        }
+    }
+
+    /// Appends events, and writes something else with them: all or nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn append_with(
+        &self,
+        after: &Upload,
+        revision: usize,
+        events: &[Event],
+        other: TransactWriteItem,
+    ) -> Result<Append, Error> {
+        let actions = vec![self.append_action(after, revision, events)?, other];
+        transact(&self.client, actions, || self.target(&after.id)).await
+    }
+
+    /// Whether these chunks fit one transaction with a claim and an append.
+    #[must_use]
+    pub fn fits_one_transaction(chunks: &[Chunk]) -> bool {
+        chunks.len() <= MAX_CHUNKS_IN_TRANSACTION
+            && chunks.iter().map(Chunk::size_bytes).sum::<usize>() <= MAX_CHUNK_BYTES_IN_TRANSACTION
+    }
+
+    /// Claims a digest for an upload, writes chunks and appends events: all or nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn claim(
+        &self,
+        sha256: &str,
+        chunks: &[Chunk],
+        after: &Upload,
+        revision: usize,
+        events: &[Event],
+    ) -> Result<Claim, Error> {
+        let mut actions = vec![self.append_action(after, revision, events)?, self.claim_action(after, sha256)?];
+        for chunk in chunks {
+            actions.push(self.chunk_action(chunk)?);
+        }
+        match transaction(&self.client).set_transact_items(Some(actions)).send().await {
+            Ok(_) => Ok(Claim::Mine),
+            Err(error) => why_canceled(reasons(&error))
+                .ok_or_else(|| Error::sdk("TransactWriteItems", self.target(&after.id), error)),
+        }
+    }
+
+    /// The append as an action of a transaction.
+    fn append_action(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<TransactWriteItem, Error> {
+        let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
+        let update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
+        let update = update.update_expression(expression).condition_expression(condition);
+        let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
+        let update = update.build().map_err(|error| self.unsendable(error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// The claim of a digest as an action of a transaction.
+    fn claim_action(&self, after: &Upload, sha256: &str) -> Result<TransactWriteItem, Error> {
+        let claim = Put::builder()
+            .table_name(&self.table)
+            .item("pk", s(digest_pk(&after.intake.owner, sha256)))
+            .item("upload_id", s(after.id.as_str()))
+            .condition_expression("attribute_not_exists(pk) OR upload_id = :me")
+            .expression_attribute_values(":me", s(after.id.as_str()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let claim = claim.build().map_err(|error| self.unsendable(error))?;
+        Ok(TransactWriteItem::builder().put(claim).build())
+    }
+
+    fn chunk_action(&self, chunk: &Chunk) -> Result<TransactWriteItem, Error> {
+        let put = Put::builder().table_name(&self.chunks_table).set_item(Some(chunk_item(chunk)));
+        let put = put.build().map_err(|error| self.unsendable(error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn unsendable(&self, error: impl StdError + Send + Sync + 'static) -> Error {
+        Error::new("TransactWriteItems", self.table.as_str(), Kind::Other).because(error)
+    }
+
+    /// Gives a claim up, if it is this upload's.
+    ///
+    /// # Errors
+    /// When DynamoDB does not answer, or refuses.
+    pub async fn release(&self, owner: &str, sha256: &str, id: &UploadId) -> Result<(), Error> {
+        let delete = self.client.delete_item().table_name(&self.table).key("pk", s(digest_pk(owner, sha256)));
+        let delete = delete.condition_expression("upload_id = :me").expression_attribute_values(":me", s(id.as_str()));
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_condition_failed(&error) => Ok(()),
+            Err(error) => Err(Error::sdk("DeleteItem", self.target(id), error)),
+        }
+    }
+
+    /// The expressions that append `events` behind `revision` others; `after` is the upload with them applied.
+    fn append_terms(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<AppendTerms, Error> {
+        let failed = |error| Error::new("UpdateItem", self.target(&after.id), Kind::Corrupt).because(error);
+        let mut texts = Vec::with_capacity(events.len());
+        for event in events {
+            texts.push(s(serde_json::to_string(event).map_err(failed)?));
+        }
+        let mut values = Item::from([
+            (":events".to_owned(), AttributeValue::L(texts)),
+            (":revision".to_owned(), number(revision + events.len())),
+        ]);
+        let mut names = HashMap::from([
+            ("#history".to_owned(), "history".to_owned()),
+            ("#revision".to_owned(), "revision".to_owned()),
+        ]);
+        let history = if revision == 0 { ":events" } else { "list_append(#history, :events)" };
+        let (mut set, mut remove) = (format!("SET #history = {history}, #revision = :revision"), String::new());
+        for (name, value) in attributes::of(after) {
+            // Aliases: some of the names are words of DynamoDB's expression language.
+            names.insert(format!("#{name}"), name.to_owned());
+            match value {
+                Some(value) => {
+                    set.push_str(&format!(", #{name} = :{name}"));
+                    values.insert(format!(":{name}"), value);
+                }
+                None => remove.push_str(&format!("{} #{name}", if remove.is_empty() { " REMOVE" } else { "," })),
+            }
+        }
+        let expression = set + &remove;
+        if revision == 0 {
+            return Ok(AppendTerms { expression, condition: "attribute_not_exists(#revision)", names, values });
+        }
+        values.insert(":read".to_owned(), number(revision));
+        Ok(AppendTerms { expression, condition: "#revision = :read", names, values })
+    }
+
+    fn target(&self, id: &UploadId) -> String {
+        format!("{}/{id}", self.table)
+    }
+}
+
+/// An append as DynamoDB's expressions.
+struct AppendTerms {
+    expression: String,
+    condition: &'static str,
+    names: HashMap<String, String>,
+    values: Item,
+}
+
+/// Writes all or nothing; nothing if a condition does not hold, or others write the same items.
+pub(crate) async fn transact(
+    client: &Client,
+    actions: Vec<TransactWriteItem>,
+    target: impl FnOnce() -> String,
+) -> Result<Append, Error> {
+    let Err(error) = transaction(client).set_transact_items(Some(actions)).send().await else {
+        return Ok(Append::Done);
+    };
+    let reasons = reasons(&error);
+    if is_contended(reasons) || reasons.iter().any(is_refused) {
+        return Ok(Append::Conflict);
+    }
+    Err(Error::sdk("TransactWriteItems", target(), error))
+}
+
+/// Why a transaction was cancelled, action by action; empty when it was not, but failed.
+fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => canceled.cancellation_reasons(),
+        _ => &[],
+    }
+}
+
+/// Whether it was because others write the same items, or write too much. The SDK does not try such a transaction again.
+fn is_contended(reasons: &[CancellationReason]) -> bool {
+    let passes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    reasons.iter().any(|reason| reason.code().is_some_and(|code| passes.contains(&code)))
+}
+
+/// Whether it was because the condition of this action did not hold.
+fn is_refused(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
+}
+
+/// Why a transaction was cancelled, where it is no failure: the first action is the append, the second the claim.
+fn why_canceled(reasons: &[CancellationReason]) -> Option<Claim> {
+    let code = |at: usize| reasons.get(at).and_then(CancellationReason::code).unwrap_or_default();
+    if code(0) == "ConditionalCheckFailed" || is_contended(reasons) {
+        return Some(Claim::Conflict);
+    }
+    if code(1) == "ConditionalCheckFailed" {
+        let item: &Item = reasons.get(1)?.item()?;
+        return UploadId::parse(text(item, "upload_id")?).ok().map(Claim::TakenBy);
+    }
+    None
+}
+
+fn upload_pk(id: &UploadId) -> String {
+    format!("upload#{id}")
+}
+
+fn digest_pk(owner: &str, sha256: &str) -> String {
+    format!("digest#{owner}#{sha256}")
+}

@@ -1,0 +1,4 @@
+//! Devices: their API keys, and the transactions that store batches of their messages.
+
+pub mod batch;
+pub mod key;

@@ -1,0 +1,343 @@
+//! Reads a record into a [`Tape`], and says what is wrong with it when it is not the JSON that is taken here.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+
+use super::{Document, Entry, Kind, Position, Tape, locate, place, position};
+use crate::intake::failure::{Code, Failure, MAX_TARGET_CHARS, shortened};
+
+/// The most arrays and objects within each other; the record itself counts.
+pub const MAX_DEPTH: u32 = 64;
+/// The end of a container that is still being read.
+pub(super) const OPEN: u32 = u32::MAX;
+/// Objects up to this size are searched for duplicate names pair by pair.
+const PAIRWISE: usize = 8;
+
+impl Tape {
+    /// Reads `record`, which must be one JSON value in UTF-8.
+    pub(crate) fn read<'a>(&'a mut self, record: &'a [u8]) -> Result<Document<'a>, Box<Failure>> {
+        let text = utf8(record)?;
+        self.entries.clear();
+        self.arena.clear();
+        self.names.clear();
+        let mut builder = Builder { base: text.as_ptr() as usize, text, tape: self, depth: 0, fault: None };
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let outcome = Slot(&mut builder).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        let fault = builder.fault.take();
+        let document = Document { text, arena: &self.arena, entries: &self.entries, budget: None };
+        match outcome {
+            Ok(()) => Ok(document),
+            Err(error) => Err(Box::new(match fault {
+                Some(fault) => fault.describe(&document),
+                None => describe(&error, &document),
+            })),
+        }
+    }
+}
+
+/// The record as text.
+fn utf8(record: &[u8]) -> Result<&str, Box<Failure>> {
+    if record.len() > u32::MAX as usize / 2 {
+        return Err(Box::new(Failure::at(Code::RecordTooLarge, "the record is far too large", 1, 0)));
+    }
+    let text = match std::str::from_utf8(record) {
+        Ok(text) => text,
+        Err(error) => {
+            let start = error.valid_up_to();
+            let message = match record {
+                [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "this is UTF-16: send UTF-8".to_owned(),
+                _ => "this byte is not part of UTF-8 text: send UTF-8".to_owned(),
+            };
+            let line = 1 + newlines(record.get(..start).unwrap_or_default());
+            return Err(Box::new(Failure::at(Code::NotUtf8, message, line, start as u64)));
+        }
+    };
+    match record {
+        [0xEF, 0xBB, 0xBF, ..] => {
+            let message = "the text starts with a byte order mark (EF BB BF): save it as UTF-8 without one";
+            Err(Box::new(Failure::at(Code::ByteOrderMark, message, 1, 0)))
+        }
+        [0, b'{' | b'[' | b'"', ..] | [b'{' | b'[' | b'"', 0, ..] => {
+            Err(Box::new(Failure::at(Code::NotUtf8, "this looks like UTF-16 or UTF-32: send UTF-8", 1, 0)))
+        }
+        _ => Ok(text),
+    }
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+/// Puts what `serde_json` reads on the tape.
+struct Builder<'t, 'r> {
+    text: &'r str,
+    /// The address of the text: a borrowed string's place is its distance from here.
+    base: usize,
+    tape: &'t mut Tape,
+    depth: u32,
+    fault: Option<Fault>,
+}
+
+/// What the grammar of JSON allows, and this crate does not. Holds entries of the tape.
+enum Fault {
+    TooDeep(u32),
+    Duplicate(u32),
+}
+
+impl Builder<'_, '_> {
+    fn push(&mut self, kind: Kind, a: usize, b: usize) {
+        self.tape.entries.push(Entry { kind, a: a as u32, b: b as u32 });
+    }
+
+    fn own(&mut self, string: &str) {
+        let start = self.tape.arena.len();
+        self.tape.arena.push_str(string);
+        self.push(Kind::OwnText, start, string.len());
+    }
+
+    fn borrow(&mut self, string: &str) {
+        self.push(Kind::Text, string.as_ptr() as usize - self.base, string.len());
+    }
+
+    fn open<E: serde::de::Error>(&mut self, kind: Kind) -> Result<usize, E> {
+        let index = self.tape.entries.len();
+        self.tape.entries.push(Entry { kind, a: 0, b: OPEN });
+        if self.depth == MAX_DEPTH {
+            self.fault = Some(Fault::TooDeep(index as u32));
+            return Err(E::custom("too deep"));
+        }
+        self.depth += 1;
+        Ok(index)
+    }
+
+    fn close(&mut self, index: usize, count: u32) {
+        self.depth -= 1;
+        let end = self.tape.entries.len() as u32;
+        if let Some(entry) = self.tape.entries.get_mut(index) {
+            entry.a = count;
+            entry.b = end;
+        }
+    }
+
+    /// The first name in the closed object at `index` that another before it has, if one does.
+    fn duplicate(&mut self, index: u32, count: u32) -> Option<u32> {
+        let Tape { entries, arena, names } = &mut *self.tape;
+        let document = Document { text: self.text, arena, entries, budget: None };
+        let bytes = |name: u32| document.string(document.entry(name)).unwrap_or_default().as_bytes();
+        let mut name = index + 1;
+        if count as usize <= PAIRWISE {
+            // Most names differ in length, which their entries tell.
+            let mut before = [(0, 0); PAIRWISE];
+            for place in 0..count as usize {
+                let length = document.entry(name).b;
+                let (earlier, rest) = before.split_at_mut(place);
+                if earlier.iter().any(|&(other, other_length)| other_length == length && bytes(other) == bytes(name)) {
+                    return Some(name);
+                }
+                if let Some(slot) = rest.first_mut() {
+                    *slot = (name, length);
+                }
+                name = document.behind(name + 1);
+            }
+            return None;
+        }
+        names.clear();
+        for _ in 0..count {
+            names.push(name);
+            name = document.behind(name + 1);
+        }
+        // Names that are equal come in the order of the text.
+        names.sort_unstable_by(|&one, &other| bytes(one).cmp(bytes(other)).then(one.cmp(&other)));
+        let pairs = names.iter().zip(names.iter().skip(1));
+        pairs.filter(|&(&one, &other)| bytes(one) == bytes(other)).map(|(_, &other)| other).min()
+    }
+}
+
+/// Where the next value goes.
+struct Slot<'b, 't, 'r>(&'b mut Builder<'t, 'r>);
+
+impl<'de> DeserializeSeed<'de> for Slot<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Slot<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.0.push(Kind::Null, 0, 0);
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.0.push(if value { Kind::True } else { Kind::False }, 0, 0);
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        self.0.tape.entries.push(Entry::number(Kind::Unsigned, value));
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        let kind = if value < 0 { Kind::Signed } else { Kind::Unsigned };
+        self.0.tape.entries.push(Entry::number(kind, value as u64));
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.0.tape.entries.push(Entry::number(Kind::Float, value.to_bits()));
+        Ok(())
+    }
+
+    fn visit_borrowed_str<E>(self, string: &'de str) -> Result<(), E> {
+        self.0.borrow(string);
+        Ok(())
+    }
+
+    fn visit_str<E>(self, string: &str) -> Result<(), E> {
+        self.0.own(string);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        let index = self.0.open::<A::Error>(Kind::Array)?;
+        let mut count = 0;
+        while elements.next_element_seed(Slot(&mut *self.0))?.is_some() {
+            count += 1;
+        }
+        self.0.close(index, count);
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let index = self.0.open::<A::Error>(Kind::Object)?;
+        let mut count = 0;
+        while members.next_key_seed(Slot(&mut *self.0))?.is_some() {
+            members.next_value_seed(Slot(&mut *self.0))?;
+            count += 1;
+        }
+        self.0.close(index, count);
+        if count > 1
+            && let Some(name) = self.0.duplicate(index as u32, count)
+        {
+            self.0.fault = Some(Fault::Duplicate(name));
+            return Err(A::Error::custom("duplicate member"));
+        }
+        Ok(())
+    }
+}
+
+impl Fault {
+    fn describe(self, document: &Document<'_>) -> Failure {
+        let (code, entry, name) = match self {
+            Fault::TooDeep(entry) => (Code::TooDeep, entry, None),
+            Fault::Duplicate(entry) => (Code::DuplicateMember, entry, document.string(document.entry(entry))),
+        };
+        let message = match name {
+            None => format!("arrays and objects are nested more than {MAX_DEPTH} deep"),
+            Some(name) => format!("the object has the member `{}` twice", shortened(name, MAX_TARGET_CHARS)),
+        };
+        let at = locate(document.text, &[entry]).first().copied().unwrap_or(Position { line: 1, byte_offset: 0 });
+        let failure =
+            Failure::at(code, message, at.line, at.byte_offset).with_pointer(&place::pointer_to(document, entry));
+        Failure { targets: name.map(|name| shortened(name, MAX_TARGET_CHARS)).into_iter().collect(), ..failure }
+    }
+}
+
+/// What `serde_json` found wrong with the text.
+fn describe(error: &serde_json::Error, document: &Document<'_>) -> Failure {
+    let text = document.text;
+    let bytes = text.as_bytes();
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Failure::at(Code::NotJson, "there is nothing here but white space", 1, 0);
+    }
+    let (code, message) = classify(error);
+    let mut offset = match error.classify() {
+        Category::Eof => text.len(),
+        _ => byte_offset(bytes, error.line(), error.column()),
+    };
+    let until = bytes.get(..=offset).unwrap_or(bytes);
+    match code {
+        Code::NumberOutOfRange => {
+            let digits = until.iter().rev().skip_while(|byte| !byte.is_ascii_digit());
+            let after = until.len() - until.iter().rev().take_while(|byte| !byte.is_ascii_digit()).count();
+            offset = after - digits.take_while(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte)).count();
+        }
+        Code::LoneSurrogate => {
+            offset = until.windows(3).rposition(|escape| matches!(escape, b"\\ud" | b"\\uD")).unwrap_or(offset);
+        }
+        _ => {}
+    }
+    let at = position(text, offset);
+    let message = hint(message, bytes.get(offset..).unwrap_or_default());
+    let pointer = match code {
+        Code::NumberOutOfRange | Code::LoneSurrogate => place::pointer_to_pending(document),
+        _ => String::new(),
+    };
+    Failure::at(code, message, at.line, at.byte_offset).with_pointer(&pointer)
+}
+
+/// The code for an error of `serde_json`, whose kinds are known only by their texts, and the text.
+fn classify(error: &serde_json::Error) -> (Code, String) {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default().to_owned();
+    let code = match text.as_str() {
+        _ if error.is_eof() => Code::Truncated,
+        "number out of range" => Code::NumberOutOfRange,
+        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => Code::LoneSurrogate,
+        "recursion limit exceeded" => Code::TooDeep,
+        _ => Code::NotJson,
+    };
+    (code, text)
+}
+
+/// Says what to do about it, where that is known; `rest` is the text from the error on.
+fn hint(message: String, rest: &[u8]) -> String {
+    let starts = |words: &[&[u8]]| words.iter().any(|word| rest.starts_with(word));
+    let text = match message.as_str() {
+        "number out of range" => "the number is too large for double precision",
+        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
+            "half of a surrogate pair: a character beyond U+FFFF takes two \\u escapes, one after the other"
+        }
+        "EOF while parsing a list" => "the record ends within an array",
+        "EOF while parsing an object" => "the record ends within an object",
+        "EOF while parsing a string" => "the record ends within a string",
+        "EOF while parsing a value" => "the record ends where a value should be",
+        "trailing comma" => "a comma before a closing bracket: JSON has no trailing commas",
+        "trailing characters" => "more text behind the end of the record",
+        "control character (\\u0000-\\u001F) found while parsing a string" => {
+            "a line break or another control character within a string: write it as an escape, such as \\n"
+        }
+        "key must be a string" => "a member's name must be a string in double quotes",
+        "expected value" if starts(&[b"NaN", b"nan", b"Inf", b"-Inf"]) => {
+            "JSON has neither NaN nor infinity: write null, or leave the member out"
+        }
+        "expected value" if starts(&[b"'"]) => "a string must be in double quotes",
+        "expected value" if starts(&[b"True", b"False", b"None"]) => "JSON writes true, false and null, in lowercase",
+        "invalid number" if starts(&[b"I", b"N"]) => {
+            "JSON has neither NaN nor infinity: write null, or leave the member out"
+        }
+        _ => return message,
+    };
+    text.to_owned()
+}
+
+/// The offset of the byte at which `serde_json` stopped; it counts lines from 1 and bytes within the line.
+fn byte_offset(text: &[u8], line: usize, column: usize) -> usize {
+    let start = match line {
+        0 | 1 => 0,
+        _ => text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n').nth(line - 2).map_or(0, |(at, _)| at + 1),
+    };
+    // Column 0 is the newline before the line.
+    (start + column).saturating_sub(1).min(text.len())
+}

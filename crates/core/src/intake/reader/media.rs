@@ -1,0 +1,107 @@
+//! What an upload says it is: content type, content encoding, file name.
+
+use crate::intake::failure::{Code, Failure};
+
+/// How records lie in an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `application/json`: one record, or many when the top level is an array.
+    Json,
+    /// `application/x-ndjson`: a record a line.
+    Ndjson,
+}
+
+/// How an upload's bytes are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952).
+    Gzip,
+    /// [RFC 8878](https://www.rfc-editor.org/rfc/rfc8878).
+    Zstd,
+}
+
+impl Compression {
+    /// The name that `Content-Encoding` uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// What the first bytes of an upload say.
+    #[must_use]
+    pub fn of_bytes(head: &[u8]) -> Option<Self> {
+        match head {
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+}
+
+/// What an upload says it is. The bytes have the last word on the compression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Media {
+    /// How records lie in it.
+    pub format: Format,
+    /// What `Content-Encoding` says.
+    pub compression: Option<Compression>,
+}
+
+impl Media {
+    /// Reads the headers of an object. Where the content type says nothing (none, or the `binary/octet-stream` that
+    /// tools send for endings they do not know), the file name decides: `.json`, `.ndjson`, `.jsonl`, each also with
+    /// `.gz` or `.zst`.
+    ///
+    /// # Errors
+    /// [`Code::UnsupportedContentType`], when what they say is none of ours.
+    pub fn parse(content_type: Option<&str>, content_encoding: Option<&str>, file_name: &str) -> Result<Self, Failure> {
+        let compression = match content_encoding.map(|text| text.trim().to_ascii_lowercase()).as_deref() {
+            None | Some("" | "identity" | "aws-chunked") => None,
+            Some("gzip" | "x-gzip" | "aws-chunked,gzip" | "gzip,aws-chunked") => Some(Compression::Gzip),
+            Some("zstd" | "aws-chunked,zstd" | "zstd,aws-chunked") => Some(Compression::Zstd),
+            Some(_) => {
+                return Err(unsupported("the Content-Encoding is neither gzip nor zstd; send one of these, or none"));
+            }
+        };
+        let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
+        let mut parts = content_type.split(';').map(str::trim);
+        let format = match parts.next().unwrap_or_default() {
+            "application/json" => Format::Json,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+                Format::Ndjson
+            }
+            ""
+            | "binary/octet-stream"
+            | "application/octet-stream"
+            | "application/gzip"
+            | "application/x-gzip"
+            | "application/zstd" => format_of_file_name(file_name).ok_or_else(|| {
+                unsupported("neither the Content-Type nor the file name's ending says whether this is JSON or NDJSON")
+            })?,
+            _ => {
+                return Err(unsupported("the Content-Type is neither application/json nor application/x-ndjson"));
+            }
+        };
+        match parts.find_map(|parameter| parameter.strip_prefix("charset=")).map(|charset| charset.trim_matches('"')) {
+            None | Some("utf-8" | "utf8" | "us-ascii") => Ok(Self { format, compression }),
+            Some(_) => Err(unsupported("the Content-Type's charset is not UTF-8")),
+        }
+    }
+}
+
+fn format_of_file_name(name: &str) -> Option<Format> {
+    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    match name.rsplit_once('.')?.1 {
+        "json" => Some(Format::Json),
+        "ndjson" | "jsonl" => Some(Format::Ndjson),
+        _ => None,
+    }
+}
+
+fn unsupported(message: &str) -> Failure {
+    Failure::new(Code::UnsupportedContentType, "", message)
+}

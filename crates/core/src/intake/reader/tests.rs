@@ -1,0 +1,261 @@
+//! What a person sends, cut at every place where a network may cut it.
+
+use std::io::Write;
+
+use flate2::write::GzEncoder;
+
+use super::*;
+use crate::intake::failure::Code;
+
+const JSON: Media = Media { format: Format::Json, compression: None };
+const NDJSON: Media = Media { format: Format::Ndjson, compression: None };
+
+/// A record as the sink saw it: index, line, byte offset, text.
+type Seen = (u64, u64, u64, String);
+
+#[derive(Default)]
+struct Collect(Vec<Seen>);
+
+impl Sink for Collect {
+    fn record(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
+        let text = frame.bytes.map_or_else(
+            || format!("<{} bytes>", frame.byte_length),
+            |bytes| String::from_utf8_lossy(bytes).into_owned(),
+        );
+        self.0.push((frame.index, frame.line, frame.byte_offset, text));
+        Ok(())
+    }
+}
+
+fn small() -> Limits {
+    Limits { record_bytes: 64, decompressed_bytes: 1 << 20 }
+}
+
+fn read_in_pieces(media: Media, limits: Limits, bytes: &[u8], piece: usize) -> (Vec<Seen>, Option<Failure>) {
+    let mut reader = Reader::new(media, limits, Collect::default());
+    let mut result = Ok(());
+    for part in bytes.chunks(piece.max(1)) {
+        result = result.and_then(|()| reader.push(&mut &part[..]));
+    }
+    result = result.and_then(|()| reader.finish());
+    (std::mem::take(&mut reader.sink().0), result.err())
+}
+
+/// Reads whole and in pieces of every size up to 9, and expects the same each time.
+fn read(media: Media, bytes: &[u8]) -> (Vec<Seen>, Option<Failure>) {
+    let whole = read_in_pieces(media, small(), bytes, bytes.len());
+    for piece in 1..10 {
+        assert_eq!(read_in_pieces(media, small(), bytes, piece), whole, "in pieces of {piece}");
+    }
+    whole
+}
+
+fn texts(seen: &[Seen]) -> Vec<&str> {
+    seen.iter().map(|(.., text)| text.as_str()).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn records_of_well_formed_uploads() {
+    let rows: [(&str, Media, &str, &[&str]); 13] = [
+        ("a document", JSON, r#"{"a":[1,{"b":"}]"}]}"#, &[r#"{"a":[1,{"b":"}]"}]}"#]),
+        ("a document in white space", JSON, " \r\n{ } \n", &["{ }"]),
+        ("an array", JSON, r#"[{"a":1}, {"a":2}]"#, &[r#"{"a":1}"#, r#"{"a":2}"#]),
+        ("an empty array", JSON, " [ ] ", &[]),
+        ("an array of scalars", JSON, r#"[1,"a,]",true ,null]"#, &["1", r#""a,]""#, "true", "null"]),
+        ("an array of arrays", JSON, "[[1],[[2]]]", &["[1]", "[[2]]"]),
+        ("quotes and backslashes", JSON, r#"[{"\"}":"\\"},{"a":"\\\"]"}]"#, &[r#"{"\"}":"\\"}"#, r#"{"a":"\\\"]"}"#]),
+        ("a number", JSON, "12.5", &["12.5"]),
+        ("lines", NDJSON, "{\"a\":1}\n{\"a\":2}\n", &[r#"{"a":1}"#, r#"{"a":2}"#]),
+        ("no line feed at the end", NDJSON, "{\"a\":1}\n{\"a\":2}", &[r#"{"a":1}"#, r#"{"a":2}"#]),
+        ("empty lines between", NDJSON, "\n\n{\"a\":1}\n \t\r\n{\"a\":2}\r\n\n", &[r#"{"a":1}"#, "{\"a\":2}\r"]),
+        ("nothing", JSON, "", &[]),
+        ("white space", NDJSON, " \n\t\n", &[]),
+    ];
+    for (name, media, text, expected) in rows {
+        let (seen, failure) = read(media, text.as_bytes());
+        assert_eq!((texts(&seen), failure), (expected.to_vec(), None), "{name}");
+    }
+}
+
+#[test]
+fn places_are_those_of_the_upload() {
+    let (seen, _) = read(JSON, b"[\n  {\"a\":\n1},\n\n  {\"a\":2}]");
+    let places: Vec<_> = seen.iter().map(|(index, line, byte, _)| (*index, *line, *byte)).collect();
+    assert_eq!(places, [(0, 2, 4), (1, 5, 17)]);
+    let (seen, _) = read(NDJSON, b"\n{}\n\n{}\n");
+    let places: Vec<_> = seen.iter().map(|(index, line, byte, _)| (*index, *line, *byte)).collect();
+    assert_eq!(places, [(0, 2, 1), (1, 4, 5)]);
+}
+
+#[test]
+fn what_is_wrong_with_the_upload_as_a_whole() {
+    type Row<'a> = (&'a str, Media, &'a [u8], Code, Option<(u64, u64)>);
+    let rows: [Row<'_>; 14] = [
+        ("an open array", JSON, b"[{\"a\":1}", Code::Truncated, Some((1, 8))),
+        ("an array open in an element", JSON, b"[{\"a\":", Code::Truncated, Some((1, 6))),
+        ("a trailing comma", JSON, b"[1,\n]", Code::NotJson, Some((2, 4))),
+        ("a leading comma", JSON, b"[,1]", Code::NotJson, Some((1, 1))),
+        ("no comma", JSON, b"[1 2]", Code::NotJson, Some((1, 3))),
+        ("text behind the array", JSON, b"[1] x", Code::NotJson, Some((1, 4))),
+        ("text behind the document", JSON, b"{} {}", Code::NotJson, Some((1, 3))),
+        ("lines sent as a document", JSON, b"{\"a\":1}\n{\"a\":2}\n", Code::ContentTypeMismatch, Some((2, 8))),
+        ("an array sent as lines", NDJSON, b" [1]\n", Code::ContentTypeMismatch, Some((1, 1))),
+        ("an indented document sent as lines", NDJSON, b"{\n  \"a\": 1\n}\n", Code::ContentTypeMismatch, Some((1, 0))),
+        ("a byte order mark", JSON, b"\xef\xbb\xbf{}", Code::ByteOrderMark, Some((1, 0))),
+        ("UTF-16 with a mark", JSON, b"\xff\xfe{\0}\0", Code::NotUtf8, Some((1, 0))),
+        ("UTF-16, big end first", NDJSON, b"\0{\0}", Code::NotUtf8, Some((1, 0))),
+        ("UTF-16, little end first", NDJSON, b"{\0}\0", Code::NotUtf8, Some((1, 0))),
+    ];
+    for (name, media, bytes, code, place) in rows {
+        let failure = read(media, bytes).1.unwrap_or_else(|| panic!("{name}: no failure"));
+        let found = failure.line.zip(failure.byte_offset);
+        assert_eq!((failure.code, found), (code, place), "{name}: {}", failure.message);
+    }
+}
+
+#[test]
+fn a_record_over_the_limit_costs_no_other_one() {
+    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(64));
+    let told = format!("<{} bytes>", long.len());
+    let (seen, failure) = read(NDJSON, format!("{{}}\n{long}\n{{}}\n").as_bytes());
+    assert_eq!((texts(&seen), failure), (vec!["{}", told.as_str(), "{}"], None));
+    let (seen, failure) = read(JSON, format!("[1,{long},2]").as_bytes());
+    assert_eq!((texts(&seen), failure), (vec!["1", told.as_str(), "2"], None));
+}
+
+#[test]
+fn a_record_at_the_limit_passes_and_one_byte_more_does_not() {
+    for (length, passes) in [(64, true), (65, false)] {
+        let record = format!("\"{}\"", "x".repeat(length - 2));
+        let (seen, _) = read_in_pieces(NDJSON, small(), format!("{record}\n").as_bytes(), 10);
+        assert_eq!(seen[0].3 == record, passes, "{length} bytes");
+    }
+}
+
+#[test]
+fn a_giant_document_is_given_up_early() {
+    let (seen, failure) = read_in_pieces(JSON, small(), format!("{{\"a\":\"{}", "x".repeat(500)).as_bytes(), 50);
+    assert_eq!((seen.len(), failure.map(|failure| failure.code)), (0, Some(Code::RecordTooLarge)));
+}
+
+#[test]
+fn compressed_uploads_read_like_plain_ones() {
+    let text = b"{\"a\":1}\n{\"a\":2}\n".as_slice();
+    let plain = read(NDJSON, text);
+    let halves = [gzip(&text[..5]), gzip(&text[5..])].concat();
+    let frames = [zstd::encode_all(&text[..5], 1).unwrap(), zstd::encode_all(&text[5..], 1).unwrap()].concat();
+    for (name, bytes) in [
+        ("gzip", gzip(text)),
+        ("gzip in two members", halves),
+        ("zstd", zstd::encode_all(text, 3).unwrap()),
+        ("zstd in two frames", frames),
+    ] {
+        assert_eq!(read(NDJSON, &bytes), plain, "{name}");
+    }
+}
+
+#[test]
+fn content_that_just_fills_the_decoder_s_buffer() {
+    for length in [131_071usize, 131_072, 131_073, 262_144] {
+        let text = format!("{}[]", " ".repeat(length - 2));
+        for (name, bytes) in [("zstd", zstd::encode_all(text.as_bytes(), 1).unwrap()), ("gzip", gzip(text.as_bytes()))]
+        {
+            for piece in [7, 1000, bytes.len()] {
+                let read = read_in_pieces(JSON, small(), &bytes, piece);
+                assert_eq!(read, (Vec::new(), None), "{name}: {length} bytes in pieces of {piece}");
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_compression_is_told() {
+    let text = "{\"a\":1}\n".repeat(100);
+    let (gz, zst) = (gzip(text.as_bytes()), zstd::encode_all(text.as_bytes(), 1).unwrap());
+    let mut flipped = gz.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0xff;
+    let declared = |compression| Media { format: Format::Ndjson, compression: Some(compression) };
+    for (name, media, bytes) in [
+        ("gzip cut", NDJSON, &gz[..gz.len() - 5]),
+        ("gzip cut in its data", NDJSON, &gz[..20]),
+        ("gzip cut in its header", NDJSON, &gz[..6]),
+        ("gzip with a byte changed", NDJSON, &flipped),
+        ("zstd cut", NDJSON, &zst[..zst.len() - 3]),
+        ("zstd cut in its header", NDJSON, &zst[..4]),
+        ("gzip behind which something follows", NDJSON, &[&gz[..], b"x"].concat()),
+        ("plain, called gzip", declared(Compression::Gzip), b"{}\n"),
+        ("gzip, called zstd", declared(Compression::Zstd), &gz),
+    ] {
+        let failure = read(media, bytes).1;
+        assert_eq!(failure.map(|failure| failure.code), Some(Code::CorruptCompression), "{name}");
+    }
+}
+
+#[test]
+fn a_bomb_is_stopped_by_what_it_holds_not_by_its_size() {
+    let bomb = gzip(&vec![b'\n'; 4 << 20]);
+    assert!(bomb.len() < 8 << 10);
+    let failure = read_in_pieces(NDJSON, small(), &bomb, 1 << 20).1;
+    assert_eq!(failure.map(|failure| failure.code), Some(Code::DecompressedTooLarge));
+}
+
+#[test]
+fn what_headers_and_names_say() {
+    let (gz, json, ndjson) = (Some(Compression::Gzip), Format::Json, Format::Ndjson);
+    type Row<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Result<Media, ()>);
+    let rows: [Row<'_>; 15] = [
+        (Some("application/json"), None, "x", Ok(JSON)),
+        (Some("Application/JSON; charset=UTF-8"), None, "x", Ok(JSON)),
+        (Some("application/x-ndjson"), Some("gzip"), "x", Ok(Media { format: ndjson, compression: gz })),
+        (Some("application/json"), Some("zstd"), "x", Ok(Media { format: json, compression: Some(Compression::Zstd) })),
+        (None, None, "a.json", Ok(JSON)),
+        (Some("binary/octet-stream"), None, "a b+é.NDJSON", Ok(NDJSON)),
+        (Some("application/gzip"), None, "a.jsonl.gz", Ok(NDJSON)),
+        (Some("binary/octet-stream"), None, "a.json.zst", Ok(JSON)),
+        (Some("binary/octet-stream"), None, "a.csv", Err(())),
+        (Some("binary/octet-stream"), None, "json", Err(())),
+        (None, None, "", Err(())),
+        (Some("text/csv"), None, "a.json", Err(())),
+        (Some("application/json; charset=utf-16"), None, "a.json", Err(())),
+        (Some("application/json"), Some("br"), "a.json", Err(())),
+        (Some("application/json-patch+json"), None, "a.json", Err(())),
+    ];
+    for (content_type, encoding, name, expected) in rows {
+        let parsed = Media::parse(content_type, encoding, name).map_err(|failure| {
+            assert_eq!(failure.code, Code::UnsupportedContentType);
+        });
+        assert_eq!(parsed, expected, "{content_type:?} {encoding:?} {name}");
+    }
+}
+
+proptest::proptest! {
+    /// Whatever the bytes, reading them in pieces is reading them whole, and no input panics.
+    #[test]
+    fn pieces_do_not_matter(bytes in proptest::collection::vec(proptest::sample::select(b"{}[],\":\\ \n1ae\xff".to_vec()), 0..120), piece in 1usize..20) {
+        for media in [JSON, NDJSON] {
+            let whole = read_in_pieces(media, small(), &bytes, bytes.len());
+            let pieces = read_in_pieces(media, small(), &bytes, piece);
+            // A document over the limit may be given up a little sooner or later.
+            if whole.1.as_ref().is_none_or(|failure| failure.code != Code::RecordTooLarge) && bytes.len() <= 64 {
+                proptest::prop_assert_eq!(pieces, whole);
+            }
+        }
+    }
+
+    /// What JSON says is an array's element, a record is.
+    #[test]
+    fn records_are_the_elements(numbers in proptest::collection::vec(-1000i64..1000, 0..8), names in proptest::collection::vec("[a-z\"\\\\\\]}, ]{0,6}", 0..8), piece in 1usize..20) {
+        let elements: Vec<serde_json::Value> = numbers.iter().zip(&names).map(|(n, s)| serde_json::json!({ s.as_str(): [n, s] })).collect();
+        let text = serde_json::to_string_pretty(&elements).unwrap_or_default();
+        let (seen, failure) = read_in_pieces(JSON, Limits::default(), text.as_bytes(), piece);
+        let read: Vec<serde_json::Value> = seen.iter().map(|(.., text)| serde_json::from_str(text).unwrap_or_default()).collect();
+        proptest::prop_assert_eq!((read, failure), (elements, None));
+    }
+}

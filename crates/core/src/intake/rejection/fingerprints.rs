@@ -1,0 +1,158 @@
+//! Which groups of their owner the failures of an upload belong to.
+
+use std::collections::BTreeMap;
+
+use super::escaped;
+use crate::intake::failure::{Code, Failure};
+use crate::intake::fingerprint::{
+    FailureAt, Fingerprint, GroupId, MAX_FAILURES_TOLD, MAX_FINGERPRINTS, NO_SCHEMA, kind_of,
+};
+
+/// The most failures that make fingerprints, of all kinds together; of each schema, the first one does.
+const MAX_PRINTS: usize = 1_000;
+
+/// The failures of an upload, by the schema that was applied.
+#[derive(Debug, Default)]
+pub(super) struct Prints {
+    by_schema: BTreeMap<Option<String>, OfSchema>,
+    distinct: usize,
+}
+
+#[derive(Debug, Default)]
+struct OfSchema {
+    /// How many records were rejected.
+    records: u64,
+    /// How often each failure was seen.
+    failures: BTreeMap<FailureAt, u64>,
+}
+
+impl Prints {
+    /// Takes a rejected record in.
+    pub(super) fn add_record(&mut self, schema: Option<&str>) {
+        self.of(schema).records += 1;
+    }
+
+    /// Takes a failure in. `pointer` is its pointer with array indexes as `*`.
+    pub(super) fn add(&mut self, failure: &Failure, pointer: &str, schema: Option<&str>) {
+        // A member that is missing is one of the schema's; one that is not allowed may have any name, so it is left out.
+        let is_missing = matches!(failure.code, Code::Required | Code::DependentRequired);
+        if !is_missing || failure.targets.is_empty() {
+            return self.count(FailureAt { code: failure.code, pointer: pointer.to_owned() }, schema);
+        }
+        for member in &failure.targets {
+            let pointer = format!("{pointer}/{}", escaped(member));
+            self.count(FailureAt { code: failure.code, pointer }, schema);
+        }
+    }
+
+    /// The fingerprints, by kind. What has no schema is of the kind that was `asked` for.
+    pub(super) fn fingerprints(&self, asked: Option<&str>, upload_failure: Option<&Failure>) -> Vec<Fingerprint> {
+        let asked = asked.unwrap_or(NO_SCHEMA);
+        // The schema, how many records, how often each failure.
+        type OfKind = (String, u64, Vec<(u64, FailureAt)>);
+        let mut by_kind: BTreeMap<String, OfKind> = BTreeMap::new();
+        for (schema, OfSchema { records, failures }) in &self.by_schema {
+            let schema = schema.as_deref().unwrap_or(asked);
+            let (_, of_kind, all) =
+                by_kind.entry(kind_of(schema)).or_insert_with(|| (schema.to_owned(), 0, Vec::new()));
+            *of_kind += records;
+            all.extend(failures.iter().map(|(failure, count)| (*count, failure.clone())));
+        }
+        // What fails the upload as a whole comes first.
+        let of_upload = upload_failure.map(|failure| failure.code);
+        let fingerprint = |(kind, (schema, records, mut failures)): (String, OfKind)| {
+            failures.sort_by_key(|(count, at)| (Some(at.code) != of_upload, std::cmp::Reverse(*count)));
+            let mut failures: Vec<FailureAt> = failures.into_iter().map(|(_, at)| at).collect();
+            failures.dedup();
+            let id = GroupId::of(&kind, &failures);
+            let failures_omitted = failures.len().saturating_sub(MAX_FAILURES_TOLD) as u64;
+            failures.truncate(MAX_FAILURES_TOLD);
+            Fingerprint { id, kind, schema, failures, failures_omitted, records }
+        };
+        let mut fingerprints: Vec<Fingerprint> =
+            by_kind.into_iter().map(fingerprint).filter(|print| !print.failures.is_empty()).collect();
+        if fingerprints.len() > MAX_FINGERPRINTS {
+            fingerprints.sort_by_key(|print| std::cmp::Reverse(print.records));
+            fingerprints.truncate(MAX_FINGERPRINTS);
+        }
+        fingerprints
+    }
+
+    fn of(&mut self, schema: Option<&str>) -> &mut OfSchema {
+        self.by_schema.entry(schema.map(str::to_owned)).or_default()
+    }
+
+    fn count(&mut self, failure: FailureAt, schema: Option<&str>) {
+        let is_full = self.distinct >= MAX_PRINTS;
+        let of_schema = self.of(schema);
+        if let Some(count) = of_schema.failures.get_mut(&failure) {
+            *count += 1;
+        } else if !is_full || of_schema.failures.is_empty() {
+            of_schema.failures.insert(failure, 1);
+            self.distinct += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{failure, record};
+    use super::super::{RejectedRecord, Rejections};
+    use super::*;
+
+    fn required(index: u64, pointer: &str, members: &[&str]) -> RejectedRecord {
+        let targets = members.iter().map(|member| (*member).to_owned()).collect();
+        record(index, vec![Failure { targets, ..failure(Code::Required, pointer) }])
+    }
+
+    #[test]
+    fn like_uploads_have_like_fingerprints() {
+        let print = |records: Vec<RejectedRecord>| {
+            let mut rejections = Rejections::asking("reading/1.0".to_owned());
+            records.into_iter().for_each(|record| rejections.add(record));
+            rejections.summary().fingerprints
+        };
+        let types = |index, pointer: &str| record(index, vec![failure(Code::Type, pointer)]);
+        let two = print(vec![types(0, "/readings/3/value"), required(1, "", &["value"])]);
+        let others =
+            print(vec![required(4, "", &["value"]), types(5, "/readings/9/value"), types(6, "/readings/0/value")]);
+        assert_eq!(two[0].id, others[0].id, "neither order, number nor place matter");
+        let told: Vec<_> = others[0].failures.iter().map(|at| format!("{} {}", at.code, at.pointer)).collect();
+        assert_eq!(told, ["TYPE /readings/*/value", "REQUIRED /value"]);
+        assert_eq!(
+            (others[0].kind.as_str(), others[0].schema.as_str(), others[0].records),
+            ("reading/1", "reading/1.0", 3)
+        );
+        for other in [
+            print(vec![types(0, "/readings/3/value")]),
+            print(vec![types(0, "/readings/3/value"), required(1, "", &["timestamp"])]),
+            print(vec![types(0, "/readings/3/value"), required(1, "/readings/0", &["value"])]),
+        ] {
+            assert_ne!(other[0].id, two[0].id, "{other:?}");
+        }
+        // Another minor version is the same kind; what has no schema is of the kind that was asked for.
+        let mut newer = record(0, vec![failure(Code::Type, "/readings/1/value"), failure(Code::Required, "/x")]);
+        newer.schema_applied = Some("reading/1.7".to_owned());
+        assert_eq!(print(vec![newer])[0].kind, "reading/1");
+        let mut none = record(0, vec![failure(Code::NotJson, "")]);
+        none.schema_applied = None;
+        let mixed = print(vec![none, types(1, "/value")]);
+        assert_eq!((mixed.len(), mixed[0].records, mixed[0].failures.len()), (1, 2, 2));
+    }
+
+    #[test]
+    fn many_failures_of_one_kind_hide_no_other_and_many_kinds_end() {
+        let mut rejections = Rejections::default();
+        for index in 0..5_000 {
+            rejections.add(record(index, vec![failure(Code::Type, &format!("/m{index}x"))]));
+        }
+        for kind in 0..30 {
+            let schema_applied = Some(format!("other/{kind}.0"));
+            rejections.add(RejectedRecord { schema_applied, ..record(5_000, vec![failure(Code::Type, "/value")]) });
+        }
+        let prints = rejections.summary().fingerprints;
+        assert_eq!((prints.len(), prints[0].kind.as_str(), prints[0].records), (20, "reading/1", 5_000));
+        assert_eq!(prints[0].failures.len() as u64 + prints[0].failures_omitted, 1_000);
+        assert!(prints[1].kind.starts_with("other/"));
+    }
+}

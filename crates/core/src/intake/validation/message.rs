@@ -1,0 +1,315 @@
+//! The words of a failure: for the sender, who must mend the record, without the values that it holds.
+
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
+use jsonschema::json::{Node, Object};
+use jsonschema::{JsonType, JsonTypeSet, ValidationError};
+use serde_json::Value;
+
+use super::hints;
+use crate::intake::failure::{Code, MAX_TARGET_CHARS, MAX_TARGETS, shortened};
+use crate::intake::json::TapeNode;
+use crate::intake::schema::Schema;
+use crate::intake::schema::bundle::nearest::{did_you_mean, nearest};
+
+/// The most characters of a value of the schema, such as a pattern, in a message.
+const MAX_SHOWN: usize = 120;
+
+/// An error of jsonschema in our words.
+pub(super) struct Told {
+    pub(super) code: Code,
+    pub(super) keyword: String,
+    pub(super) targets: Vec<String>,
+    pub(super) message: String,
+    /// The entry that tells the place in the text, when it is not the value.
+    pub(super) at: Option<u32>,
+}
+
+/// The member that an error says is missing.
+pub(super) fn missing_member<'e>(error: &'e ValidationError<'_>) -> Option<&'e str> {
+    match error.kind() {
+        Kind::Required { property } => property.as_str(),
+        _ => None,
+    }
+}
+
+/// Where in the schema an error comes from: a JSON Pointer, after the `$id` of the file if it is another.
+pub(super) fn schema_pointer(error: &ValidationError<'_>, schema: &Schema) -> String {
+    let own = format!("eventpulse:/{}", schema.id);
+    match error.absolute_keyword_location().map(|uri| uri.as_str()) {
+        Some(uri) if uri.split_once('#').is_some_and(|(file, _)| file != own) => uri.to_owned(),
+        _ => error.schema_path().as_str().to_owned(),
+    }
+}
+
+/// What a value is, with an article.
+pub(super) fn kind_of(node: TapeNode<'_>) -> &'static str {
+    match node.json_type() {
+        JsonType::Boolean if node.as_boolean() == Some(true) => "true",
+        JsonType::Boolean => "false",
+        other => article(other),
+    }
+}
+
+fn article(kind: JsonType) -> &'static str {
+    match kind {
+        JsonType::Null => "null",
+        JsonType::Boolean => "true or false",
+        JsonType::Integer => "a whole number",
+        JsonType::Number => "a number",
+        JsonType::String => "a string",
+        JsonType::Array => "an array",
+        JsonType::Object => "an object",
+    }
+}
+
+/// Tells an error about `node`; `missing` are the members that it lacks, if that is what the error is about.
+pub(super) fn tell(error: &ValidationError<'_>, node: TapeNode<'_>, schema: &Schema, missing: Vec<String>) -> Told {
+    let keyword = keyword(error);
+    let told =
+        |code: Code, message: String| Told { code, keyword: keyword.clone(), targets: Vec::new(), message, at: None };
+    match error.kind() {
+        Kind::Required { .. } if keyword == "dependentRequired" => {
+            let message = format!(
+                "{}: another member requires it",
+                missing_text(&missing, node, &declared_beside(error, schema))
+            );
+            Told { targets: missing, ..told(Code::DependentRequired, message) }
+        }
+        Kind::Required { .. } => {
+            let message = missing_text(&missing, node, &declared_beside(error, schema));
+            Told { targets: missing, ..told(Code::Required, message) }
+        }
+        Kind::AdditionalProperties { unexpected } => {
+            unexpected_members(told(Code::AdditionalProperties, String::new()), unexpected, node, error, schema)
+        }
+        Kind::UnevaluatedProperties { unexpected } => {
+            unexpected_members(told(Code::UnevaluatedProperties, String::new()), unexpected, node, error, schema)
+        }
+        Kind::PropertyNames { error: inner } => {
+            let name = inner.instance().as_str().map(|name| shortened(name, MAX_TARGET_CHARS));
+            let at = name.as_deref().and_then(|name| node.object()?.name_index(name));
+            let targets: Vec<String> = name.into_iter().collect();
+            let name = targets.first().map(|name| format!(" `{name}`")).unwrap_or_default();
+            let inner = tell(inner, TapeNode::Name(""), schema, Vec::new());
+            Told {
+                targets,
+                at,
+                ..told(Code::PropertyNames, format!("the member name{name} is not allowed: it {}", inner.message))
+            }
+        }
+        Kind::AnyOf { context } => {
+            told(Code::AnyOf, format!("fits none of the forms that are allowed{}", closest(context, node, schema)))
+        }
+        Kind::OneOfNotValid { context } => {
+            told(Code::OneOf, format!("fits none of the forms that are allowed{}", closest(context, node, schema)))
+        }
+        // jsonschema names the first member by its value.
+        Kind::FalseSchema if keyword == "additionalProperties" => {
+            let name = node.name();
+            let targets = name.and_then(TapeNode::text).map(str::to_owned).into_iter().collect();
+            Told {
+                targets,
+                at: name.and_then(TapeNode::index),
+                ..told(Code::AdditionalProperties, "no members are allowed here".into())
+            }
+        }
+        Kind::FalseSchema if keyword == "propertyNames" => {
+            told(Code::PropertyNames, "no members are allowed here".into())
+        }
+        kind => {
+            let (code, message) = plain(kind, &keyword, node, error);
+            told(code, message)
+        }
+    }
+}
+
+/// The keyword of the schema, where jsonschema's own word may be more general.
+fn keyword(error: &ValidationError<'_>) -> String {
+    let mut path =
+        error.schema_path().as_str().rsplit('/').filter(|token| !token.bytes().all(|byte| byte.is_ascii_digit()));
+    let (last, before) = (path.next().unwrap_or_default(), path.next().unwrap_or_default());
+    match error.kind() {
+        Kind::Required { .. } if last == "dependentRequired" || before == "dependentRequired" => {
+            "dependentRequired".to_owned()
+        }
+        Kind::Contains if ["minContains", "maxContains"].contains(&last) => last.to_owned(),
+        Kind::AdditionalItems { .. } => "items".to_owned(),
+        Kind::FalseSchema if ["properties", "patternProperties", "dependentSchemas", "$defs"].contains(&before) => {
+            before.to_owned()
+        }
+        Kind::FalseSchema => last.to_owned(),
+        kind => kind.keyword().to_owned(),
+    }
+}
+
+/// Failures that concern one value and name no members.
+fn plain(kind: &Kind, keyword: &str, node: TapeNode<'_>, error: &ValidationError<'_>) -> (Code, String) {
+    match kind {
+        Kind::Type { kind } => (Code::Type, type_text(kind, node)),
+        Kind::Format { format } if format == "date-time" => (
+            Code::Format,
+            format!("must be {}{}", hints::DATE_TIME, node.text().map(hints::date_time).unwrap_or_default()),
+        ),
+        Kind::Format { format } => (Code::Format, format!("must be of the format `{format}`")),
+        Kind::Pattern { pattern } => {
+            (Code::Pattern, format!("must match the pattern `{}`", shortened(pattern, MAX_SHOWN)))
+        }
+        Kind::RegexEngineFailure { .. } | Kind::BacktrackLimitExceeded { .. } => {
+            (Code::Pattern, "is too long or intricate to hold it against the schema's pattern".into())
+        }
+        Kind::Enum { options } => (Code::Enum, enum_text(options)),
+        Kind::Constant { expected_value } => (Code::Const, format!("must be {}", shown(expected_value))),
+        Kind::Minimum { limit } => (Code::Minimum, format!("must be at least {limit}")),
+        Kind::ExclusiveMinimum { limit } => (Code::ExclusiveMinimum, format!("must be more than {limit}")),
+        Kind::Maximum { limit } => (Code::Maximum, format!("must be at most {limit}")),
+        Kind::ExclusiveMaximum { limit } => (Code::ExclusiveMaximum, format!("must be less than {limit}")),
+        Kind::MultipleOf { multiple_of } => (Code::MultipleOf, format!("must be a multiple of {multiple_of}")),
+        Kind::MinLength { limit } => (Code::MinLength, format!("must have at least {}", count(*limit, "character"))),
+        Kind::MaxLength { limit } => (Code::MaxLength, format!("must have at most {}", count(*limit, "character"))),
+        Kind::MinItems { limit } => (Code::MinItems, format!("must have at least {}", count(*limit, "element"))),
+        Kind::MaxItems { limit } => (Code::MaxItems, format!("must have at most {}", count(*limit, "element"))),
+        Kind::MinProperties { limit } => {
+            (Code::MinProperties, format!("must have at least {}", count(*limit, "member")))
+        }
+        Kind::MaxProperties { limit } => {
+            (Code::MaxProperties, format!("must have at most {}", count(*limit, "member")))
+        }
+        Kind::AdditionalItems { .. } => (Code::Items, "has an element too many".into()),
+        Kind::UniqueItems => (Code::UniqueItems, "must not have the same element twice".into()),
+        Kind::Contains if keyword == "minContains" => {
+            (Code::MinContains, "has too few elements of the kind that it must contain".into())
+        }
+        Kind::Contains if keyword == "maxContains" => {
+            (Code::MaxContains, "has too many elements of the kind that it may contain".into())
+        }
+        Kind::Contains => (Code::Contains, "has no element of the kind that it must contain".into()),
+        Kind::UnevaluatedItems { unexpected } => (
+            Code::UnevaluatedItems,
+            format!("has {} that the schema does not know", count(unexpected.len() as u64, "element")),
+        ),
+        Kind::ContentEncoding { content_encoding } => {
+            (Code::ContentEncoding, format!("must be encoded in {content_encoding}"))
+        }
+        Kind::FromUtf8 { .. } => (Code::ContentEncoding, "must hold UTF-8 once it is decoded".into()),
+        Kind::ContentMediaType { content_media_type } => {
+            (Code::ContentMediaType, format!("must hold {content_media_type}"))
+        }
+        Kind::OneOfMultipleValid { .. } => {
+            (Code::OneOf, "fits more than one of the forms of which it must fit exactly one".into())
+        }
+        Kind::Not { .. } => {
+            (Code::Not, format!("must not be of the form that the schema forbids at {}", error.schema_path()))
+        }
+        Kind::FalseSchema if keyword == "items" => (Code::Items, "is an element too many".into()),
+        Kind::FalseSchema => (Code::FalseSchema, "is not allowed here".into()),
+        _ => (Code::SchemaMismatch, "does not fit the schema".into()),
+    }
+}
+
+fn count(number: u64, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A value of the schema, as it may be shown.
+fn shown(value: &Value) -> String {
+    shortened(&value.to_string(), MAX_SHOWN)
+}
+
+fn enum_text(options: &Value) -> String {
+    const MOST: usize = 20;
+    let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
+    let list: Vec<String> = options.iter().take(MOST).map(shown).collect();
+    let more = if options.len() > MOST { format!(", or {} others", options.len() - MOST) } else { String::new() };
+    format!("must be one of {}{more}", list.join(", "))
+}
+
+fn type_text(kind: &TypeKind, node: TapeNode<'_>) -> String {
+    let kinds = match kind {
+        TypeKind::Single(kind) => JsonTypeSet::from(*kind),
+        TypeKind::Multiple(kinds) => *kinds,
+    };
+    let (null, others): (Vec<JsonType>, Vec<JsonType>) = kinds.iter().partition(|kind| *kind == JsonType::Null);
+    let wanted: Vec<&str> = others.into_iter().chain(null).map(article).collect();
+    let wanted = match wanted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => wanted.concat(),
+    };
+    if node.number().is_some() && kinds.contains(JsonType::Integer) {
+        return format!("must be {wanted}, but has a fraction");
+    }
+    format!("must be {wanted}, but is {}{}", kind_of(node), hints::quoted_number(node, &wanted))
+}
+
+/// Names in backquotes, at most [`MAX_TARGETS`].
+fn listed(names: &[String]) -> String {
+    let list: Vec<String> =
+        names.iter().take(MAX_TARGETS).map(|name| format!("`{}`", shortened(name, MAX_TARGET_CHARS))).collect();
+    let more =
+        if names.len() > MAX_TARGETS { format!(" and {} more", names.len() - MAX_TARGETS) } else { String::new() };
+    list.join(", ") + &more
+}
+
+fn missing_text(missing: &[String], node: TapeNode<'_>, declared: &[&str]) -> String {
+    let members = node.object().into_iter().flat_map(|object| object.members()).take(64).map(|(name, _)| name);
+    let strangers: Vec<&str> = members.filter(|name| !declared.contains(name)).collect();
+    let slip =
+        |name: &String| Some(format!("; did you write `{}` for `{name}`?", nearest(name, strangers.iter().copied())?));
+    let slips: String = missing.iter().take(MAX_TARGETS).filter_map(slip).collect();
+    let plural = if missing.len() == 1 { "" } else { "s" };
+    format!("missing required member{plural} {}{slips}", listed(missing))
+}
+
+/// Members that the schema does not allow, each with the name that was probably meant.
+fn unexpected_members(
+    told: Told,
+    unexpected: &[String],
+    node: TapeNode<'_>,
+    error: &ValidationError<'_>,
+    schema: &Schema,
+) -> Told {
+    let declared = declared_beside(error, schema);
+    let absent = || declared.iter().copied().filter(|name| node.member(name).is_none());
+    let name = |name: &String| format!("`{}`{}", shortened(name, MAX_TARGET_CHARS), did_you_mean(name, absent()));
+    let message = match unexpected {
+        [one] => format!("the member {} is not allowed here", name(one)),
+        _ => {
+            let more = match unexpected.len().saturating_sub(MAX_TARGETS) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!(
+                "the members {}{more} are not allowed here",
+                unexpected.iter().take(MAX_TARGETS).map(name).collect::<Vec<_>>().join(", ")
+            )
+        }
+    };
+    let first = unexpected.first().and_then(|first| node.object()?.name_index(first));
+    Told { targets: unexpected.iter().take(MAX_TARGETS).cloned().collect(), message, at: first, ..told }
+}
+
+/// The members that the schema declares beside the keyword that failed.
+fn declared_beside<'s>(error: &ValidationError<'_>, schema: &'s Schema) -> Vec<&'s str> {
+    let pointer = schema_pointer(error, schema);
+    let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let properties =
+        schema.source.pointer(parent).and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+    properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str)).collect()
+}
+
+/// What the form that comes nearest asks for: the one with the fewest errors.
+fn closest(context: &[Vec<ValidationError<'static>>], node: TapeNode<'_>, schema: &Schema) -> String {
+    let nearest = context.iter().filter(|errors| !errors.is_empty()).min_by_key(|errors| errors.len());
+    let Some(error) = nearest.and_then(|errors| errors.first()) else {
+        return String::new();
+    };
+    let index = error.instance().as_u64().and_then(|index| u32::try_from(index).ok());
+    let (Some(index), TapeNode::At(document, _)) = (index, node) else {
+        return String::new();
+    };
+    let missing = missing_member(error).map(str::to_owned).into_iter().collect();
+    let told = tell(error, TapeNode::At(document, index), schema, missing);
+    match error.instance_path().as_str() {
+        "" => format!("; the nearest: it {}", told.message),
+        pointer => format!("; the nearest: at {} it {}", shortened(pointer, MAX_SHOWN), told.message),
+    }
+}

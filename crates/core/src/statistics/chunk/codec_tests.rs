@@ -1,0 +1,162 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::statistics::summary::tests::any_finite;
+
+fn point(micros: i64, value: f64) -> Point {
+    Point { time: Timestamp::from_micros(micros), value }
+}
+
+fn bits(points: &[Point]) -> Vec<(i64, u64)> {
+    points.iter().map(|point| (point.time.as_micros(), point.value.to_bits())).collect()
+}
+
+#[track_caller]
+fn round_trip(points: &[Point]) -> usize {
+    let stored = Encoder::new().encode(points);
+    assert_eq!(bits(&decode(&stored).unwrap()), bits(points));
+    stored.len()
+}
+
+fn series(count: i64, value: impl Fn(i64) -> f64) -> Vec<Point> {
+    (0..count).map(|i| point(1_740_744_000_000_000 + i * 60_000_000, value(i))).collect()
+}
+
+#[test]
+fn usual_series_take_few_bytes() {
+    // A rough sine with one decimal, as a thermometer gives it.
+    let decimal = |i: i64| ((i as f64 / 200.0).sin() * 150.0 + (i * 7919 % 13) as f64).round() / 10.0;
+    // A generator of numbers without pattern: nothing can compress their mantissas.
+    let random = |i: i64| f64::from_bits((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12 | 0x3ff0_0000_0000_0000);
+    let rows = [
+        ("one point", series(1, |_| 22.5), 24),
+        ("constant", series(4096, |_| 22.5), 64),
+        ("counter", series(4096, |i| i as f64), 64),
+        ("one decimal", series(4096, decimal), 4096),
+        ("one decimal with -0.0", series(4096, |i| if i % 64 == 0 { -0.0 } else { decimal(i) }), 6000),
+        ("random", series(4096, random), 8 * 4096),
+    ];
+    for (name, points, at_most) in rows {
+        let bytes = round_trip(&points);
+        assert!(bytes <= at_most, "{name}: {bytes} bytes");
+    }
+}
+
+#[test]
+fn the_ends_of_time_and_value_are_kept() {
+    let values = [
+        f64::MAX,
+        f64::MIN,
+        5e-324,
+        -5e-324,
+        0.0,
+        -0.0,
+        1e15,
+        9_007_199_254_740_991.0,
+        -9_007_199_254_740_992.0,
+        0.1,
+        1e-15,
+    ];
+    let (start, end) = (Timestamp::MIN.as_micros(), Timestamp::MAX.as_micros());
+    for a in values {
+        for b in values {
+            round_trip(&[point(start, a), point(end, b)]);
+            round_trip(&[point(start, a), point(start, b), point(start + 1, a), point(end, b), point(end, a)]);
+        }
+    }
+}
+
+#[test]
+fn a_context_that_serves_again_gives_the_same_bytes() {
+    let (a, b) = (series(4096, |i| (i * i % 977) as f64 / 10.0), series(3000, |i| (i as f64).sqrt()));
+    let mut encoder = Encoder::new();
+    let first = encoder.encode(&a);
+    encoder.encode(&b);
+    assert_eq!(encoder.encode(&a), first);
+    assert_eq!(Encoder::new().encode(&a), first);
+}
+
+#[test]
+fn bytes_cannot_ask_for_more_than_a_chunk() {
+    let rows: [(&str, Vec<u8>); 6] = [
+        ("nothing", vec![]),
+        ("no count", vec![PLAIN]),
+        ("zero points", vec![PLAIN, 0, 0, 1, 0]),
+        ("2^63 points", [vec![PLAIN], vec![0xff; 8], vec![0x7f]].concat()),
+        ("unknown tag", vec![7, 1, 0, 1, 0, 0]),
+        ("a bomb", with_tag(ZSTD, &zstd::bulk::compress(&vec![1; 50 << 20], 3).unwrap())),
+    ];
+    for (name, stored) in rows {
+        assert_eq!(decode(&stored), Err(CorruptChunk::Points), "{name}");
+    }
+    assert_eq!(bits(&decode(&[PLAIN, 1, 0, 1, 0, 90]).unwrap()), [(0, 45f64.to_bits())]);
+    assert!(decode(&[PLAIN, 1, 0, 1, 0, 90, 0]).is_err(), "a byte too many");
+    assert!(decode(&[PLAIN, 1, 0, 1, 16, 90]).is_err(), "no such values");
+    assert!(decode(&[PLAIN, 2, 0, 1, 1, 0, 90, 0]).is_err(), "time runs backwards");
+}
+
+proptest! {
+    #[test]
+    fn any_finite_bits_and_any_times_come_back(
+        mut times in prop::collection::vec(Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros(), 1..300),
+        values in prop::collection::vec(any_finite(), 300),
+    ) {
+        times.sort_unstable();
+        let points: Vec<Point> = times.iter().zip(values).map(|(time, value)| point(*time, value)).collect();
+        let stored = Encoder::new().encode(&points);
+        prop_assert_eq!(bits(&decode(&stored).unwrap()), bits(&points));
+    }
+
+    #[test]
+    fn decimals_come_back(
+        mut seconds in prop::collection::vec(0i64..1_000_000, 1..300),
+        integers in prop::collection::vec(-(1i64 << 40)..1 << 40, 300),
+        digits in 0i32..9,
+    ) {
+        seconds.sort_unstable();
+        let value = |integer: i64| integer as f64 / 10f64.powi(digits);
+        let points: Vec<Point> = seconds.iter().zip(integers).map(|(s, i)| point(s * 1_000_000, value(i))).collect();
+        let stored = Encoder::new().encode(&points);
+        prop_assert_eq!(bits(&decode(&stored).unwrap()), bits(&points));
+    }
+
+    #[test]
+    fn corrupt_bytes_never_panic(
+        count in 1i64..400, decimal in any::<bool>(), plain in any::<bool>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8), length in any::<prop::sample::Index>(),
+    ) {
+        let points = series(count, |i| if decimal { i as f64 / 10.0 } else { (i as f64).sqrt() });
+        let mut encoder = Encoder::new();
+        let mut stored = encoder.encode(&points);
+        if plain {
+            stored = with_tag(PLAIN, &encoder.columns);
+        }
+        for (place, byte) in changes {
+            let place = place.index(stored.len());
+            stored[place] = byte;
+        }
+        let cut = &stored[..length.index(stored.len() + 1)];
+        for stored in [&stored, cut] {
+            if let Ok(points) = decode(stored) {
+                prop_assert!(points.len() <= MAX_POINTS && points.iter().all(|point| point.value.is_finite()));
+                prop_assert!(points.is_sorted_by_key(|point| point.time));
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), tag in 0u8..3) {
+        let _ = decode(&bytes);
+        let _ = decode(&with_tag(tag, &bytes));
+    }
+
+    #[test]
+    fn varints_come_back(number in any::<i64>()) {
+        let mut bytes = Vec::new();
+        push_signed(&mut bytes, number);
+        prop_assert!(bytes.len() <= 10);
+        let mut reader = Reader(&bytes);
+        prop_assert_eq!(reader.signed(), Some(number));
+        prop_assert!(reader.0.is_empty());
+    }
+}

@@ -1,0 +1,66 @@
+//! The report that lies beside what was rejected. Its JSON Schema is `contracts/report/1.0.json`.
+
+use serde::Serialize;
+
+use crate::intake::failure::Failure;
+use crate::intake::rejection::{FailureGroup, MAX_GROUPS_TOLD, RejectedRecord, Rejections};
+use crate::time::Timestamp;
+use crate::upload::{Decision, ObjectVersion, Quarantined, State, Upload};
+
+/// The version of the report's form.
+pub const VERSION: &str = "1.0";
+
+/// Everything that the owner needs to mend an upload, or a retry of what was rejected of it. Names, places and messages; never a value of the payload.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    report_version: &'static str,
+    attempt: u32,
+    upload_id: &'a str,
+    owner: &'a str,
+    file_name: &'a str,
+    outcome: &'static str,
+    correlation_id: Option<&'a str>,
+    began_at: Timestamp,
+    reported_at: Timestamp,
+    object: Option<&'a ObjectVersion>,
+    quarantine: &'a Quarantined,
+    accepted: u64,
+    rejected: u64,
+    upload_failure: Option<&'a Failure>,
+    groups: Vec<FailureGroup>,
+    groups_omitted: u64,
+    records: &'a [RejectedRecord],
+    records_omitted: u64,
+}
+
+impl<'a> Report<'a> {
+    /// The report on a decided upload. `rejections` is what its examination found.
+    #[must_use]
+    pub fn new(upload: &'a Upload, quarantine: &'a Quarantined, rejections: &'a Rejections, now: Timestamp) -> Self {
+        let (groups, groups_omitted) = rejections.largest_groups(MAX_GROUPS_TOLD);
+        let outcome = match upload.decision {
+            Some(Decision::Accepted { .. }) => State::PartiallyAccepted,
+            _ => State::Quarantined,
+        };
+        Self {
+            report_version: VERSION,
+            attempt: upload.attempt,
+            upload_id: upload.id.as_str(),
+            owner: &upload.intake.owner,
+            file_name: &upload.intake.file_name,
+            outcome: outcome.as_str(),
+            correlation_id: upload.correlation_id.as_deref(),
+            began_at: upload.since,
+            reported_at: now,
+            object: upload.object.as_ref(),
+            quarantine,
+            accepted: upload.accepted_in_round(),
+            rejected: upload.rejected(),
+            upload_failure: rejections.upload_failure(),
+            groups,
+            groups_omitted,
+            records: rejections.records(),
+            records_omitted: rejections.rejected() - rejections.records().len() as u64,
+        }
+    }
+}
