@@ -6,9 +6,9 @@ use std::time::Duration;
 use eventpulse_cli::dev::report_on;
 use eventpulse_cli::dev::samples::Sample;
 use eventpulse_core::id::UploadId;
-use eventpulse_core::upload::{Fact, State};
+use eventpulse_core::upload::{UploadEvent, UploadState};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::world::{World, document, gzip, reading};
 
 /// A document that an operator drops into the bucket: the API issues no upload of such a type.
@@ -18,7 +18,7 @@ fn dropped_with_content_type(content_type: &str, mut sample: Sample) -> Sample {
     sample
 }
 
-pub async fn each_has_its_code_and_nothing_is_lost(world: Arc<World>) -> Outcome {
+pub async fn each_has_its_code_and_nothing_is_lost(world: Arc<World>) -> TestResult {
     let seed = reading("bad", 0, 31337.25).to_string();
     let json = |text: &str| document("x.json", text);
     let deep = format!("{}1{}", "[".repeat(65), "]".repeat(65));
@@ -66,7 +66,7 @@ pub async fn each_has_its_code_and_nothing_is_lost(world: Arc<World>) -> Outcome
         let rejection = upload.rejection().ok_or(format!("{name}: not rejected but {:?}", upload.state()))?;
         let codes: Vec<&str> = rejection.groups.iter().map(|group| group.code.as_str()).collect();
         assert!(codes.contains(&code), "{name}: expected {code}, got {rejection:#?}");
-        assert_eq!(upload.state(), State::Quarantined, "{name}");
+        assert_eq!(upload.state(), UploadState::Quarantined, "{name}");
         let quarantined = upload.quarantined.as_ref().ok_or("not in quarantine")?;
         let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
         assert!(held.as_ref() == Some(&sample.bytes), "{name}: quarantine does not hold what was sent");
@@ -78,7 +78,7 @@ pub async fn each_has_its_code_and_nothing_is_lost(world: Arc<World>) -> Outcome
     Ok(())
 }
 
-pub async fn keys_with_special_characters(world: Arc<World>) -> Outcome {
+pub async fn keys_with_special_characters(world: Arc<World>) -> TestResult {
     let user = world.user();
     for (number, name) in
         ["a b.json", "a+b.json", "a%2Bb.json", "é.json", "ü ☃ +%20&?=#.json", "..", "-rf.json"].iter().enumerate()
@@ -87,7 +87,7 @@ pub async fn keys_with_special_characters(world: Arc<World>) -> Outcome {
         sample.expected.content_type = Some("application/json".to_owned());
         sample.expected.file_name = Some((*name).to_owned());
         let upload = world.upload(&user, &sample).await.map_err(|error| format!("{name}: {error}"))?;
-        assert_eq!(upload.state(), State::Accepted, "{name}");
+        assert_eq!(upload.state(), UploadState::Accepted, "{name}");
         assert_eq!(upload.intake.owner, user.owner, "{name}");
         sample.bytes = b"{".to_vec();
         let upload = world.upload(&user, &sample).await.map_err(|error| format!("{name}: {error}"))?;
@@ -99,7 +99,7 @@ pub async fn keys_with_special_characters(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn presigned_urls_take_only_what_was_asked_for(world: Arc<World>) -> Outcome {
+pub async fn presigned_urls_take_only_what_was_asked_for(world: Arc<World>) -> TestResult {
     let user = world.user();
     let sample = document("x.json", reading("once", 0, 1.0).to_string());
     let issued = world.client.issue(&user, &sample).await?;
@@ -121,18 +121,18 @@ pub async fn presigned_urls_take_only_what_was_asked_for(world: Arc<World>) -> O
     Ok(())
 }
 
-pub async fn a_later_version_is_removed_unread(world: Arc<World>) -> Outcome {
+pub async fn a_later_version_is_removed_unread(world: Arc<World>) -> TestResult {
     let user = world.user();
     // The URL works again once its object was moved to quarantine.
     let bad = document("x.json", "{}");
     let issued = world.client.issue(&user, &bad).await?;
     assert_eq!(world.client.put(&issued, bad.bytes.clone()).await?, 200);
     let first = world.client.settled(&issued.upload_id).await?;
-    assert_eq!(first.state(), State::Quarantined);
+    assert_eq!(first.state(), UploadState::Quarantined);
     assert_eq!(world.client.put(&issued, b"[]".to_vec()).await?, 200, "S3 takes it: the key is free again");
     world.client.wait(&issued.upload_id, |upload| upload.revision > first.revision).await?;
     let history = world.client.services.uploads.history(&issued.upload_id).await?;
-    let Some(Fact::LateVersionRemoved { version_id }) = history.last().map(|event| &event.fact) else {
+    let Some(UploadEvent::LateVersionRemoved { version_id }) = history.last().map(|event| &event.fact) else {
         return Err(format!("not noted: {history:?}").into());
     };
     assert_eq!(world.object(world.process_bucket(), &issued.key, Some(version_id)).await?, None, "it is removed");
@@ -143,7 +143,7 @@ pub async fn a_later_version_is_removed_unread(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn the_quarantine_bucket_triggers_nothing(world: Arc<World>) -> Outcome {
+pub async fn the_quarantine_bucket_triggers_nothing(world: Arc<World>) -> TestResult {
     let sample = document("uploads/x.json", reading("trap", 0, 1.0).to_string());
     let bucket = world.quarantine_bucket();
     let put = world.client.s3.put_object().bucket(bucket).key("uploads/x.json").content_type("application/json");

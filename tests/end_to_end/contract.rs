@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::world::{World, document, reading};
 
 /// How many requests are made up for each operation.
 const EXAMPLES: &str = "30";
 
-pub async fn a_property_based_tester_finds_no_answer_that_the_document_does_not_tell(world: Arc<World>) -> Outcome {
+pub async fn a_property_based_tester_finds_no_answer_that_the_document_does_not_tell(world: Arc<World>) -> TestResult {
     let user = world.user();
     world.upload_by_rest(&user, &document("good.json", reading("12345", 0, 1.0).to_string())).await?;
     world.upload_by_rest(&user, &document("bad.json", "{}")).await?;

@@ -10,18 +10,18 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use eventpulse_aws::workflows::delivery::Delivery;
-use eventpulse_aws::workflows::failed_delivery::{GivenUp, give_up};
-use eventpulse_aws::workflows::process_upload::{Outcome as IngestOutcome, ingest};
+use eventpulse_aws::workflows::failed_delivery::{FailedDelivery, record_failed_delivery};
+use eventpulse_aws::workflows::process_upload::{DeliveryOutcome, process_upload};
 use eventpulse_aws::{Services, clock};
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::report_on;
 use eventpulse_core::id::UploadId;
 use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Decision, Event, Fact, OPERATOR, ObjectVersion, State, Upload};
+use eventpulse_core::upload::{Decision, OPERATOR, ObjectVersion, RecordedEvent, Upload, UploadEvent, UploadState};
 use serde_json::Value;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::world::{World, document, kinds, reading};
 
 /// Puts an object where nothing listens or, under `uploads/`, where EventBridge does.
@@ -37,16 +37,16 @@ fn id_of(object: &ObjectVersion) -> UploadId {
 }
 
 /// Good, mixed and bad lines of a device.
-fn bodies(device: &str) -> [(&'static str, String, State, u64); 3] {
+fn bodies(device: &str) -> [(&'static str, String, UploadState, u64); 3] {
     let good = format!("{}\n{}\n", reading(device, 1, 1.0), reading(device, 2, 2.0));
     [
-        ("accepted", good.clone(), State::Accepted, 2),
-        ("mixed", format!("{good}{{\"device_id\":\"{device}\"}}\n"), State::PartiallyAccepted, 2),
-        ("bad", format!("{{\"device_id\":\"{device}\"}}\n"), State::Quarantined, 0),
+        ("accepted", good.clone(), UploadState::Accepted, 2),
+        ("mixed", format!("{good}{{\"device_id\":\"{device}\"}}\n"), UploadState::PartiallyAccepted, 2),
+        ("bad", format!("{{\"device_id\":\"{device}\"}}\n"), UploadState::Quarantined, 0),
     ]
 }
 
-pub async fn twice_in_any_interleaving_is_once(world: Arc<World>) -> Outcome {
+pub async fn twice_in_any_interleaving_is_once(world: Arc<World>) -> TestResult {
     for round in 0..3 {
         for (name, _, state, count) in bodies("") {
             let device = format!("interleaved-{name}-{round}");
@@ -73,7 +73,7 @@ pub async fn twice_in_any_interleaving_is_once(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn the_same_bytes_at_the_same_time_count_once(world: Arc<World>) -> Outcome {
+pub async fn the_same_bytes_at_the_same_time_count_once(world: Arc<World>) -> TestResult {
     let (user, other) = (world.user(), world.user());
     let body = format!("{}\n{}\n", reading("same", 1, 10.0), reading("same", 2, 20.0));
     let uploads = (0..6).map(|number| {
@@ -95,12 +95,12 @@ pub async fn the_same_bytes_at_the_same_time_count_once(world: Arc<World>) -> Ou
     assert!(duplicates.iter().all(|of| *of == accepted[0].id), "each names the one that counts");
     assert_eq!(world.statistics(&user.owner, "same").await?.map(|statistics| statistics.count), Some(2));
     let theirs = world.upload(&other, &document("copy.ndjson", body)).await?;
-    assert_eq!(theirs.state(), State::Accepted, "another owner's like bytes are another owner's");
+    assert_eq!(theirs.state(), UploadState::Accepted, "another owner's like bytes are another owner's");
     Ok(())
 }
 
 /// Puts a stored history back to its first events, as if the function had died behind them an hour ago.
-async fn rewind(world: &World, id: &UploadId, history: &[Event], keep: usize) -> Result<(), BoxError> {
+async fn rewind(world: &World, id: &UploadId, history: &[RecordedEvent], keep: usize) -> Result<(), BoxError> {
     let mut texts = Vec::new();
     for event in &history[..keep] {
         let mut event = event.clone();
@@ -113,7 +113,7 @@ async fn rewind(world: &World, id: &UploadId, history: &[Event], keep: usize) ->
     Ok(())
 }
 
-pub async fn what_is_owed_is_resumed_after_a_crash_at_every_step(world: Arc<World>) -> Outcome {
+pub async fn what_is_owed_is_resumed_after_a_crash_at_every_step(world: Arc<World>) -> TestResult {
     for (name, _, state, count) in bodies("") {
         let device = format!("crash-{name}");
         let body = bodies(&device).into_iter().find(|row| row.0 == name).ok_or("no body")?.1;
@@ -122,8 +122,9 @@ pub async fn what_is_owed_is_resumed_after_a_crash_at_every_step(world: Arc<Worl
         let whole = world.client.settled(&id).await?;
         let history = world.client.services.uploads.history(&id).await?;
         // A fully rejected object is removed after its decision is stored, so before that it is still there.
-        let decided = history.iter().position(|event| matches!(event.fact, Fact::Decided { .. })).ok_or("undecided")?;
-        let first = if state == State::Quarantined { decided + 1 } else { 1 };
+        let decided =
+            history.iter().position(|event| matches!(event.fact, UploadEvent::Decided { .. })).ok_or("undecided")?;
+        let first = if state == UploadState::Quarantined { decided + 1 } else { 1 };
         for keep in first..=history.len() {
             rewind(&world, &id, &history, keep).await?;
             let answer = world.deliver(&object, "resumed").await?;
@@ -141,15 +142,16 @@ pub async fn what_is_owed_is_resumed_after_a_crash_at_every_step(world: Arc<Worl
     Ok(())
 }
 
-pub async fn many_series_are_written_once_or_withdrawn(world: Arc<World>) -> Outcome {
+pub async fn many_series_are_written_once_or_withdrawn(world: Arc<World>) -> TestResult {
     // More chunks than one transaction takes: the claim comes first, then the chunks, then the decision.
     let body: String = (0..120).map(|device| format!("{}\n", reading(&format!("many-{device}"), 1, 5.0))).collect();
     let object = put(&world, "uploads/many.ndjson", &body).await?;
     let id = id_of(&object);
     let upload = world.client.settled(&id).await?;
-    assert_eq!((upload.state(), upload.accepted()), (State::Accepted, 120));
+    assert_eq!((upload.state(), upload.accepted()), (UploadState::Accepted, 120));
     let history = world.client.services.uploads.history(&id).await?;
-    let began = history.iter().position(|event| matches!(event.fact, Fact::AcceptanceBegan { .. })).ok_or("in one")?;
+    let began =
+        history.iter().position(|event| matches!(event.fact, UploadEvent::AcceptanceBegan { .. })).ok_or("in one")?;
     let count = async |device: &str| -> Result<u64, BoxError> {
         Ok(world.statistics(OPERATOR, device).await?.map_or(0, |statistics| statistics.count))
     };
@@ -170,24 +172,28 @@ pub async fn many_series_are_written_once_or_withdrawn(world: Arc<World>) -> Out
         size: object.size,
         correlation_id: "given-up".to_owned(),
     };
-    let given_up = GivenUp { delivery, reason: "Sandbox.Timedout".to_owned(), deaths: 3 };
-    give_up(&world.client.services, &given_up, clock).await?;
+    let given_up = FailedDelivery { delivery, reason: "Sandbox.Timedout".to_owned(), deaths: 3 };
+    record_failed_delivery(&world.client.services, &given_up, clock).await?;
     let upload = world.client.settled(&id).await?;
-    assert_eq!(upload.rejection().and_then(|r| r.chief()).map(|f| f.code.as_str()), Some("PROCESSING_FAILED"));
+    assert_eq!(
+        upload.rejection().and_then(|r| r.primary_failure()).map(|f| f.code.as_str()),
+        Some("PROCESSING_FAILED")
+    );
     assert_eq!((count("many-0").await?, count("many-119").await?), (0, 0), "it is withdrawn");
     // Given up twice at one moment: the second one finds what the first one decided, and all that it owes.
     let history = world.client.services.uploads.history(&id).await?;
-    let decided = history.iter().position(|event| matches!(event.fact, Fact::Decided { .. })).ok_or("undecided")?;
+    let decided =
+        history.iter().position(|event| matches!(event.fact, UploadEvent::Decided { .. })).ok_or("undecided")?;
     rewind(&world, &id, &history, decided + 1).await?;
-    give_up(&world.client.services, &given_up, clock).await?;
-    assert_eq!(world.client.settled(&id).await?.state(), State::Quarantined);
+    record_failed_delivery(&world.client.services, &given_up, clock).await?;
+    assert_eq!(world.client.settled(&id).await?.state(), UploadState::Quarantined);
     let second = put(&world, "uploads/many-again.ndjson", &body).await?;
-    assert_eq!(world.client.settled(&id_of(&second)).await?.state(), State::Accepted, "and no duplicate");
+    assert_eq!(world.client.settled(&id_of(&second)).await?.state(), UploadState::Accepted, "and no duplicate");
     assert_eq!(count("many-0").await?, 1);
     Ok(())
 }
 
-pub async fn an_object_deleted_before_it_is_read(world: Arc<World>) -> Outcome {
+pub async fn an_object_deleted_before_it_is_read(world: Arc<World>) -> TestResult {
     let object = put(&world, "uploads/deleted.ndjson", &reading("deleted", 0, 1.0).to_string()).await?;
     let id = id_of(&object);
     world.client.settled(&id).await?;
@@ -199,7 +205,7 @@ pub async fn an_object_deleted_before_it_is_read(world: Arc<World>) -> Outcome {
     let answer = world.deliver(&object, "too-late").await?;
     assert_eq!(answer.error, None, "{}", answer.payload);
     let upload = world.client.settled(&id).await?;
-    assert_eq!(upload.rejection().and_then(|r| r.chief()).map(|f| f.code.as_str()), Some("OBJECT_MISSING"));
+    assert_eq!(upload.rejection().and_then(|r| r.primary_failure()).map(|f| f.code.as_str()), Some("OBJECT_MISSING"));
     assert_eq!(
         upload.quarantined.as_ref().map(|quarantined| &quarantined.key),
         Some(&None),
@@ -212,7 +218,7 @@ pub async fn an_object_deleted_before_it_is_read(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn logs_carry_one_correlation_id_and_no_payload(world: Arc<World>) -> Outcome {
+pub async fn logs_carry_one_correlation_id_and_no_payload(world: Arc<World>) -> TestResult {
     for (name, body, ..) in bodies("payload-of-mine") {
         let object = put(&world, &format!("elsewhere/logged-{name}.ndjson"), &body).await?;
         // Not under uploads/, so only this invocation sees it, and is denied it: that is logged as well.
@@ -261,7 +267,7 @@ impl HttpConnector for CountingConnector {
     }
 }
 
-pub async fn a_small_upload_takes_at_most_five_round_trips(world: Arc<World>) -> Outcome {
+pub async fn a_small_upload_takes_at_most_five_round_trips(world: Arc<World>) -> TestResult {
     let count = Arc::new(AtomicUsize::new(0));
     let client = Counting { inner: eventpulse_aws::http_client(), count: Arc::clone(&count) };
     let sdk = world.client.sdk.to_builder().http_client(client).build();
@@ -274,9 +280,9 @@ pub async fn a_small_upload_takes_at_most_five_round_trips(world: Arc<World>) ->
         size: object.size,
         correlation_id: "counted".to_owned(),
     };
-    let outcome = ingest(&services, &delivery, clock).await?;
-    let IngestOutcome::Settled(upload) = outcome else { return Err("not settled".into()) };
-    assert_eq!(upload.state(), State::Accepted);
+    let outcome = process_upload(&services, &delivery, clock).await?;
+    let DeliveryOutcome::Settled(upload) = outcome else { return Err("not settled".into()) };
+    assert_eq!(upload.state(), UploadState::Accepted);
     let trips = count.load(Ordering::Relaxed);
     // Until it counts, three. Then it is counted in its owner's profile; and, as groups of the operator are open, is news.
     assert!(trips <= 5, "{trips} round trips");

@@ -11,7 +11,7 @@ use eventpulse_cli::dev::client::User;
 use eventpulse_core::id::UploadId;
 use serde_json::{Value, json};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::disturbances::{restore, without};
 use crate::http::Reply;
 use crate::messages::kept_body;
@@ -58,7 +58,7 @@ async fn outcome(world: &World, user: &User, id: &str) -> Result<Value, BoxError
     world.outcome(user, id).await
 }
 
-pub async fn from_a_key_to_statistics(world: Arc<World>) -> Outcome {
+pub async fn from_a_key_to_statistics(world: Arc<World>) -> TestResult {
     let (user, other) = (world.user(), world.user());
     let (key_id, secret) = key(&world, &user, "standard").await?;
     let body = json!({ "device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5 });
@@ -88,7 +88,7 @@ pub async fn from_a_key_to_statistics(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn what_no_schema_could_accept_is_refused_at_once(world: Arc<World>) -> Outcome {
+pub async fn what_no_schema_could_accept_is_refused_at_once(world: Arc<World>) -> TestResult {
     let user = world.user();
     let (_, secret) = key(&world, &user, "fast").await?;
     let json_type = ("content-type", "application/json");
@@ -125,7 +125,7 @@ pub async fn what_no_schema_could_accept_is_refused_at_once(world: Arc<World>) -
     Ok(())
 }
 
-pub async fn nothing_that_a_client_sends_changes_the_call(world: Arc<World>) -> Outcome {
+pub async fn nothing_that_a_client_sends_changes_the_call(world: Arc<World>) -> TestResult {
     let (user, other) = (world.user(), world.user());
     let (_, secret) = key(&world, &user, "fast").await?;
     let hostile = [
@@ -172,7 +172,7 @@ pub async fn nothing_that_a_client_sends_changes_the_call(world: Arc<World>) -> 
     Ok(())
 }
 
-pub async fn keys_are_made_listed_rotated_and_revoked(world: Arc<World>) -> Outcome {
+pub async fn keys_are_made_listed_rotated_and_revoked(world: Arc<World>) -> TestResult {
     let (user, other) = (world.user(), world.user());
     let (key_id, first) = key(&world, &user, "standard").await?;
     let (rotated_id, old) = key(&world, &user, "standard").await?;
@@ -230,7 +230,7 @@ pub async fn keys_are_made_listed_rotated_and_revoked(world: Arc<World>) -> Outc
     Ok(())
 }
 
-pub async fn each_key_has_a_rate_of_its_own(world: Arc<World>) -> Outcome {
+pub async fn each_key_has_a_rate_of_its_own(world: Arc<World>) -> TestResult {
     let user = world.user();
     let ((_, slow), (_, other)) = (key(&world, &user, "standard").await?, key(&world, &user, "standard").await?);
     let mut calls = tokio::task::JoinSet::new();
@@ -261,7 +261,7 @@ pub async fn each_key_has_a_rate_of_its_own(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn a_burst_of_five_thousand_is_told_to_the_last_one(world: Arc<World>) -> Outcome {
+pub async fn a_burst_of_five_thousand_is_told_to_the_last_one(world: Arc<World>) -> TestResult {
     const MESSAGES: u32 = 5_000;
     const DEVICES: u32 = 50;
     let user = world.user();
@@ -329,7 +329,7 @@ pub async fn a_burst_of_five_thousand_is_told_to_the_last_one(world: Arc<World>)
     Ok(())
 }
 
-pub async fn what_was_given_up_comes_back_by_one_command(world: Arc<World>) -> Outcome {
+pub async fn what_was_given_up_comes_back_by_one_command(world: Arc<World>) -> TestResult {
     let user = world.user();
     let (_, secret) = key(&world, &user, "fast").await?;
     let (queue, dead) =

@@ -7,10 +7,10 @@ use eventpulse_aws::workflows::issue::Issued;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
 use eventpulse_cli::dev::samples::Sample;
-use eventpulse_core::upload::{ObjectVersion, State, Step};
+use eventpulse_core::upload::{ObjectVersion, Step, UploadState};
 use serde_json::{Value, json};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::world::{World, document, gzip, reading};
 
 /// Takes an action away from a role. Returns what puts it back.
@@ -45,7 +45,7 @@ pub async fn without_statement(world: &World, role: &str, sid: &str) -> Result<(
     Ok((role, name, policy))
 }
 
-pub async fn restore(world: &World, (role, name, policy): (String, String, Value)) -> Outcome {
+pub async fn restore(world: &World, (role, name, policy): (String, String, Value)) -> TestResult {
     world.put_policy(&role, &name, &policy).await
 }
 
@@ -59,7 +59,7 @@ async fn send(world: &World, user: &User, sample: &Sample) -> Result<(Issued, Ob
     Ok((issued, ObjectVersion { bucket, key, version_id, size, line: None }))
 }
 
-pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Outcome {
+pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> TestResult {
     let user = world.user();
     let whole = without_statement(&world, "IngestObjectRole", "NoteOccurrences").await?;
     let denied: Result<_, BoxError> = async {
@@ -79,17 +79,17 @@ pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Ou
     let healed = world.deliver(&object, "healed").await?;
     assert_eq!(healed.error, None, "{}", healed.payload);
     let upload = world.client.settled(&id).await?;
-    assert_eq!((upload.state(), world.mails_about(&upload.id).await.len()), (State::Quarantined, 1));
+    assert_eq!((upload.state(), world.mails_about(&upload.id).await.len()), (UploadState::Quarantined, 1));
     Ok(())
 }
 
-pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<World>) -> Outcome {
+pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<World>) -> TestResult {
     let user = world.user();
     let sample = document("x.json", reading("healed", 0, 7.0).to_string());
     let whole = without(&world, "IngestObjectRole", "s3:GetObjectVersion").await?;
     let failed: Result<_, BoxError> = async {
         let (issued, object) = send(&world, &user, &sample).await?;
-        let failed = world.client.wait(&issued.upload_id, |upload| upload.state() == State::Failed).await?;
+        let failed = world.client.wait(&issued.upload_id, |upload| upload.state() == UploadState::Failed).await?;
         Ok((issued, object, failed))
     }
     .await;
@@ -101,11 +101,11 @@ pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<W
     let healed = world.deliver(&object, "healed").await?;
     assert_eq!(healed.error, None, "{} {}", healed.payload, healed.log);
     let upload = world.client.settled(&issued.upload_id).await?;
-    assert_eq!((upload.state(), upload.accepted()), (State::Accepted, 1));
+    assert_eq!((upload.state(), upload.accepted()), (UploadState::Accepted, 1));
     Ok(())
 }
 
-pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<World>) -> Outcome {
+pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<World>) -> TestResult {
     let user = world.user();
     // Takes far longer than the second that the function is given.
     let lines: String = (0..20_000).map(|second| format!("{}\n", reading("slow", second, 1.0))).collect();
@@ -124,8 +124,11 @@ pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<Wor
     .await;
     set_timeout(900).await?;
     let (object, upload) = settled?;
-    assert_eq!(upload.state(), State::Quarantined);
-    assert_eq!(upload.rejection().and_then(|r| r.chief()).map(|f| f.code.as_str()), Some("PROCESSING_FAILED"));
+    assert_eq!(upload.state(), UploadState::Quarantined);
+    assert_eq!(
+        upload.rejection().and_then(|r| r.primary_failure()).map(|f| f.code.as_str()),
+        Some("PROCESSING_FAILED")
+    );
     let quarantined = upload.quarantined.as_ref().ok_or("not in quarantine")?;
     let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
     assert!(held == Some(sample.bytes), "quarantine holds what was sent");

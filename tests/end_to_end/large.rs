@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use eventpulse_core::upload::State;
+use eventpulse_core::upload::UploadState;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::world::{World, document};
 
 /// What a function must stay under, whatever arrives.
@@ -56,7 +56,7 @@ fn peak_of_functions() -> u64 {
     peaks.max().unwrap_or(0) / 1024
 }
 
-pub async fn a_gibibyte_in_flat_memory(world: Arc<World>) -> Outcome {
+pub async fn a_gibibyte_in_flat_memory(world: Arc<World>) -> TestResult {
     // A hundred devices in turn, one reading a second each; 80 bytes a line.
     let mut body = Vec::with_capacity((1 << 30) + 100);
     let (mut second, mut records) = (0u64, 0u64);
@@ -78,7 +78,7 @@ pub async fn a_gibibyte_in_flat_memory(world: Arc<World>) -> Outcome {
     let watch = Watch::start();
     let upload = world.upload(&user, &document("gibibyte.ndjson", body)).await?;
     let peak = watch.peak_mib().await;
-    assert_eq!((upload.state(), upload.accepted()), (State::Accepted, records));
+    assert_eq!((upload.state(), upload.accepted()), (UploadState::Accepted, records));
     assert!((1..LIMIT_MIB).contains(&peak), "{peak} MiB resident");
     for device in ["device-00", "device-99"] {
         let statistics = world.statistics(&user.owner, device).await?.ok_or("nothing counts")?;
@@ -93,7 +93,7 @@ pub async fn a_gibibyte_in_flat_memory(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn hostile_records_in_flat_memory(world: Arc<World>) -> Outcome {
+pub async fn hostile_records_in_flat_memory(world: Arc<World>) -> TestResult {
     let size = (16 << 20) - 64;
     let members: String = (0..1_100_000).map(|number| format!("\"{number:07}\":0,")).collect();
     let readings = r#"{"timestamp":"x","value":"y"},"#.repeat(size / 30);
@@ -112,14 +112,14 @@ pub async fn hostile_records_in_flat_memory(world: Arc<World>) -> Outcome {
         assert!(line.len() <= 16 << 20, "{name}: {} bytes", line.len());
         let upload = world.upload(&user, &document("hostile.ndjson", line)).await?;
         let peak = watch.peak_mib().await;
-        assert_eq!(upload.state(), State::Quarantined, "{name}");
+        assert_eq!(upload.state(), UploadState::Quarantined, "{name}");
         assert!((1..LIMIT_MIB).contains(&peak), "{name}: {peak} MiB resident");
         println!("{name}: {peak} MiB resident");
     }
     Ok(())
 }
 
-pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>) -> Outcome {
+pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>) -> TestResult {
     // One good record, then eight lines of 16 MiB that no parser takes: a few kilobytes of zstd.
     let good = format!("{}\n", crate::world::reading("drained", 0, 1.0));
     let line = [vec![1; (16 << 20) - 1], vec![b'\n']].concat();
@@ -129,7 +129,7 @@ pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>
     let watch = Watch::start();
     let upload = world.upload(&user, &document("drained.ndjson.zst", bytes)).await?;
     let peak = watch.peak_mib().await;
-    assert_eq!((upload.state(), upload.accepted(), upload.rejected()), (State::PartiallyAccepted, 1, 8));
+    assert_eq!((upload.state(), upload.accepted(), upload.rejected()), (UploadState::PartiallyAccepted, 1, 8));
     assert!((1..LIMIT_MIB).contains(&peak), "{peak} MiB resident");
     // The same with many small ones: a rejected record takes more room in quarantine than in the upload.
     let bytes =
@@ -146,10 +146,10 @@ pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>
     Ok(())
 }
 
-pub async fn a_large_rejected_object_is_moved_in_parts(world: Arc<World>) -> Outcome {
+pub async fn a_large_rejected_object_is_moved_in_parts(world: Arc<World>) -> TestResult {
     let size = (600 << 20) + 1;
     let upload = world.upload(&world.user(), &document("large.json", vec![b'7'; size])).await?;
-    assert_eq!(upload.state(), State::Quarantined);
+    assert_eq!(upload.state(), UploadState::Quarantined);
     let quarantined = upload.quarantined.ok_or("not in quarantine")?;
     let held = world.object(&quarantined.bucket, &quarantined.key.unwrap_or_default(), None).await?;
     assert_eq!(held.map(|held| held.len()), Some(size));

@@ -33,7 +33,7 @@ use tokio::runtime::Handle;
 use world::World;
 
 /// What a test returns: any error fails it.
-type Outcome = Result<(), eventpulse_cli::BoxError>;
+type TestResult = Result<(), eventpulse_cli::BoxError>;
 
 /// How many tests run at a time, unless the command line says otherwise.
 const TESTS_AT_ONCE: usize = 4;
@@ -49,7 +49,7 @@ enum Manners {
 
 fn trial<F>(world: &Arc<World>, handle: &Handle, manners: Manners, name: &str, test: fn(Arc<World>) -> F) -> Trial
 where
-    F: Future<Output = Outcome> + 'static,
+    F: Future<Output = TestResult> + 'static,
 {
     let (world, handle) = (Arc::clone(world), handle.clone());
     Trial::test(name, move || {

@@ -12,7 +12,7 @@ use eventpulse_core::id::UploadId;
 use eventpulse_core::upload::{Decision, Upload};
 use serde_json::{Value, json};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::disturbances::{restore, without, without_statement};
 use crate::world::{World, reading};
 
@@ -84,7 +84,7 @@ fn one_bad_of_ten(user: &User, device: &str) -> Vec<Sent> {
     (0..10).map(|second| message(user, &format!("{device}-{second}"), &body(second))).collect()
 }
 
-pub async fn one_bad_message_costs_no_good_one(world: Arc<World>) -> Outcome {
+pub async fn one_bad_message_costs_no_good_one(world: Arc<World>) -> TestResult {
     let user = world.user();
     let batch = one_bad_of_ten(&user, "ten");
     let batch: Vec<&Sent> = batch.iter().collect();
@@ -117,7 +117,7 @@ pub async fn one_bad_message_costs_no_good_one(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn what_cannot_be_finished_alone_is_delivered_again(world: Arc<World>) -> Outcome {
+pub async fn what_cannot_be_finished_alone_is_delivered_again(world: Arc<World>) -> TestResult {
     let user = world.user();
     let batch = one_bad_of_ten(&user, "transient");
     let batch: Vec<&Sent> = batch.iter().collect();
@@ -145,7 +145,7 @@ pub async fn what_cannot_be_finished_alone_is_delivered_again(world: Arc<World>)
     Ok(())
 }
 
-pub async fn twice_delivered_is_once_counted(world: Arc<World>) -> Outcome {
+pub async fn twice_delivered_is_once_counted(world: Arc<World>) -> TestResult {
     let user = world.user();
     let sent: Vec<Sent> =
         (0..15).map(|at| message(&user, &format!("twice-{at}"), &reading("twice", at, f64::from(at)))).collect();
@@ -206,7 +206,7 @@ pub async fn twice_delivered_is_once_counted(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn an_idempotency_key_is_one_message(world: Arc<World>) -> Outcome {
+pub async fn an_idempotency_key_is_one_message(world: Arc<World>) -> TestResult {
     let (user, other) = (world.user(), world.user());
     let keyed = |user: &User, name: &str, value: f64, key: &str| {
         with_key(message(user, name, &reading("keyed", 0, value)), key)
@@ -248,7 +248,7 @@ pub async fn an_idempotency_key_is_one_message(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn a_message_is_taken_back_out_of_a_shared_chunk(world: Arc<World>) -> Outcome {
+pub async fn a_message_is_taken_back_out_of_a_shared_chunk(world: Arc<World>) -> TestResult {
     let user = world.user();
     let sent: Vec<Sent> =
         (0..20).map(|at| message(&user, &format!("shared-{at}"), &reading("shared", at, f64::from(at)))).collect();
@@ -311,7 +311,7 @@ pub async fn kept_body(world: &World, upload: &Upload) -> Result<Vec<u8>, BoxErr
     Ok(line["body"].as_str().ok_or("no body")?.as_bytes().to_vec())
 }
 
-pub async fn the_raw_log_holds_every_message_that_counts(world: Arc<World>) -> Outcome {
+pub async fn the_raw_log_holds_every_message_that_counts(world: Arc<World>) -> TestResult {
     let user = world.user();
     let mut sent: Vec<Sent> =
         (0..8).map(|at| message(&user, &format!("log-{at}"), &reading("log", at, f64::from(at)))).collect();

@@ -15,10 +15,10 @@ use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
 use eventpulse_cli::dev::mailbox::{Mail, address};
 use eventpulse_core::id::UploadId;
-use eventpulse_core::upload::State;
+use eventpulse_core::upload::UploadState;
 use serde_json::{Value, json};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::poll::{Look, PATIENCE, SOON, found, poll};
 use crate::samples::assert_valid;
 use crate::world::{OPERATOR_ADDRESS, World, document, reading};
@@ -80,7 +80,7 @@ async fn outbox(world: &World, user: &User) -> Result<(Value, u64), BoxError> {
 }
 
 /// Waits until nothing of an owner is being sent: mails come before that is written.
-async fn crossed_off(world: &World, user: &User) -> Outcome {
+async fn crossed_off(world: &World, user: &User) -> TestResult {
     poll(SOON, async || {
         let (outbox, _) = outbox(world, user).await?;
         found(outbox["sending"].is_null().then_some(()), || format!("what was sent is not crossed off: {outbox:#}"))
@@ -103,7 +103,7 @@ fn groups(mail: &Mail) -> Vec<String> {
 }
 
 /// Fails if any address was mailed more than once a second.
-fn assert_spaced(world: &World) -> Outcome {
+fn assert_spaced(world: &World) -> TestResult {
     let mut last: BTreeMap<String, SystemTime> = BTreeMap::new();
     for mail in world.mailbox.all().into_iter().filter(|mail| mail.confirm_url.is_none()) {
         let at = std::fs::metadata(&mail.file)?.modified()?;
@@ -115,7 +115,7 @@ fn assert_spaced(world: &World) -> Outcome {
     Ok(())
 }
 
-pub async fn new_repeating_resolved_and_back(world: Arc<World>) -> Outcome {
+pub async fn new_repeating_resolved_and_back(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     for second in 0..3 {
         upload(&world, &user, "good.json", &reading("life", second, 1.0)).await?;
@@ -175,7 +175,7 @@ pub async fn new_repeating_resolved_and_back(world: Arc<World>) -> Outcome {
     assert_spaced(&world)
 }
 
-pub async fn two_owners_with_like_failures_never_see_each_other(world: Arc<World>) -> Outcome {
+pub async fn two_owners_with_like_failures_never_see_each_other(world: Arc<World>) -> TestResult {
     let (one, two) = (subscriber(&world).await?, subscriber(&world).await?);
     let mut uploads = Vec::new();
     for user in [&one, &two] {
@@ -196,22 +196,22 @@ pub async fn two_owners_with_like_failures_never_see_each_other(world: Arc<World
     Ok(())
 }
 
-pub async fn a_first_upload_that_is_partly_wrong_has_no_past(world: Arc<World>) -> Outcome {
+pub async fn a_first_upload_that_is_partly_wrong_has_no_past(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     let body = format!("{}\n{}\n", reading("past", 1, 1.0), wrong_value("past", 2));
     let upload = world.upload(&user, &document("mixed.ndjson", body)).await?;
-    assert_eq!(upload.state(), State::PartiallyAccepted);
+    assert_eq!(upload.state(), UploadState::PartiallyAccepted);
     let mails = wait_for(&world, &user, 1).await?;
     assert_eq!(mails[0].subject, "[EventPulse] 1 of 2 records rejected: TYPE /value (reading 1.0)");
     assert!(!mails[0].text.contains("What changed"), "{}", mails[0].text);
     Ok(())
 }
 
-pub async fn what_is_no_news_is_not_mailed(world: Arc<World>) -> Outcome {
+pub async fn what_is_no_news_is_not_mailed(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     let good = document("good.json", reading("quiet", 1, 1.0).to_string());
-    assert_eq!(world.upload(&user, &good).await?.state(), State::Accepted);
-    assert_eq!(world.upload(&user, &good).await?.state(), State::Duplicate);
+    assert_eq!(world.upload(&user, &good).await?.state(), UploadState::Accepted);
+    assert_eq!(world.upload(&user, &good).await?.state(), UploadState::Duplicate);
     world.client.issue(&user, &good).await?; // never sent
     let id = upload(&world, &user, "bad.json", &wrong_value("quiet", 2)).await?;
     // The same delivery again, many times.
@@ -227,7 +227,7 @@ pub async fn what_is_no_news_is_not_mailed(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn machines_get_the_same_as_json(world: Arc<World>) -> Outcome {
+pub async fn machines_get_the_same_as_json(world: Arc<World>) -> TestResult {
     let user = world.user();
     let topic = &world.client.services.config.notices_topic_arn;
     let policy = json!({ "Version": "2012-10-17", "Statement": [{
@@ -274,7 +274,7 @@ pub async fn machines_get_the_same_as_json(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn the_operator_gets_everything_within_the_rate(world: Arc<World>) -> Outcome {
+pub async fn the_operator_gets_everything_within_the_rate(world: Arc<World>) -> TestResult {
     let owners: Vec<User> = (0..3).map(|_| world.user()).collect();
     let mut ids = Vec::new();
     for (number, owner) in (0..).zip(&owners) {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use eventpulse_cli::dev::samples::Sample;
 use eventpulse_cli::dev::{differences, report_on, statistics_of};
-use eventpulse_core::upload::State;
+use eventpulse_core::upload::UploadState;
 use serde_json::Value;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::world::World;
 
-pub async fn each_ends_as_its_expectation_says(world: Arc<World>) -> Outcome {
+pub async fn each_ends_as_its_expectation_says(world: Arc<World>) -> TestResult {
     let samples = Sample::read_all(&world.stack.root.join("events/uploads"))?;
     assert!(samples.len() >= 10, "there are {} samples", samples.len());
     let user = world.user();
@@ -25,7 +25,7 @@ pub async fn each_ends_as_its_expectation_says(world: Arc<World>) -> Outcome {
     Ok(())
 }
 
-pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) -> Outcome {
+pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) -> TestResult {
     let user = world.user();
     let mut seen = 0;
     for sample in Sample::read_all(&world.stack.root.join("events/uploads"))? {
@@ -43,7 +43,7 @@ pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) ->
         let key = quarantined.key.ok_or("no object in quarantine")?;
         let held = world.object(&quarantined.bucket, &key, None).await?.ok_or("not there")?;
         let raw = world.object(&object.bucket, &object.key, Some(&object.version_id)).await?;
-        if upload.state() == State::Quarantined {
+        if upload.state() == UploadState::Quarantined {
             assert_eq!(held, sample.bytes, "{name}: quarantine holds what was sent");
             assert_eq!(raw, None, "{name}: the process bucket holds it no longer");
         } else {
@@ -67,7 +67,7 @@ pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) ->
     Ok(())
 }
 
-pub async fn the_bootstrap_runs_on_amazon_linux_2023(world: Arc<World>) -> Outcome {
+pub async fn the_bootstrap_runs_on_amazon_linux_2023(world: Arc<World>) -> TestResult {
     for function in ["IngestObject", "IngestFailed"] {
         let bootstrap = std::fs::read(world.stack.root.join(".aws-sam/local/build").join(function).join("bootstrap"))?;
         assert!(bootstrap.starts_with(b"\x7fELF\x02\x01"), "{function} is no 64-bit little-endian ELF file");

@@ -235,7 +235,7 @@ pub fn event(object: &ObjectVersion, correlation_id: &str) -> Value {
 }
 
 /// The counts of an upload's history, by event: for comparing two ways to the same end.
-pub fn kinds(history: &[eventpulse_core::upload::Event]) -> BTreeMap<String, usize> {
+pub fn kinds(history: &[eventpulse_core::upload::RecordedEvent]) -> BTreeMap<String, usize> {
     let mut kinds = BTreeMap::new();
     for event in history {
         let value = serde_json::to_value(event).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventpulse_core::id::UploadId;
-use eventpulse_core::intake::inspection::{Examination, Examiner, Keep, Terms};
+use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Format, Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::statistics::answer::{Answer, Pass};
@@ -31,13 +31,13 @@ pub(crate) type Tally = Vec<Line>;
 /// The pipeline, made once as at a cold start.
 pub(crate) struct Ours {
     catalog: Catalog,
-    terms: Terms,
+    terms: InspectionSpec,
 }
 
 impl Ours {
     /// For records that name no schema.
     pub(crate) fn new(schema: &str, format: Format) -> Result<Ours, Failed> {
-        let terms = Terms {
+        let terms = InspectionSpec {
             owner: "2f1c7a52-0b0e-4f5e-9a50-6f0f3a1f7a11".to_owned(),
             upload_id: UploadId::of_object("bucket", "key", "version"),
             round: 0,
@@ -56,15 +56,15 @@ impl Ours {
     }
 
     /// Examines an upload that lies in memory.
-    pub(crate) fn examine(&self, input: &[u8]) -> Examination {
-        let mut examiner = Examiner::new(&self.catalog, self.terms.clone(), Keep::Bounded);
+    pub(crate) fn examine(&self, input: &[u8]) -> Inspection {
+        let mut inspector = Inspector::new(&self.catalog, self.terms.clone(), Retention::Bounded);
         for piece in input.chunks(PIECE_BYTES) {
-            if !examiner.push(&mut &piece[..]) {
-                return examiner.examination();
+            if !inspector.push(&mut &piece[..]) {
+                return inspector.inspection();
             }
         }
-        examiner.finish();
-        examiner.examination()
+        inspector.finish();
+        inspector.inspection()
     }
 
     /// Examines an upload, then answers for each of its series.
@@ -81,23 +81,24 @@ impl Ours {
     /// from `feed`, which hands each to its argument until that says `false`. Returns how many records count and how
     /// many do not.
     pub(crate) fn stream(&self, feed: &dyn Fn(Push<'_>)) -> (u64, u64) {
-        let mut examiner = Examiner::new(&self.catalog, self.terms.clone(), Keep::Bounded);
-        feed(&mut |piece| examiner.push(&mut &piece[..]));
-        examiner.finish();
-        let first = examiner.examination();
-        let again = [(Keep::Chunks, first.chunks.is_none()), (Keep::Rejected, first.rejected_records.is_none())];
+        let mut inspector = Inspector::new(&self.catalog, self.terms.clone(), Retention::Bounded);
+        feed(&mut |piece| inspector.push(&mut &piece[..]));
+        inspector.finish();
+        let first = inspector.inspection();
+        let again =
+            [(Retention::Chunks, first.chunks.is_none()), (Retention::Rejected, first.rejected_records.is_none())];
         for (keep, _) in again.into_iter().filter(|(_, wanted)| *wanted) {
-            let mut examiner = Examiner::new(&self.catalog, self.terms.clone(), keep);
+            let mut inspector = Inspector::new(&self.catalog, self.terms.clone(), keep);
             feed(&mut |mut piece| {
-                while examiner.push(&mut piece) {
-                    if !examiner.is_full() {
+                while inspector.push(&mut piece) {
+                    if !inspector.is_full() {
                         return true;
                     }
-                    drop((examiner.drain_chunks(), examiner.drain_rejected()));
+                    drop((inspector.drain_chunks(), inspector.drain_rejected()));
                 }
                 false
             });
-            examiner.finish();
+            inspector.finish();
         }
         (first.accepted, first.rejections.rejected())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::state::App;
 
 /// The claims of a token whose signature was checked, by name.
@@ -19,7 +19,7 @@ pub struct Owner(pub String);
 
 /// The e-mail address of who asks, if it is verified, or why there is none.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Address(pub Result<String, Problem>);
+pub struct Address(pub Result<String, ApiError>);
 
 impl Claims {
     /// The e-mail address, if Cognito knows that whoever signs in reads its mails. A token tells what was so when it was
@@ -29,9 +29,9 @@ impl Claims {
         let claim = |name: &str| self.0.get(name).map(String::as_str).unwrap_or_default();
         let what_to_do = "Have one verified, sign in again, and send the new token.";
         Address(match (claim("email"), claim("email_verified")) {
-            ("", _) => Err(Problem::conflict(format!("Your account has no e-mail address. {what_to_do}"))),
+            ("", _) => Err(ApiError::conflict(format!("Your account has no e-mail address. {what_to_do}"))),
             (email, "true") => Ok(email.to_owned()),
-            (email, _) => Err(Problem::conflict(format!(
+            (email, _) => Err(ApiError::conflict(format!(
                 "The e-mail address of your account, {email}, is not verified. {what_to_do}"
             ))),
         })
@@ -42,40 +42,40 @@ impl Claims {
     ///
     /// # Errors
     /// What is wrong with them.
-    pub fn owner(&self, issuer: &str, client_id: &str) -> Result<Owner, Problem> {
+    pub fn owner(&self, issuer: &str, client_id: &str) -> Result<Owner, ApiError> {
         let claim = |name: &str| self.0.get(name).map(String::as_str).unwrap_or_default();
         if claim("token_use") != "id" {
-            return Err(Problem::unauthorized(
+            return Err(ApiError::unauthorized(
                 "This is not an ID token. Sign in, and send the ID token, not the access token.",
             ));
         }
         if claim("iss") != issuer || claim("aud") != client_id {
-            return Err(Problem::unauthorized(
+            return Err(ApiError::unauthorized(
                 "The token was made for another application. Sign in as GET /health tells.",
             ));
         }
         match claim("sub") {
-            "" => Err(Problem::unauthorized("The token names nobody. Sign in again.")),
+            "" => Err(ApiError::unauthorized("The token names nobody. Sign in again.")),
             owner => Ok(Owner(owner.to_owned())),
         }
     }
 }
 
 impl FromRequestParts<Arc<App>> for Owner {
-    type Rejection = Problem;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let Some(claims) = parts.extensions.get::<Claims>() else {
-            return Err(Problem::unauthorized("Sign in, and send the ID token in the header Authorization."));
+            return Err(ApiError::unauthorized("Sign in, and send the ID token in the header Authorization."));
         };
         claims.owner(&app.config.user_pool_issuer, &app.config.user_pool_client_id)
     }
 }
 
 impl FromRequestParts<Arc<App>> for Address {
-    type Rejection = Problem;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
         Ok(parts.extensions.get::<Claims>().cloned().unwrap_or_default().address())
     }
 }

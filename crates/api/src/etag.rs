@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::problem::Problem;
+use crate::problem::ApiError;
 
 /// An answer under a weak tag of `content`: the answer without what changes though nothing has. 304 when the client has
 /// it already ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
@@ -13,9 +13,9 @@ pub(crate) fn tagged<T: Serialize>(
     request: &HeaderMap,
     content: &impl Serialize,
     answer: &T,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let (Ok(content), Ok(body)) = (serde_json::to_vec(content), serde_json::to_vec(answer)) else {
-        return Err(Problem::internal());
+        return Err(ApiError::internal());
     };
     let digest: String = Sha256::digest(content).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("W/\"{digest}\"");
@@ -26,7 +26,7 @@ pub(crate) fn tagged<T: Serialize>(
     } else {
         ([(header::CONTENT_TYPE, "application/json")], body).into_response()
     };
-    let tag = HeaderValue::from_str(&tag).map_err(|_| Problem::internal())?;
+    let tag = HeaderValue::from_str(&tag).map_err(|_| ApiError::internal())?;
     response.headers_mut().insert(header::ETAG, tag);
     // It is one owner's, and may change at any time.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));

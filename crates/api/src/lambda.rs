@@ -14,7 +14,7 @@ use serde_json::Value;
 use tracing::Instrument as _;
 
 use crate::auth::Claims;
-use crate::problem::Problem;
+use crate::problem::ApiError;
 
 /// Serves a router until the function ends.
 ///
@@ -54,7 +54,7 @@ async fn note_request(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let span = tracing::info_span!("request", request_id);
     let mut response = next.run(request).instrument(span.clone()).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>().filter(|_| method != Method::HEAD) {
+    if let Some(problem) = response.extensions_mut().remove::<ApiError>().filter(|_| method != Method::HEAD) {
         let problem = problem.of_request(&request_id);
         *response.body_mut() = Body::from(serde_json::to_vec(&problem).unwrap_or_default());
         response.headers_mut().remove(http::header::CONTENT_LENGTH);

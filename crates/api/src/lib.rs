@@ -1,7 +1,7 @@
 //! The REST API of owners: one router for each of the two functions behind it, and the OpenAPI document of both.
 //!
 //! A request comes through [`lambda`], its owner through [`auth`]; [`routes`] has one module a resource. What is wrong
-//! with a request is a [`problem::Problem`]. What owners do with uploads is in `eventpulse-aws`; here is only how it is
+//! with a request is a [`problem::ApiError`]. What owners do with uploads is in `eventpulse-aws`; here is only how it is
 //! asked for and told.
 
 pub mod auth;

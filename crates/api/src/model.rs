@@ -2,6 +2,7 @@
 
 use eventpulse_core::intake::rejection::FailureGroup;
 use eventpulse_core::notification::subscription;
+use eventpulse_core::statistics::features::SeriesStatistics;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{self, RetryForm};
 use serde::{Deserialize, Serialize};
@@ -40,35 +41,35 @@ pub enum State {
 impl State {
     /// As the core names it.
     #[must_use]
-    pub fn core(self) -> upload::State {
+    pub fn core(self) -> upload::UploadState {
         match self {
-            Self::Issued => upload::State::Issued,
-            Self::Received => upload::State::Received,
-            Self::Accepted => upload::State::Accepted,
-            Self::PartiallyAccepted => upload::State::PartiallyAccepted,
-            Self::Quarantined => upload::State::Quarantined,
-            Self::Duplicate => upload::State::Duplicate,
-            Self::Failed => upload::State::Failed,
-            Self::Expired => upload::State::Expired,
-            Self::Withdrawn => upload::State::Withdrawn,
-            Self::Discarded => upload::State::Discarded,
+            Self::Issued => upload::UploadState::Issued,
+            Self::Received => upload::UploadState::Received,
+            Self::Accepted => upload::UploadState::Accepted,
+            Self::PartiallyAccepted => upload::UploadState::PartiallyAccepted,
+            Self::Quarantined => upload::UploadState::Quarantined,
+            Self::Duplicate => upload::UploadState::Duplicate,
+            Self::Failed => upload::UploadState::Failed,
+            Self::Expired => upload::UploadState::Expired,
+            Self::Withdrawn => upload::UploadState::Withdrawn,
+            Self::Discarded => upload::UploadState::Discarded,
         }
     }
 }
 
-impl From<upload::State> for State {
-    fn from(state: upload::State) -> Self {
+impl From<upload::UploadState> for State {
+    fn from(state: upload::UploadState) -> Self {
         match state {
-            upload::State::Issued => Self::Issued,
-            upload::State::Received => Self::Received,
-            upload::State::Accepted => Self::Accepted,
-            upload::State::PartiallyAccepted => Self::PartiallyAccepted,
-            upload::State::Quarantined => Self::Quarantined,
-            upload::State::Duplicate => Self::Duplicate,
-            upload::State::Failed => Self::Failed,
-            upload::State::Expired => Self::Expired,
-            upload::State::Withdrawn => Self::Withdrawn,
-            upload::State::Discarded => Self::Discarded,
+            upload::UploadState::Issued => Self::Issued,
+            upload::UploadState::Received => Self::Received,
+            upload::UploadState::Accepted => Self::Accepted,
+            upload::UploadState::PartiallyAccepted => Self::PartiallyAccepted,
+            upload::UploadState::Quarantined => Self::Quarantined,
+            upload::UploadState::Duplicate => Self::Duplicate,
+            upload::UploadState::Failed => Self::Failed,
+            upload::UploadState::Expired => Self::Expired,
+            upload::UploadState::Withdrawn => Self::Withdrawn,
+            upload::UploadState::Discarded => Self::Discarded,
         }
     }
 }
@@ -115,13 +116,13 @@ pub enum NotificationState {
     Gone,
 }
 
-impl From<subscription::State> for NotificationState {
-    fn from(state: subscription::State) -> Self {
+impl From<subscription::SubscriptionState> for NotificationState {
+    fn from(state: subscription::SubscriptionState) -> Self {
         match state {
-            subscription::State::None => Self::None,
-            subscription::State::Pending => Self::Pending,
-            subscription::State::Confirmed => Self::Confirmed,
-            subscription::State::Gone => Self::Gone,
+            subscription::SubscriptionState::None => Self::None,
+            subscription::SubscriptionState::Pending => Self::Pending,
+            subscription::SubscriptionState::Confirmed => Self::Confirmed,
+            subscription::SubscriptionState::Gone => Self::Gone,
         }
     }
 }
@@ -160,9 +161,9 @@ pub struct Features {
     pub last: Time,
 }
 
-impl From<upload::Features> for Features {
-    fn from(features: upload::Features) -> Self {
-        let upload::Features { entity, measure, count, mean, median, standard_deviation, min, max, first, last } =
+impl From<SeriesStatistics> for Features {
+    fn from(features: SeriesStatistics) -> Self {
+        let SeriesStatistics { entity, measure, count, mean, median, standard_deviation, min, max, first, last } =
             features;
         let (first, last) = (Time(first), Time(last));
         Self { device_id: entity, measure, count, mean, median, standard_deviation, min, max, first, last }
@@ -216,8 +217,8 @@ impl From<&FailureGroup> for Failure {
 #[must_use]
 pub fn form_word(form: RetryForm) -> &'static str {
     match form {
-        RetryForm::AsItIs => "as_it_is",
-        RetryForm::RecordsAsTheyAre => "records_as_they_are",
+        RetryForm::Unchanged => "as_it_is",
+        RetryForm::UnchangedRecords => "records_as_they_are",
         RetryForm::Corrected => "corrected",
     }
 }
@@ -295,12 +296,12 @@ mod tests {
 
     #[test]
     fn the_words_are_the_core_s() {
-        for state in upload::State::ALL {
+        for state in upload::UploadState::ALL {
             let told = State::from(state);
             assert_eq!(serde_json::to_value(told).unwrap(), state.as_str());
             assert_eq!(told.core(), state);
         }
-        for state in subscription::State::ALL {
+        for state in subscription::SubscriptionState::ALL {
             assert_eq!(serde_json::to_value(NotificationState::from(state)).unwrap(), state.as_str());
         }
     }

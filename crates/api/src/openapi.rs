@@ -5,11 +5,11 @@ mod data;
 
 use std::collections::BTreeMap;
 
-use eventpulse_core::intake::failure::Code;
+use eventpulse_core::intake::failure::FailureCode;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::routes::{manage_routes, query_routes};
 use crate::state::App;
 
@@ -21,7 +21,7 @@ use crate::state::App;
                        All times are RFC 3339 in UTC. You see only what is yours; another's id is 404.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(Problem)),
+    components(schemas(ApiError)),
     tags(
         (name = "uploads", description = "Send data, and see what became of it."),
         (name = "keys", description = "Keys of devices, and what devices do with them."),
@@ -101,8 +101,7 @@ fn finish(operation: &mut Value, schemas: &[String]) {
         match parameter["name"].as_str() {
             Some("schema") => parameter["schema"] = json!({ "type": "string", "enum": schemas }),
             Some("code") => {
-                parameter["schema"] =
-                    json!({ "type": "string", "enum": Code::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>() })
+                parameter["schema"] = json!({ "type": "string", "enum": FailureCode::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>() })
             }
             _ => {}
         }

@@ -4,14 +4,14 @@
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use eventpulse_aws::adapters::key_store;
-use eventpulse_aws::workflows::upload_commands::Refused;
+use eventpulse_aws::workflows::upload_commands::CommandRefusal;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// A problem.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Problem {
+pub struct ApiError {
     /// What kind of problem it is: a name that does not change.
     #[serde(rename = "type")]
     #[schema(example = "urn:eventpulse:problem:not-found")]
@@ -43,7 +43,7 @@ pub struct Place {
     detail: String,
 }
 
-impl Problem {
+impl ApiError {
     /// A problem of a kind. `slug` ends its type.
     #[must_use]
     pub fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
@@ -147,7 +147,7 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status(), body).into_response();
@@ -168,7 +168,7 @@ impl IntoResponse for Problem {
 }
 
 /// AWS did not do its part. The only place where such an error is logged.
-impl From<eventpulse_aws::Error> for Problem {
+impl From<eventpulse_aws::Error> for ApiError {
     fn from(error: eventpulse_aws::Error) -> Self {
         tracing::error!(error = error.chain(), "the request failed");
         if error.is_retryable() {
@@ -180,25 +180,25 @@ impl From<eventpulse_aws::Error> for Problem {
     }
 }
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
+impl From<CommandRefusal> for ApiError {
+    fn from(refused: CommandRefusal) -> Self {
         match refused {
-            Refused::NotFound => Self::not_found("You have no upload of this id. GET /uploads lists yours."),
-            Refused::Conflict(why) => Self::conflict(format!("This cannot be done: {why}.")),
+            CommandRefusal::NotFound => Self::not_found("You have no upload of this id. GET /uploads lists yours."),
+            CommandRefusal::Conflict(why) => Self::conflict(format!("This cannot be done: {why}.")),
         }
     }
 }
 
-impl From<key_store::Refused> for Problem {
-    fn from(refused: key_store::Refused) -> Self {
+impl From<key_store::KeyRefusal> for ApiError {
+    fn from(refused: key_store::KeyRefusal) -> Self {
         match refused {
-            key_store::Refused::NotFound => Self::not_found("You have no key of this id. GET /keys lists yours."),
-            key_store::Refused::Conflict(why) => Self::conflict(format!("This cannot be done: {why}.")),
+            key_store::KeyRefusal::NotFound => Self::not_found("You have no key of this id. GET /keys lists yours."),
+            key_store::KeyRefusal::Conflict(why) => Self::conflict(format!("This cannot be done: {why}.")),
         }
     }
 }
 
-impl From<QueryRejection> for Problem {
+impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
         let text = rejection.body_text();
         let told = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
@@ -212,13 +212,13 @@ impl From<QueryRejection> for Problem {
     }
 }
 
-impl From<PathRejection> for Problem {
+impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> Self {
         Self::invalid(format!("The path is not as it should be: {}.", rejection.body_text()))
     }
 }
 
-impl From<BytesRejection> for Problem {
+impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Self::too_large(
@@ -232,13 +232,13 @@ impl From<BytesRejection> for Problem {
 }
 
 /// No such route.
-pub(crate) async fn no_such_route() -> Problem {
+pub(crate) async fn no_such_route() -> ApiError {
     let detail = "There is no such path. GET /openapi.json tells those that there are.";
-    Problem::new(StatusCode::NOT_FOUND, "no-such-route", "No such path", detail)
+    ApiError::new(StatusCode::NOT_FOUND, "no-such-route", "No such path", detail)
 }
 
 /// A route, but not with this method.
-pub(crate) async fn method_not_allowed() -> Problem {
+pub(crate) async fn method_not_allowed() -> ApiError {
     let detail = "This path does not take this method. The header Allow tells those that it takes.";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
 }

@@ -21,7 +21,7 @@ use tower_http::cors::CorsLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
-use crate::problem::{Problem, method_not_allowed, no_such_route};
+use crate::problem::{ApiError, method_not_allowed, no_such_route};
 use crate::state::App;
 
 /// The largest body of a call that takes JSON.
@@ -30,9 +30,9 @@ const MAX_JSON_BYTES: usize = 64 << 10;
 pub(crate) const MAX_DATA_BYTES: usize = 4 << 20;
 
 /// Random bytes, for ids and secrets.
-fn random<const N: usize>() -> Result<[u8; N], Problem> {
+fn random<const N: usize>() -> Result<[u8; N], ApiError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|_| Problem::internal())?;
+    getrandom::fill(&mut bytes).map_err(|_| ApiError::internal())?;
     Ok(bytes)
 }
 
@@ -82,7 +82,7 @@ fn finish(routes: OpenApiRouter<Arc<App>>, app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             tracing::error!("a handler panicked");
-            Problem::internal().into_response()
+            ApiError::internal().into_response()
         }));
     // Outermost, so that the console can read every answer.
     let router = match cors(app.config.console_origin.as_deref()) {

@@ -1,7 +1,7 @@
 //! What the routers work with, made once per process.
 
 use eventpulse_aws::Services;
-use eventpulse_aws::adapters::key_store::Keys;
+use eventpulse_aws::adapters::key_store::KeyStore;
 use eventpulse_core::time::Timestamp;
 
 /// Everything that a request is answered with.
@@ -9,7 +9,7 @@ pub struct App {
     /// AWS.
     pub services: Services,
     /// The keys of devices; none where nobody manages them: the function that only reads has no right to.
-    pub keys: Option<Keys>,
+    pub keys: Option<KeyStore>,
     /// The environment.
     pub config: ApiConfig,
     /// The present time.

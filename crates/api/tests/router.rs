@@ -11,7 +11,7 @@ use axum::body::Body;
 use eventpulse_api::auth::Claims;
 use eventpulse_api::state::{ApiConfig, App};
 use eventpulse_api::{manage, query};
-use eventpulse_aws::adapters::key_store::{Keys, KeysConfig};
+use eventpulse_aws::adapters::key_store::{KeyStore, KeysConfig};
 use eventpulse_aws::{Config, Services};
 use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
@@ -23,7 +23,7 @@ fn app() -> Arc<App> {
     let config =
         Config::from_lookup(|name| Some(if name == "DEFAULT_SCHEMA" { "reading/1.0" } else { "x" }.to_owned()));
     let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-    let keys = Keys::new(KeysConfig::from_lookup(|_| Some("x".to_owned())).unwrap(), &sdk);
+    let keys = KeyStore::new(KeysConfig::from_lookup(|_| Some("x".to_owned())).unwrap(), &sdk);
     let services = Services::new(config.unwrap(), &sdk, Catalog::bundled().unwrap());
     let config = ApiConfig {
         api_url: "https://api.example/v1".to_owned(),

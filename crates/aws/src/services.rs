@@ -20,15 +20,15 @@ pub struct Services {
     /// The compiled schemas.
     pub catalog: Catalog,
     /// S3.
-    pub objects: object_store::Objects,
+    pub objects: object_store::ObjectStore,
     /// The histories.
-    pub uploads: upload_store::Uploads,
+    pub uploads: upload_store::UploadStore,
     /// What counts.
-    pub chunks: chunk_store::Chunks,
+    pub chunks: chunk_store::ChunkStore,
     /// What owners' notices are made of.
-    pub groups: notice_store::Groups,
+    pub groups: notice_store::NoticeStore,
     /// The e-mail subscriptions of owners.
-    pub subscriptions: subscription_store::Subscriptions,
+    pub subscriptions: subscription_store::SubscriptionStore,
 }
 
 /// Why a function cannot start.
@@ -80,11 +80,11 @@ impl Services {
         let (table, topic_arn) = (config.notices_table.clone(), config.notices_topic_arn.clone());
         let (uploads, chunks) = (config.uploads_table.clone(), config.chunks_table.clone());
         Self {
-            objects: object_store::Objects::new(aws_sdk_s3::Client::from_conf(s3)),
-            uploads: upload_store::Uploads::new(dynamodb.clone(), uploads, chunks.clone()),
-            chunks: chunk_store::Chunks::new(dynamodb.clone(), chunks),
-            groups: notice_store::Groups::new(dynamodb.clone(), table.clone()),
-            subscriptions: subscription_store::Subscriptions::new(dynamodb, sns, table, topic_arn),
+            objects: object_store::ObjectStore::new(aws_sdk_s3::Client::from_conf(s3)),
+            uploads: upload_store::UploadStore::new(dynamodb.clone(), uploads, chunks.clone()),
+            chunks: chunk_store::ChunkStore::new(dynamodb.clone(), chunks),
+            groups: notice_store::NoticeStore::new(dynamodb.clone(), table.clone()),
+            subscriptions: subscription_store::SubscriptionStore::new(dynamodb, sns, table, topic_arn),
             config,
             catalog,
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use eventpulse_core::statistics::series::Series;
 use eventpulse_core::statistics::summary::Statistics;
-use eventpulse_core::upload::{Decision, Features, Upload};
+use eventpulse_core::upload::{Decision, SeriesStatistics, Upload};
 
 use crate::BoxError;
 use crate::stack::{Options, PASSWORD, Stack};
@@ -166,7 +166,7 @@ async fn simulate(stack: &Stack, client: &Client) -> Result<bool, BoxError> {
 ///
 /// # Errors
 /// When the stack does not answer.
-pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(Features, Statistics)>, BoxError> {
+pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(SeriesStatistics, Statistics)>, BoxError> {
     let Some(Decision::Accepted { series, .. }) = &upload.decision else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for count in series.iter().take(show::SERIES_SHOWN) {
@@ -208,7 +208,7 @@ pub fn new_groups<'a>(uploads: &'a [Upload], owner: &str) -> Vec<&'a Upload> {
 pub fn differences(
     expected: &Expected,
     upload: &Upload,
-    statistics: &[(Features, Statistics)],
+    statistics: &[(SeriesStatistics, Statistics)],
     report: &Value,
 ) -> Vec<String> {
     let mut differences = Vec::new();

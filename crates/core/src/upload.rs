@@ -12,13 +12,13 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use crate::statistics::features::Features;
+pub use crate::statistics::features::SeriesStatistics;
 pub use decision::{Arrival, Decision, SharedChunk, Step};
 pub use event::{
-    Event, Fact, Intake, MaxRejected, Message, ObjectVersion, Quarantined, RetryForm, quarantine_key, report_key,
-    retry_key,
+    MaxRejected, MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, UploadEvent,
+    quarantine_key, report_key, retry_key,
 };
-pub use state::{QuarantineStatus, State};
+pub use state::{QuarantineStatus, UploadState};
 
 use crate::id::{UPLOADS_PREFIX, UploadId};
 use crate::intake::rejection::Rejection;
@@ -27,11 +27,11 @@ use crate::time::Timestamp;
 /// The owner of objects that an operator dropped into the bucket without issuing an upload.
 pub const OPERATOR: &str = "operator";
 /// The owner of the uploads by which a deployment tests itself. Nobody signs in as it.
-pub const SELF_TEST: &str = "self-test";
+pub const SYNTHETIC_CHECK_OWNER: &str = "self-test";
 
 /// A retry that was asked for and has not arrived yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retry {
+pub struct PendingRetry {
     /// The key in the process bucket that it comes under.
     pub key: String,
     /// What it brings.
@@ -49,7 +49,7 @@ pub struct Upload {
     /// Its id.
     pub id: UploadId,
     /// How it came to be, and what the client asked for.
-    pub intake: Intake,
+    pub intake: Origin,
     /// When its first event happened.
     pub since: Timestamp,
     /// When the latest event happened.
@@ -63,7 +63,7 @@ pub struct Upload {
     /// What was decided in this round, once it was.
     pub decision: Option<Decision>,
     /// Where what was rejected in this round lies, once it does.
-    pub quarantined: Option<Quarantined>,
+    pub quarantined: Option<QuarantineLocation>,
     /// When something of it came to lie in quarantine for the last time.
     pub quarantined_at: Option<Timestamp>,
     /// When what became of this round was decided.
@@ -79,7 +79,7 @@ pub struct Upload {
     /// How many retries were asked for.
     pub retries_requested: u32,
     /// The retry that was asked for last, until it arrives.
-    pub retry: Option<Retry>,
+    pub retry: Option<PendingRetry>,
     /// What this round's object is, if it is a retry's.
     pub form: Option<RetryForm>,
     /// What the rounds before this one brought.
@@ -91,7 +91,7 @@ pub struct Upload {
     /// The chunks that it shares with other uploads.
     pub shared: Vec<SharedChunk>,
     /// What came with the message that it is, if it is one.
-    pub message: Option<Message>,
+    pub message: Option<MessageMetadata>,
     /// Whether the owner discarded what was rejected.
     pub discarded: bool,
     /// Whether the owner wants it taken back.
@@ -107,7 +107,7 @@ pub struct Upload {
 struct Earlier {
     objects: Vec<ObjectVersion>,
     accepted: u64,
-    series: Vec<Features>,
+    series: Vec<SeriesStatistics>,
     series_omitted: u64,
 }
 
@@ -124,13 +124,13 @@ impl Upload {
     ///
     /// # Errors
     /// When the history is empty or does not begin with how the upload came to be.
-    pub fn fold(id: UploadId, history: &[Event]) -> Result<Self, InvalidHistory> {
-        let Some((Event { at, fact, .. }, rest)) = history.split_first() else {
+    pub fn fold(id: UploadId, history: &[RecordedEvent]) -> Result<Self, InvalidHistory> {
+        let Some((RecordedEvent { at, fact, .. }, rest)) = history.split_first() else {
             return Err(InvalidHistory { id });
         };
         let (intake, message) = match fact {
-            Fact::Issued { intake } | Fact::Found { intake } => (intake, None),
-            Fact::Posted { intake, message } => (intake, Some(message.clone())),
+            UploadEvent::Issued { intake } | UploadEvent::Found { intake } => (intake, None),
+            UploadEvent::Posted { intake, message } => (intake, Some(message.clone())),
             _ => return Err(InvalidHistory { id }),
         };
         let mut upload = Self {
@@ -169,20 +169,23 @@ impl Upload {
     }
 
     /// Takes one more event in. No logic here: what may happen next is decided before an event is written.
-    pub fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: &RecordedEvent) {
         self.revision += 1;
         self.changed = event.at;
         match &event.fact {
-            Fact::Issued { .. } | Fact::Found { .. } | Fact::Posted { .. } | Fact::LateVersionRemoved { .. } => {}
-            Fact::Received { object, correlation_id } => {
+            UploadEvent::Issued { .. }
+            | UploadEvent::Found { .. }
+            | UploadEvent::Posted { .. }
+            | UploadEvent::LateVersionRemoved { .. } => {}
+            UploadEvent::Received { object, correlation_id } => {
                 if let Some(retry) = self.retry.take_if(|retry| retry.key == object.key) {
                     self.begin_round(retry.form);
                 }
                 self.object = Some(object.clone());
                 self.correlation_id = Some(correlation_id.clone());
             }
-            Fact::AcceptanceBegan { sha256 } => self.claimed = Some(sha256.clone()),
-            Fact::Decided { decision } => {
+            UploadEvent::AcceptanceBegan { sha256 } => self.claimed = Some(sha256.clone()),
+            UploadEvent::Decided { decision } => {
                 if let Decision::Accepted { sha256, chunks, shared, .. } = decision {
                     self.claims.push(self.claim(sha256));
                     self.chunks += chunks;
@@ -192,32 +195,32 @@ impl Upload {
                 self.decided_at = Some(event.at);
                 self.failure_reason = None;
             }
-            Fact::Withdrawn => {
+            UploadEvent::Withdrawn => {
                 self.claimed = None;
                 self.withdrawn = self.withdrawal_requested;
             }
-            Fact::Quarantined { quarantined } => {
+            UploadEvent::Quarantined { quarantined } => {
                 self.quarantined = Some(quarantined.clone());
                 self.quarantined_at = Some(event.at);
                 self.failure_reason = None;
             }
-            Fact::Notified { .. } | Fact::Noted { .. } => {
+            UploadEvent::Notified { .. } | UploadEvent::Noted { .. } => {
                 self.noted = true;
                 self.failure_reason = None;
             }
-            Fact::Failed { reason, .. } => {
+            UploadEvent::Failed { reason, .. } => {
                 self.failure_reason = Some(reason.clone());
                 self.failed_deliveries += 1;
             }
-            Fact::RetryRequested { key, form, expires_at, .. } => {
+            UploadEvent::RetryRequested { key, form, expires_at, .. } => {
                 self.retries_requested += 1;
-                self.retry = Some(Retry { key: key.clone(), form: *form, expires_at: *expires_at });
+                self.retry = Some(PendingRetry { key: key.clone(), form: *form, expires_at: *expires_at });
             }
-            Fact::Discarded { .. } => {
+            UploadEvent::Discarded { .. } => {
                 self.discarded = true;
                 self.retry = None;
             }
-            Fact::WithdrawalRequested { .. } => {
+            UploadEvent::WithdrawalRequested { .. } => {
                 self.withdrawal_requested = true;
                 self.retry = None;
             }
@@ -246,10 +249,10 @@ impl Upload {
         match (&self.decision, &self.quarantined) {
             _ if self.withdrawal_requested || self.discarded => None,
             (None, _) => Some(Step::Process),
-            (Some(Decision::Rejected { .. }), _) if self.claimed.is_some() => Some(Step::Withdraw),
+            (Some(Decision::Rejected { .. }), _) if self.claimed.is_some() => Some(Step::RollBack),
             (Some(_), _) if self.rejection().is_none() => None,
             (Some(_), None) => Some(Step::Quarantine),
-            (Some(_), Some(_)) if !self.noted => Some(Step::Note),
+            (Some(_), Some(_)) if !self.noted => Some(Step::RecordOccurrence),
             (Some(_), Some(_)) => None,
         }
     }
@@ -259,9 +262,9 @@ impl Upload {
     pub fn arrival(&self, object: &ObjectVersion) -> Arrival {
         let is_mine = self.object.as_ref().is_some_and(|known| known.is(object));
         if is_mine || self.awaits(&object.key) {
-            Arrival::Mine
+            Arrival::Current
         } else if self.earlier.objects.iter().any(|known| known.is(object)) {
-            Arrival::Done
+            Arrival::AlreadyProcessed
         } else {
             Arrival::Late
         }
@@ -304,35 +307,37 @@ impl Upload {
     #[must_use]
     pub fn claim(&self, sha256: &str) -> String {
         match self.form {
-            Some(RetryForm::RecordsAsTheyAre) => format!("{}/{}", self.id, self.attempt),
+            Some(RetryForm::UnchangedRecords) => format!("{}/{}", self.id, self.attempt),
             _ => sha256.to_owned(),
         }
     }
 
     /// Where the upload stands, but for the clock: see [`Upload::state_at`].
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> UploadState {
         let counts_in_part = self.earlier.accepted > 0;
         match &self.decision {
-            _ if self.withdrawn => State::Withdrawn,
-            _ if self.failure_reason.is_some() => State::Failed,
-            None if self.object.is_some() => State::Received,
-            None => State::Issued,
-            Some(Decision::Accepted { rejection: None, .. }) => State::Accepted,
-            Some(Decision::Accepted { rejection: Some(_), .. }) => State::PartiallyAccepted,
-            Some(Decision::Rejected { .. }) if counts_in_part => State::PartiallyAccepted,
-            Some(Decision::Rejected { .. }) if self.discarded => State::Discarded,
-            Some(Decision::Rejected { .. }) => State::Quarantined,
-            Some(Decision::Duplicate { .. }) if counts_in_part => State::Accepted,
-            Some(Decision::Duplicate { .. }) => State::Duplicate,
+            _ if self.withdrawn => UploadState::Withdrawn,
+            _ if self.failure_reason.is_some() => UploadState::Failed,
+            None if self.object.is_some() => UploadState::Received,
+            None => UploadState::Issued,
+            Some(Decision::Accepted { rejection: None, .. }) => UploadState::Accepted,
+            Some(Decision::Accepted { rejection: Some(_), .. }) => UploadState::PartiallyAccepted,
+            Some(Decision::Rejected { .. }) if counts_in_part => UploadState::PartiallyAccepted,
+            Some(Decision::Rejected { .. }) if self.discarded => UploadState::Discarded,
+            Some(Decision::Rejected { .. }) => UploadState::Quarantined,
+            Some(Decision::Duplicate { .. }) if counts_in_part => UploadState::Accepted,
+            Some(Decision::Duplicate { .. }) => UploadState::Duplicate,
         }
     }
 
     /// Where the upload stands.
     #[must_use]
-    pub fn state_at(&self, now: Timestamp) -> State {
+    pub fn state_at(&self, now: Timestamp) -> UploadState {
         match self.state() {
-            State::Issued if self.intake.expires_at.is_some_and(|expires_at| expires_at <= now) => State::Expired,
+            UploadState::Issued if self.intake.expires_at.is_some_and(|expires_at| expires_at <= now) => {
+                UploadState::Expired
+            }
             state => state,
         }
     }
@@ -391,7 +396,7 @@ impl Upload {
 
     /// What each series received, the largest first, and how many series are not told.
     #[must_use]
-    pub fn features(&self) -> (Vec<Features>, u64) {
+    pub fn features(&self) -> (Vec<SeriesStatistics>, u64) {
         let Earlier { series: earlier, series_omitted: omitted, .. } = &self.earlier;
         match &self.decision {
             Some(Decision::Accepted { series, series_omitted, .. }) => {

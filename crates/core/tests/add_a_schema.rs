@@ -21,8 +21,8 @@ const SOIL: &str = r#"{
 
 /// Tells what becomes of a record of the new kind.
 const PROBE: &str = r##"//! Checks one record.
-use eventpulse_core_copy::schema::{Catalog, SchemaRef};
-use eventpulse_core_copy::validation::{Parser, Verdict};
+use eventpulse_core_copy::intake::schema::{Catalog, SchemaRef};
+use eventpulse_core_copy::intake::validation::{Parser, Verdict};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let record = br#"{"schema":"soil/1.0","bed":"north","at":"2025-02-28T12:00:00Z","moisture":41.5}"#;

@@ -6,15 +6,15 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use eventpulse_core::intake::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
+use eventpulse_core::intake::failure::{Failure, FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
 use eventpulse_core::intake::fingerprint::MAX_FAILURES_TOLD;
-use eventpulse_core::intake::inspection::Examination;
+use eventpulse_core::intake::inspection::Inspection;
 use eventpulse_core::intake::rejection::{MAX_GROUPS_IN_HISTORY, MAX_GROUPS_TOLD, MAX_RECORDS_TOLD};
 use eventpulse_core::intake::shape::JsonType;
 use eventpulse_core::notification::kind::NoticeKind;
 use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::notification::rendering::{
-    self, Beyond, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, News, Notice, Repeat,
+    self, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, Notice, NoticeContents, RemainderTotals, RepeatedProblem,
 };
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
@@ -32,17 +32,17 @@ fn violations(contract: &Value, document: &Value) -> Vec<String> {
     validator.iter_errors(document).map(|error| format!("{} at {}", error, error.instance_path())).collect()
 }
 
-fn report_of(upload: &Upload, examination: &Examination) -> Value {
+fn report_of(upload: &Upload, inspection: &Inspection) -> Value {
     let now = Timestamp::from_micros(support::id_time() + 3_250_000);
-    let report = Report::new(upload, upload.quarantined.as_ref().unwrap(), &examination.rejections, now);
+    let report = Report::new(upload, upload.quarantined.as_ref().unwrap(), &inspection.rejections, now);
     serde_json::to_value(report).unwrap()
 }
 
 /// The report and the notice on a sample.
 fn papers(sample: &Sample) -> (Value, Value) {
-    let examination = examine(sample);
-    let upload = upload(&sample.name, &examination);
-    (report_of(&upload, &examination), json_of(&news::notice(&upload).unwrap()))
+    let inspection = examine(sample);
+    let upload = upload(&sample.name, &inspection);
+    (report_of(&upload, &inspection), json_of(&news::notice(&upload).unwrap()))
 }
 
 fn json_of(notice: &Notice) -> Value {
@@ -54,11 +54,12 @@ fn notices() -> Vec<(&'static str, Value)> {
     let upload = upload("mixed.ndjson", &examine(&sample("mixed.ndjson")));
     let named = news::group_of(&upload);
     let known = news::profile(312, &[("/value", &[(JsonType::Number, 300), (JsonType::String, 12)])]);
-    let group = news::group("batch/1.0", &[(Code::Required, "/readings/*"), (Code::Type, "/readings/*/value")]);
-    let others = [news::other(1, "batch/1.0", &[(Code::Required, "/readings/*")])];
+    let group =
+        news::group("batch/1.0", &[(FailureCode::Required, "/readings/*"), (FailureCode::Type, "/readings/*/value")]);
+    let others = [news::other(1, "batch/1.0", &[(FailureCode::Required, "/readings/*")])];
     let over = [news::resolution(2, group.clone(), 14)];
-    let repeats: Vec<Repeat> = (0..12).map(|number| news::repeat(number, group.clone(), 9)).collect();
-    let digest = |repeats| news::digest_of(repeats, Beyond::default());
+    let repeats: Vec<RepeatedProblem> = (0..12).map(|number| news::repeat(number, group.clone(), 9)).collect();
+    let digest = |repeats| news::digest_of(repeats, RemainderTotals::default());
     let failing = |kind, upload: &Upload, profile: Option<&Profile>| {
         news::failing(kind, upload, &named, profile, &others).unwrap()
     };
@@ -67,7 +68,7 @@ fn notices() -> Vec<(&'static str, Value)> {
         ("regressed", failing(NoticeKind::Regressed, &upload, None)),
         ("self_test", failing(NoticeKind::SelfTest, &upload, None)),
         ("of a message", failing(NoticeKind::New, &news::as_message(upload.clone()), Some(&known))),
-        ("resolved", news::of(&News::Resolved(&over)).unwrap()),
+        ("resolved", news::of(&NoticeContents::Resolved(&over)).unwrap()),
         ("digest", news::of(&digest(&repeats)).unwrap()),
         ("empty digest", news::of(&digest(&[])).unwrap()),
     ];
@@ -155,11 +156,11 @@ fn each_kind_of_notice_has_its_own_members() {
 
 #[test]
 fn an_object_that_was_gone_has_a_report_too() {
-    let examination = failed(Failure::new(Code::ObjectMissing, "", "the object was deleted before it was read"));
-    let mut upload = upload("gone.json", &examination);
+    let inspection = failed(Failure::new(FailureCode::ObjectMissing, "", "the object was deleted before it was read"));
+    let mut upload = upload("gone.json", &inspection);
     upload.quarantined.as_mut().unwrap().key = None;
     (upload.object, upload.correlation_id) = (None, None);
-    assert_eq!(violations(&contract("report/1.0.json"), &report_of(&upload, &examination)), [""; 0]);
+    assert_eq!(violations(&contract("report/1.0.json"), &report_of(&upload, &inspection)), [""; 0]);
     let notice = json_of(&news::notice(&upload).unwrap());
     assert_eq!(violations(&contract("notice/2.0.json"), &notice), [""; 0]);
 }
@@ -218,7 +219,7 @@ fn what_is_changed_is_something_else() {
 /// The contracts say what the code says.
 #[test]
 fn the_bounds_are_those_of_the_code() {
-    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let codes: Vec<&str> = FailureCode::ALL.iter().map(|code| code.as_str()).collect();
     let of_upload = "/$defs/upload/properties/failures/maxItems";
     for (path, version, groups_at, groups) in [
         ("report/1.0.json", report::VERSION, "/properties/groups/maxItems", MAX_GROUPS_TOLD),

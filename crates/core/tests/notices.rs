@@ -11,15 +11,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use check::check;
-use eventpulse_core::intake::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
-use eventpulse_core::intake::inspection::Examination;
+use eventpulse_core::intake::failure::{Failure, FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
+use eventpulse_core::intake::inspection::Inspection;
 use eventpulse_core::intake::rejection::{RejectedRecord, Rejection, Rejections};
 use eventpulse_core::intake::shape::JsonType;
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::problem::{Group, Life};
+use eventpulse_core::notification::problem::{Problem, ProblemStatus};
 use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::notification::rendering::{
-    Beyond, Case, MAX_GROUPS_IN_NOTICE, News, Notice, Other, Repeat, Resolution, Site,
+    DeploymentInfo, FeaturedProblem, MAX_GROUPS_IN_NOTICE, Notice, NoticeContents, OtherProblem, RemainderTotals,
+    RepeatedProblem, ResolvedProblem,
 };
 use eventpulse_core::upload::{Decision, Upload};
 use examples::{digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
@@ -66,7 +67,7 @@ fn every_sample_that_is_rejected_has_a_notice_and_no_other_has() {
         assert!(told.subject.contains(code), "{}", told.subject);
         assert!(told.codes.iter().any(|told| told == code), "{:?}", told.codes);
     }
-    assert_eq!(news::of(&News::Resolved(&[])), None);
+    assert_eq!(news::of(&NoticeContents::Resolved(&[])), None);
 }
 
 /// The values of the samples' wrong members are nowhere to be read.
@@ -90,16 +91,16 @@ fn subjects_by_what_was_rejected() {
     let pointed = |code, pointer: &str| Failure::new(code, pointer, "wrong");
     let long = "/readings/17/a-rather-long-name-of-a-member/and-another";
     let rows: [(&str, u64, Failure, &str); 7] = [
-        ("one", 0, Failure::at(Code::NotJson, "no", 1, 0), "1 record rejected: NOT_JSON (reading 1.0)"),
+        ("one", 0, Failure::at(FailureCode::NotJson, "no", 1, 0), "1 record rejected: NOT_JSON (reading 1.0)"),
         ("part", 9, missing("value"), "1 of 10 records rejected: REQUIRED /value (reading 1.0)"),
         ("a member with a slash", 0, missing("a/b~c"), "1 record rejected: REQUIRED /a~1b~0c (reading 1.0)"),
         ("other scripts", 0, missing("温"), "1 record rejected: REQUIRED /? (reading 1.0)"),
-        ("a quote", 0, pointed(Code::Type, "/v\""), "1 record rejected: TYPE /v\" (reading 1.0)"),
-        ("an index", 0, pointed(Code::Type, "/v/3"), "1 record rejected: TYPE /v/* (reading 1.0)"),
+        ("a quote", 0, pointed(FailureCode::Type, "/v\""), "1 record rejected: TYPE /v\" (reading 1.0)"),
+        ("an index", 0, pointed(FailureCode::Type, "/v/3"), "1 record rejected: TYPE /v/* (reading 1.0)"),
         (
             "long",
             0,
-            pointed(Code::UnevaluatedProperties, long),
+            pointed(FailureCode::UnevaluatedProperties, long),
             "1 record rejected: UNEVALUATED_PROPERTIES ...ame-of-a-member/and-another (reading 1.0)",
         ),
     ];
@@ -138,9 +139,10 @@ fn subjects_of_each_kind() {
 #[test]
 fn what_changed_in_words() {
     use JsonType::{Null, Number, String as Text};
-    let of_type = || Failure { pointer: "/price".to_owned(), ..Failure::at(Code::Type, "must be a number", 1, 0) };
+    let of_type =
+        || Failure { pointer: "/price".to_owned(), ..Failure::at(FailureCode::Type, "must be a number", 1, 0) };
     let unknown =
-        || Failure { targets: vec!["prise".to_owned()], ..Failure::at(Code::AdditionalProperties, "no", 1, 0) };
+        || Failure { targets: vec!["prise".to_owned()], ..Failure::at(FailureCode::AdditionalProperties, "no", 1, 0) };
     type Members<'a> = &'a [(&'a str, &'a [(JsonType, u64)])];
     let always: Members = &[("/price", &[(Number, 312)])];
     let mixed: Members = &[("/price", &[(Text, 12), (Number, 300)])];
@@ -169,7 +171,7 @@ fn what_changed_in_words() {
         "a.json",
         &of_one_record(
             0,
-            Failure { pointer: "/value".to_owned(), ..Failure::at(Code::Type, "must be a number", 1, 0) },
+            Failure { pointer: "/value".to_owned(), ..Failure::at(FailureCode::Type, "must be a number", 1, 0) },
         ),
     );
     let told = failing(NoticeKind::New, &upload, &group_of(&upload), Some(&profile(0, &[])), &[]).unwrap();
@@ -183,7 +185,7 @@ fn what_passed_since_is_not_what_passed_before() {
         "a.json",
         &of_one_record(
             0,
-            Failure { pointer: "/value".to_owned(), ..Failure::at(Code::Type, "must be a number", 1, 0) },
+            Failure { pointer: "/value".to_owned(), ..Failure::at(FailureCode::Type, "must be a number", 1, 0) },
         ),
     );
     let decided = upload.decided_at;
@@ -202,14 +204,14 @@ fn what_passed_since_is_not_what_passed_before() {
 fn the_url_is_whole_and_alone() {
     let upload = upload_of(&sample("10-wrong-type.json"));
     let named = group_of(&upload);
-    let first = Case { group: &named, upload: &upload, profile: None };
+    let first = FeaturedProblem { group: &named, upload: &upload, profile: None };
     for stage in ["v1", "Prod", "eventpulse-staging", "eventpulse-staging-of-the-measuring-network"] {
         let api_url = &format!("https://a1b2c3d4e5.execute-api.ap-southeast-2.amazonaws.com/{stage}");
-        let site = Site { api_url, ..news::SITE };
+        let site = DeploymentInfo { api_url, ..news::SITE };
         for told in [
-            News::Failing { kind: NoticeKind::New, first, others: &[] },
-            News::Resolved(&[resolution(1, named.clone(), 2)]),
-            news::digest_of(&[repeat(1, named.clone(), 2)], Beyond::default()),
+            NoticeContents::Failing { kind: NoticeKind::New, first, others: &[] },
+            NoticeContents::Resolved(&[resolution(1, named.clone(), 2)]),
+            news::digest_of(&[repeat(1, named.clone(), 2)], RemainderTotals::default()),
         ] {
             let told = Notice::of(news::NOTICE_ID, "demo", &told, &site).unwrap();
             let links: Vec<&str> = told.text.lines().filter(|line| line.contains("://")).collect();
@@ -225,15 +227,15 @@ fn the_url_is_whole_and_alone() {
 /// A group is told as it is when the notice is sent.
 #[test]
 fn what_is_over_may_have_come_back() {
-    let over = resolution(1, group("batch/1.0", &[(Code::Truncated, "")]), 2);
-    let mut back = resolution(2, group("batch/1.0", &[(Code::Type, "/a")]), 2);
-    back.group.life = Life::Open;
-    let opening = |resolutions: &[Resolution]| {
-        let told = news::of(&News::Resolved(resolutions)).unwrap();
+    let over = resolution(1, group("batch/1.0", &[(FailureCode::Truncated, "")]), 2);
+    let mut back = resolution(2, group("batch/1.0", &[(FailureCode::Type, "/a")]), 2);
+    back.group.life = ProblemStatus::Open;
+    let opening = |resolutions: &[ResolvedProblem]| {
+        let told = news::of(&NoticeContents::Resolved(resolutions)).unwrap();
         check(&told);
         told.text.split("\n\n").next().unwrap().replace('\n', " ")
     };
-    let rows: [(&[Resolution], &str); 3] = [
+    let rows: [(&[ResolvedProblem], &str); 3] = [
         (std::slice::from_ref(&over), "this problem is over. There is nothing to do."),
         (&[over.clone(), back.clone()], "1 of these 2 problems is over. The others came back since;"),
         (&[back.clone(), back.clone()], "these 2 problems were over. They have come back since;"),
@@ -247,7 +249,7 @@ fn what_is_over_may_have_come_back() {
 #[test]
 fn a_profile_says_nothing_of_other_schemas() {
     let upload = upload("a.json", &of_one_record(0, missing("value")));
-    let other = group("batch/1.0", &[(Code::Required, "/value")]);
+    let other = group("batch/1.0", &[(FailureCode::Required, "/value")]);
     let known = profile(3, &[("/value", &[(JsonType::Number, 3)])]);
     let told = failing(NoticeKind::New, &upload, &other, Some(&known), &[]).unwrap();
     assert!(!told.text.contains("`/value` was"), "{}", told.text);
@@ -259,8 +261,8 @@ fn attributes_are_distinct_sorted_and_few() {
     assert_eq!(told.codes, ["ADDITIONAL_PROPERTIES", "FORMAT", "REQUIRED", "TRUNCATED", "TYPE"]);
     assert_eq!(told.schemas, ["batch/1.0", "reading/1.0", "weather/1.0"]);
     assert_eq!((told.owner.as_str(), told.id.as_str()), ("demo", news::NOTICE_ID));
-    let all: Vec<(Code, &str)> = Code::ALL.iter().map(|code| (*code, "")).collect();
-    let repeats: Vec<Repeat> =
+    let all: Vec<(FailureCode, &str)> = FailureCode::ALL.iter().map(|code| (*code, "")).collect();
+    let repeats: Vec<RepeatedProblem> =
         all.chunks(10).zip(0..).map(|(codes, number)| repeat(number, group("reading/1.0", codes), 1)).collect();
     assert_eq!(digest(&repeats).codes.len(), 30);
     let nothing = digest(&[]);
@@ -270,7 +272,7 @@ fn attributes_are_distinct_sorted_and_few() {
 /// SNS takes 256 KiB: the worst that 50 groups can hold, in both forms, is less, and each is named.
 #[test]
 fn the_largest_notice_can_be_published() {
-    let failure = |code: Code, character: &str| {
+    let failure = |code: FailureCode, character: &str| {
         let names: Vec<String> = vec![character.repeat(MAX_TARGET_CHARS); MAX_TARGETS];
         let message = format!("the members {} are not allowed here", names.join(", "));
         Failure {
@@ -282,35 +284,36 @@ fn the_largest_notice_can_be_published() {
     };
     for character in ["\u{1}", "\u{1f321}", "\"", "\\", "é", "\u{e0041}"] {
         let mut rejections = Rejections::default();
-        for (index, code) in (0..).zip(Code::ALL.iter().take(20)) {
+        for (index, code) in (0..).zip(FailureCode::ALL.iter().take(20)) {
             rejections.add(RejectedRecord { index, failures: vec![failure(*code, character)], ..rejected_record() });
         }
-        let examination = Examination { accepted: 1, ..Examination::failed(rejections) };
-        let upload = as_large(upload(&character.repeat(5_000), &examination));
+        let inspection = Inspection { accepted: 1, ..Inspection::failed(rejections) };
+        let upload = as_large(upload(&character.repeat(5_000), &inspection));
         let pointer = character.repeat(MAX_POINTER_CHARS);
-        let groups: Vec<Group> = (0..60)
+        let groups: Vec<Problem> = (0..60)
             .map(|number| {
                 let schema = format!("{}-{number}/{}.{}", "s".repeat(60), u32::MAX, u32::MAX);
-                let codes: Vec<(Code, &str)> = Code::ALL.iter().skip(number).map(|code| (*code, &*pointer)).collect();
-                let codes = if codes.is_empty() { vec![(Code::Type, &*pointer)] } else { codes };
-                Group { uploads: u64::MAX - 1, records: u64::MAX, returns: u64::MAX, ..group(&schema, &codes) }
+                let codes: Vec<(FailureCode, &str)> =
+                    FailureCode::ALL.iter().skip(number).map(|code| (*code, &*pointer)).collect();
+                let codes = if codes.is_empty() { vec![(FailureCode::Type, &*pointer)] } else { codes };
+                Problem { uploads: u64::MAX - 1, records: u64::MAX, returns: u64::MAX, ..group(&schema, &codes) }
             })
             .collect();
-        let number = |group: &Group| groups.iter().position(|other| other.id == group.id).unwrap() as u8;
-        let others: Vec<Other> = groups
+        let number = |group: &Problem| groups.iter().position(|other| other.id == group.id).unwrap() as u8;
+        let others: Vec<OtherProblem> = groups
             .iter()
-            .map(|group| Other { group: group.clone(), upload_id: news::another(number(group)) })
+            .map(|group| OtherProblem { group: group.clone(), upload_id: news::another(number(group)) })
             .collect();
-        let resolutions: Vec<Resolution> =
+        let resolutions: Vec<ResolvedProblem> =
             groups.iter().map(|group| resolution(number(group), group.clone(), 1 << 60)).collect();
-        let repeats: Vec<Repeat> = groups
+        let repeats: Vec<RepeatedProblem> = groups
             .iter()
             .map(|group| repeat_with(number(group), group.clone(), 1 << 60, (u64::MAX, u64::MAX)))
             .collect();
         let kinds = [
             (failing(NoticeKind::New, &upload, &groups[0], None, &others[1..]), MAX_GROUPS_IN_NOTICE),
-            (news::of(&News::Resolved(&resolutions)), MAX_GROUPS_IN_NOTICE),
-            (news::of(&news::digest_of(&repeats, Beyond::default())), 3),
+            (news::of(&NoticeContents::Resolved(&resolutions)), MAX_GROUPS_IN_NOTICE),
+            (news::of(&news::digest_of(&repeats, RemainderTotals::default())), 3),
         ];
         for (notice, told) in kinds {
             let notice = notice.unwrap();
@@ -343,12 +346,12 @@ proptest! {
     /// Whatever names and messages hold, the mail is safe, and each name stands on one line: its own.
     #[test]
     fn names_cannot_harm(file_name in ".{0,300}|[ \\n\\t\"]{0,40}|(Why\\n|Report: s3://x |\u{202e}|é){0,60}|(a|/|@|www\\.|WWW|\\.|:|//| |`){0,90}", pointer in "(/.{0,40}){0,8}|(/(a|@|www\\.|://| ){0,9}){0,12}", member in ".{0,64}", message in ".{0,600}|(a|/|@|www\\.|WWW|\\.|:|//| |`){0,200}|( |\\n|Why){0,200}", accepted in 0u64..3, whole: bool, regressed: bool) {
-        let failure = Failure { targets: vec![member], pointer: Failure::new(Code::Type, &pointer, "").pointer, ..Failure::at(Code::AdditionalProperties, message, 3, 14) };
-        let examination = if whole { failed(failure) } else { of_one_record(accepted, failure) };
-        let upload = upload(&file_name, &examination);
+        let failure = Failure { targets: vec![member], pointer: Failure::new(FailureCode::Type, &pointer, "").pointer, ..Failure::at(FailureCode::AdditionalProperties, message, 3, 14) };
+        let inspection = if whole { failed(failure) } else { of_one_record(accepted, failure) };
+        let upload = upload(&file_name, &inspection);
         let (known, kind) = (profile(3, &[]), if regressed { NoticeKind::Regressed } else { NoticeKind::New });
         let named = group_of(&upload);
-        let others = [other(1, "batch/1.0", &[(Code::Type, &pointer), (Code::Required, &pointer)])];
+        let others = [other(1, "batch/1.0", &[(FailureCode::Type, &pointer), (FailureCode::Required, &pointer)])];
         check(&failing(kind, &upload, &named, Some(&known), &others).unwrap());
         // Without the cleaning that issue and arrival do, too.
         let mut raw: Upload = upload;
@@ -356,7 +359,7 @@ proptest! {
         let notice = failing(kind, &raw, &named, Some(&known), &[]).unwrap();
         check(&notice);
         prop_assert_eq!(notice.text.lines().filter(|line| line.starts_with("  File:")).count(), 1);
-        check(&news::of(&News::Resolved(&[resolution(1, named.clone(), 2), resolution(2, others[0].group.clone(), 3)])).unwrap());
+        check(&news::of(&NoticeContents::Resolved(&[resolution(1, named.clone(), 2), resolution(2, others[0].group.clone(), 3)])).unwrap());
         let repeats = [repeat_with(1, named, 2, (1, 0)), repeat_with(2, others[0].group.clone(), 0, (0, 1))];
         check(&digest(&repeats));
     }
@@ -364,8 +367,8 @@ proptest! {
     /// A rejection as it may come out of a history is no worse.
     #[test]
     fn counts_do_not_matter(accepted in 0u64..4, rejected in 0u64..4, uploads in 0u64..4) {
-        let mut upload = upload("a.json", &failed(Failure::new(Code::EmptyUpload, "", "none")));
-        let rejection = Rejection { rejected, ..Rejection::of_upload(Failure::new(Code::EmptyUpload, "", "none"), "reading/1.0") };
+        let mut upload = upload("a.json", &failed(Failure::new(FailureCode::EmptyUpload, "", "none")));
+        let rejection = Rejection { rejected, ..Rejection::of_upload(Failure::new(FailureCode::EmptyUpload, "", "none"), "reading/1.0") };
         let empty = Rejection { upload_failure: None, groups: Vec::new(), ..rejection.clone() };
         for rejection in [rejection, empty] {
             upload.decision = Some(if accepted == 0 {
@@ -374,9 +377,9 @@ proptest! {
                 Decision::Accepted { sha256: String::new(), accepted, chunks: 1, shared: Vec::new(), series: Vec::new(), series_omitted: 0, rejection: Some(rejection) }
             });
             check(&notice(&upload).unwrap());
-            let named = Group { uploads, uploads_in_life: uploads, records: rejected, ..group_of(&upload) };
+            let named = Problem { uploads, uploads_in_life: uploads, records: rejected, ..group_of(&upload) };
             check(&failing(NoticeKind::Regressed, &upload, &named, None, &[]).unwrap());
-            check(&news::of(&News::Resolved(&[resolution(1, named.clone(), uploads)])).unwrap());
+            check(&news::of(&NoticeContents::Resolved(&[resolution(1, named.clone(), uploads)])).unwrap());
             check(&digest(&[repeat(1, named, uploads)]));
         }
     }

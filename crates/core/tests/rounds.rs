@@ -3,13 +3,13 @@
 
 mod support;
 
-use eventpulse_core::intake::inspection::{Examination, Examiner, Keep, Terms};
+use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Format, Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::upload::RetryForm;
 
-fn examine(content: &[u8], form: Option<RetryForm>, catalog: &Catalog, default_schema: &str) -> Examination {
-    let terms = Terms {
+fn examine(content: &[u8], form: Option<RetryForm>, catalog: &Catalog, default_schema: &str) -> Inspection {
+    let terms = InspectionSpec {
         owner: "demo".to_owned(),
         upload_id: support::id(),
         round: u32::from(form.is_some()),
@@ -20,10 +20,10 @@ fn examine(content: &[u8], form: Option<RetryForm>, catalog: &Catalog, default_s
         max_rejected: None,
         limits: Limits::default(),
     };
-    let mut examiner = Examiner::new(catalog, terms, Keep::Bounded);
-    examiner.push(&mut &content[..]);
-    examiner.finish();
-    examiner.examination()
+    let mut inspector = Inspector::new(catalog, terms, Retention::Bounded);
+    inspector.push(&mut &content[..]);
+    inspector.finish();
+    inspector.inspection()
 }
 
 const RECORDS: &str = concat!(
@@ -42,7 +42,7 @@ fn what_is_still_wrong_is_told_as_before_to_the_byte() {
     let first = examine(RECORDS.as_bytes(), None, &catalog, "reading/1.0");
     let lines = first.rejected_records.clone().unwrap();
     assert_eq!((first.accepted, first.rejections.rejected()), (1, 3));
-    let again = examine(&lines, Some(RetryForm::RecordsAsTheyAre), &catalog, "reading/1.0");
+    let again = examine(&lines, Some(RetryForm::UnchangedRecords), &catalog, "reading/1.0");
     assert_eq!((again.accepted, again.rejections.rejected()), (0, 3));
     assert_eq!(again.rejections.upload_failure(), None);
     assert_eq!(again.rejections.records(), first.rejections.records());
@@ -57,7 +57,7 @@ fn what_a_newer_schema_allows_counts_and_the_rest_stays() {
     let lax = Catalog::compile(&[("reading/1.0.json", lax.as_str())]).unwrap();
     let first = examine(RECORDS.as_bytes(), None, &strict, "reading/1.0");
     assert_eq!((first.accepted, first.rejections.rejected()), (1, 3));
-    let again = examine(&first.rejected_records.unwrap(), Some(RetryForm::RecordsAsTheyAre), &lax, "reading/1.0");
+    let again = examine(&first.rejected_records.unwrap(), Some(RetryForm::UnchangedRecords), &lax, "reading/1.0");
     assert_eq!((again.accepted, again.rejections.rejected()), (1, 2));
     let told: Vec<(u64, u64)> = again.rejections.records().iter().map(|record| (record.index, record.line)).collect();
     assert_eq!(told, [(1, 2), (2, 3)], "the places are those of the upload");
@@ -79,6 +79,6 @@ fn reading_schema(additional: &str) -> String {
 #[test]
 fn a_line_that_holds_no_rejected_record_fails_the_upload() {
     let catalog = Catalog::bundled().unwrap();
-    let examination = examine(RECORDS.as_bytes(), Some(RetryForm::RecordsAsTheyAre), &catalog, "reading/1.0");
-    assert!(examination.rejections.upload_failure().is_some());
+    let inspection = examine(RECORDS.as_bytes(), Some(RetryForm::UnchangedRecords), &catalog, "reading/1.0");
+    assert!(inspection.rejections.upload_failure().is_some());
 }

@@ -16,11 +16,11 @@ use support::{Expected, Place, Sample, samples};
 #[test]
 fn every_sample_ends_as_expected() {
     for sample in samples() {
-        let examination = support::examine(&sample);
+        let inspection = support::examine(&sample);
         let Sample { name, expected, .. } = &sample;
-        let upload = support::upload(name, &examination);
+        let upload = support::upload(name, &inspection);
         let outcome = upload.state().as_str();
-        let places: Vec<Place> = failures(&examination.rejections).map(Place::of).collect();
+        let places: Vec<Place> = failures(&inspection.rejections).map(Place::of).collect();
         if expected.outcome == "duplicate" {
             // Only the store knows that these bytes came before.
             assert_eq!((outcome, places), ("accepted", Vec::new()), "{name}");
@@ -29,11 +29,11 @@ fn every_sample_ends_as_expected() {
         assert_eq!(outcome, expected.outcome, "{name}");
         let counts = (upload.accepted(), upload.rejected());
         assert_eq!(counts, (expected.accepted, expected.rejected), "{name}");
-        assert_eq!(places, expected.failures, "{name}: {:#?}", examination.rejections);
+        assert_eq!(places, expected.failures, "{name}: {:#?}", inspection.rejections);
         if outcome == "quarantined" {
             assert!(expected.statistics.is_empty(), "{name}: nothing of it counts");
         } else {
-            same_statistics(name, expected, &examination.chunks.unwrap());
+            same_statistics(name, expected, &inspection.chunks.unwrap());
         }
     }
 }

@@ -1,9 +1,9 @@
 //! One key, one decision. Whoever may not call gets a policy that says so (403); an error is for when it cannot be known.
 
 use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequestTypeRequest as Event;
-use eventpulse_aws::adapters::key_store::Lookup;
+use eventpulse_aws::adapters::key_store::CredentialLookup;
 use eventpulse_aws::clock;
-use eventpulse_core::device::key::{ApiKey, Credential, Standing};
+use eventpulse_core::device::key::{ApiKey, Credential, CredentialStatus};
 use eventpulse_core::time::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::Serialize;
@@ -55,13 +55,13 @@ enum Decision {
 }
 
 /// Decides, and writes the line of log. Neither holds anything of the key.
-pub async fn handle(keys: &Lookup, event: LambdaEvent<Event>) -> Result<Answer, Diagnostic> {
+pub async fn handle(keys: &CredentialLookup, event: LambdaEvent<Event>) -> Result<Answer, Diagnostic> {
     let api_request_id = event.payload.request_context.request_id.as_deref();
     let span = tracing::info_span!("authorize", request_id = event.context.request_id, api_request_id);
     decide(keys, &event.payload).instrument(span).await
 }
 
-async fn decide(keys: &Lookup, event: &Event) -> Result<Answer, Diagnostic> {
+async fn decide(keys: &CredentialLookup, event: &Event) -> Result<Answer, Diagnostic> {
     let failed = |error_type: String, error_message: String| {
         tracing::error!(error = error_message, "the key could not be looked up");
         Diagnostic { error_type, error_message }
@@ -102,9 +102,9 @@ fn judge(known: Option<Option<Credential>>, now: Timestamp) -> Decision {
         None => denied("malformed", None),
         Some(None) => denied("unknown", None),
         Some(Some(known)) => match known.standing(now) {
-            Standing::Good => Decision::Allowed(known),
-            Standing::Revoked => denied("revoked", Some(known)),
-            Standing::Replaced => denied("replaced", Some(known)),
+            CredentialStatus::Good => Decision::Allowed(known),
+            CredentialStatus::Revoked => denied("revoked", Some(known)),
+            CredentialStatus::Replaced => denied("replaced", Some(known)),
         },
     }
 }

@@ -1,8 +1,8 @@
 //! A batch of messages; one that fails does not cost the others.
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use eventpulse_aws::workflows::failed_delivery::give_up;
-use eventpulse_aws::workflows::process_upload::Outcome;
+use eventpulse_aws::workflows::failed_delivery::record_failed_delivery;
+use eventpulse_aws::workflows::process_upload::DeliveryOutcome;
 use eventpulse_aws::{Services, clock, logs};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::Instrument;
@@ -23,22 +23,27 @@ pub async fn handle(services: &Services, event: LambdaEvent<SqsEvent>) -> Result
 }
 
 async fn settle(services: &Services, record: &SqsMessage, request_id: &str) -> bool {
-    let given_up = match message::parse(record) {
-        Ok(given_up) => given_up,
+    let failed_delivery = match message::parse(record) {
+        Ok(failed_delivery) => failed_delivery,
         Err(error) => {
             tracing::error!(%error, message_id = record.message_id, "a message of the failure queue cannot be read");
             return false;
         }
     };
-    let span = logs::delivery_span(&given_up.delivery, request_id);
+    let span = logs::delivery_span(&failed_delivery.delivery, request_id);
     let work = async {
-        match give_up(services, &given_up, clock).await {
-            Ok(Outcome::Settled(upload)) => {
+        match record_failed_delivery(services, &failed_delivery, clock).await {
+            Ok(DeliveryOutcome::Settled(upload)) => {
                 let state = upload.state().as_str();
-                tracing::warn!(state, reason = given_up.reason, deaths = given_up.deaths, "a delivery was given up");
+                tracing::warn!(
+                    state,
+                    reason = failed_delivery.reason,
+                    deaths = failed_delivery.deaths,
+                    "a delivery was given up"
+                );
                 true
             }
-            Ok(Outcome::LateVersionRemoved(_) | Outcome::Ignored) => true,
+            Ok(DeliveryOutcome::LateVersionRemoved(_) | DeliveryOutcome::Ignored) => true,
             Err(error) => {
                 tracing::error!(error = error.chain(), "dealing with a delivery that was given up failed");
                 false

@@ -8,7 +8,7 @@ use std::fmt;
 
 use aws_lambda_events::sqs::SqsMessage;
 use eventpulse_aws::workflows::delivery::{Delivery, ObjectCreated};
-use eventpulse_aws::workflows::failed_delivery::GivenUp;
+use eventpulse_aws::workflows::failed_delivery::FailedDelivery;
 use serde_json::Value;
 
 /// The most characters of a reason: it goes into the history and into the notice.
@@ -28,7 +28,7 @@ impl fmt::Display for Unreadable {
 ///
 /// # Errors
 /// When it is of neither kind.
-pub fn parse(message: &SqsMessage) -> Result<GivenUp, Unreadable> {
+pub fn parse(message: &SqsMessage) -> Result<FailedDelivery, Unreadable> {
     let body = message.body.as_deref().unwrap_or_default();
     let mut body: Value = serde_json::from_str(body).map_err(|error| Unreadable(format!("the body: {error}")))?;
     let id = message.message_id.as_deref().unwrap_or_default();
@@ -38,7 +38,7 @@ pub fn parse(message: &SqsMessage) -> Result<GivenUp, Unreadable> {
         // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
         None => (delivery(body, id)?, not_delivered(message), 0),
     };
-    Ok(GivenUp { delivery, reason: reason.chars().take(MAX_REASON_CHARS).collect(), deaths })
+    Ok(FailedDelivery { delivery, reason: reason.chars().take(MAX_REASON_CHARS).collect(), deaths })
 }
 
 fn delivery(mut event: Value, message_id: &str) -> Result<Delivery, Unreadable> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use eventpulse_aws::workflows::messages::{Message, ingest_messages};
+use eventpulse_aws::workflows::messages::{Message, process_messages};
 use eventpulse_aws::{Services, clock};
 use lambda_runtime::{Error, LambdaEvent};
 
@@ -55,7 +55,7 @@ pub async fn handle(services: &Services, event: LambdaEvent<SqsEvent>) -> Result
     }
     for (number, batch) in std::iter::once(fresh).chain(suspects).enumerate() {
         let log_name = format!("{}-{number}", event.context.request_id);
-        let places = ingest_messages(services, &batch.messages, &log_name, clock).await;
+        let places = process_messages(services, &batch.messages, &log_name, clock).await;
         failed.extend(places.into_iter().filter_map(|place| batch.ids.get(place).cloned()));
     }
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use eventpulse_aws::workflows::delivery::ObjectCreated;
-use eventpulse_aws::workflows::process_upload::{Outcome, ingest};
+use eventpulse_aws::workflows::process_upload::{DeliveryOutcome, process_upload};
 use eventpulse_aws::{Services, clock, logs};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use tracing::Instrument;
@@ -20,18 +20,18 @@ pub async fn handle(
     let span = logs::delivery_span(&delivery, &event.context.request_id);
     let work = async {
         let duration_ms = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match ingest(services, &delivery, clock).await {
-            Ok(Outcome::Settled(upload)) => {
+        match process_upload(services, &delivery, clock).await {
+            Ok(DeliveryOutcome::Settled(upload)) => {
                 let (accepted, rejected) = (upload.accepted(), upload.rejected());
                 let state = upload.state().as_str();
                 tracing::info!(state, accepted, rejected, duration_ms = duration_ms(), "the upload is settled");
                 Ok(())
             }
-            Ok(Outcome::LateVersionRemoved(_)) => {
+            Ok(DeliveryOutcome::LateVersionRemoved(_)) => {
                 tracing::info!(duration_ms = duration_ms(), "nothing was processed");
                 Ok(())
             }
-            Ok(Outcome::Ignored) => {
+            Ok(DeliveryOutcome::Ignored) => {
                 tracing::info!("a folder marker is no upload");
                 Ok(())
             }

@@ -7,16 +7,16 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use eventpulse_aws::adapters::notice_store::Turn;
+use eventpulse_aws::adapters::notice_store::PublishLease;
 use eventpulse_aws::clock;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
 use eventpulse_core::id::UploadId;
-use eventpulse_core::upload::{SELF_TEST, State};
+use eventpulse_core::upload::{SYNTHETIC_CHECK_OWNER, UploadState};
 use serde_json::{Value, json};
 
 use super::{crossed_off, groups, invoke, minute, notices, outbox, subscriber, upload, wait_for, wrong_value};
-use crate::Outcome;
+use crate::TestResult;
 use crate::disturbances::{restore, without};
 use crate::poll::{SOON, found, poll};
 use crate::world::World;
@@ -33,7 +33,7 @@ async fn logged(world: &World, least: usize, is_meant: impl Fn(&Value) -> bool) 
     .await
 }
 
-pub async fn a_crash_between_publishing_and_recording_repeats_one_notice_at_most(world: Arc<World>) -> Outcome {
+pub async fn a_crash_between_publishing_and_recording_repeats_one_notice_at_most(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     // A sender that dies before it publishes: it may not. What it wrote down stands, and is sent once it may again.
     let whole = without(&world, "NotifyRole", "sns:Publish").await?;
@@ -113,23 +113,23 @@ fn item_of(world: &World, user: &User, sort_key: String) -> PutItemFluentBuilder
     put.item("pk", AttributeValue::S(format!("owner#{}", user.owner))).item("sk", AttributeValue::S(sort_key))
 }
 
-pub async fn who_dies_with_the_turn_holds_nobody_up_for_long(world: Arc<World>) -> Outcome {
+pub async fn who_dies_with_the_turn_holds_nobody_up_for_long(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     let table = &world.client.services.groups;
     let take = async || {
-        poll(SOON, async || match table.take_turn(clock()).await? {
-            Turn::Mine { until } => Ok(ControlFlow::Break(until)),
-            Turn::Taken { until } => Ok(ControlFlow::Continue(format!("somebody has the turn until {until}"))),
+        poll(SOON, async || match table.acquire_publish_lease(clock()).await? {
+            PublishLease::Mine { until } => Ok(ControlFlow::Break(until)),
+            PublishLease::Taken { until } => Ok(ControlFlow::Continue(format!("somebody has the turn until {until}"))),
         })
         .await
     };
     let ended = take().await?;
-    table.end_turn(ended, clock()).await?;
+    table.release_publish_lease(ended, clock()).await?;
     let until = take().await?;
     assert!(until.as_micros() - clock().as_micros() <= 20_000_000, "{until} is too far off");
     // One whose turn is over already does not end somebody else's.
-    table.end_turn(ended, clock()).await?;
-    assert_eq!(table.take_turn(clock()).await?, Turn::Taken { until });
+    table.release_publish_lease(ended, clock()).await?;
+    assert_eq!(table.acquire_publish_lease(clock()).await?, PublishLease::Taken { until });
 
     let bad = upload(&world, &user, "bad.json", &wrong_value("turn", 1)).await?;
     minute(&world).await?;
@@ -140,14 +140,14 @@ pub async fn who_dies_with_the_turn_holds_nobody_up_for_long(world: Arc<World>) 
     Ok(())
 }
 
-pub async fn the_self_test_goes_the_whole_way_and_mails_nobody(world: Arc<World>) -> Outcome {
+pub async fn the_self_test_goes_the_whole_way_and_mails_nobody(world: Arc<World>) -> TestResult {
     let begin = r#"{"self_test": "begin"}"#;
     let log = invoke(&world, "SelfTestFunctionName", begin).await?;
     let begun = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let begun = begun.filter_map(|line| line["upload_id"].as_str().map(str::to_owned)).next();
     let id = UploadId::parse(&begun.ok_or_else(|| format!("no upload id: {log}"))?)?;
     let upload = world.client.settled(&id).await?;
-    assert_eq!((upload.intake.owner.as_str(), upload.state()), (SELF_TEST, State::Quarantined));
+    assert_eq!((upload.intake.owner.as_str(), upload.state()), (SYNTHETIC_CHECK_OWNER, UploadState::Quarantined));
     assert!(upload.quarantined.is_some() && upload.noted);
 
     // It came through when notify says so, in the words that the alarm listens to.

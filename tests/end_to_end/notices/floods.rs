@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{assert_spaced, crossed_off, groups, invoke, minute, notices, subscriber, wait_for};
-use crate::Outcome;
+use crate::TestResult;
 use crate::devices::{key, send};
 use crate::poll::{SOON, found, poll};
 use crate::world::World;
@@ -49,7 +49,7 @@ async fn set_digest_seconds(world: &World, seconds: &str) -> Result<String, BoxE
 }
 
 /// Waits until so many uploads are counted for an owner's next digest.
-async fn count(world: &World, user: &User, uploads: u64) -> Outcome {
+async fn count(world: &World, user: &User, uploads: u64) -> TestResult {
     poll(SOON, async || {
         let (outbox, _) = world.client.services.groups.outbox(&user.owner).await?;
         let gathered = world.client.services.groups.gathered(&user.owner, outbox.epoch).await?;
@@ -59,7 +59,7 @@ async fn count(world: &World, user: &User, uploads: u64) -> Outcome {
     .await
 }
 
-pub async fn a_thousand_failures_of_one_group_are_two_mails(world: Arc<World>) -> Outcome {
+pub async fn a_thousand_failures_of_one_group_are_two_mails(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     let (_, secret) = key(&world, &user, "fast").await?;
     let bodies = (0..1_000).map(
@@ -129,7 +129,7 @@ fn wrong_weather(number: usize) -> Value {
     record
 }
 
-pub async fn a_thousand_groups_go_within_the_rate_and_none_is_missing(world: Arc<World>) -> Outcome {
+pub async fn a_thousand_groups_go_within_the_rate_and_none_is_missing(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     let (_, secret) = key(&world, &user, "fast").await?;
     let ids = post_all(&world, &secret, (0..1_000).map(wrong_weather).collect()).await?;

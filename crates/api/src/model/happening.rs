@@ -1,6 +1,6 @@
 //! The events of a history, as its owner reads them.
 
-use eventpulse_core::upload::{self, Event, Fact};
+use eventpulse_core::upload::{self, RecordedEvent, UploadEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,53 +28,53 @@ pub struct Happening {
     pub form: Option<&'static str>,
 }
 
-impl From<Event> for Happening {
-    fn from(event: Event) -> Self {
+impl From<RecordedEvent> for Happening {
+    fn from(event: RecordedEvent) -> Self {
         let (mut by, mut detail, mut form) = (None, None, None);
         let name = match event.fact {
-            Fact::Issued { intake } => {
+            UploadEvent::Issued { intake } => {
                 by = Some(intake.owner);
                 "issued"
             }
-            Fact::Found { .. } => "found",
-            Fact::Posted { message, .. } => {
+            UploadEvent::Found { .. } => "found",
+            UploadEvent::Posted { message, .. } => {
                 by = message.key_id;
                 "posted"
             }
-            Fact::Received { object, .. } => {
+            UploadEvent::Received { object, .. } => {
                 detail = Some(format!("{} bytes", object.size));
                 "received"
             }
-            Fact::AcceptanceBegan { .. } => "acceptance_began",
-            Fact::Decided { decision } => {
+            UploadEvent::AcceptanceBegan { .. } => "acceptance_began",
+            UploadEvent::Decided { decision } => {
                 detail = Some(decided(&decision));
                 "decided"
             }
-            Fact::Withdrawn => "withdrawn",
-            Fact::Quarantined { .. } => "quarantined",
-            Fact::Notified { .. } => "notified",
-            Fact::Noted { groups } => {
+            UploadEvent::Withdrawn => "withdrawn",
+            UploadEvent::Quarantined { .. } => "quarantined",
+            UploadEvent::Notified { .. } => "notified",
+            UploadEvent::Noted { groups } => {
                 let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
                 detail = Some(groups.join(", "));
                 "noted"
             }
-            Fact::Failed { reason, .. } => {
+            UploadEvent::Failed { reason, .. } => {
                 detail = Some(reason);
                 "failed"
             }
-            Fact::RetryRequested { by: who, form: what, .. } => {
+            UploadEvent::RetryRequested { by: who, form: what, .. } => {
                 (by, form) = (Some(who), Some(form_word(what)));
                 "retry_requested"
             }
-            Fact::Discarded { by: who } => {
+            UploadEvent::Discarded { by: who } => {
                 by = Some(who);
                 "discarded"
             }
-            Fact::WithdrawalRequested { by: who } => {
+            UploadEvent::WithdrawalRequested { by: who } => {
                 by = Some(who);
                 "withdrawal_requested"
             }
-            Fact::LateVersionRemoved { .. } => {
+            UploadEvent::LateVersionRemoved { .. } => {
                 detail = Some("a further object came for this upload and was removed, unread".to_owned());
                 "late_version_removed"
             }
@@ -88,7 +88,7 @@ fn decided(decision: &upload::Decision) -> String {
         upload::Decision::Accepted { accepted, rejection, .. } => {
             format!("{accepted} accepted, {} rejected", rejection.as_ref().map_or(0, |rejection| rejection.rejected))
         }
-        upload::Decision::Rejected { rejection } => match rejection.chief() {
+        upload::Decision::Rejected { rejection } => match rejection.primary_failure() {
             Some(failure) => format!("rejected: {}", failure.code.as_str()),
             None => "rejected".to_owned(),
         },

@@ -14,7 +14,7 @@ use crate::auth::Owner;
 use crate::etag::tagged;
 use crate::extract::{Path, Query, Range, device_id, range};
 use crate::model::Time;
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::state::App;
 
 /// Of which device, which measure, and when.
@@ -136,7 +136,7 @@ pub(crate) async fn of_device(
     owner: Owner,
     headers: HeaderMap,
     Query(params): Query<DeviceParams>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let DeviceParams { device_id, measure, from, to } = params;
     answer(&app, &owner, &headers, &device_id, &StatsParams { measure, from, to }).await
 }
@@ -156,7 +156,7 @@ pub(crate) async fn stats(
     headers: HeaderMap,
     Path(device): Path<String>,
     Query(params): Query<StatsParams>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     answer(&app, &owner, &headers, &device, &params).await
 }
 
@@ -166,7 +166,7 @@ async fn answer(
     headers: &HeaderMap,
     device: &str,
     params: &StatsParams,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let (series, range) = asked(app, owner, device, params).await?;
     let (answered, open) =
         tokio::join!(app.services.chunks.answer(&series, range.0, range.1), app.services.uploads.open(&owner.0));
@@ -202,7 +202,7 @@ pub(crate) async fn asked(
     owner: &Owner,
     device: &str,
     params: &StatsParams,
-) -> Result<(Series, Range), Problem> {
+) -> Result<(Series, Range), ApiError> {
     let device = device_id(device)?;
     let range = range(params.from.as_deref(), params.to.as_deref())?;
     let measure = match &params.measure {
@@ -212,21 +212,21 @@ pub(crate) async fn asked(
     Ok((Series { owner: owner.0.clone(), entity: device.to_owned(), measure }, range))
 }
 
-async fn only_measure(app: &App, owner: &Owner, device: &str) -> Result<String, Problem> {
+async fn only_measure(app: &App, owner: &Owner, device: &str) -> Result<String, ApiError> {
     let mut measures = app.services.chunks.measures(&owner.0, device).await?;
     match measures.len() {
-        0 => Err(Problem::not_found("You have no values of this device. GET /devices lists those that you have.")),
+        0 => Err(ApiError::not_found("You have no values of this device. GET /devices lists those that you have.")),
         1 => Ok(measures.remove(0)),
-        _ => Err(Problem::parameter(
+        _ => Err(ApiError::parameter(
             "measure",
             format!("the device has several, name one of them: {}", measures.join(", ")),
         )),
     }
 }
 
-pub(crate) fn nothing(series: &Series) -> Problem {
+pub(crate) fn nothing(series: &Series) -> ApiError {
     let Series { entity, measure, .. } = series;
-    Problem::not_found(format!(
+    ApiError::not_found(format!(
         "You have no values of the measure {measure:?} of the device {entity:?} in this range of time. GET /devices lists \
          those that you have."
     ))

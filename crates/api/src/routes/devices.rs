@@ -17,7 +17,7 @@ use crate::cursor::Seal;
 use crate::etag::tagged;
 use crate::extract::{Path, Query};
 use crate::model::Time;
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::routes::answers::{StatsParams, asked, nothing};
 use crate::routes::uploads::list::{page_limit, position};
 use crate::state::App;
@@ -80,7 +80,7 @@ pub(crate) async fn list(
     owner: Owner,
     headers: HeaderMap,
     Query(params): Query<PageParams>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "devices", filters: &[] };
     let after = position(&seal, params.cursor.as_deref())?;
     let page = app.services.chunks.devices(&owner.0, page_limit(params.limit)?, after.as_deref()).await?;
@@ -180,7 +180,7 @@ pub(crate) async fn series(
     headers: HeaderMap,
     Path(device): Path<String>,
     Query(params): Query<SeriesParams>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let SeriesParams { measure, from, to, bucket } = params;
     let bucket = bucket.unwrap_or_else(|| "1d".to_owned());
     let width = width_micros(&bucket)?;
@@ -202,17 +202,17 @@ pub(crate) async fn series(
     tagged(&headers, &content, &answer)
 }
 
-fn too_much(too_much: TooMuch) -> Problem {
+fn too_much(too_much: TooMuch) -> ApiError {
     match too_much {
-        TooMuch::Buckets => Problem::parameter("bucket", format!("{too_much}: choose wider ones, or less time")),
-        TooMuch::Points => Problem::parameter("from", format!("{too_much}: choose less time")),
+        TooMuch::Buckets => ApiError::parameter("bucket", format!("{too_much}: choose wider ones, or less time")),
+        TooMuch::Points => ApiError::parameter("from", format!("{too_much}: choose less time")),
     }
 }
 
 /// The width of a bucket.
-fn width_micros(bucket: &str) -> Result<i64, Problem> {
+fn width_micros(bucket: &str) -> Result<i64, ApiError> {
     let wrong = || {
-        Problem::parameter(
+        ApiError::parameter(
             "bucket",
             format!("it is a number and s, m, h or d, such as 15m, and at most {MAX_BUCKET_DAYS}d"),
         )

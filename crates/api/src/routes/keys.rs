@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::adapters::key_store::{self, Key, Keys, Random};
+use eventpulse_aws::adapters::key_store::{self, Key, KeyStore, Random};
 use eventpulse_core::device::key::{self, ApiKey};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, StatusCode};
@@ -18,7 +18,7 @@ use crate::auth::Owner;
 use crate::cursor::Seal;
 use crate::extract::{Json, NoParams, Path, Query, key_id};
 use crate::model::Time;
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::state::App;
 
 /// How long the name of a key may be.
@@ -149,8 +149,8 @@ impl KeyShown {
             key_id: key.key_id.to_string(),
             name: key.name,
             plan: match key.plan {
-                key::Plan::Standard => Plan::Standard,
-                key::Plan::Fast => Plan::Fast,
+                key::UsagePlan::Standard => Plan::Standard,
+                key::UsagePlan::Fast => Plan::Fast,
             },
             state: if is_active { KeyState::Active } else { KeyState::Revoked },
             hint: key.hint,
@@ -178,8 +178,8 @@ impl KeyMade {
 }
 
 /// The keys, of the function that has them.
-fn keys_of(app: &App) -> Result<&Keys, Problem> {
-    app.keys.as_ref().ok_or_else(Problem::internal)
+fn keys_of(app: &App) -> Result<&KeyStore, ApiError> {
+    app.keys.as_ref().ok_or_else(ApiError::internal)
 }
 
 /// Creates a key, by which a device sends to `POST /data` as you. It works within moments.
@@ -196,11 +196,11 @@ pub(crate) async fn create(
     owner: Owner,
     _: Query<NoParams>,
     Json(new): Json<NewKey>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let name = new.name.as_deref().map(name).transpose()?;
     let plan = match new.plan {
-        Some(Plan::Fast) => key::Plan::Fast,
-        Some(Plan::Standard) | None => key::Plan::Standard,
+        Some(Plan::Fast) => key::UsagePlan::Fast,
+        Some(Plan::Standard) | None => key::UsagePlan::Standard,
     };
     let random = Random { id: random()?, secret: random()?, usage: random()? };
     let made = keys_of(&app)?.create(&owner.0, name.as_deref(), plan, (app.clock)(), random).await??;
@@ -208,9 +208,9 @@ pub(crate) async fn create(
 }
 
 /// A name that can be shown.
-fn name(name: &str) -> Result<String, Problem> {
+fn name(name: &str) -> Result<String, ApiError> {
     if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
-        return Err(Problem::member("/name", format!("it must have 1 to {MAX_NAME_CHARS} characters")));
+        return Err(ApiError::member("/name", format!("it must have 1 to {MAX_NAME_CHARS} characters")));
     }
     Ok(name.chars().map(|c| if c.is_control() { '_' } else { c }).collect())
 }
@@ -222,7 +222,7 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     owner: Owner,
     Query(params): Query<KeyListParams>,
-) -> Result<axum::Json<KeyList>, Problem> {
+) -> Result<axum::Json<KeyList>, ApiError> {
     let limit = page_limit(params.limit)?;
     let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "keys", filters: &[] };
     let after = position(&seal, params.cursor.as_deref())?;
@@ -243,8 +243,8 @@ pub(crate) async fn show(
     owner: Owner,
     Path(id): Path<String>,
     _: Query<NoParams>,
-) -> Result<axum::Json<KeyShown>, Problem> {
-    let key = keys_of(&app)?.get(&owner.0, &key_id(&id)?).await?.ok_or(key_store::Refused::NotFound)?;
+) -> Result<axum::Json<KeyShown>, ApiError> {
+    let key = keys_of(&app)?.get(&owner.0, &key_id(&id)?).await?.ok_or(key_store::KeyRefusal::NotFound)?;
     Ok(axum::Json(KeyShown::new(&app, key)))
 }
 
@@ -266,11 +266,11 @@ pub(crate) async fn rotate(
     Path(id): Path<String>,
     _: Query<NoParams>,
     Json(Rotation { keep_old_seconds }): Json<Rotation>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let id = key_id(&id)?;
     if keep_old_seconds > MAX_KEEP_SECONDS {
         let detail = format!("it must be 0 to {MAX_KEEP_SECONDS} seconds, 7 days");
-        return Err(Problem::member("/keep_old_seconds", detail));
+        return Err(ApiError::member("/keep_old_seconds", detail));
     }
     let made = keys_of(&app)?.rotate(&owner.0, &id, keep_old_seconds, (app.clock)(), random()?).await??;
     Ok(KeyMade::answer(&app, StatusCode::OK, made))
@@ -289,7 +289,7 @@ pub(crate) async fn revoke(
     owner: Owner,
     Path(id): Path<String>,
     _: Query<NoParams>,
-) -> Result<axum::Json<KeyShown>, Problem> {
+) -> Result<axum::Json<KeyShown>, ApiError> {
     let key = keys_of(&app)?.revoke(&owner.0, &key_id(&id)?, (app.clock)()).await??;
     Ok(axum::Json(KeyShown::new(&app, key)))
 }

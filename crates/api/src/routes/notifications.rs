@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_aws::adapters::subscription_store::Refused;
+use eventpulse_aws::adapters::subscription_store::SubscriptionRefusal;
 use eventpulse_core::notification::kind::NoticeKind;
 use eventpulse_core::notification::subscription::{self, Subscription};
 use eventpulse_core::time::Timestamp;
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::auth::{Address, Owner};
 use crate::extract::{Json, NoParams, Query};
 use crate::model::{NotificationState, Time};
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::state::App;
 
 /// What you want to be told.
@@ -98,10 +98,10 @@ pub(crate) struct Notifications {
 impl Notifications {
     fn new(subscription: Subscription, address: Option<&str>, now: Timestamp) -> Self {
         let hint = subscription.hint(address, now);
-        let is_none = subscription.state == subscription::State::None;
+        let is_none = subscription.state == subscription::SubscriptionState::None;
         let again = subscription.can_be_asked_again_at();
         let is_same = address.is_some() && address == subscription.email.as_deref();
-        let again = again.filter(|_| is_same && subscription.state == subscription::State::Pending);
+        let again = again.filter(|_| is_same && subscription.state == subscription::SubscriptionState::Pending);
         let kinds = subscription.kinds.into_iter().filter_map(Kind::of);
         Self {
             state: subscription.state.into(),
@@ -148,7 +148,7 @@ pub(crate) async fn show(
     owner: Owner,
     address: Address,
     _: Query<NoParams>,
-) -> Result<axum::Json<Notifications>, Problem> {
+) -> Result<axum::Json<Notifications>, ApiError> {
     let now = (app.clock)();
     let subscription = app.services.subscriptions.get(&owner.0, now).await?;
     Ok(axum::Json(Notifications::new(subscription, address.0.as_deref().ok(), now)))
@@ -172,7 +172,7 @@ pub(crate) async fn put(
     address: Address,
     _: Query<NoParams>,
     Json(wanted): Json<Wanted>,
-) -> Result<axum::Json<Notifications>, Problem> {
+) -> Result<axum::Json<Notifications>, ApiError> {
     let kinds = kinds(wanted.kinds)?;
     let (email, now) = (address.0?, (app.clock)());
     let subscription = app.services.subscriptions.put(&owner.0, &email, &kinds, now).await?;
@@ -180,28 +180,30 @@ pub(crate) async fn put(
     Ok(axum::Json(Notifications::new(subscription, Some(&email), now)))
 }
 
-fn kinds(wanted: Option<Vec<Kind>>) -> Result<Vec<NoticeKind>, Problem> {
+fn kinds(wanted: Option<Vec<Kind>>) -> Result<Vec<NoticeKind>, ApiError> {
     let Some(wanted) = wanted else { return Ok(NoticeKind::OF_OWNERS.to_vec()) };
     if wanted.is_empty() {
-        return Err(Problem::member("/kinds", "it is empty; DELETE /notifications ends the mails"));
+        return Err(ApiError::member("/kinds", "it is empty; DELETE /notifications ends the mails"));
     }
     for (at, kind) in wanted.iter().enumerate() {
         if wanted[..at].contains(kind) {
-            return Err(Problem::member(&format!("/kinds/{at}"), "it is there already"));
+            return Err(ApiError::member(&format!("/kinds/{at}"), "it is there already"));
         }
     }
     Ok(wanted.into_iter().map(Kind::core).collect())
 }
 
-fn refusal(refused: Refused, email: &str) -> Problem {
-    Problem::conflict(match refused {
-        Refused::Elsewhere => format!(
+fn refusal(refused: SubscriptionRefusal, email: &str) -> ApiError {
+    ApiError::conflict(match refused {
+        SubscriptionRefusal::Elsewhere => format!(
             "{email} is subscribed to the notices in another way already: for another account, or as the operator of this \
              service. Unsubscribe that one, by the link at the end of one of its mails, and PUT again; or use another address. \
              If nobody ever confirmed that one, no mails come: it lapses, and you may PUT again in two days."
         ),
-        Refused::Address => format!("SNS does not mail to {email}. Have another address verified for your account."),
-        Refused::Full => {
+        SubscriptionRefusal::Address => {
+            format!("SNS does not mail to {email}. Have another address verified for your account.")
+        }
+        SubscriptionRefusal::Full => {
             "This service has as many subscriptions as its AWS account may have. Its operator can have the \
                           quota of SNS raised."
                 .to_owned()
@@ -217,7 +219,7 @@ pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     owner: Owner,
     _: Query<NoParams>,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiError> {
     app.services.subscriptions.delete(&owner.0, (app.clock)()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -259,10 +261,11 @@ mod tests {
         let shown = told(pending.clone(), Some("ann@example.com"));
         assert_eq!((&shown["asked_at"], &shown["kinds"]), (&json!("2025-02-28T12:00:00Z"), &json!(["new"])));
         assert_eq!(shown["can_be_asked_again_at"], "2025-03-01T12:00:00Z");
-        let confirmed = told(pending.clone().seen(subscription::Seen::Confirmed, now), Some("ann@example.com"));
+        let confirmed =
+            told(pending.clone().seen(subscription::ObservedState::Confirmed, now), Some("ann@example.com"));
         assert_eq!((&confirmed["state"], confirmed.get("can_be_asked_again_at")), (&json!("confirmed"), None));
         let deleted = pending.deleted(true);
-        let followed = told(deleted.clone().seen(subscription::Seen::Confirmed, now), Some("bob@example.com"));
+        let followed = told(deleted.clone().seen(subscription::ObservedState::Confirmed, now), Some("bob@example.com"));
         let deleted = told(deleted, Some("bob@example.com"));
         assert_eq!((&deleted["email"], deleted.get("asked_at")), (&json!("bob@example.com"), None));
         assert_eq!(followed, deleted, "what is ended stays ended, whoever follows the old link");

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::adapters::object_store::PutTerms;
+use eventpulse_aws::adapters::object_store::PutOptions;
 use eventpulse_aws::workflows::upload_commands::{self, Correction};
 use eventpulse_core::intake::reader::Media;
-use eventpulse_core::upload::{QuarantineStatus, Quarantined, RetryForm, Upload};
+use eventpulse_core::upload::{QuarantineLocation, QuarantineStatus, RetryForm, Upload};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, Raw, header_text, upload_id};
 use crate::model::{self, ContentEncoding, Happening, Status, Time, form_word};
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::routes::notifications::Notified;
 use crate::routes::uploads::{Receipt, lifetime, load, sha256, size};
 use crate::state::App;
@@ -124,11 +124,11 @@ pub(crate) async fn show(
     owner: Owner,
     Path(id): Path<String>,
     _: Query<NoParams>,
-) -> Result<axum::Json<Item>, Problem> {
+) -> Result<axum::Json<Item>, ApiError> {
     let now = (app.clock)();
     let (upload, history) = load(&app, &owner, &id).await?;
     let (Some(status), Some(at)) = (upload.quarantine_status(now), upload.quarantined_at) else {
-        return Err(Problem::not_found(
+        return Err(ApiError::not_found(
             "Nothing of this upload was ever rejected. GET /uploads/{upload_id} tells where it stands.",
         ));
     };
@@ -161,8 +161,8 @@ pub(crate) async fn show(
     }))
 }
 
-async fn downloads(app: &App, quarantined: &Quarantined) -> Result<Downloads, Problem> {
-    let link = async |key: &str| -> Result<Option<Download>, Problem> {
+async fn downloads(app: &App, quarantined: &QuarantineLocation) -> Result<Downloads, ApiError> {
+    let link = async |key: &str| -> Result<Option<Download>, ApiError> {
         let objects = &app.services.objects;
         if objects.head(&quarantined.bucket, key, None).await?.is_none() {
             return Ok(None);
@@ -180,13 +180,13 @@ async fn downloads(app: &App, quarantined: &Quarantined) -> Result<Downloads, Pr
     Ok(Downloads { object, report: link(&quarantined.report_key).await? })
 }
 
-async fn report(app: &App, quarantined: &Quarantined) -> Result<Option<Value>, Problem> {
+async fn report(app: &App, quarantined: &QuarantineLocation) -> Result<Option<Value>, ApiError> {
     let object = app.services.objects.get(&quarantined.bucket, &quarantined.report_key, None).await?;
     let Some(object) = object.filter(|object| object.size <= MAX_REPORT_BYTES) else { return Ok(None) };
     let bytes = object.body.collect().await.map_err(|error| {
         let broken =
             eventpulse_aws::Error::new("GetObject", &quarantined.report_key, eventpulse_aws::Kind::Unreachable);
-        Problem::from(broken.because(error))
+        ApiError::from(broken.with_source(error))
     });
     Ok(serde_json::from_slice(&bytes?.into_bytes()).ok())
 }
@@ -231,7 +231,7 @@ pub(crate) async fn retry(
     _: Query<NoParams>,
     headers: HeaderMap,
     Raw(body): Raw,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let (id, now) = (upload_id(&id)?, (app.clock)());
     let upload = if body.is_empty() {
         upload_commands::retry_as_it_is(&app.services, &owner.0, &id, now).await??
@@ -252,15 +252,15 @@ pub(crate) async fn retry(
 }
 
 /// Content type and encoding of data that come with a call.
-pub(crate) fn data_headers(headers: &HeaderMap) -> Result<(&str, Option<&str>), Problem> {
+pub(crate) fn data_headers(headers: &HeaderMap) -> Result<(&str, Option<&str>), ApiError> {
     let Some(content_type) = header_text(headers, header::CONTENT_TYPE.as_str()) else {
-        return Err(Problem::content_type(
+        return Err(ApiError::content_type(
             "Say by Content-Type whether this is application/json or application/x-ndjson.",
         ));
     };
     let encoding = header_text(headers, header::CONTENT_ENCODING.as_str());
     Media::parse(Some(content_type), encoding, "")
-        .map_err(|failure| Problem::content_type(format!("This is not read here: {}.", failure.message)))?;
+        .map_err(|failure| ApiError::content_type(format!("This is not read here: {}.", failure.message)))?;
     Ok((content_type, encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity"))))
 }
 
@@ -312,14 +312,14 @@ pub(crate) async fn correction(
     Path(id): Path<String>,
     _: Query<NoParams>,
     Json(new): Json<NewCorrection>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let (id, sha256) = (upload_id(&id)?, sha256(new.sha256.as_deref())?);
     let content_type = match new.content_type {
         CorrectionType::Json => "application/json",
         CorrectionType::Ndjson => "application/x-ndjson",
     };
     let now = (app.clock)();
-    let terms = PutTerms {
+    let terms = PutOptions {
         content_type,
         content_encoding: new.content_encoding.map(ContentEncoding::as_str),
         size: size(new.size)?,
@@ -328,7 +328,7 @@ pub(crate) async fn correction(
         expires_in: lifetime(new.expires_in)?,
     };
     let issued = upload_commands::presign_correction(&app.services, &owner.0, &id, &terms).await??;
-    let upload: Upload = app.services.uploads.load(&id).await?.ok_or_else(Problem::internal)?;
+    let upload: Upload = app.services.uploads.load(&id).await?.ok_or_else(ApiError::internal)?;
     let notifications = Notified::of(&app, &owner, now).await;
     Ok(Receipt::new(&app, issued, upload.state_at(now).into(), notifications).created())
 }
@@ -346,7 +346,7 @@ pub(crate) async fn discard(
     owner: Owner,
     Path(id): Path<String>,
     _: Query<NoParams>,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiError> {
     upload_commands::discard(&app.services, &owner.0, &upload_id(&id)?, (app.clock)()).await??;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -23,7 +23,7 @@ use super::random;
 use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, upload_id};
 use crate::model::{self, ContentEncoding, ContentType, Failure, Features, Happening, Status, Time};
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::state::App;
 
 /// [A single PUT](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html) takes 5 GiB.
@@ -136,18 +136,18 @@ pub(crate) async fn create(
     owner: Owner,
     _: Query<NoParams>,
     Json(new): Json<NewUpload>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let size = size(new.size)?;
     let sha256 = sha256(new.sha256.as_deref())?;
     let expires_in = lifetime(new.expires_in)?;
     if !(1..=MAX_FILE_NAME_CHARS).contains(&new.file_name.chars().count()) {
-        return Err(Problem::member("/file_name", format!("it must have 1 to {MAX_FILE_NAME_CHARS} characters")));
+        return Err(ApiError::member("/file_name", format!("it must have 1 to {MAX_FILE_NAME_CHARS} characters")));
     }
     let max_rejected = new.max_rejected.map(limit).transpose()?;
-    known_schema(&app, new.schema.as_deref(), |detail| Problem::member("/schema", detail))?;
+    known_schema(&app, new.schema.as_deref(), |detail| ApiError::member("/schema", detail))?;
     let (content_type, encoding) = (new.content_type.as_str(), new.content_encoding.map(ContentEncoding::as_str));
     Media::parse(Some(content_type), encoding, &new.file_name)
-        .map_err(|failure| Problem::member("/content_type", failure.message))?;
+        .map_err(|failure| ApiError::member("/content_type", failure.message))?;
     let request = Request {
         owner: &owner.0,
         file_name: &new.file_name,
@@ -165,9 +165,9 @@ pub(crate) async fn create(
     Ok(Receipt::new(&app, issued, model::State::Issued, notifications).created())
 }
 
-pub(crate) fn size(size: u64) -> Result<u64, Problem> {
+pub(crate) fn size(size: u64) -> Result<u64, ApiError> {
     if size > MAX_BYTES {
-        return Err(Problem::member(
+        return Err(ApiError::member(
             "/size",
             format!("a file may have {MAX_BYTES} bytes, 5 GiB: split it, or compress it"),
         ));
@@ -175,15 +175,15 @@ pub(crate) fn size(size: u64) -> Result<u64, Problem> {
     Ok(size)
 }
 
-pub(crate) fn lifetime(seconds: Option<u64>) -> Result<Duration, Problem> {
+pub(crate) fn lifetime(seconds: Option<u64>) -> Result<Duration, ApiError> {
     match seconds.unwrap_or(300) {
         seconds @ 60..=3600 => Ok(Duration::from_secs(seconds)),
-        _ => Err(Problem::member("/expires_in", "it must be 60 to 3600 seconds")),
+        _ => Err(ApiError::member("/expires_in", "it must be 60 to 3600 seconds")),
     }
 }
 
 /// A digest in base 64, as S3 signs it.
-pub(crate) fn sha256(hexadecimal: Option<&str>) -> Result<Option<String>, Problem> {
+pub(crate) fn sha256(hexadecimal: Option<&str>) -> Result<Option<String>, ApiError> {
     use base64::Engine as _;
     let Some(text) = hexadecimal else { return Ok(None) };
     let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
@@ -191,15 +191,15 @@ pub(crate) fn sha256(hexadecimal: Option<&str>) -> Result<Option<String>, Proble
         text.as_bytes().chunks(2).map(|pair| Some(digit(pair.first()?)? << 4 | digit(pair.get(1)?)?)).collect();
     match bytes {
         Some(bytes) if bytes.len() == 32 => Ok(Some(base64::prelude::BASE64_STANDARD.encode(bytes))),
-        _ => Err(Problem::member("/sha256", "a SHA-256 has 64 hexadecimal digits")),
+        _ => Err(ApiError::member("/sha256", "a SHA-256 has 64 hexadecimal digits")),
     }
 }
 
-fn limit(limit: Limit) -> Result<MaxRejected, Problem> {
+fn limit(limit: Limit) -> Result<MaxRejected, ApiError> {
     match limit {
         Limit::Count(count) => Ok(MaxRejected::Count(count)),
         Limit::Ratio(ratio) if (0.0..=1.0).contains(&ratio) => Ok(MaxRejected::Ratio(ratio)),
-        Limit::Ratio(_) => Err(Problem::member("/max_rejected/ratio", "it must be 0 to 1")),
+        Limit::Ratio(_) => Err(ApiError::member("/max_rejected/ratio", "it must be 0 to 1")),
     }
 }
 
@@ -207,8 +207,8 @@ fn limit(limit: Limit) -> Result<MaxRejected, Problem> {
 pub(crate) fn known_schema(
     app: &App,
     name: Option<&str>,
-    at: impl Fn(String) -> Problem,
-) -> Result<Option<SchemaRef>, Problem> {
+    at: impl Fn(String) -> ApiError,
+) -> Result<Option<SchemaRef>, ApiError> {
     let Some(name) = name else { return Ok(None) };
     let catalog = &app.services.catalog;
     match SchemaRef::parse(name) {
@@ -334,15 +334,15 @@ impl UploadReceipt {
 }
 
 /// An upload of this owner, with its history.
-pub(crate) async fn load(app: &App, owner: &Owner, id: &str) -> Result<(Upload, Vec<Happening>), Problem> {
+pub(crate) async fn load(app: &App, owner: &Owner, id: &str) -> Result<(Upload, Vec<Happening>), ApiError> {
     let id = upload_id(id)?;
     let history = app.services.uploads.history(&id).await?;
     if history.is_empty() {
-        return Err(upload_commands::Refused::NotFound.into());
+        return Err(upload_commands::CommandRefusal::NotFound.into());
     }
-    let upload = Upload::fold(id, &history).map_err(|_| Problem::internal())?;
+    let upload = Upload::fold(id, &history).map_err(|_| ApiError::internal())?;
     if upload.intake.owner != owner.0 {
-        return Err(upload_commands::Refused::NotFound.into());
+        return Err(upload_commands::CommandRefusal::NotFound.into());
     }
     Ok((upload, history.into_iter().map(Happening::from).collect()))
 }
@@ -359,7 +359,7 @@ pub(crate) async fn show(
     owner: Owner,
     Path(id): Path<String>,
     _: Query<NoParams>,
-) -> Result<axum::Json<UploadReceipt>, Problem> {
+) -> Result<axum::Json<UploadReceipt>, ApiError> {
     let (upload, history) = load(&app, &owner, &id).await?;
     Ok(axum::Json(UploadReceipt::new(&app, &owner, &upload, history, (app.clock)()).await))
 }
@@ -379,7 +379,7 @@ pub(crate) async fn withdraw(
     owner: Owner,
     Path(id): Path<String>,
     _: Query<NoParams>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let now = (app.clock)();
     let withdrawal = upload_commands::withdraw(&app.services, &owner.0, &upload_id(&id)?, now).await??;
     let (upload, history) = load(&app, &owner, &id).await?;

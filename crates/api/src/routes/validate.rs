@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use eventpulse_core::id::{UploadId, clean_file_name};
-use eventpulse_core::intake::failure::{self, Code};
-use eventpulse_core::intake::inspection::{Examination, Examiner, Keep, Terms};
+use eventpulse_core::intake::failure::{self, FailureCode};
+use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::rejection::{MAX_GROUPS_IN_HISTORY, RejectedRecord};
 use eventpulse_core::upload;
@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::auth::Owner;
 use crate::extract::{Query, Raw, header_text};
 use crate::model::{Failure, Features};
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::routes::uploads::{MAX_FILE_NAME_CHARS, known_schema};
 use crate::state::App;
 
@@ -161,17 +161,17 @@ pub(crate) async fn validate(
     Query(params): Query<ValidateParams>,
     headers: HeaderMap,
     Raw(body): Raw,
-) -> Result<axum::Json<Verdict>, Problem> {
-    let schema = known_schema(&app, params.schema.as_deref(), |detail| Problem::parameter("schema", detail))?;
+) -> Result<axum::Json<Verdict>, ApiError> {
+    let schema = known_schema(&app, params.schema.as_deref(), |detail| ApiError::parameter("schema", detail))?;
     if params.file_name.as_deref().is_some_and(|name| name.chars().count() > MAX_FILE_NAME_CHARS) {
-        return Err(Problem::parameter("file_name", format!("it has more than {MAX_FILE_NAME_CHARS} characters")));
+        return Err(ApiError::parameter("file_name", format!("it has more than {MAX_FILE_NAME_CHARS} characters")));
     }
     let content_type = header_text(&headers, header::CONTENT_TYPE.as_str());
     let encoding = header_text(&headers, header::CONTENT_ENCODING.as_str());
     let file_name = clean_file_name(params.file_name.as_deref().unwrap_or_default());
     let media = Media::parse(content_type, encoding, &file_name)
-        .map_err(|failure| Problem::content_type(format!("This is not read here: {}.", failure.message)))?;
-    let terms = Terms {
+        .map_err(|failure| ApiError::content_type(format!("This is not read here: {}.", failure.message)))?;
+    let terms = InspectionSpec {
         owner: owner.0,
         upload_id: UploadId::of_object("", "", ""),
         round: 0,
@@ -182,41 +182,41 @@ pub(crate) async fn validate(
         max_rejected: None,
         limits: Limits { decompressed_bytes: MAX_CONTENT_BYTES, ..Limits::default() },
     };
-    let mut examiner = Examiner::new(&app.services.catalog, terms, Keep::Bounded);
+    let mut inspector = Inspector::new(&app.services.catalog, terms, Retention::Bounded);
     for mut piece in body.chunks(PIECE_BYTES) {
-        if !examiner.push(&mut piece) {
+        if !inspector.push(&mut piece) {
             break;
         }
-        if examiner.records() > MAX_RECORDS {
+        if inspector.records() > MAX_RECORDS {
             return Err(too_much(&format!("has more than {MAX_RECORDS} records")));
         }
     }
-    examiner.finish();
-    let examination = examiner.examination();
-    let failure = examination.rejections.upload_failure().map(|failure| failure.code);
-    if failure == Some(Code::DecompressedTooLarge) {
+    inspector.finish();
+    let inspection = inspector.inspection();
+    let failure = inspection.rejections.upload_failure().map(|failure| failure.code);
+    if failure == Some(FailureCode::DecompressedTooLarge) {
         return Err(too_much(&format!("has more than {MAX_CONTENT_BYTES} bytes once it is decompressed")));
     }
-    Ok(axum::Json(verdict(&examination)))
+    Ok(axum::Json(verdict(&inspection)))
 }
 
-fn too_much(what: &str) -> Problem {
-    Problem::too_large(format!(
+fn too_much(what: &str) -> ApiError {
+    ApiError::too_large(format!(
         "This {what}, too many for one call. Validate it offline by `eventpulse validate FILE`, or upload it by POST /uploads."
     ))
 }
 
-fn verdict(examination: &Examination) -> Verdict {
-    let rejections = &examination.rejections;
+fn verdict(inspection: &Inspection) -> Verdict {
+    let rejections = &inspection.rejections;
     let (groups, failures_omitted) = rejections.largest_groups(MAX_GROUPS_IN_HISTORY);
-    let (outcome, accepted) = match examination.decision() {
+    let (outcome, accepted) = match inspection.decision() {
         upload::Decision::Accepted { rejection: None, accepted, .. } => (Outcome::Accepted, accepted),
         upload::Decision::Accepted { accepted, .. } => (Outcome::PartiallyAccepted, accepted),
         _ => (Outcome::Quarantined, 0),
     };
     let (features, features_omitted) = match outcome {
         Outcome::Quarantined => (Vec::new(), 0),
-        _ => examination.features.clone(),
+        _ => inspection.features.clone(),
     };
     let records: Vec<Record> = rejections.records().iter().take(MAX_RECORDS_TOLD).map(Record::from).collect();
     Verdict {

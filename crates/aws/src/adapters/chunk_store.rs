@@ -34,12 +34,12 @@ const BATCH_ATTEMPTS: u32 = 9;
 
 /// The chunks table.
 #[derive(Debug, Clone)]
-pub struct Chunks {
+pub struct ChunkStore {
     client: Client,
     table: String,
 }
 
-impl Chunks {
+impl ChunkStore {
     /// Over an SDK client.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
@@ -54,7 +54,7 @@ impl Chunks {
         let mut requests = Vec::with_capacity(chunks.len());
         for chunk in chunks {
             let put = PutRequest::builder().set_item(Some(chunk_item(chunk))).build();
-            let put = put.map_err(|error| self.error("BatchWriteItem", Kind::Other).because(error))?;
+            let put = put.map_err(|error| self.error("BatchWriteItem", Kind::Other).with_source(error))?;
             requests.push(WriteRequest::builder().put_request(put).build());
         }
         self.batches(requests).await
@@ -80,7 +80,7 @@ impl Chunks {
                 }
                 let key = |name: &str| item.get(name).cloned().unwrap_or(AttributeValue::Null(true));
                 let delete = DeleteRequest::builder().key("pk", key("pk")).key("sk", key("sk")).build();
-                let delete = delete.map_err(|error| self.error("BatchWriteItem", Kind::Other).because(error))?;
+                let delete = delete.map_err(|error| self.error("BatchWriteItem", Kind::Other).with_source(error))?;
                 requests.push(WriteRequest::builder().delete_request(delete).build());
             }
             removed += requests.len() as u64;
@@ -104,7 +104,7 @@ impl Chunks {
         let (summary, points) = (blob("summary")?.as_ref(), blob("points")?.as_ref().to_vec());
         let (uploads, segment) = (uploads.ok_or_else(corrupt)?, segment.ok_or_else(corrupt)?);
         let chunk = Chunk::from_parts(series.clone(), uploads, origins.unwrap_or_default(), segment, summary, points);
-        chunk.map_err(|error| corrupt().because(error))
+        chunk.map_err(|error| corrupt().with_source(error))
     }
 
     /// Sends requests in batches, some at a time.
@@ -127,7 +127,7 @@ impl Chunks {
     fn sent(&self, batch: Option<Result<Result<(), Error>, JoinError>>) -> Result<(), Error> {
         match batch {
             Some(Ok(result)) => result,
-            Some(Err(error)) => Err(self.error("BatchWriteItem", Kind::Other).because(error)),
+            Some(Err(error)) => Err(self.error("BatchWriteItem", Kind::Other).with_source(error)),
             None => Ok(()),
         }
     }

@@ -16,9 +16,9 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, Select, TransactWriteItem};
-use eventpulse_core::device::key::{ApiKey, KeyId, KeyState, Plan, UsageKey};
+use eventpulse_core::device::key::{ApiKey, KeyId, KeyState, UsageKey, UsagePlan};
 use eventpulse_core::time::Timestamp;
-pub use lookup::Lookup;
+pub use lookup::CredentialLookup;
 
 use crate::adapters::dynamodb::item::{Item, number, s, text};
 use crate::adapters::dynamodb::transaction::transaction;
@@ -50,7 +50,7 @@ pub struct Key {
     /// What the owner calls it.
     pub name: Option<String>,
     /// How much it may send.
-    pub plan: Plan,
+    pub plan: UsagePlan,
     /// Whether it may be used.
     pub state: KeyState,
     /// The last four characters of its secret.
@@ -81,7 +81,7 @@ pub struct Replaced {
 
 /// Why a call changes nothing. An answer, not an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum KeyRefusal {
     /// There is no such key, or none of this owner's.
     NotFound,
     /// It does not stand where it would make sense. Says why, and what to do.
@@ -104,9 +104,9 @@ pub struct Random {
 pub struct KeysConfig {
     /// `KEYS_TABLE`: the keys.
     pub keys_table: String,
-    /// `STANDARD_PLAN_ID`: the usage plan of [`Plan::Standard`].
+    /// `STANDARD_PLAN_ID`: the usage plan of [`UsagePlan::Standard`].
     pub standard_plan_id: String,
-    /// `FAST_PLAN_ID`: that of [`Plan::Fast`].
+    /// `FAST_PLAN_ID`: that of [`UsagePlan::Fast`].
     pub fast_plan_id: String,
 }
 
@@ -134,7 +134,7 @@ impl KeysConfig {
 
 /// The keys.
 #[derive(Debug, Clone)]
-pub struct Keys {
+pub struct KeyStore {
     client: Client,
     table: String,
     gateway: Gateway,
@@ -148,7 +148,7 @@ enum Written {
     Conflict,
 }
 
-impl Keys {
+impl KeyStore {
     /// Over SDK clients of one SDK configuration.
     #[must_use]
     pub fn new(config: KeysConfig, sdk: &SdkConfig) -> Self {
@@ -184,13 +184,13 @@ impl Keys {
         &self,
         owner: &str,
         name: Option<&str>,
-        plan: Plan,
+        plan: UsagePlan,
         now: Timestamp,
         random: Random,
-    ) -> Result<Result<(Key, ApiKey), Refused>, Error> {
+    ) -> Result<Result<(Key, ApiKey), KeyRefusal>, Error> {
         if self.count_active(owner).await? >= MAX_ACTIVE_KEYS {
             let why = format!("you have {MAX_ACTIVE_KEYS} active keys, which is as many as there may be: revoke one");
-            return Ok(Err(Refused::Conflict(why)));
+            return Ok(Err(KeyRefusal::Conflict(why)));
         }
         let (key_id, secret) = (KeyId::new(now, random.id), ApiKey::new(random.secret));
         let usage_key = UsageKey::new(random.usage);
@@ -262,8 +262,8 @@ impl Keys {
         keep_old_seconds: u32,
         now: Timestamp,
         random: [u8; 32],
-    ) -> Result<Result<(Key, ApiKey), Refused>, Error> {
-        let Some(old) = self.get(owner, id).await? else { return Ok(Err(Refused::NotFound)) };
+    ) -> Result<Result<(Key, ApiKey), KeyRefusal>, Error> {
+        let Some(old) = self.get(owner, id).await? else { return Ok(Err(KeyRefusal::NotFound)) };
         let secret = ApiKey::new(random);
         let (key, changed) = match rotated(old, &secret, now, now.plus_seconds(i64::from(keep_old_seconds))) {
             Ok(rotated) => rotated,
@@ -274,7 +274,7 @@ impl Keys {
         Ok(match self.write(&key, secrets).await? {
             Written::Done => Ok((key, secret)),
             // Not tried anew: of two rotations at once, one would end the secret that the other handed out.
-            Written::Conflict => Err(Refused::Conflict(
+            Written::Conflict => Err(KeyRefusal::Conflict(
                 "somebody else changed this key at the same time: look at it, and rotate it again if it is still needed"
                     .to_owned(),
             )),
@@ -286,9 +286,9 @@ impl Keys {
     ///
     /// # Errors
     /// When AWS does not answer, or refuses.
-    pub async fn revoke(&self, owner: &str, id: &KeyId, now: Timestamp) -> Result<Result<Key, Refused>, Error> {
+    pub async fn revoke(&self, owner: &str, id: &KeyId, now: Timestamp) -> Result<Result<Key, KeyRefusal>, Error> {
         for _ in 0..MAX_ATTEMPTS {
-            let Some(old) = self.get(owner, id).await? else { return Ok(Err(Refused::NotFound)) };
+            let Some(old) = self.get(owner, id).await? else { return Ok(Err(KeyRefusal::NotFound)) };
             let key = match old.state {
                 KeyState::Revoked => old,
                 KeyState::Active => {
@@ -330,7 +330,7 @@ impl Keys {
 
     /// Writes a key that has just one revision more than the one that was read, and secrets of it: all or nothing.
     async fn write(&self, key: &Key, secrets: Vec<Item>) -> Result<Written, Error> {
-        let failed = |error| Error::new("TransactWriteItems", self.target(&key.key_id), Kind::Other).because(error);
+        let failed = |error| Error::new("TransactWriteItems", self.target(&key.key_id), Kind::Other).with_source(error);
         let head = Put::builder().table_name(&self.table).set_item(Some(key_item(key)));
         let head = match key.revision {
             1 => head.condition_expression("attribute_not_exists(pk)"),

@@ -2,9 +2,9 @@
 //!
 //! - `state`: the [`Outbox`], with the number of its changes, `revision`, that each change is conditional on;
 //! - `seen#<time>#<upload>#<revision>`: an [`Occurrence`] that is not yet folded into groups;
-//! - `group#<kind>#<id>`: a [`Group`];
-//! - `tell#<time>#<what>#<id>`: a [`Tell`] that is owed;
-//! - `digest#<epoch>#<id>`: the [`Tally`] of a group for one digest;
+//! - `group#<kind>#<id>`: a [`Problem`];
+//! - `tell#<time>#<what>#<id>`: a [`PendingNotice`] that is owed;
+//! - `digest#<epoch>#<id>`: the [`ProblemCounts`] of a group for one digest;
 //! - `profile#<kind>`: see [`profile`];
 //! - `dead#<sort key>`: what was there and cannot be read: it must not keep the rest waiting.
 //!
@@ -19,10 +19,10 @@ mod store;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
-use eventpulse_core::intake::fingerprint::GroupId;
-use eventpulse_core::notification::occurrence::{Occurrence, Tally, Tell};
+use eventpulse_core::intake::fingerprint::ProblemId;
+use eventpulse_core::notification::occurrence::{Occurrence, PendingNotice, ProblemCounts};
 use eventpulse_core::notification::outbox::Outbox;
-use eventpulse_core::notification::problem::Group;
+use eventpulse_core::notification::problem::Problem;
 use eventpulse_core::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 use crate::adapters::dynamodb::item::{Item, n, s, text};
 use crate::error::{Error, Kind};
 
-pub use due::{DueOwner, TURN_MICROS, Turn};
+pub use due::{DueOwner, PUBLISH_LEASE_MICROS, PublishLease};
 pub use store::{Changes, MAX_CHANGES};
 
 /// How long a group is remembered after it was last seen, in days; then it is new again.
@@ -47,7 +47,7 @@ const TELL: &str = "tell#";
 
 /// The notices table.
 #[derive(Debug, Clone)]
-pub struct Groups {
+pub struct NoticeStore {
     client: Client,
     table: String,
 }
@@ -61,7 +61,7 @@ pub struct Keyed<T> {
     pub value: T,
 }
 
-impl Groups {
+impl NoticeStore {
     /// Over an SDK client.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
@@ -100,24 +100,24 @@ impl Groups {
     }
 
     fn json(&self, owner: &str, value: &impl Serialize) -> Result<AttributeValue, Error> {
-        let json = serde_json::to_string(value).map_err(|error| self.corrupt("PutItem", owner).because(error))?;
+        let json = serde_json::to_string(value).map_err(|error| self.corrupt("PutItem", owner).with_source(error))?;
         Ok(s(json))
     }
 
     fn read<T: DeserializeOwned>(&self, owner: &str, item: &Item, attribute: &str) -> Result<T, Error> {
         let json = text(item, attribute).ok_or_else(|| self.corrupt("Query", owner))?;
-        serde_json::from_str(json).map_err(|error| self.corrupt("Query", owner).because(error))
+        serde_json::from_str(json).map_err(|error| self.corrupt("Query", owner).with_source(error))
     }
 
     fn put_action(&self, owner: &str, item: Item) -> Result<TransactWriteItem, Error> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build();
-        let put = put.map_err(|error| self.corrupt("TransactWriteItems", owner).because(error))?;
+        let put = put.map_err(|error| self.corrupt("TransactWriteItems", owner).with_source(error))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
     fn delete_action(&self, owner: &str, sk: &str) -> Result<TransactWriteItem, Error> {
         let delete = Delete::builder().table_name(&self.table).key("pk", s(owner_pk(owner))).key("sk", s(sk)).build();
-        let delete = delete.map_err(|error| self.corrupt("TransactWriteItems", owner).because(error))?;
+        let delete = delete.map_err(|error| self.corrupt("TransactWriteItems", owner).with_source(error))?;
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
@@ -141,11 +141,11 @@ pub fn owner_of_pk(pk: &str) -> Option<&str> {
     pk.strip_prefix(OWNER)
 }
 
-fn group_sk(kind: &str, id: &GroupId) -> String {
+fn group_sk(kind: &str, id: &ProblemId) -> String {
     format!("group#{kind}#{id}")
 }
 
-fn tally_sk(epoch: u64, id: &GroupId) -> String {
+fn tally_sk(epoch: u64, id: &ProblemId) -> String {
     format!("{}{id}", tallies_of(epoch))
 }
 
@@ -153,7 +153,7 @@ fn tallies_of(epoch: u64) -> String {
     format!("digest#{epoch:020}#")
 }
 
-fn tell_sk(tell: &Tell) -> String {
+fn tell_sk(tell: &PendingNotice) -> String {
     format!("{TELL}{}#{}#{}", tell.at.sortable(), tell.kind.as_str(), tell.group)
 }
 

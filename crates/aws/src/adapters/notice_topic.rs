@@ -16,12 +16,12 @@ pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The topic of the notices.
 #[derive(Debug, Clone)]
-pub struct Notices {
+pub struct NoticeTopic {
     client: Client,
     topic_arn: String,
 }
 
-impl Notices {
+impl NoticeTopic {
     /// Over a client of its own: one that does not try again. A notice whose answer was lost would be mailed twice within a
     /// second; its outbox has it sent again a minute later.
     #[must_use]
@@ -51,7 +51,7 @@ impl Notices {
         ];
         for (name, data_type, value) in attributes {
             let attribute = MessageAttributeValue::builder().data_type(data_type).string_value(value).build();
-            publish = publish.message_attributes(name, attribute.map_err(|error| failed().because(error))?);
+            publish = publish.message_attributes(name, attribute.map_err(|error| failed().with_source(error))?);
         }
         let output = publish.send().await.map_err(|error| Error::sdk("Publish", &self.topic_arn, error))?;
         Ok(output.message_id.unwrap_or_default())

@@ -21,7 +21,7 @@ pub const NO_VERSION: &str = "null";
 
 /// S3.
 #[derive(Debug, Clone)]
-pub struct Objects {
+pub struct ObjectStore {
     client: Client,
 }
 
@@ -55,7 +55,7 @@ pub struct Head {
 
 /// What a presigned PUT signs: nothing else can be sent with its URL.
 #[derive(Debug, Clone)]
-pub struct PutTerms<'a> {
+pub struct PutOptions<'a> {
     /// `Content-Type`.
     pub content_type: &'a str,
     /// `Content-Encoding`.
@@ -79,7 +79,7 @@ pub struct Presigned {
     pub headers: Vec<(String, String)>,
 }
 
-impl Objects {
+impl ObjectStore {
     /// Over an SDK client.
     #[must_use]
     pub fn new(client: Client) -> Self {
@@ -186,17 +186,17 @@ impl Objects {
     ///
     /// # Errors
     /// When it cannot be signed: no credentials, or a lifetime that AWS does not allow.
-    pub async fn presign_put(&self, bucket: &str, key: &str, terms: &PutTerms<'_>) -> Result<Presigned, Error> {
+    pub async fn presign_put(&self, bucket: &str, key: &str, terms: &PutOptions<'_>) -> Result<Presigned, Error> {
         let failed = || Error::new("presigned PutObject", target(bucket, key), Kind::Other);
         let since_1970 = Duration::from_micros(u64::try_from(terms.now.as_micros()).unwrap_or_default());
         let config = PresigningConfig::builder().start_time(UNIX_EPOCH + since_1970).expires_in(terms.expires_in);
-        let config = config.build().map_err(|error| failed().because(error))?;
-        let size = i64::try_from(terms.size).map_err(|error| failed().because(error))?;
+        let config = config.build().map_err(|error| failed().with_source(error))?;
+        let size = i64::try_from(terms.size).map_err(|error| failed().with_source(error))?;
         let put =
             self.client.put_object().bucket(bucket).key(key).content_length(size).content_type(terms.content_type);
         let put = put.if_none_match("*").set_content_encoding(terms.content_encoding.map(str::to_owned));
         let put = put.set_checksum_sha256(terms.sha256_base64.map(str::to_owned));
-        let request = put.presigned(config).await.map_err(|error| failed().because(error))?;
+        let request = put.presigned(config).await.map_err(|error| failed().with_source(error))?;
         let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Presigned { url: request.uri().to_owned(), headers })
     }
@@ -213,9 +213,9 @@ impl Objects {
         expires_in: Duration,
     ) -> Result<String, Error> {
         let failed = || Error::new("presigned GetObject", target(bucket, key), Kind::Other);
-        let config = PresigningConfig::expires_in(expires_in).map_err(|error| failed().because(error))?;
+        let config = PresigningConfig::expires_in(expires_in).map_err(|error| failed().with_source(error))?;
         let get = self.client.get_object().bucket(bucket).key(key).response_content_disposition(attachment(file_name));
-        let request = get.presigned(config).await.map_err(|error| failed().because(error))?;
+        let request = get.presigned(config).await.map_err(|error| failed().with_source(error))?;
         Ok(request.uri().to_owned())
     }
 
@@ -232,7 +232,7 @@ impl Objects {
 
 /// Writes an object as it comes, holding one part at the most.
 pub struct ObjectWriter<'a> {
-    objects: &'a Objects,
+    objects: &'a ObjectStore,
     bucket: &'a str,
     key: &'a str,
     content_type: &'a str,
@@ -288,7 +288,7 @@ impl ObjectWriter<'_> {
 
 /// A multipart upload under way.
 struct Parts<'a> {
-    objects: &'a Objects,
+    objects: &'a ObjectStore,
     bucket: String,
     key: String,
     upload_id: String,
@@ -297,7 +297,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     async fn begin(
-        objects: &'a Objects,
+        objects: &'a ObjectStore,
         (bucket, key): (&str, &str),
         content_type: &str,
         content_encoding: Option<String>,
@@ -368,7 +368,7 @@ mod tests {
         let config =
             Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::from_static("eu-central-1"));
         let config = config.credentials_provider(Credentials::new("key", "secret", None, None, "test")).build();
-        let terms = PutTerms {
+        let terms = PutOptions {
             content_type: "application/json",
             content_encoding: None,
             size: 2,
@@ -376,7 +376,7 @@ mod tests {
             now: Timestamp::parse("2025-02-28T12:00:00.999Z").unwrap(),
             expires_in: Duration::from_secs(60),
         };
-        let url = Objects::new(Client::from_conf(config)).presign_put("bucket", "key", &terms).await.unwrap().url;
+        let url = ObjectStore::new(Client::from_conf(config)).presign_put("bucket", "key", &terms).await.unwrap().url;
         assert!(url.contains("X-Amz-Date=20250228T120000Z") && url.contains("X-Amz-Expires=60"), "{url}");
     }
 }

@@ -10,7 +10,9 @@ mod topic;
 use std::time::Duration;
 
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::subscription::{Seen, State, Subscription, is_filter_policy, is_policy_of};
+use eventpulse_core::notification::subscription::{
+    ObservedState, Subscription, SubscriptionState, is_filter_policy, is_policy_of,
+};
 use eventpulse_core::time::Timestamp;
 
 use crate::adapters::dynamodb::item::{number, s};
@@ -31,7 +33,7 @@ const PATIENCE_OF_RECEIPTS: Duration = Duration::from_secs(1);
 
 /// Why nobody is subscribed. An answer, not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub enum SubscriptionRefusal {
     /// The address is subscribed under another filter: that of another owner, or of the operator.
     Elsewhere,
     /// SNS does not take it for an address.
@@ -42,7 +44,7 @@ pub enum Refused {
 
 /// The subscriptions of owners to the topic of the notices.
 #[derive(Debug, Clone)]
-pub struct Subscriptions {
+pub struct SubscriptionStore {
     dynamodb: aws_sdk_dynamodb::Client,
     table: String,
     topic: Topic,
@@ -54,7 +56,7 @@ struct Look {
     filter: Option<String>,
 }
 
-impl Subscriptions {
+impl SubscriptionStore {
     /// Over SDK clients, the name of the table and the ARN of the topic.
     #[must_use]
     pub fn new(dynamodb: aws_sdk_dynamodb::Client, sns: aws_sdk_sns::Client, table: String, topic_arn: String) -> Self {
@@ -104,7 +106,7 @@ impl Subscriptions {
         email: &str,
         kinds: &[NoticeKind],
         now: Timestamp,
-    ) -> Result<Result<Subscription, Refused>, Error> {
+    ) -> Result<Result<Subscription, SubscriptionRefusal>, Error> {
         for _ in 0..MAX_ATTEMPTS {
             let stored = self.load_unasked(owner, now).await?;
             let Look { subscription, filter } = self.look(stored, now).await?;
@@ -188,7 +190,7 @@ impl Subscriptions {
         filter: Option<&str>,
         wanted: (&str, &[NoticeKind]),
         now: Timestamp,
-    ) -> Result<Option<Result<Subscription, Refused>>, Error> {
+    ) -> Result<Option<Result<Subscription, SubscriptionRefusal>>, Error> {
         let before = subscription.clone();
         let asked = match self.claimed(owner, subscription, filter, wanted, now).await? {
             Some((_, Ok(asked))) => asked,
@@ -224,7 +226,7 @@ impl Subscriptions {
         filter: Option<&str>,
         (email, kinds): (&str, &[NoticeKind]),
         now: Timestamp,
-    ) -> Result<Option<(Subscription, Result<Subscription, Refused>)>, Error> {
+    ) -> Result<Option<(Subscription, Result<Subscription, SubscriptionRefusal>)>, Error> {
         // Of one that it has already, SNS wants the attributes that it has; others are set by themselves.
         let same = subscription.email.as_deref() == Some(email);
         let filter = filter.filter(|filter| same && is_policy_of(filter, owner));
@@ -251,15 +253,15 @@ impl Subscriptions {
         subscription: &Subscription,
         email: &str,
         filter: &str,
-    ) -> Result<Result<Option<String>, Refused>, Error> {
+    ) -> Result<Result<Option<String>, SubscriptionRefusal>, Error> {
         let mut asked = self.topic.subscribe(email, filter).await?;
         let mut tried = vec![filter.to_owned()];
         for arn in &subscription.left {
-            if asked != Err(Refused::Elsewhere) {
+            if asked != Err(SubscriptionRefusal::Elsewhere) {
                 break;
             }
             let (seen, Some(filter)) = self.topic.look(arn).await? else { continue };
-            if seen != Seen::Unknown && is_policy_of(&filter, owner) && !tried.contains(&filter) {
+            if seen != ObservedState::Unknown && is_policy_of(&filter, owner) && !tried.contains(&filter) {
                 asked = self.topic.subscribe(email, &filter).await?;
                 tried.push(filter);
             }
@@ -277,7 +279,7 @@ impl Subscriptions {
         if is_being_asked {
             return Ok(subscription); // who asks will write
         }
-        if subscription.state == State::Confirmed {
+        if subscription.state == SubscriptionState::Confirmed {
             self.set_filter(owner, &subscription, filter.as_deref()).await?;
         }
         let subscription = self.tidied(subscription).await;
@@ -293,7 +295,7 @@ impl Subscriptions {
             return Ok(Look { subscription, filter: None });
         };
         let (seen, filter) = self.topic.look(arn).await?;
-        let filter = filter.filter(|_| seen != Seen::Unknown);
+        let filter = filter.filter(|_| seen != ObservedState::Unknown);
         Ok(Look { subscription: stored.seen(seen, now), filter })
     }
 
@@ -308,7 +310,7 @@ impl Subscriptions {
             state,
             self.topic.set_filter(arn, &eventpulse_core::notification::subscription::filter_policy(owner, kinds)).await,
         ) {
-            (State::Pending, Err(error)) if !error.is_retryable() => {
+            (SubscriptionState::Pending, Err(error)) if !error.is_retryable() => {
                 tracing::info!(error = error.chain(), "the filter will be set once the subscription is confirmed");
                 Ok(())
             }

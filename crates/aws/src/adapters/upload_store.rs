@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::types::{
 };
 use eventpulse_core::id::UploadId;
 use eventpulse_core::statistics::chunk::Chunk;
-use eventpulse_core::upload::{Event, Upload};
+use eventpulse_core::upload::{RecordedEvent, Upload};
 
 use crate::adapters::chunk_store::chunk_item;
 use crate::adapters::dynamodb::item::{Item, number, s, text};
@@ -34,7 +34,7 @@ const MAX_CHUNKS_IN_TRANSACTION: usize = 98;
 const MAX_CHUNK_BYTES_IN_TRANSACTION: usize = 3 << 20;
 /// The uploads table.
 #[derive(Debug, Clone)]
-pub struct Uploads {
+pub struct UploadStore {
     client: Client,
     table: String,
     chunks_table: String,
@@ -51,16 +51,16 @@ pub enum Append {
 
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
+pub enum ClaimOutcome {
     /// The bytes count under this upload, and what came with the claim is written.
-    Mine,
+    Acquired,
     /// They count under another upload already; nothing is written.
     TakenBy(UploadId),
     /// Somebody else wrote since the history was read; nothing is written.
     Conflict,
 }
 
-impl Uploads {
+impl UploadStore {
     /// Over an SDK client. The chunks table is written in the same transaction as a history.
     #[must_use]
     pub fn new(client: Client, table: String, chunks_table: String) -> Self {
@@ -71,7 +71,7 @@ impl Uploads {
     ///
     /// # Errors
     /// When DynamoDB does not answer or refuses, or an event cannot be read.
-    pub async fn history(&self, id: &UploadId) -> Result<Vec<Event>, Error> {
+    pub async fn history(&self, id: &UploadId) -> Result<Vec<RecordedEvent>, Error> {
         let get = self.client.get_item().table_name(&self.table).key("pk", s(upload_pk(id))).consistent_read(true);
         let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.target(id), error))?;
         let Some(item) = output.item else { return Ok(Vec::new()) };
@@ -79,7 +79,7 @@ impl Uploads {
         let events = item.get("history").and_then(|history| history.as_l().ok()).ok_or_else(corrupt)?;
         let event = |value: &AttributeValue| {
             let json = value.as_s().map_err(|_| corrupt())?;
-            serde_json::from_str(json).map_err(|error| corrupt().because(error))
+            serde_json::from_str(json).map_err(|error| corrupt().with_source(error))
         };
         events.iter().map(event).collect()
     }
@@ -94,14 +94,14 @@ impl Uploads {
             return Ok(None);
         }
         let upload = Upload::fold(id.clone(), &history);
-        upload.map(Some).map_err(|error| Error::new("GetItem", self.target(id), Kind::Corrupt).because(error))
+        upload.map(Some).map_err(|error| Error::new("GetItem", self.target(id), Kind::Corrupt).with_source(error))
     }
 
     /// Appends events, if the history still has `revision` events.
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn append(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<Append, Error> {
+    pub async fn append(&self, after: &Upload, revision: usize, events: &[RecordedEvent]) -> Result<Append, Error> {
         let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
         let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
         let update = update.update_expression(expression).condition_expression(condition);
@@ -121,7 +121,7 @@ impl Uploads {
         &self,
         after: &Upload,
         revision: usize,
-        events: &[Event],
+        events: &[RecordedEvent],
         other: TransactWriteItem,
     ) -> Result<Append, Error> {
         let actions = vec![self.append_action(after, revision, events)?, other];
@@ -145,21 +145,26 @@ impl Uploads {
         chunks: &[Chunk],
         after: &Upload,
         revision: usize,
-        events: &[Event],
-    ) -> Result<Claim, Error> {
+        events: &[RecordedEvent],
+    ) -> Result<ClaimOutcome, Error> {
         let mut actions = vec![self.append_action(after, revision, events)?, self.claim_action(after, sha256)?];
         for chunk in chunks {
             actions.push(self.chunk_action(chunk)?);
         }
         match transaction(&self.client).set_transact_items(Some(actions)).send().await {
-            Ok(_) => Ok(Claim::Mine),
+            Ok(_) => Ok(ClaimOutcome::Acquired),
             Err(error) => why_canceled(reasons(&error))
                 .ok_or_else(|| Error::sdk("TransactWriteItems", self.target(&after.id), error)),
         }
     }
 
     /// The append as an action of a transaction.
-    fn append_action(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<TransactWriteItem, Error> {
+    fn append_action(
+        &self,
+        after: &Upload,
+        revision: usize,
+        events: &[RecordedEvent],
+    ) -> Result<TransactWriteItem, Error> {
         let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
         let update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
         let update = update.update_expression(expression).condition_expression(condition);
@@ -188,7 +193,7 @@ impl Uploads {
     }
 
     fn unsendable(&self, error: impl StdError + Send + Sync + 'static) -> Error {
-        Error::new("TransactWriteItems", self.table.as_str(), Kind::Other).because(error)
+        Error::new("TransactWriteItems", self.table.as_str(), Kind::Other).with_source(error)
     }
 
     /// Gives a claim up, if it is this upload's.
@@ -206,8 +211,8 @@ impl Uploads {
     }
 
     /// The expressions that append `events` behind `revision` others; `after` is the upload with them applied.
-    fn append_terms(&self, after: &Upload, revision: usize, events: &[Event]) -> Result<AppendTerms, Error> {
-        let failed = |error| Error::new("UpdateItem", self.target(&after.id), Kind::Corrupt).because(error);
+    fn append_terms(&self, after: &Upload, revision: usize, events: &[RecordedEvent]) -> Result<AppendTerms, Error> {
+        let failed = |error| Error::new("UpdateItem", self.target(&after.id), Kind::Corrupt).with_source(error);
         let mut texts = Vec::with_capacity(events.len());
         for event in events {
             texts.push(s(serde_json::to_string(event).map_err(failed)?));
@@ -290,14 +295,14 @@ fn is_refused(reason: &CancellationReason) -> bool {
 }
 
 /// Why a transaction was cancelled, where it is no failure: the first action is the append, the second the claim.
-fn why_canceled(reasons: &[CancellationReason]) -> Option<Claim> {
+fn why_canceled(reasons: &[CancellationReason]) -> Option<ClaimOutcome> {
     let code = |at: usize| reasons.get(at).and_then(CancellationReason::code).unwrap_or_default();
     if code(0) == "ConditionalCheckFailed" || is_contended(reasons) {
-        return Some(Claim::Conflict);
+        return Some(ClaimOutcome::Conflict);
     }
     if code(1) == "ConditionalCheckFailed" {
         let item: &Item = reasons.get(1)?.item()?;
-        return UploadId::parse(text(item, "upload_id")?).ok().map(Claim::TakenBy);
+        return UploadId::parse(text(item, "upload_id")?).ok().map(ClaimOutcome::TakenBy);
     }
     None
 }

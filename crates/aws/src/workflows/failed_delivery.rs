@@ -1,23 +1,23 @@
 //! The failure queue: deliveries that were given up. Nothing vanishes here: an upload becomes `failed`, which a later
 //! delivery can still mend, or, when it is the upload that kills the function, goes into quarantine.
 
-use eventpulse_core::intake::failure::{Code, Failure};
+use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::intake::rejection::Rejection;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Arrival, Fact, State};
+use eventpulse_core::upload::{Arrival, UploadEvent, UploadState};
 
 use crate::Services;
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
 use crate::workflows::delivery::Delivery;
-use crate::workflows::process_upload::{ATTEMPTS, Outcome, PAUSE, Work};
+use crate::workflows::process_upload::{ATTEMPTS, DeliveryOutcome, PAUSE, UploadWork};
 
 /// So many invocations in a row that died make an object a poison: as many as Lambda makes of one event.
 const DEATHS_OF_A_POISON: u32 = 3;
 
 /// A delivery that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenUp {
+pub struct FailedDelivery {
     /// What was to be delivered.
     pub delivery: Delivery,
     /// Why it was given up, for the operator.
@@ -30,51 +30,56 @@ pub struct GivenUp {
 ///
 /// # Errors
 /// When AWS does not answer, or refuses: the message stays in the queue.
-pub async fn give_up(services: &Services, given_up: &GivenUp, clock: impl Fn() -> Timestamp) -> Result<Outcome, Error> {
-    if given_up.delivery.is_folder_marker() {
-        return Ok(Outcome::Ignored);
+pub async fn record_failed_delivery(
+    services: &Services,
+    failed_delivery: &FailedDelivery,
+    clock: impl Fn() -> Timestamp,
+) -> Result<DeliveryOutcome, Error> {
+    if failed_delivery.delivery.is_folder_marker() {
+        return Ok(DeliveryOutcome::Ignored);
     }
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             tokio::time::sleep(PAUSE).await;
         }
-        let mut work = Work::begin(services, &given_up.delivery, &clock).await?;
+        let mut work = UploadWork::begin(services, &failed_delivery.delivery, &clock).await?;
         match work.upload.arrival(&work.object) {
             Arrival::Late => return work.remove_late_version().await,
-            Arrival::Done => return Ok(work.settled()),
-            Arrival::Mine => {}
+            Arrival::AlreadyProcessed => return Ok(work.settled()),
+            Arrival::Current => {}
         }
         if work.upload.next().is_none() {
             return Ok(work.settled()); // nothing is owed: it went well in the end
         }
         // Rejected here before, or at this moment by another one of the same event: what is still owed of it is for here, too.
-        let rejection = work.upload.rejection().and_then(Rejection::chief);
-        let is_rejected_here = rejection.is_some_and(|failure| failure.code == Code::ProcessingFailed);
+        let rejection = work.upload.rejection().and_then(Rejection::primary_failure);
+        let is_rejected_here = rejection.is_some_and(|failure| failure.code == FailureCode::ProcessingFailed);
         let is_undecided = work.upload.decision.is_none();
-        if given_up.deaths >= DEATHS_OF_A_POISON && (is_undecided || is_rejected_here) {
+        if failed_delivery.deaths >= DEATHS_OF_A_POISON && (is_undecided || is_rejected_here) {
             if is_undecided {
                 let message = format!(
                     "reading it failed {} times, the last time so: {}; send it in smaller files",
-                    given_up.deaths, given_up.reason
+                    failed_delivery.deaths, failed_delivery.reason
                 );
-                work.reject(Failure::new(Code::ProcessingFailed, "", message));
+                work.reject(Failure::new(FailureCode::ProcessingFailed, "", message));
             }
             if work.run().await? == Append::Done {
                 return Ok(work.settled());
             }
         } else {
-            let (reason, correlation_id) = (given_up.reason.clone(), given_up.delivery.correlation_id.clone());
-            let told_already = work.upload.state() == State::Failed
+            let (reason, correlation_id) =
+                (failed_delivery.reason.clone(), failed_delivery.delivery.correlation_id.clone());
+            let told_already = work.upload.state() == UploadState::Failed
                 && work.upload.failure_reason.as_ref() == Some(&reason)
                 && work.upload.correlation_id.as_ref() == Some(&correlation_id);
             if told_already {
                 return Ok(work.settled());
             }
-            work.happened(Fact::Failed { reason, correlation_id });
+            work.happened(UploadEvent::Failed { reason, correlation_id });
             if work.store().await? == Append::Done {
                 return Ok(work.settled());
             }
         }
     }
-    Err(Error::new("giving up", &given_up.delivery.key, Kind::Contended))
+    Err(Error::new("giving up", &failed_delivery.delivery.key, Kind::Contended))
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use eventpulse_core::id::{UploadId, clean_file_name, upload_key};
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Event, Fact, Intake, MaxRejected, Upload};
+use eventpulse_core::upload::{MaxRejected, Origin, RecordedEvent, Upload, UploadEvent};
 
 use crate::Services;
-use crate::adapters::object_store::{Presigned, PutTerms};
+use crate::adapters::object_store::{Presigned, PutOptions};
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
 
@@ -61,7 +61,7 @@ pub async fn issue(
     let key = upload_key(&upload_id, request.file_name);
     let lifetime = i64::try_from(request.expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp::from_micros(now.as_micros().saturating_add(lifetime));
-    let intake = Intake {
+    let intake = Origin {
         owner: request.owner.to_owned(),
         key: key.clone(),
         file_name: clean_file_name(request.file_name),
@@ -69,13 +69,13 @@ pub async fn issue(
         max_rejected: request.max_rejected,
         expires_at: Some(expires_at),
     };
-    let events = [Event::new(now, Fact::Issued { intake })];
+    let events = [RecordedEvent::new(now, UploadEvent::Issued { intake })];
     let failed = |kind| Error::new("issuing", upload_id.as_str(), kind);
-    let upload = Upload::fold(upload_id.clone(), &events).map_err(|error| failed(Kind::Corrupt).because(error))?;
+    let upload = Upload::fold(upload_id.clone(), &events).map_err(|error| failed(Kind::Corrupt).with_source(error))?;
     if services.uploads.append(&upload, 0, &events).await? == Append::Conflict {
         return Err(failed(Kind::Contended)); // 80 random bits met twice
     }
-    let terms = PutTerms {
+    let terms = PutOptions {
         content_type: request.content_type,
         content_encoding: request.content_encoding,
         size: request.size,

@@ -11,7 +11,7 @@ mod single;
 use eventpulse_core::encoding::sha256;
 use eventpulse_core::id::{MESSAGE_FILE_NAME, UploadId, message_key};
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{self, Event, Fact, Intake};
+use eventpulse_core::upload::{self, Origin, RecordedEvent, UploadEvent};
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
@@ -49,7 +49,7 @@ pub struct Message {
 
 /// Takes messages to their outcomes. `log_name` names their object in the raw log, and is used once only. Returns the places
 /// of those that AWS did not let come to their end: they are to be delivered again.
-pub async fn ingest_messages(
+pub async fn process_messages(
     services: &Services,
     messages: &[Message],
     log_name: &str,
@@ -69,8 +69,8 @@ pub async fn ingest_messages(
 
 impl Message {
     /// What its history begins with: the same for each delivery.
-    fn posted(&self) -> Event {
-        let intake = Intake {
+    fn posted(&self) -> RecordedEvent {
+        let intake = Origin {
             owner: self.owner.clone(),
             key: message_key(&self.upload_id),
             file_name: MESSAGE_FILE_NAME.to_owned(),
@@ -79,8 +79,8 @@ impl Message {
             expires_at: None,
         };
         let idempotency_key = self.idempotency_key.as_ref().map(|key| key.chars().take(MAX_KEY_CHARS).collect());
-        let message = upload::Message { key_id: self.key_id.clone(), idempotency_key };
-        Event::new(self.posted_at, Fact::Posted { intake, message })
+        let message = upload::MessageMetadata { key_id: self.key_id.clone(), idempotency_key };
+        RecordedEvent::new(self.posted_at, UploadEvent::Posted { intake, message })
     }
 
     /// Its header `Idempotency-Key`, as it is stored; `body` is the digest of its body.

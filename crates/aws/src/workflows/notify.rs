@@ -15,10 +15,10 @@ use aws_config::SdkConfig;
 use eventpulse_core::time::Timestamp;
 
 use crate::Services;
-use crate::adapters::notice_store::Groups;
-use crate::adapters::notice_topic::Notices;
-use crate::adapters::subscription_store::Subscriptions;
-use crate::adapters::upload_store::Uploads;
+use crate::adapters::notice_store::NoticeStore;
+use crate::adapters::notice_topic::NoticeTopic;
+use crate::adapters::subscription_store::SubscriptionStore;
+use crate::adapters::upload_store::UploadStore;
 use crate::config::ConfigError;
 use crate::error::Error;
 
@@ -36,13 +36,13 @@ const OVERDUE_MICROS: i64 = 300_000_000;
 /// What notices are made with.
 pub struct Notifier {
     /// Groups, and what is owed.
-    pub groups: Groups,
+    pub groups: NoticeStore,
     /// The histories.
-    pub uploads: Uploads,
+    pub uploads: UploadStore,
     /// SNS.
-    pub notices: Notices,
+    pub notices: NoticeTopic,
     /// Who is mailed.
-    pub subscriptions: Subscriptions,
+    pub subscriptions: SubscriptionStore,
     /// The API's URL, without a slash at its end.
     pub api_url: String,
     /// How many days what is quarantined is kept.
@@ -73,7 +73,7 @@ impl Notifier {
             (Ok(retention_days), Ok(digest_seconds)) if wrong.is_empty() => Ok(Self {
                 groups: services.groups.clone(),
                 uploads: services.uploads.clone(),
-                notices: Notices::new(sdk, topic_arn),
+                notices: NoticeTopic::new(sdk, topic_arn),
                 subscriptions: services.subscriptions.clone(),
                 api_url,
                 retention_days,

@@ -6,19 +6,19 @@
 use std::time::Duration;
 
 use eventpulse_core::id::{UploadId, file_name_in_key, upload_id_in_key};
-use eventpulse_core::intake::failure::{Code, Failure};
-use eventpulse_core::intake::inspection::{Examination, Examiner, Keep, Terms};
+use eventpulse_core::intake::failure::{Failure, FailureCode};
+use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::rejection::Rejection;
 use eventpulse_core::intake::schema::SchemaRef;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{
-    Arrival, Decision, Event, Fact, Intake, OPERATOR, ObjectVersion, RetryForm, Step, Upload,
+    Arrival, Decision, OPERATOR, ObjectVersion, Origin, RecordedEvent, RetryForm, Step, Upload, UploadEvent,
 };
 
 use crate::Services;
 use crate::adapters::object_store::{NO_VERSION, Object};
-use crate::adapters::upload_store::{Append, Claim, Uploads};
+use crate::adapters::upload_store::{Append, ClaimOutcome, UploadStore};
 use crate::error::{Error, Kind};
 use crate::workflows::delivery::Delivery;
 use crate::workflows::inspect_object::{drive, examine};
@@ -36,7 +36,7 @@ const LINE_BYTES_AROUND_RECORD: usize = 8 << 20;
 
 /// What a delivery came to.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// The upload, with nothing owed any more.
     Settled(Box<Upload>),
     /// A version under an id that has its object already. It was removed, unread.
@@ -49,19 +49,23 @@ pub enum Outcome {
 ///
 /// # Errors
 /// When AWS does not answer, or refuses: the delivery is to be repeated, and resumes.
-pub async fn ingest(services: &Services, delivery: &Delivery, clock: impl Fn() -> Timestamp) -> Result<Outcome, Error> {
+pub async fn process_upload(
+    services: &Services,
+    delivery: &Delivery,
+    clock: impl Fn() -> Timestamp,
+) -> Result<DeliveryOutcome, Error> {
     if delivery.is_folder_marker() {
-        return Ok(Outcome::Ignored);
+        return Ok(DeliveryOutcome::Ignored);
     }
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             tokio::time::sleep(PAUSE).await;
         }
-        let mut work = Work::begin(services, delivery, &clock).await?;
+        let mut work = UploadWork::begin(services, delivery, &clock).await?;
         match work.upload.arrival(&work.object) {
             Arrival::Late => return work.remove_late_version().await,
-            Arrival::Done => return Ok(work.settled()),
-            Arrival::Mine => {}
+            Arrival::AlreadyProcessed => return Ok(work.settled()),
+            Arrival::Current => {}
         }
         if !work.is_in_other_hands() && work.run().await? == Append::Done {
             return Ok(work.settled());
@@ -72,7 +76,7 @@ pub async fn ingest(services: &Services, delivery: &Delivery, clock: impl Fn() -
 }
 
 /// One upload at work.
-pub(crate) struct Work<'a, C> {
+pub(crate) struct UploadWork<'a, C> {
     pub(crate) services: &'a Services,
     pub(crate) upload: Upload,
     pub(crate) object: ObjectVersion,
@@ -81,10 +85,10 @@ pub(crate) struct Work<'a, C> {
     /// How many events the stored history has.
     pub(crate) stored: usize,
     /// What happened since, not yet stored.
-    pub(crate) unstored: Vec<Event>,
+    pub(crate) unstored: Vec<RecordedEvent>,
 }
 
-impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
+impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     /// Finds out which upload a delivery belongs to, and reads its history.
     pub(crate) async fn begin(services: &'a Services, delivery: &Delivery, clock: C) -> Result<Self, Error> {
         let issued = match upload_id_in_key(&delivery.key) {
@@ -99,7 +103,7 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         let mut work = Self::resume(services, upload, object, unstored, delivery.correlation_id.clone(), clock);
         if work.upload.awaits(&work.object.key) {
             let (object, correlation_id) = (work.object.clone(), work.correlation_id.clone());
-            work.happened(Fact::Received { object, correlation_id });
+            work.happened(UploadEvent::Received { object, correlation_id });
         }
         tracing::Span::current().record("upload_id", work.upload.id.as_str());
         Ok(work)
@@ -110,7 +114,7 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         services: &'a Services,
         upload: Upload,
         object: ObjectVersion,
-        unstored: Vec<Event>,
+        unstored: Vec<RecordedEvent>,
         correlation_id: String,
         clock: C,
     ) -> Self {
@@ -130,27 +134,27 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         while let Some(step) = self.upload.next() {
             match step {
                 Step::Process => {
-                    let (examination, append) = self.process().await?;
+                    let (inspection, append) = self.process().await?;
                     if append == Append::Conflict {
                         return Ok(Append::Conflict);
                     }
-                    found = examination;
+                    found = inspection;
                 }
-                Step::Withdraw => {
+                Step::RollBack => {
                     if self.store().await? == Append::Conflict {
                         return Ok(Append::Conflict);
                     }
                     self.withdraw().await?;
-                    self.happened(Fact::Withdrawn);
+                    self.happened(UploadEvent::Withdrawn);
                 }
                 Step::Quarantine => {
                     if self.store().await? == Append::Conflict {
                         return Ok(Append::Conflict); // the decision stands before its effects begin
                     }
                     let quarantined = quarantine::quarantine(self, found.take()).await?;
-                    self.happened(Fact::Quarantined { quarantined });
+                    self.happened(UploadEvent::Quarantined { quarantined });
                 }
-                Step::Note => {
+                Step::RecordOccurrence => {
                     if self.note().await? == Append::Conflict {
                         return Ok(Append::Conflict); // who is ahead notes it
                     }
@@ -161,11 +165,11 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     }
 
     /// Reads the object and decides. What counts is stored when this returns, with the decision.
-    async fn process(&mut self) -> Result<(Option<Examination>, Append), Error> {
+    async fn process(&mut self) -> Result<(Option<Inspection>, Append), Error> {
         let ObjectVersion { bucket, key, version_id, .. } = &self.object;
         let Some(object) = self.services.objects.get(bucket, key, Some(version_id)).await? else {
             let message = "the object was deleted before it was read: upload it again";
-            self.reject(Failure::new(Code::ObjectMissing, "", message));
+            self.reject(Failure::new(FailureCode::ObjectMissing, "", message));
             return Ok((None, Append::Done));
         };
         let terms = match self.terms(&object) {
@@ -175,52 +179,57 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
                 return Ok((None, Append::Done));
             }
         };
-        let mut examination = examine(self.services, terms.clone(), object).await?;
-        let append = match examination.decision() {
+        let mut inspection = examine(self.services, terms.clone(), object).await?;
+        let append = match inspection.decision() {
             Decision::Accepted { sha256, .. } => {
                 let claim = self.upload.claim(&sha256);
                 let asked = self.services.catalog.asked(terms.schema.as_ref(), &terms.default_schema);
-                let append = self.accept(&mut examination, &claim, terms).await?;
+                let append = self.accept(&mut inspection, &claim, terms).await?;
                 if append == Append::Done {
-                    self.accepted(&examination, &asked).await;
+                    self.accepted(&inspection, &asked).await;
                 }
                 append
             }
             decision => {
-                self.happened(Fact::Decided { decision });
+                self.happened(UploadEvent::Decided { decision });
                 self.rejected().await;
                 Append::Done
             }
         };
-        Ok((Some(examination), append))
+        Ok((Some(inspection), append))
     }
 
     /// Stores what counts, once: the claim on the bytes' digest sees to that.
-    async fn accept(&mut self, examination: &mut Examination, claim: &str, terms: Terms) -> Result<Append, Error> {
-        let in_one = examination.chunks.as_deref().is_some_and(Uploads::fits_one_transaction);
+    async fn accept(
+        &mut self,
+        inspection: &mut Inspection,
+        claim: &str,
+        terms: InspectionSpec,
+    ) -> Result<Append, Error> {
+        let in_one = inspection.chunks.as_deref().is_some_and(UploadStore::fits_one_transaction);
         if self.upload.claimed.as_deref() == Some(claim) {
-            return self.write_what_counts(examination, terms).await; // an earlier attempt claimed them
+            return self.write_what_counts(inspection, terms).await; // an earlier attempt claimed them
         }
-        let event = Event::new(
+        let event = RecordedEvent::new(
             self.now(),
             if in_one {
-                Fact::Decided { decision: examination.decision() }
+                UploadEvent::Decided { decision: inspection.decision() }
             } else {
-                Fact::AcceptanceBegan { sha256: claim.to_owned() }
+                UploadEvent::AcceptanceBegan { sha256: claim.to_owned() }
             },
         );
         let mut after = self.upload.clone();
         after.apply(&event);
-        let events: Vec<Event> = self.unstored.iter().cloned().chain([event]).collect();
-        let with_claim = examination.chunks.as_deref().filter(|_| in_one).unwrap_or_default();
+        let events: Vec<RecordedEvent> = self.unstored.iter().cloned().chain([event]).collect();
+        let with_claim = inspection.chunks.as_deref().filter(|_| in_one).unwrap_or_default();
         match self.services.uploads.claim(claim, with_claim, &after, self.stored, &events).await? {
-            Claim::Mine => {
+            ClaimOutcome::Acquired => {
                 self.upload = after;
                 self.stored += events.len();
                 self.unstored.clear();
             }
-            Claim::Conflict => return Ok(Append::Conflict),
-            Claim::TakenBy(of) => {
+            ClaimOutcome::Conflict => return Ok(Append::Conflict),
+            ClaimOutcome::TakenBy(of) => {
                 // Whether they count, the other upload has yet to show: it may still be given up.
                 let other = self.services.uploads.load(&of).await?;
                 // What it claimed counts whatever became of its retries.
@@ -229,23 +238,23 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
                 if !other.is_some_and(counts) {
                     return Err(Error::new("claiming the bytes of", of.as_str(), Kind::Contended));
                 }
-                self.happened(Fact::Decided { decision: Decision::Duplicate { of } });
+                self.happened(UploadEvent::Decided { decision: Decision::Duplicate { of } });
                 return Ok(Append::Done);
             }
         }
-        if in_one { Ok(Append::Done) } else { self.write_what_counts(examination, terms).await }
+        if in_one { Ok(Append::Done) } else { self.write_what_counts(inspection, terms).await }
     }
 
     /// Writes the chunks of an upload that holds the claim, then the decision.
-    async fn write_what_counts(&mut self, examination: &mut Examination, terms: Terms) -> Result<Append, Error> {
-        match examination.chunks.take() {
+    async fn write_what_counts(&mut self, inspection: &mut Inspection, terms: InspectionSpec) -> Result<Append, Error> {
+        match inspection.chunks.take() {
             Some(chunks) => self.services.chunks.write(&chunks).await?,
             None => {
                 let second = self.write_chunks_of_second_reading(terms).await?;
-                (examination.features, examination.chunks_found) = (second.features, second.chunks_found);
+                (inspection.features, inspection.chunks_found) = (second.features, second.chunks_found);
             }
         }
-        self.happened(Fact::Decided { decision: examination.decision() });
+        self.happened(UploadEvent::Decided { decision: inspection.decision() });
         let append = self.store().await?;
         if append == Append::Conflict {
             // Given up meanwhile? Then what was withdrawn has just been written again.
@@ -267,14 +276,14 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     }
 
     /// The upload was too large to keep its chunks in memory: reads it again and writes them as they come.
-    async fn write_chunks_of_second_reading(&self, terms: Terms) -> Result<Examination, Error> {
-        let mut examiner = Examiner::new(&self.services.catalog, terms, Keep::Chunks);
+    async fn write_chunks_of_second_reading(&self, terms: InspectionSpec) -> Result<Inspection, Error> {
+        let mut inspector = Inspector::new(&self.services.catalog, terms, Retention::Chunks);
         let body = self.reopen().await?.body;
-        drive(&self.upload.id, body, &mut examiner, async |examiner| {
-            self.services.chunks.write(&examiner.drain_chunks()).await
+        drive(&self.upload.id, body, &mut inspector, async |inspector| {
+            self.services.chunks.write(&inspector.drain_chunks()).await
         })
         .await?;
-        Ok(examiner.examination())
+        Ok(inspector.inspection())
     }
 
     /// The object once more. It was there a moment ago, so its absence is for another attempt to judge.
@@ -285,19 +294,19 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     }
 
     /// What the upload is examined against.
-    pub(crate) fn terms(&self, object: &Object) -> Result<Terms, Failure> {
+    pub(crate) fn terms(&self, object: &Object) -> Result<InspectionSpec, Failure> {
         let (content_type, encoding) = (object.content_type.as_deref(), object.content_encoding.as_deref());
         let intake = &self.upload.intake;
         let unknown = |name: &String| {
             let message = format!("`{name}` is not of the form <name>/<major>.<minor>");
-            Failure::new(Code::UnknownSchema, "", message)
+            Failure::new(FailureCode::UnknownSchema, "", message)
         };
         let mut limits = Limits::default();
-        if self.upload.form == Some(RetryForm::RecordsAsTheyAre) {
+        if self.upload.form == Some(RetryForm::UnchangedRecords) {
             limits.record_bytes += LINE_BYTES_AROUND_RECORD;
         }
         let schema = intake.schema.as_ref().map(|name| SchemaRef::parse(name).map_err(|_| unknown(name)));
-        Ok(Terms {
+        Ok(InspectionSpec {
             owner: intake.owner.clone(),
             upload_id: self.upload.id.clone(),
             round: self.upload.attempt,
@@ -315,7 +324,7 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         let wanted = self.upload.intake.schema.as_ref().and_then(|name| SchemaRef::parse(name).ok());
         let asked = self.services.catalog.asked(wanted.as_ref(), &self.services.config.default_schema);
         let rejection = Rejection::of_upload(failure, &asked);
-        self.happened(Fact::Decided { decision: Decision::Rejected { rejection } });
+        self.happened(UploadEvent::Decided { decision: Decision::Rejected { rejection } });
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -323,8 +332,8 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
     }
 
     /// Notes that something happened; it is stored with the next append.
-    pub(crate) fn happened(&mut self, fact: Fact) {
-        let event = Event::new(self.now(), fact);
+    pub(crate) fn happened(&mut self, fact: UploadEvent) {
+        let event = RecordedEvent::new(self.now(), fact);
         self.upload.apply(&event);
         self.unstored.push(event);
     }
@@ -346,16 +355,16 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
         append
     }
 
-    pub(crate) fn settled(self) -> Outcome {
-        Outcome::Settled(Box::new(self.upload))
+    pub(crate) fn settled(self) -> DeliveryOutcome {
+        DeliveryOutcome::Settled(Box::new(self.upload))
     }
 
-    pub(crate) async fn remove_late_version(mut self) -> Result<Outcome, Error> {
+    pub(crate) async fn remove_late_version(mut self) -> Result<DeliveryOutcome, Error> {
         let ObjectVersion { bucket, key, version_id, .. } = self.object.clone();
         self.services.objects.delete_version(&bucket, &key, &version_id).await?;
         tracing::warn!(version_id, "a further version under an upload that has its object was removed, unread");
         for _ in 0..ATTEMPTS {
-            self.happened(Fact::LateVersionRemoved { version_id: version_id.clone() });
+            self.happened(UploadEvent::LateVersionRemoved { version_id: version_id.clone() });
             if self.store().await? == Append::Done {
                 break;
             }
@@ -363,7 +372,7 @@ impl<'a, C: Fn() -> Timestamp> Work<'a, C> {
             let Some(upload) = self.services.uploads.load(&self.upload.id).await? else { break };
             (self.stored, self.unstored, self.upload) = (upload.revision, Vec::new(), upload);
         }
-        Ok(Outcome::LateVersionRemoved(self.upload.id))
+        Ok(DeliveryOutcome::LateVersionRemoved(self.upload.id))
     }
 }
 
@@ -385,20 +394,24 @@ async fn version(services: &Services, delivery: &Delivery, issued: Option<&Uploa
 }
 
 /// The upload of an object that nobody was issued a URL for, and what of its history is not stored yet.
-async fn dropped(services: &Services, object: &ObjectVersion, now: Timestamp) -> Result<(Upload, Vec<Event>), Error> {
+async fn dropped(
+    services: &Services,
+    object: &ObjectVersion,
+    now: Timestamp,
+) -> Result<(Upload, Vec<RecordedEvent>), Error> {
     let id = UploadId::of_object(&object.bucket, &object.key, &object.version_id);
     if let Some(upload) = services.uploads.load(&id).await? {
         return Ok((upload, Vec::new()));
     }
-    let found = vec![Event::new(now, Fact::Found { intake: found(&object.key) })];
+    let found = vec![RecordedEvent::new(now, UploadEvent::Found { intake: found(&object.key) })];
     let upload = Upload::fold(id, &found);
-    let upload = upload.map_err(|error| Error::new("fold", &object.key, Kind::Corrupt).because(error))?;
+    let upload = upload.map_err(|error| Error::new("fold", &object.key, Kind::Corrupt).with_source(error))?;
     Ok((upload, found))
 }
 
 /// The intake of an object that nobody was issued a URL for.
-fn found(key: &str) -> Intake {
-    Intake {
+fn found(key: &str) -> Origin {
+    Origin {
         owner: OPERATOR.to_owned(),
         key: key.to_owned(),
         file_name: file_name_in_key(key),

@@ -1,18 +1,18 @@
 //! What of an upload is news to its owner: noted here, told by [`notify`](crate::workflows::notify).
 
 use eventpulse_core::intake::fingerprint::kind_of;
-use eventpulse_core::intake::inspection::Examination;
+use eventpulse_core::intake::inspection::Inspection;
 use eventpulse_core::notification::occurrence::Occurrence;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Decision, Fact, Upload};
+use eventpulse_core::upload::{Decision, Upload, UploadEvent};
 
-use super::process_upload::Work;
+use super::process_upload::UploadWork;
 use crate::Services;
 use crate::adapters::notice_store::profile::Passed;
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
 
-impl<C: Fn() -> Timestamp> Work<'_, C> {
+impl<C: Fn() -> Timestamp> UploadWork<'_, C> {
     /// Notes what was rejected for the owner's notices, once: the history says so in the same transaction.
     pub(crate) async fn note(&mut self) -> Result<Append, Error> {
         let corrupt = || Error::new("note", self.upload.id.as_str(), Kind::Corrupt);
@@ -20,7 +20,7 @@ impl<C: Fn() -> Timestamp> Work<'_, C> {
         self.mark_open(&occurrence).await?;
         let put = self.services.groups.note(&self.upload.intake.owner, &occurrence)?;
         let groups = occurrence.fingerprints().iter().map(|fingerprint| fingerprint.id.clone()).collect();
-        self.happened(Fact::Noted { groups });
+        self.happened(UploadEvent::Noted { groups });
         let append = self.services.uploads.append_with(&self.upload, self.stored, &self.unstored, put).await?;
         Ok(self.appended(append))
     }
@@ -34,11 +34,11 @@ impl<C: Fn() -> Timestamp> Work<'_, C> {
     }
 
     /// Counts an accepted upload in its owner's profile, and notes that it passed.
-    pub(crate) async fn accepted(&self, examination: &Examination, asked: &str) {
+    pub(crate) async fn accepted(&self, inspection: &Inspection, asked: &str) {
         match &self.upload.decision {
             Some(Decision::Accepted { rejection: None, .. }) => {
                 let mut passed = Passed::default();
-                passed.add(&examination.shapes);
+                passed.add(&inspection.shapes);
                 passed.ask(&kind_of(asked));
                 note_passed(self.services, &self.upload, &passed, self.now()).await;
             }

@@ -11,11 +11,12 @@ use eventpulse_core::statistics::chunk::MAX_ROUNDS;
 use eventpulse_core::statistics::series::Series;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{
-    Event, Fact, QuarantineStatus, Quarantined, RetryForm, SharedChunk, State, Upload, retry_key,
+    QuarantineLocation, QuarantineStatus, RecordedEvent, RetryForm, SharedChunk, Upload, UploadEvent, UploadState,
+    retry_key,
 };
 
 use crate::Services;
-use crate::adapters::object_store::{NO_VERSION, PutTerms};
+use crate::adapters::object_store::{NO_VERSION, PutOptions};
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
 use crate::workflows::issue::Issued;
@@ -33,7 +34,7 @@ const INDEX_LOOKS: u32 = 40;
 
 /// Why a call changes nothing. An answer, not an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum CommandRefusal {
     /// There is no such upload, or none of this owner's.
     NotFound,
     /// The upload does not stand where it would make sense. Says why, and what to do.
@@ -61,26 +62,26 @@ pub enum Withdrawal {
 }
 
 /// What a call comes to, unless AWS does not do its part.
-type Answer<T> = Result<Result<T, Refused>, Error>;
+type Answer<T> = Result<Result<T, CommandRefusal>, Error>;
 
 /// Tries what was rejected again, as it is: after a change of the schema, say.
 ///
 /// # Errors
 /// When AWS does not answer, or refuses.
 pub async fn retry_as_it_is(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<Upload> {
-    let Some(upload) = owned(services, owner, id).await? else { return Ok(Err(Refused::NotFound)) };
+    let Some(upload) = owned(services, owner, id).await? else { return Ok(Err(CommandRefusal::NotFound)) };
     let quarantined = match retryable(&upload, now) {
         Ok(quarantined) => quarantined.clone(),
         Err(refused) => return Ok(Err(refused)),
     };
-    let gone = || Refused::Conflict("there is nothing left of it to try again: send a correction".to_owned());
+    let gone = || CommandRefusal::Conflict("there is nothing left of it to try again: send a correction".to_owned());
     let Some(from) = &quarantined.key else { return Ok(Err(gone())) };
     let Some(head) = services.objects.head(&quarantined.bucket, from, None).await? else { return Ok(Err(gone())) };
-    let form = if quarantined.records { RetryForm::RecordsAsTheyAre } else { RetryForm::AsItIs };
+    let form = if quarantined.records { RetryForm::UnchangedRecords } else { RetryForm::Unchanged };
     let file_name = from.rsplit('/').next().unwrap_or_default();
     let requested = decide(services, owner, id, now, |upload| match retryable(upload, now)? == &quarantined {
         true => Ok(request(upload, form, file_name, ARRIVAL_SECONDS, now)),
-        false => Err(Refused::Conflict("it was tried again meanwhile: look at what came of that".to_owned())),
+        false => Err(CommandRefusal::Conflict("it was tried again meanwhile: look at what came of that".to_owned())),
     });
     let (upload, key) = match requested.await? {
         Ok(requested) => requested,
@@ -121,7 +122,7 @@ pub async fn presign_correction(
     services: &Services,
     owner: &str,
     id: &UploadId,
-    terms: &PutTerms<'_>,
+    terms: &PutOptions<'_>,
 ) -> Answer<Issued> {
     let now = terms.now;
     let seconds = i64::try_from(terms.expires_in.as_secs()).unwrap_or(ARRIVAL_SECONDS);
@@ -152,13 +153,13 @@ async fn request_correction(
 /// # Errors
 /// When AWS does not answer, or refuses: call again.
 pub async fn discard(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<Upload> {
-    let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(Refused::NotFound)) };
+    let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(CommandRefusal::NotFound)) };
     // Again, it is only tidied up: an earlier call may have been cut short.
     if !upload.discarded || upload.withdrawal_requested {
         let discarded = decide(services, owner, id, now, |upload| match upload.quarantine_status(now) {
-            Some(QuarantineStatus::Open) => Ok((Fact::Discarded { by: owner.to_owned() }, ())),
+            Some(QuarantineStatus::Open) => Ok((UploadEvent::Discarded { by: owner.to_owned() }, ())),
             Some(QuarantineStatus::Retrying) if !upload.is_at_work() => {
-                Ok((Fact::Discarded { by: owner.to_owned() }, ()))
+                Ok((UploadEvent::Discarded { by: owner.to_owned() }, ()))
             }
             status => Err(nothing_in_quarantine(status)),
         });
@@ -167,7 +168,7 @@ pub async fn discard(services: &Services, owner: &str, id: &UploadId, now: Times
             Err(refused) => return Ok(Err(refused)),
         }
     }
-    if let Some(Quarantined { bucket, key, report_key, .. }) = &upload.quarantined {
+    if let Some(QuarantineLocation { bucket, key, report_key, .. }) = &upload.quarantined {
         for key in key.iter().chain([report_key]) {
             services.objects.hide(bucket, key).await?;
         }
@@ -180,15 +181,15 @@ pub async fn discard(services: &Services, owner: &str, id: &UploadId, now: Times
 /// # Errors
 /// When AWS does not answer, or refuses: call again.
 pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<Withdrawal> {
-    let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(Refused::NotFound)) };
+    let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(CommandRefusal::NotFound)) };
     if upload.withdrawn {
         return Ok(Ok(Withdrawal::Done(Box::new(upload))));
     }
     let is_resumed = upload.withdrawal_requested;
     if !is_resumed {
         let requested = decide(services, owner, id, now, |upload| match why_not_to_withdraw(upload, now) {
-            None => Ok((Fact::WithdrawalRequested { by: owner.to_owned() }, ())),
-            Some(why) => Err(Refused::Conflict(why)),
+            None => Ok((UploadEvent::WithdrawalRequested { by: owner.to_owned() }, ())),
+            Some(why) => Err(CommandRefusal::Conflict(why)),
         });
         match requested.await? {
             Ok((requested, ())) => upload = requested,
@@ -204,7 +205,7 @@ pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Time
     for claim in &upload.claims {
         services.uploads.release(owner, claim, id).await?;
     }
-    let done = decide(services, owner, id, now, |_| Ok((Fact::Withdrawn, ()))).await?;
+    let done = decide(services, owner, id, now, |_| Ok((UploadEvent::Withdrawn, ()))).await?;
     Ok(done.map(|(upload, ())| Withdrawal::Done(Box::new(upload))))
 }
 
@@ -231,16 +232,16 @@ async fn remove_chunks(services: &Services, upload: &Upload, expected: u64) -> R
 fn why_not_to_withdraw(upload: &Upload, now: Timestamp) -> Option<String> {
     let why = match upload.state_at(now) {
         _ if upload.is_at_work() => "it is being processed: try again when it has an outcome",
-        State::Accepted | State::PartiallyAccepted => return None,
-        State::Issued => "nothing has arrived yet: do not send it, the URL expires by itself",
-        State::Expired => "nothing of it ever arrived",
-        State::Duplicate => {
+        UploadState::Accepted | UploadState::PartiallyAccepted => return None,
+        UploadState::Issued => "nothing has arrived yet: do not send it, the URL expires by itself",
+        UploadState::Expired => "nothing of it ever arrived",
+        UploadState::Duplicate => {
             let of = upload.duplicate_of().map_or_else(String::new, ToString::to_string);
             return Some(format!("it is a duplicate and counts under {of}: withdraw that one"));
         }
-        State::Quarantined => "nothing of it counts: discard it with DELETE /quarantine/{upload_id}",
-        State::Received | State::Failed => "it is being processed: try again when it has an outcome",
-        State::Withdrawn | State::Discarded => "nothing of it counts",
+        UploadState::Quarantined => "nothing of it counts: discard it with DELETE /quarantine/{upload_id}",
+        UploadState::Received | UploadState::Failed => "it is being processed: try again when it has an outcome",
+        UploadState::Withdrawn | UploadState::Discarded => "nothing of it counts",
     };
     Some(why.to_owned())
 }
@@ -251,33 +252,33 @@ async fn owned(services: &Services, owner: &str, id: &UploadId) -> Result<Option
 }
 
 /// What lies in quarantine, if that can be tried again now.
-fn retryable(upload: &Upload, now: Timestamp) -> Result<&Quarantined, Refused> {
+fn retryable(upload: &Upload, now: Timestamp) -> Result<&QuarantineLocation, CommandRefusal> {
     let status = upload.quarantine_status(now);
     if let Some(retry) = upload.retry.as_ref().filter(|retry| now < retry.expires_at) {
         // Another request now would leave what this one brings unread.
         let why =
             format!("a retry is on its way: wait for its outcome, or until {} if it never arrives", retry.expires_at);
-        return Err(Refused::Conflict(why));
+        return Err(CommandRefusal::Conflict(why));
     }
     if status != Some(QuarantineStatus::Open) {
         return Err(nothing_in_quarantine(status));
     }
     if upload.attempt + 1 >= MAX_ROUNDS {
         let why = "it was tried too often: make a new upload of what is corrected, and discard this";
-        return Err(Refused::Conflict(why.to_owned()));
+        return Err(CommandRefusal::Conflict(why.to_owned()));
     }
     upload.quarantined.as_ref().ok_or_else(|| nothing_in_quarantine(status))
 }
 
 /// That a retry is asked for, and the key that it is to come under.
-fn request(upload: &Upload, form: RetryForm, file_name: &str, seconds: i64, now: Timestamp) -> (Fact, String) {
+fn request(upload: &Upload, form: RetryForm, file_name: &str, seconds: i64, now: Timestamp) -> (UploadEvent, String) {
     let key = retry_key(&upload.id, upload.retries_requested + 1, file_name);
     let (by, expires_at) = (upload.intake.owner.clone(), now.plus_seconds(seconds));
-    (Fact::RetryRequested { by, key: key.clone(), form, expires_at }, key)
+    (UploadEvent::RetryRequested { by, key: key.clone(), form, expires_at }, key)
 }
 
-fn nothing_in_quarantine(status: Option<QuarantineStatus>) -> Refused {
-    Refused::Conflict(
+fn nothing_in_quarantine(status: Option<QuarantineStatus>) -> CommandRefusal {
+    CommandRefusal::Conflict(
         match status {
             None => "nothing of it lies in quarantine, or not yet",
             Some(QuarantineStatus::Retrying) => "it is being tried again: wait for its outcome",
@@ -296,15 +297,15 @@ async fn decide<T>(
     owner: &str,
     id: &UploadId,
     now: Timestamp,
-    decision: impl Fn(&Upload) -> Result<(Fact, T), Refused>,
+    decision: impl Fn(&Upload) -> Result<(UploadEvent, T), CommandRefusal>,
 ) -> Answer<(Upload, T)> {
     for _ in 0..ATTEMPTS {
-        let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(Refused::NotFound)) };
+        let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(CommandRefusal::NotFound)) };
         let (fact, more) = match decision(&upload) {
             Ok(decided) => decided,
             Err(refused) => return Ok(Err(refused)),
         };
-        let (event, revision) = (Event::new(now, fact), upload.revision);
+        let (event, revision) = (RecordedEvent::new(now, fact), upload.revision);
         upload.apply(&event);
         if services.uploads.append(&upload, revision, &[event]).await? == Append::Done {
             return Ok(Ok((upload, more)));

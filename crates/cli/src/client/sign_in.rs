@@ -33,7 +33,7 @@ pub enum Prompt {
     /// A password of their own, for the first one that an administrator gave them. Again when it is too weak.
     NewPassword,
     /// The code that their authenticator shows. Again when it was wrong.
-    Code,
+    FailureCode,
 }
 
 /// Asks the API where its users sign in.
@@ -115,7 +115,7 @@ async fn respond(
             (Prompt::NewPassword, "NEW_PASSWORD", &["InvalidPasswordException"][..], NEW_PASSWORDS)
         }
         "SOFTWARE_TOKEN_MFA" => (
-            Prompt::Code,
+            Prompt::FailureCode,
             "SOFTWARE_TOKEN_MFA_CODE",
             &["CodeMismatchException", "ExpiredCodeException", "EnableSoftwareTokenMFAException"][..],
             CODES,
@@ -209,7 +209,7 @@ impl Refusal {
             ("InvalidPasswordException", _) => {
                 ClientError::SignedOut(format!("the user pool does not take this password: {}", self.message))
             }
-            ("NotAuthorizedException", Prompt::Code) => ClientError::SignedOut(format!(
+            ("NotAuthorizedException", Prompt::FailureCode) => ClientError::SignedOut(format!(
                 "the code came too late: sign in again (Cognito says: {})",
                 self.message
             )),

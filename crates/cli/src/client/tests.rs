@@ -243,7 +243,7 @@ async fn signing_in_answers_the_challenges() {
     let profile = profile.unwrap();
     assert_eq!((profile.id_token.as_str(), profile.refresh_token.as_str()), ("id", "refresh"));
     assert_eq!((profile.api.as_str(), profile.username.as_str()), ("https://api/v1", "ada"));
-    assert_eq!(prompts, [Prompt::NewPassword, Prompt::Code, Prompt::Code, Prompt::Code]);
+    assert_eq!(prompts, [Prompt::NewPassword, Prompt::FailureCode, Prompt::FailureCode, Prompt::FailureCode]);
     assert!(asked[0].contains(r#""AuthParameters":{"PASSWORD":"pw","USERNAME":"ada"}"#), "{asked:?}");
     assert!(asked[1].contains(r#""ChallengeResponses":{"NEW_PASSWORD":"mine","USERNAME":"uuid"}"#), "{asked:?}");
     assert!(asked[4].contains(r#""SOFTWARE_TOKEN_MFA_CODE":"3""#), "{asked:?}");

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use eventpulse_core::id::UploadId;
 use eventpulse_core::intake::failure::Failure;
-use eventpulse_core::intake::inspection::{Examiner, Keep, Terms};
+use eventpulse_core::intake::inspection::{InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{self, Limits};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 
 use super::media::Media;
-pub use verdict::{Features, Group, Outcome, Record, RecordFailure, Verdict};
+pub use verdict::{Group, Outcome, Record, RecordFailure, SeriesStatistics, Verdict};
 
 /// The schema for records that name none, of files that name none: what `template.yaml` deploys unless it is told
 /// otherwise. Where it is told otherwise, name a schema.
@@ -61,7 +61,7 @@ pub fn validate(
     mut on_progress: impl FnMut(u64),
 ) -> Result<Verdict, ValidateError> {
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    let terms = Terms {
+    let terms = InspectionSpec {
         owner: String::new(),
         upload_id: UploadId::of_object("", "", ""),
         round: 0,
@@ -75,7 +75,7 @@ pub fn validate(
     };
     let unread = |source| ValidateError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(unread)?;
-    let mut examiner = Examiner::new(catalog, terms, Keep::Bounded);
+    let mut inspector = Inspector::new(catalog, terms, Retention::Bounded);
     let (mut buffer, mut read_so_far) = (vec![0; PIECE_BYTES], 0);
     loop {
         let read = match file.read(&mut buffer) {
@@ -84,14 +84,14 @@ pub fn validate(
             read => read.map_err(unread)?,
         };
         // An examiner that keeps a bounded amount is never full: it takes the whole piece, or the file is wrong as a whole.
-        if !examiner.push(&mut buffer.get(..read).unwrap_or_default()) {
+        if !inspector.push(&mut buffer.get(..read).unwrap_or_default()) {
             break;
         }
         read_so_far += read as u64;
         on_progress(read_so_far);
     }
-    examiner.finish();
-    Ok(Verdict::of(&examiner.examination()))
+    inspector.finish();
+    Ok(Verdict::of(&inspector.inspection()))
 }
 
 fn known_schema(catalog: &Catalog, name: &str) -> Result<SchemaRef, ValidateError> {

@@ -142,7 +142,7 @@ fn secret_text(key: &Value, data: &DataApi) -> String {
     let name = if key["name"].is_null() { String::new() } else { format!(" {:?}", cell(&key["name"])) };
     format!(
         "{id}{name}, plan {plan}\n\n  {secret}\n\n\
-         Keep it now: it is not shown again. Who has it can send data in your name.\n\n\
+         Retention it now: it is not shown again. Who has it can send data in your name.\n\n\
          curl -i {} -H {} -H 'content-type: application/json' \\\n  \
          -d '{{\"device_id\":\"12345\",\"timestamp\":\"2025-02-28T12:00:00Z\",\"value\":22.5}}'\n",
         shell_word(&data.url),
@@ -207,7 +207,7 @@ key_1  roof\\u{1b}  standard  revoked  x9y8     2025-02-27T12:00:00Z  2025-02-28
         let key = json!({ "key_id": ID, "name": "roof", "plan": "standard", "api_key": "ep_abc" });
         let expected = format!(
             "{ID} \"roof\", plan standard\n\n  ep_abc\n\n\
-             Keep it now: it is not shown again. Who has it can send data in your name.\n\n\
+             Retention it now: it is not shown again. Who has it can send data in your name.\n\n\
              curl -i 'https://devices.example/v1/data' -H 'x-api-key: ep_abc' -H 'content-type: application/json' \\\n  \
              -d '{{\"device_id\":\"12345\",\"timestamp\":\"2025-02-28T12:00:00Z\",\"value\":22.5}}'\n"
         );

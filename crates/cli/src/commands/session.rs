@@ -45,7 +45,7 @@ pub async fn login(args: &Args, global: &Global) -> Result<Outcome, ClientError>
     };
     let mut prompt = |prompt: Prompt| match prompt {
         Prompt::NewPassword => secret("A password of your own: "),
-        Prompt::Code => ask("Code of your authenticator: "),
+        Prompt::FailureCode => ask("Code of your authenticator: "),
     };
     let signed_in = sign_in::sign_in(&http, api, &found, &username, &password, &mut prompt).await?;
     profile::save(&path, &signed_in)?;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use eventpulse_core::intake::rejection::Rejection;
 use eventpulse_core::statistics::summary::Statistics;
-use eventpulse_core::upload::{Decision, Features, Upload};
+use eventpulse_core::upload::{Decision, SeriesStatistics, Upload};
 
 use super::mailbox::Mail;
 use crate::client::text::number;
@@ -14,7 +14,7 @@ pub const SERIES_SHOWN: usize = 10;
 
 /// One upload, as text.
 #[must_use]
-pub fn upload(upload: &Upload, about: &str, statistics: &[(Features, Statistics)]) -> String {
+pub fn upload(upload: &Upload, about: &str, statistics: &[(SeriesStatistics, Statistics)]) -> String {
     let mut text = String::new();
     let name = &upload.intake.file_name;
     let _ = writeln!(text, "\n── {name} {}", "─".repeat(74usize.saturating_sub(name.chars().count())));
@@ -54,7 +54,7 @@ pub fn mail(mail: &Mail) -> String {
     text
 }
 
-fn table(text: &mut String, upload: &Upload, statistics: &[(Features, Statistics)]) {
+fn table(text: &mut String, upload: &Upload, statistics: &[(SeriesStatistics, Statistics)]) {
     if statistics.is_empty() {
         return;
     }

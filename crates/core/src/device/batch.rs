@@ -19,7 +19,7 @@ const MAX_BYTES: usize = 3 << 20;
 
 /// A message that counts as it is.
 #[derive(Debug)]
-pub struct Member {
+pub struct BatchCandidate {
     /// The items that are written for it beside chunks, by name: no transaction may write one twice.
     pub items: Vec<String>,
     /// About how many bytes these have.
@@ -30,16 +30,16 @@ pub struct Member {
 
 /// What is stored in one transaction.
 #[derive(Debug)]
-pub struct Group {
+pub struct WriteBatch {
     /// The members, by their places.
-    pub members: Vec<GroupMember>,
+    pub members: Vec<BatchedMessage>,
     /// Their chunks, the shared ones joined.
     pub chunks: Vec<Chunk>,
 }
 
 /// A member in its group.
 #[derive(Debug, PartialEq, Eq)]
-pub struct GroupMember {
+pub struct BatchedMessage {
     /// Its place among the members that were given.
     pub place: usize,
     /// How many of the chunks are its alone.
@@ -51,8 +51,8 @@ pub struct GroupMember {
 /// Groups members. A member that would not fit a transaction even alone, or that writes the same items as another one of its
 /// group would, is in none: it goes its own way.
 #[must_use]
-pub fn plan<'m>(members: impl IntoIterator<Item = &'m Member>) -> Vec<Group> {
-    let members: Vec<&Member> = members.into_iter().collect();
+pub fn plan<'m>(members: impl IntoIterator<Item = &'m BatchCandidate>) -> Vec<WriteBatch> {
+    let members: Vec<&BatchCandidate> = members.into_iter().collect();
     let mut order: Vec<usize> = (0..members.len()).collect();
     // Messages of one series together: the fewer groups it is spread over, the fewer chunks.
     order.sort_by_key(|place| {
@@ -103,7 +103,7 @@ enum Takes {
 }
 
 impl<'m> Open<'m> {
-    fn takes(&self, member: &Member) -> Takes {
+    fn takes(&self, member: &BatchCandidate) -> Takes {
         let fits_alone = member.items.len() + member.chunks.len() <= MAX_ACTIONS && size_bytes(member) <= MAX_BYTES;
         if !fits_alone || member.items.iter().any(|item| self.items.contains(item.as_str())) {
             return Takes::Never;
@@ -123,7 +123,7 @@ impl<'m> Open<'m> {
         (fits && SpanClass::of(first, last) == SpanClass::Day).then_some(place)
     }
 
-    fn add(&mut self, place: usize, member: &'m Member) {
+    fn add(&mut self, place: usize, member: &'m BatchCandidate) {
         self.members.push(place);
         self.items.extend(member.items.iter().map(String::as_str));
         self.bytes += size_bytes(member);
@@ -141,7 +141,7 @@ impl<'m> Open<'m> {
         }
     }
 
-    fn close(self, members: &[&Member]) -> Option<Group> {
+    fn close(self, members: &[&BatchCandidate]) -> Option<WriteBatch> {
         let mut chunks = Vec::with_capacity(self.pieces.len());
         // By upload: how many chunks are its own, and which it shares.
         let mut of_upload: HashMap<&str, (u64, Vec<SharedChunk>)> = HashMap::new();
@@ -164,20 +164,20 @@ impl<'m> Open<'m> {
             }
             chunks.push(joined);
         }
-        let members: Vec<GroupMember> = self
+        let members: Vec<BatchedMessage> = self
             .members
             .into_iter()
             .map(|place| {
                 let upload = members.get(place).and_then(|member| member.chunks.first()).map(Chunk::upload_id);
                 let (own, shared) = upload.and_then(|upload| of_upload.remove(upload)).unwrap_or_default();
-                GroupMember { place, own, shared }
+                BatchedMessage { place, own, shared }
             })
             .collect();
-        (!members.is_empty()).then_some(Group { members, chunks })
+        (!members.is_empty()).then_some(WriteBatch { members, chunks })
     }
 }
 
-fn size_bytes(member: &Member) -> usize {
+fn size_bytes(member: &BatchCandidate) -> usize {
     member.bytes + member.chunks.iter().map(Chunk::size_bytes).sum::<usize>()
 }
 

@@ -157,7 +157,7 @@ impl From<KeyId> for String {
 
 /// How much a key may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Plan {
+pub enum UsagePlan {
     /// What a device needs.
     #[default]
     Standard,
@@ -165,9 +165,9 @@ pub enum Plan {
     Fast,
 }
 
-impl Plan {
+impl UsagePlan {
     /// Both.
-    pub const ALL: [Plan; 2] = [Plan::Standard, Plan::Fast];
+    pub const ALL: [UsagePlan; 2] = [UsagePlan::Standard, UsagePlan::Fast];
 
     /// Its name, which does not change.
     #[must_use]
@@ -228,7 +228,7 @@ pub struct Credential {
 
 /// Whether a secret works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum CredentialStatus {
     /// It does.
     Good,
     /// Its key was revoked.
@@ -240,11 +240,11 @@ pub enum Standing {
 impl Credential {
     /// Whether it works at this time.
     #[must_use]
-    pub fn standing(&self, now: Timestamp) -> Standing {
+    pub fn standing(&self, now: Timestamp) -> CredentialStatus {
         match (self.state, self.valid_until) {
-            (KeyState::Revoked, _) => Standing::Revoked,
-            (KeyState::Active, Some(until)) if until <= now => Standing::Replaced,
-            (KeyState::Active, _) => Standing::Good,
+            (KeyState::Revoked, _) => CredentialStatus::Revoked,
+            (KeyState::Active, Some(until)) if until <= now => CredentialStatus::Replaced,
+            (KeyState::Active, _) => CredentialStatus::Good,
         }
     }
 }
@@ -322,25 +322,25 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        for plan in Plan::ALL {
-            assert_eq!(Plan::parse(plan.as_str()), Some(plan));
+        for plan in UsagePlan::ALL {
+            assert_eq!(UsagePlan::parse(plan.as_str()), Some(plan));
         }
         for state in [KeyState::Active, KeyState::Revoked] {
             assert_eq!(KeyState::parse(state.as_str()), Some(state));
         }
-        assert_eq!((Plan::parse(""), Plan::parse("Fast"), KeyState::parse("gone")), (None, None, None));
+        assert_eq!((UsagePlan::parse(""), UsagePlan::parse("Fast"), KeyState::parse("gone")), (None, None, None));
     }
 
     #[test]
     fn a_replaced_secret_works_until_its_time_and_a_revoked_one_never() {
         let at = Timestamp::from_micros;
         for (name, state, until, expected) in [
-            ("current", KeyState::Active, None, Standing::Good),
-            ("replaced, still valid", KeyState::Active, Some(at(11)), Standing::Good),
-            ("replaced, at its end", KeyState::Active, Some(at(10)), Standing::Replaced),
-            ("replaced, past it", KeyState::Active, Some(at(9)), Standing::Replaced),
-            ("revoked", KeyState::Revoked, None, Standing::Revoked),
-            ("revoked before its end", KeyState::Revoked, Some(at(11)), Standing::Revoked),
+            ("current", KeyState::Active, None, CredentialStatus::Good),
+            ("replaced, still valid", KeyState::Active, Some(at(11)), CredentialStatus::Good),
+            ("replaced, at its end", KeyState::Active, Some(at(10)), CredentialStatus::Replaced),
+            ("replaced, past it", KeyState::Active, Some(at(9)), CredentialStatus::Replaced),
+            ("revoked", KeyState::Revoked, None, CredentialStatus::Revoked),
+            ("revoked before its end", KeyState::Revoked, Some(at(11)), CredentialStatus::Revoked),
         ] {
             assert_eq!(credential(state, until).standing(at(10)), expected, "{name}");
         }

@@ -14,9 +14,9 @@ pub const MAX_TARGETS: usize = 10;
 /// The most characters of one target that a failure keeps.
 pub const MAX_TARGET_CHARS: usize = 64;
 
-/// What a [`Code`] is about.
+/// What a [`FailureCode`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
+pub enum FailureScope {
     /// The upload as a whole.
     Upload,
     /// One record; the other records of the upload may be good.
@@ -29,32 +29,32 @@ macro_rules! codes {
         ///
         /// Written and serialized as its SCREAMING_SNAKE_CASE name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
+        pub enum FailureCode {
             $(#[doc = $meaning] $variant,)*
         }
 
-        impl Code {
+        impl FailureCode {
             /// Every code, in the order of the documentation.
-            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+            pub const ALL: &'static [FailureCode] = &[$(FailureCode::$variant,)*];
 
             /// The code as reports and notices write it.
             pub const fn as_str(self) -> &'static str {
                 match self {
-                    $(Code::$variant => $text,)*
+                    $(FailureCode::$variant => $text,)*
                 }
             }
 
             /// What the code says, in one line.
             pub const fn meaning(self) -> &'static str {
                 match self {
-                    $(Code::$variant => $meaning,)*
+                    $(FailureCode::$variant => $meaning,)*
                 }
             }
 
             /// Whether the code is about the upload or about one record.
-            pub const fn scope(self) -> Scope {
+            pub const fn scope(self) -> FailureScope {
                 match self {
-                    $(Code::$variant => Scope::$scope,)*
+                    $(FailureCode::$variant => FailureScope::$scope,)*
                 }
             }
         }
@@ -122,32 +122,32 @@ codes! {
     SchemaMismatch "SCHEMA_MISMATCH" Record "The record does not fit its schema, and is too large to tell exactly where.";
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for FailureCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// The text is no [`Code`].
+/// The text is no [`FailureCode`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a failure code")]
-pub struct UnknownCode;
+pub struct UnknownFailureCode;
 
-impl FromStr for Code {
-    type Err = UnknownCode;
+impl FromStr for FailureCode {
+    type Err = UnknownFailureCode;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Code::ALL.iter().copied().find(|code| code.as_str() == text).ok_or(UnknownCode)
+        FailureCode::ALL.iter().copied().find(|code| code.as_str() == text).ok_or(UnknownFailureCode)
     }
 }
 
-impl Serialize for Code {
+impl Serialize for FailureCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
 
-impl<'de> Deserialize<'de> for Code {
+impl<'de> Deserialize<'de> for FailureCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<str>::deserialize(deserializer)?;
         text.parse().map_err(D::Error::custom)
@@ -158,7 +158,7 @@ impl<'de> Deserialize<'de> for Code {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What is wrong.
-    pub code: Code,
+    pub code: FailureCode,
     /// The schema's keyword that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyword: Option<String>,
@@ -182,7 +182,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure of the value at `pointer`, at a place in the text that is not known.
-    pub fn new(code: Code, pointer: &str, message: impl Into<String>) -> Self {
+    pub fn new(code: FailureCode, pointer: &str, message: impl Into<String>) -> Self {
         Failure {
             code,
             keyword: None,
@@ -196,7 +196,7 @@ impl Failure {
     }
 
     /// A failure at a place in the text: `line` from 1, `byte_offset` from 0.
-    pub fn at(code: Code, message: impl Into<String>, line: u64, byte_offset: u64) -> Self {
+    pub fn at(code: FailureCode, message: impl Into<String>, line: u64, byte_offset: u64) -> Self {
         Failure { line: Some(line), byte_offset: Some(byte_offset), ..Failure::new(code, "", message) }
     }
 
@@ -224,31 +224,31 @@ mod tests {
     #[test]
     fn codes_are_distinct_screaming_and_readable_back() {
         let mut seen = HashSet::new();
-        for &code in Code::ALL {
+        for &code in FailureCode::ALL {
             let text = code.as_str();
             assert!(seen.insert(text), "{text} twice");
             assert!(text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_' || b == b'8'), "{text}");
             assert_eq!(text.parse(), Ok(code));
             assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{text}\""));
-            assert_eq!(serde_json::from_str::<Code>(&format!("\"{text}\"")).unwrap(), code);
+            assert_eq!(serde_json::from_str::<FailureCode>(&format!("\"{text}\"")).unwrap(), code);
             assert!(code.meaning().ends_with('.') && !code.meaning().contains('\n'), "{text}");
             assert!(!code.meaning().contains('|'), "{text}: the meaning goes into a table");
         }
-        assert!(serde_json::from_str::<Code>("\"type\"").is_err());
+        assert!(serde_json::from_str::<FailureCode>("\"type\"").is_err());
     }
 
     #[test]
     fn a_failure_survives_json() {
         let rows = [
-            ("bare", Failure::new(Code::NotJson, "", "why")),
-            ("placed", Failure::at(Code::Truncated, "why", 3, 17)),
+            ("bare", Failure::new(FailureCode::NotJson, "", "why")),
+            ("placed", Failure::at(FailureCode::Truncated, "why", 3, 17)),
             (
                 "full",
                 Failure {
                     keyword: Some("required".into()),
                     schema_pointer: Some("/required".into()),
                     targets: vec!["value".into()],
-                    ..Failure::at(Code::Required, "missing", 1, 0)
+                    ..Failure::at(FailureCode::Required, "missing", 1, 0)
                 },
             ),
         ];
@@ -262,7 +262,7 @@ mod tests {
     fn long_pointers_are_cut_at_a_character() {
         let rows = [("empty", 0, 0), ("at the limit", 256, 256), ("one over", 257, 256), ("huge", 100_000, 256)];
         for (name, chars, kept) in rows {
-            let failure = Failure::new(Code::Type, &"é".repeat(chars), "");
+            let failure = Failure::new(FailureCode::Type, &"é".repeat(chars), "");
             assert_eq!(failure.pointer.chars().count(), kept, "{name}");
             assert_eq!(failure.pointer.ends_with('…'), chars > 256, "{name}");
         }

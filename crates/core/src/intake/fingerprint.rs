@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::encoding::{crockford, is_crockford};
-use crate::intake::failure::Code;
+use crate::intake::failure::FailureCode;
 
 const PREFIX: &str = "grp_";
 
@@ -31,9 +31,9 @@ pub fn kind_of(schema: &str) -> Kind {
 /// Names a group: `grp_` and 26 characters, the same for the same failures of any owner.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct GroupId(String);
+pub struct ProblemId(String);
 
-impl GroupId {
+impl ProblemId {
     /// Of a kind of upload and the set of its failures.
     #[must_use]
     pub fn of(kind: &str, failures: &[FailureAt]) -> Self {
@@ -62,7 +62,7 @@ pub(crate) fn first_bits(digest: &[u8]) -> u128 {
     digest.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
 }
 
-impl std::fmt::Display for GroupId {
+impl std::fmt::Display for ProblemId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
@@ -72,7 +72,7 @@ impl std::fmt::Display for GroupId {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FailureAt {
     /// The code.
-    pub code: Code,
+    pub code: FailureCode,
     /// The JSON Pointer to the failing value, array indexes as `*`; of `REQUIRED`, to the member that is missing.
     pub pointer: String,
 }
@@ -81,7 +81,7 @@ pub struct FailureAt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// The group.
-    pub id: GroupId,
+    pub id: ProblemId,
     /// What kind of upload it is.
     pub kind: Kind,
     /// The schema that was applied, `orders/1.0`; the one that was to apply, where reading did not come so far.

@@ -1,8 +1,8 @@
 //! The examination of one upload: every record read, validated and turned into points, within flat memory.
 //!
-//! The shell pushes bytes and, at the end, asks for the [`Examination`]. What counts (chunks) and what does not
+//! The shell pushes bytes and, at the end, asks for the [`Inspection`]. What counts (chunks) and what does not
 //! (rejected records) is kept up to a bound, enough for all but large uploads. Of a large one only the verdict is
-//! kept: the shell then reads the object again, with [`Keep::Chunks`] or [`Keep::Rejected`], and drains them as they come. So nothing is
+//! kept: the shell then reads the object again, with [`Retention::Chunks`] or [`Retention::Rejected`], and drains them as they come. So nothing is
 //! stored before the verdict on the whole upload is known.
 
 mod found;
@@ -12,15 +12,15 @@ use sha2::{Digest, Sha256};
 
 use crate::encoding::hexadecimal;
 use crate::id::UploadId;
-use crate::intake::failure::{Code, Failure};
+use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::reader::{Frame, Limits, Media, Reader, Sink};
 use crate::intake::rejection::{RejectedRecord, Rejections};
 use crate::intake::schema::{Catalog, SchemaRef};
 use crate::intake::shape::Shape;
 use crate::intake::validation::{Parser, Verdict};
-use crate::statistics::chunk::{Builder, Chunk};
-use crate::upload::{Decision, Features, MaxRejected, RetryForm};
-use found::Found;
+use crate::statistics::chunk::{Chunk, ChunkBuilder};
+use crate::upload::{Decision, MaxRejected, RetryForm, SeriesStatistics};
+use found::ChunkCollector;
 
 /// How many bytes of rejected records are kept of one upload.
 const MAX_REJECTED_BYTES_KEPT: usize = 8 << 20;
@@ -28,7 +28,7 @@ const MAX_REJECTED_BYTES_KEPT: usize = 8 << 20;
 const FULL_BYTES: usize = 4 << 20;
 /// What an upload is examined against.
 #[derive(Debug, Clone)]
-pub struct Terms {
+pub struct InspectionSpec {
     /// The tenant.
     pub owner: String,
     /// The upload.
@@ -51,7 +51,7 @@ pub struct Terms {
 
 /// What an examiner keeps of what it finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
+pub enum Retention {
     /// As much as a small function can hold; beyond that only the verdict.
     Bounded,
     /// The chunks, all of them, to be drained by the caller as they come.
@@ -61,14 +61,14 @@ pub enum Keep {
 }
 
 /// Examines one upload.
-pub struct Examiner<'c> {
+pub struct Inspector<'c> {
     reader: Reader<Checker<'c>>,
     digest: Sha256,
 }
 
 /// What was found.
 #[derive(Debug)]
-pub struct Examination {
+pub struct Inspection {
     /// Lower-case hex SHA-256 of the object's bytes. Meaningless when the upload failed as a whole: reading ended early.
     pub sha256: String,
     /// How many records count.
@@ -82,26 +82,26 @@ pub struct Examination {
     /// How many chunks there are, kept or not.
     pub chunks_found: u64,
     /// What each series received, largest first, and how many series are not told.
-    pub features: (Vec<Features>, u64),
+    pub features: (Vec<SeriesStatistics>, u64),
     /// What the records that count look like, by kind.
     pub shapes: Vec<Shape>,
 }
 
-impl<'c> Examiner<'c> {
+impl<'c> Inspector<'c> {
     /// An examiner for one upload.
     #[must_use]
-    pub fn new(catalog: &'c Catalog, terms: Terms, keep: Keep) -> Self {
+    pub fn new(catalog: &'c Catalog, terms: InspectionSpec, keep: Retention) -> Self {
         let (media, limits) = (terms.media, terms.limits);
         let checker = Checker {
             catalog,
             parser: Parser::default(),
-            builder: Some(Builder::new(&terms.owner, terms.upload_id.as_str(), terms.round)),
+            builder: Some(ChunkBuilder::new(&terms.owner, terms.upload_id.as_str(), terms.round)),
             accepted: 0,
             rejections: Rejections::asking(catalog.asked(terms.schema.as_ref(), &terms.default_schema)),
             terms,
-            found: Found::new(keep),
+            found: ChunkCollector::new(keep),
             rejected: Vec::new(),
-            rejected_dropped: keep == Keep::Chunks,
+            rejected_dropped: keep == Retention::Chunks,
         };
         Self { reader: Reader::new(media, limits, checker), digest: Sha256::new() }
     }
@@ -121,12 +121,12 @@ impl<'c> Examiner<'c> {
         checker.accepted + checker.rejections.rejected()
     }
 
-    /// Whether its findings are to be drained, and [`Examiner::push`] called again with what is left of the bytes.
+    /// Whether its findings are to be drained, and [`Inspector::push`] called again with what is left of the bytes.
     pub fn is_full(&mut self) -> bool {
         self.reader.sink().is_full()
     }
 
-    /// Says that there are no more bytes. To be called before the last drain. `false` as with [`Examiner::push`].
+    /// Says that there are no more bytes. To be called before the last drain. `false` as with [`Inspector::push`].
     pub fn finish(&mut self) -> bool {
         if self.reader.sink().rejections.upload_failure().is_some() {
             return false;
@@ -149,13 +149,13 @@ impl<'c> Examiner<'c> {
         std::mem::take(&mut self.reader.sink().rejected)
     }
 
-    /// What was found, after [`Examiner::finish`].
+    /// What was found, after [`Inspector::finish`].
     #[must_use]
-    pub fn examination(mut self) -> Examination {
+    pub fn inspection(mut self) -> Inspection {
         let sha256 = hexadecimal(&self.digest.finalize());
         let checker = self.reader.sink();
         let features = checker.found.features();
-        Examination {
+        Inspection {
             sha256,
             accepted: checker.accepted,
             rejections: std::mem::take(&mut checker.rejections),
@@ -174,7 +174,7 @@ impl<'c> Examiner<'c> {
     }
 }
 
-impl Examination {
+impl Inspection {
     /// The examination of an upload that was not worth reading.
     #[must_use]
     pub fn failed(rejections: Rejections) -> Self {
@@ -213,25 +213,25 @@ impl Examination {
 /// Validates each record and keeps what is found.
 struct Checker<'c> {
     catalog: &'c Catalog,
-    terms: Terms,
+    terms: InspectionSpec,
     parser: Parser,
     /// Until the last record.
-    builder: Option<Builder>,
+    builder: Option<ChunkBuilder>,
     accepted: u64,
     rejections: Rejections,
-    found: Found,
+    found: ChunkCollector,
     rejected: Vec<u8>,
     rejected_dropped: bool,
 }
 
 impl Sink for Checker<'_> {
     fn is_full(&self) -> bool {
-        self.found.keep != Keep::Bounded && self.found.chunk_bytes + self.rejected.len() > FULL_BYTES
+        self.found.keep != Retention::Bounded && self.found.chunk_bytes + self.rejected.len() > FULL_BYTES
     }
 
     fn record(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
         match self.terms.form {
-            Some(RetryForm::RecordsAsTheyAre) => self.rejected_line(frame),
+            Some(RetryForm::UnchangedRecords) => self.rejected_line(frame),
             _ => self.check(frame),
         }
     }
@@ -243,7 +243,7 @@ impl Checker<'_> {
         let Some(bytes) = frame.bytes else {
             let most = self.terms.limits.record_bytes;
             let message = format!("the record has {} bytes, at most {most} are allowed", frame.byte_length);
-            let failure = Failure::at(Code::RecordTooLarge, message, frame.line, frame.byte_offset);
+            let failure = Failure::at(FailureCode::RecordTooLarge, message, frame.line, frame.byte_offset);
             self.reject(&frame, (None, None), vec![failure], 0);
             return Ok(());
         };
@@ -263,13 +263,14 @@ impl Checker<'_> {
                     failure.line = Some(failure.line.map_or(frame.line, |line| frame.line + line - 1));
                     failure.byte_offset = Some(frame.byte_offset + failure.byte_offset.unwrap_or(0));
                 }
-                let fatal =
-                    |failure: &&Failure| matches!(failure.code, Code::NotJson | Code::Truncated | Code::NotUtf8);
+                let fatal = |failure: &&Failure| {
+                    matches!(failure.code, FailureCode::NotJson | FailureCode::Truncated | FailureCode::NotUtf8)
+                };
                 if frame.in_array
                     && let Some(failure) = failures.iter().find(fatal)
                 {
                     // The array is no JSON, then, and its further bounds are guesses. It goes on, so it is not truncated.
-                    let code = if failure.code == Code::Truncated { Code::NotJson } else { failure.code };
+                    let code = if failure.code == FailureCode::Truncated { FailureCode::NotJson } else { failure.code };
                     return Err(Failure { code, ..failure.clone() });
                 }
                 let schema =
@@ -301,7 +302,7 @@ impl Checker<'_> {
     }
 
     fn keep_rejected(&mut self, record: RejectedRecord, bytes: Option<&[u8]>) {
-        if self.found.keep == Keep::Bounded
+        if self.found.keep == Retention::Bounded
             && self.rejected.len() + bytes.map_or(0, <[u8]>::len) > MAX_REJECTED_BYTES_KEPT
         {
             self.rejected_dropped = true;
@@ -322,12 +323,12 @@ impl Checker<'_> {
         let (accepted, rejected) = (self.accepted, self.rejections.rejected());
         if accepted + rejected == 0 {
             let message = "there is no record in it";
-            self.rejections.fail_upload(Failure::new(Code::EmptyUpload, "", message));
+            self.rejections.fail_upload(Failure::new(FailureCode::EmptyUpload, "", message));
         }
         if self.terms.max_rejected.is_some_and(|most| most.exceeded(rejected, accepted + rejected)) {
             let message =
                 format!("{rejected} of {} records are wrong, more than max_rejected allows", accepted + rejected);
-            self.rejections.fail_upload(Failure::new(Code::TooManyRejected, "", message));
+            self.rejections.fail_upload(Failure::new(FailureCode::TooManyRejected, "", message));
         }
     }
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::intake::failure::{Code, Failure};
+use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::fingerprint::Fingerprint;
-use fingerprints::Prints;
+use fingerprints::FingerprintCounter;
 
 /// The most rejected records that a report tells one by one.
 pub const MAX_RECORDS_TOLD: usize = 1_000;
@@ -95,17 +95,17 @@ struct Head<'a> {
 }
 
 /// Whether a record with this failure is JSON all the same, such as any parser takes.
-fn is_portable(code: Code) -> bool {
+fn is_portable(code: FailureCode) -> bool {
     !matches!(
         code,
-        Code::NotJson
-            | Code::Truncated
-            | Code::NotUtf8
-            | Code::ByteOrderMark
-            | Code::TooDeep
-            | Code::NumberOutOfRange
-            | Code::LoneSurrogate
-            | Code::RecordTooLarge
+        FailureCode::NotJson
+            | FailureCode::Truncated
+            | FailureCode::NotUtf8
+            | FailureCode::ByteOrderMark
+            | FailureCode::TooDeep
+            | FailureCode::NumberOutOfRange
+            | FailureCode::LoneSurrogate
+            | FailureCode::RecordTooLarge
     )
 }
 
@@ -113,7 +113,7 @@ fn is_portable(code: Code) -> bool {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FailureGroup {
     /// The code.
-    pub code: Code,
+    pub code: FailureCode,
     /// The JSON Pointer to the failing value, array indexes as `*`.
     pub pointer: String,
     /// The schema that was applied, if one was.
@@ -156,7 +156,7 @@ impl Rejection {
 
     /// The failure to name first: the upload's own, else that of the largest group.
     #[must_use]
-    pub fn chief(&self) -> Option<&Failure> {
+    pub fn primary_failure(&self) -> Option<&Failure> {
         self.upload_failure.as_ref().or_else(|| self.groups.first().map(|group| &group.first))
     }
 }
@@ -168,9 +168,9 @@ pub struct Rejections {
     asked: Option<String>,
     rejected: u64,
     upload_failure: Option<Failure>,
-    groups: BTreeMap<(Code, String, Option<String>), FailureGroup>,
+    groups: BTreeMap<(FailureCode, String, Option<String>), FailureGroup>,
     groups_omitted: u64,
-    prints: Prints,
+    prints: FingerprintCounter,
     records: Vec<RejectedRecord>,
     failures_told: usize,
 }
@@ -297,7 +297,7 @@ pub fn pattern(pointer: &str) -> String {
 mod tests {
     use super::*;
 
-    pub(super) fn failure(code: Code, pointer: &str) -> Failure {
+    pub(super) fn failure(code: FailureCode, pointer: &str) -> Failure {
         Failure::new(code, pointer, "why")
     }
 
@@ -317,9 +317,11 @@ mod tests {
     #[test]
     fn like_failures_are_one_group_and_the_largest_comes_first() {
         let mut rejections = Rejections::default();
-        rejections.add(record(0, vec![failure(Code::Required, "")]));
-        rejections
-            .add(record(1, vec![failure(Code::Type, "/readings/0/value"), failure(Code::Type, "/readings/7/value")]));
+        rejections.add(record(0, vec![failure(FailureCode::Required, "")]));
+        rejections.add(record(
+            1,
+            vec![failure(FailureCode::Type, "/readings/0/value"), failure(FailureCode::Type, "/readings/7/value")],
+        ));
         let summary = rejections.summary();
         assert_eq!(summary.rejected, 2);
         let told: Vec<_> = summary.groups.iter().map(|g| (g.pointer.as_str(), g.count, g.first_record)).collect();
@@ -329,18 +331,18 @@ mod tests {
     #[test]
     fn the_upload_s_own_failure_comes_first_and_the_first_one_stands() {
         let mut rejections = Rejections::default();
-        rejections.add(record(0, vec![failure(Code::Type, "/value"), failure(Code::Type, "/value")]));
-        rejections.fail_upload(failure(Code::Truncated, ""));
-        rejections.fail_upload(failure(Code::NotJson, ""));
-        assert_eq!(rejections.summary().chief().map(|f| f.code), Some(Code::Truncated));
-        assert_eq!(rejections.summary().groups[0].code, Code::Truncated);
+        rejections.add(record(0, vec![failure(FailureCode::Type, "/value"), failure(FailureCode::Type, "/value")]));
+        rejections.fail_upload(failure(FailureCode::Truncated, ""));
+        rejections.fail_upload(failure(FailureCode::NotJson, ""));
+        assert_eq!(rejections.summary().primary_failure().map(|f| f.code), Some(FailureCode::Truncated));
+        assert_eq!(rejections.summary().groups[0].code, FailureCode::Truncated);
     }
 
     #[test]
     fn memory_is_bounded_and_the_counts_stay_true() {
         let mut rejections = Rejections::default();
         for index in 0..20_000 {
-            rejections.add(record(index, vec![failure(Code::AdditionalProperties, &format!("/m{index}x"))]));
+            rejections.add(record(index, vec![failure(FailureCode::AdditionalProperties, &format!("/m{index}x"))]));
         }
         assert_eq!(rejections.rejected(), 20_000);
         assert_eq!(rejections.records().len(), MAX_RECORDS_TOLD);

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::intake::failure::{Code, Failure};
+use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::json::{Document, Tape, TapeNode};
 use crate::intake::schema::bundle;
 use crate::intake::schema::bundle::nearest::did_you_mean;
-use crate::intake::schema::plan::{Flaw, Plan, Point, Sink, decimal};
+use crate::intake::schema::plan::{ExtractionError, Plan, Point, Sink, decimal};
 use crate::intake::schema::{Catalog, Schema, SchemaId, SchemaRef};
 use crate::intake::shape::{Shape, Types};
 use crate::time::Timestamp;
@@ -23,7 +23,7 @@ pub use collect::MAX_FAILURES;
 
 /// Which schema a record was held against.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Applied {
+pub struct AppliedSchema {
     /// The schema that the record or its upload asked for; none when the default applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested: Option<String>,
@@ -37,12 +37,12 @@ pub enum Verdict {
     /// It fits its schema, and its points were told.
     Accepted {
         /// The schema; shared by the records that ask for the same.
-        schema: Arc<Applied>,
+        schema: Arc<AppliedSchema>,
     },
     /// It does not, and none of its points was told.
     Rejected {
         /// The schema, if the record got so far.
-        schema: Option<Arc<Applied>>,
+        schema: Option<Arc<AppliedSchema>>,
         /// What is wrong, in the order of the text; at most [`MAX_FAILURES`], at least one.
         failures: Vec<Failure>,
         /// How many failures more there are; at least so many, when a record has very many.
@@ -61,7 +61,7 @@ pub struct Parser {
 struct Buffers {
     points: Vec<Held>,
     entity: String,
-    applied: Option<Arc<Applied>>,
+    applied: Option<Arc<AppliedSchema>>,
     /// The types of members in the records that were accepted, by schema.
     types: Vec<(SchemaId, Types)>,
 }
@@ -129,7 +129,7 @@ impl Catalog {
             return rejected(Some(applied), failures, omitted);
         }
         points.clear();
-        let mut gather = Gather { points, overflowed: false, flaws: collect::Flaws::default() };
+        let mut gather = Gather { points, overflowed: false, flaws: collect::ExtractionErrors::default() };
         schema.plan.walk(document.root(), &mut gather);
         let Gather { overflowed, flaws, .. } = gather;
         if !flaws.is_empty() {
@@ -162,8 +162,8 @@ impl Catalog {
         document: &Document<'_>,
         wanted: Option<&SchemaRef>,
         default: &SchemaRef,
-        last: &mut Option<Arc<Applied>>,
-    ) -> Result<(&'c Schema, Arc<Applied>), Box<collect::Placed>> {
+        last: &mut Option<Arc<AppliedSchema>>,
+    ) -> Result<(&'c Schema, Arc<AppliedSchema>), Box<collect::Placed>> {
         let named = document.root().member("schema");
         let found = match (named, wanted) {
             (Some(node), _) => {
@@ -178,7 +178,7 @@ impl Catalog {
         let Some((schema, asked)) = found else {
             return Err(Box::new(self.unknown(named, wanted.unwrap_or(default))));
         };
-        let same = |applied: &&Arc<Applied>| match (&applied.requested, &asked) {
+        let same = |applied: &&Arc<AppliedSchema>| match (&applied.requested, &asked) {
             (Some(requested), Some(asked)) => applied.applied == schema.id && asked.is(requested),
             (None, None) => applied.applied == schema.id,
             _ => false,
@@ -190,7 +190,7 @@ impl Catalog {
             Asked::Text(text) => text.to_owned(),
             Asked::Ref(wanted) => wanted.to_string(),
         });
-        let applied = Arc::new(Applied { requested, applied: schema.id.clone() });
+        let applied = Arc::new(AppliedSchema { requested, applied: schema.id.clone() });
         *last = Some(Arc::clone(&applied));
         Ok((schema, applied))
     }
@@ -203,7 +203,7 @@ impl Catalog {
     fn unknown(&self, named: Option<TapeNode<'_>>, asked: &SchemaRef) -> (Failure, Option<u32>) {
         let Some(node) = named else {
             let message = format!("the upload asks for the schema `{asked}`, but {}", self.instead_of(asked));
-            return (Failure::new(Code::UnknownSchema, "", message), Some(0));
+            return (Failure::new(FailureCode::UnknownSchema, "", message), Some(0));
         };
         let message = match node.text().map(SchemaRef::parse) {
             Some(Ok(asked)) => format!("the record asks for the schema `{asked}`, but {}", self.instead_of(&asked)),
@@ -212,7 +212,7 @@ impl Catalog {
             }
             None => format!("must be the name of a schema, such as \"reading/1.0\", but is {}", message::kind_of(node)),
         };
-        (Failure::new(Code::UnknownSchema, "/schema", message), node.index())
+        (Failure::new(FailureCode::UnknownSchema, "/schema", message), node.index())
     }
 
     fn instead_of(&self, asked: &SchemaRef) -> String {
@@ -245,7 +245,7 @@ impl Asked<'_> {
     }
 }
 
-fn rejected(schema: Option<Arc<Applied>>, failures: Vec<Failure>, omitted: u64) -> Verdict {
+fn rejected(schema: Option<Arc<AppliedSchema>>, failures: Vec<Failure>, omitted: u64) -> Verdict {
     Verdict::Rejected { schema, failures, omitted }
 }
 
@@ -253,7 +253,7 @@ fn rejected(schema: Option<Arc<Applied>>, failures: Vec<Failure>, omitted: u64) 
 struct Gather<'b> {
     points: &'b mut Vec<Held>,
     overflowed: bool,
-    flaws: collect::Flaws,
+    flaws: collect::ExtractionErrors,
 }
 
 impl<'a> Sink<'a> for Gather<'_> {
@@ -265,7 +265,7 @@ impl<'a> Sink<'a> for Gather<'_> {
         }
     }
 
-    fn flaw(&mut self, flaw: Flaw<'_, 'a>) {
+    fn flaw(&mut self, flaw: ExtractionError<'_, 'a>) {
         self.flaws.add(flaw);
     }
 }
@@ -296,7 +296,7 @@ impl<'a> Sink<'a> for Emit<'_> {
         (self.on_point)(self.entity, measure, point.time, point.value);
     }
 
-    fn flaw(&mut self, _: Flaw<'_, 'a>) {}
+    fn flaw(&mut self, _: ExtractionError<'_, 'a>) {}
 }
 
 #[cfg(test)]

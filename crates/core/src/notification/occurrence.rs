@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::problem::{Group, Life};
+use super::problem::{Problem, ProblemStatus};
 use crate::id::UploadId;
-use crate::intake::fingerprint::{Fingerprint, GroupId, Kind};
+use crate::intake::fingerprint::{Fingerprint, Kind, ProblemId};
 use crate::notification::kind::NoticeKind;
 use crate::time::Timestamp;
-use crate::upload::{SELF_TEST, Upload};
+use crate::upload::{SYNTHETIC_CHECK_OWNER, Upload};
 
 /// What became of one upload, as far as notices go. Written once, in the transaction that stores it in the upload's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,13 +22,13 @@ pub struct Occurrence {
     pub revision: usize,
     /// What became of it.
     #[serde(flatten)]
-    pub seen: Seen,
+    pub seen: Outcome,
 }
 
 /// What became of an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Seen {
+pub enum Outcome {
     /// Something of it was rejected and lies in quarantine.
     Failed(Vec<Fingerprint>),
     /// All of it counts, and it is of these kinds.
@@ -42,8 +42,8 @@ impl Occurrence {
     #[must_use]
     pub fn of_rejection(upload: &Upload) -> Option<Self> {
         let (at, fingerprints) = (upload.decided_at?, upload.rejection()?.fingerprints.clone());
-        let is_test = upload.intake.owner == SELF_TEST;
-        let seen = if is_test { Seen::Tested(fingerprints) } else { Seen::Failed(fingerprints) };
+        let is_test = upload.intake.owner == SYNTHETIC_CHECK_OWNER;
+        let seen = if is_test { Outcome::Tested(fingerprints) } else { Outcome::Failed(fingerprints) };
         Some(Self { at, upload_id: upload.id.clone(), revision: upload.revision, seen })
     }
 
@@ -51,21 +51,21 @@ impl Occurrence {
     #[must_use]
     pub fn of_pass(upload: &Upload, kinds: Vec<Kind>, now: Timestamp) -> Self {
         let at = upload.decided_at.unwrap_or(now);
-        Self { at, upload_id: upload.id.clone(), revision: upload.revision, seen: Seen::Passed(kinds) }
+        Self { at, upload_id: upload.id.clone(), revision: upload.revision, seen: Outcome::Passed(kinds) }
     }
 
     /// The groups that it is about by name.
     pub fn fingerprints(&self) -> &[Fingerprint] {
         match &self.seen {
-            Seen::Failed(fingerprints) | Seen::Tested(fingerprints) => fingerprints,
-            Seen::Passed(_) => &[],
+            Outcome::Failed(fingerprints) | Outcome::Tested(fingerprints) => fingerprints,
+            Outcome::Passed(_) => &[],
         }
     }
 
     /// The kinds of which it resolves groups.
     pub fn passed(&self) -> &[Kind] {
         match &self.seen {
-            Seen::Passed(kinds) => kinds,
+            Outcome::Passed(kinds) => kinds,
             _ => &[],
         }
     }
@@ -73,13 +73,13 @@ impl Occurrence {
 
 /// A notice that is owed at once, of one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Tell {
+pub struct PendingNotice {
     /// When it happened.
     pub at: Timestamp,
     /// What is told.
     pub kind: NoticeKind,
     /// The group.
-    pub group: GroupId,
+    pub group: ProblemId,
     /// Its kind of upload.
     pub of: Kind,
     /// The upload by which it happened.
@@ -90,7 +90,7 @@ pub struct Tell {
 
 /// What a digest tells of one group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
+pub struct ProblemCounts {
     /// The group's kind of upload.
     pub of: Kind,
     /// How many uploads failed so that were not told at once.
@@ -118,19 +118,19 @@ const MOST_INTERVALS: i64 = 24;
 /// in four times that if it came back twice, and so on up to a day; digests tell the others. So a group that fails and passes
 /// by turns is no flood.
 #[derive(Debug)]
-pub struct Ledger {
-    groups: BTreeMap<GroupId, Group>,
-    tallies: BTreeMap<GroupId, Tally>,
-    changed: BTreeSet<GroupId>,
-    tallied: BTreeSet<GroupId>,
-    tells: Vec<Tell>,
+pub struct ProblemFold {
+    groups: BTreeMap<ProblemId, Problem>,
+    tallies: BTreeMap<ProblemId, ProblemCounts>,
+    changed: BTreeSet<ProblemId>,
+    tallied: BTreeSet<ProblemId>,
+    tells: Vec<PendingNotice>,
     interval_micros: i64,
 }
 
-impl Ledger {
+impl ProblemFold {
     /// The groups as they are stored, and what the next digest is to tell of them. `interval_seconds` lies between two digests.
     #[must_use]
-    pub fn new(groups: Vec<Group>, tallies: BTreeMap<GroupId, Tally>, interval_seconds: u32) -> Self {
+    pub fn new(groups: Vec<Problem>, tallies: BTreeMap<ProblemId, ProblemCounts>, interval_seconds: u32) -> Self {
         Self {
             groups: groups.into_iter().map(|group| (group.id.clone(), group)).collect(),
             tallies,
@@ -145,36 +145,36 @@ impl Ledger {
     /// to be taken again, which changes those.
     pub fn take(&mut self, occurrence: &Occurrence, most: usize) -> bool {
         match &occurrence.seen {
-            Seen::Failed(fingerprints) => {
+            Outcome::Failed(fingerprints) => {
                 for fingerprint in fingerprints {
                     self.fail(occurrence, fingerprint);
                 }
                 true
             }
-            Seen::Tested(fingerprints) => {
+            Outcome::Tested(fingerprints) => {
                 for fingerprint in fingerprints {
-                    self.groups.insert(fingerprint.id.clone(), Group::begin(fingerprint, occurrence.at));
+                    self.groups.insert(fingerprint.id.clone(), Problem::begin(fingerprint, occurrence.at));
                     self.tell(NoticeKind::SelfTest, &fingerprint.id, &fingerprint.kind, occurrence);
                 }
                 true
             }
-            Seen::Passed(kinds) => self.pass(occurrence, kinds, most),
+            Outcome::Passed(kinds) => self.pass(occurrence, kinds, most),
         }
     }
 
     /// The groups that changed.
-    pub fn changed(&self) -> impl Iterator<Item = &Group> {
+    pub fn changed(&self) -> impl Iterator<Item = &Problem> {
         self.changed.iter().filter_map(|id| self.groups.get(id))
     }
 
     /// What the next digest is to tell, as far as it changed.
-    pub fn tallied(&self) -> impl Iterator<Item = (&GroupId, &Tally)> {
+    pub fn tallied(&self) -> impl Iterator<Item = (&ProblemId, &ProblemCounts)> {
         self.tallied.iter().filter_map(|id| self.tallies.get_key_value(id))
     }
 
     /// What is to be told at once, in the order in which it happened.
     #[must_use]
-    pub fn tells(&self) -> &[Tell] {
+    pub fn tells(&self) -> &[PendingNotice] {
         &self.tells
     }
 
@@ -187,14 +187,14 @@ impl Ledger {
     /// Whether a group of this kind is open, of those that were loaded.
     #[must_use]
     pub fn has_open(&self, kind: &str) -> bool {
-        self.groups.values().any(|group| group.life == Life::Open && group.kind == kind)
+        self.groups.values().any(|group| group.life == ProblemStatus::Open && group.kind == kind)
     }
 
     fn fail(&mut self, occurrence: &Occurrence, fingerprint: &Fingerprint) {
         let at = occurrence.at;
         let id = &fingerprint.id;
         let Some(group) = self.groups.get_mut(id) else {
-            self.groups.insert(id.clone(), Group::begin(fingerprint, at));
+            self.groups.insert(id.clone(), Problem::begin(fingerprint, at));
             return self.tell(NoticeKind::New, id, &fingerprint.kind, occurrence);
         };
         group.uploads += 1;
@@ -203,11 +203,12 @@ impl Ledger {
         group.first_seen = group.first_seen.min(at);
         group.last_seen = group.last_seen.max(at);
         // What was rejected before it was resolved, and is heard of after, belongs to the time before.
-        let comes_back = group.life == Life::Resolved && group.resolved_at.is_none_or(|resolved_at| resolved_at < at);
+        let comes_back =
+            group.life == ProblemStatus::Resolved && group.resolved_at.is_none_or(|resolved_at| resolved_at < at);
         let mut came_back = 0;
         if comes_back {
             let was_over = group.resolved_at.map_or(i64::MAX, |since| at.as_micros() - since.as_micros());
-            group.life = Life::Open;
+            group.life = ProblemStatus::Open;
             group.returns += 1;
             group.returns_in_a_row = if was_over > self.interval_micros.saturating_mul(MOST_INTERVALS) {
                 1
@@ -240,13 +241,14 @@ impl Ledger {
 
     fn pass(&mut self, occurrence: &Occurrence, kinds: &[Kind], most: usize) -> bool {
         let at = occurrence.at;
-        let open = |group: &&Group| group.life == Life::Open && group.last_seen < at && kinds.contains(&group.kind);
-        let mut open: Vec<GroupId> = self.groups.values().filter(open).map(|group| group.id.clone()).collect();
+        let open =
+            |group: &&Problem| group.life == ProblemStatus::Open && group.last_seen < at && kinds.contains(&group.kind);
+        let mut open: Vec<ProblemId> = self.groups.values().filter(open).map(|group| group.id.clone()).collect();
         let is_all = open.len() <= most;
         open.truncate(most);
         for id in open {
             let Some(group) = self.groups.get_mut(&id) else { continue };
-            group.life = Life::Resolved;
+            group.life = ProblemStatus::Resolved;
             group.resolved_at = Some(at);
             let kind = group.kind.clone();
             if is_past(group.told_resolved_at, at, quiet_micros(self.interval_micros, group.returns_in_a_row)) {
@@ -260,9 +262,9 @@ impl Ledger {
         is_all
     }
 
-    fn tell(&mut self, kind: NoticeKind, group: &GroupId, of: &str, occurrence: &Occurrence) {
+    fn tell(&mut self, kind: NoticeKind, group: &ProblemId, of: &str, occurrence: &Occurrence) {
         self.changed.insert(group.clone());
-        self.tells.push(Tell {
+        self.tells.push(PendingNotice {
             at: occurrence.at,
             kind,
             group: group.clone(),
@@ -272,9 +274,9 @@ impl Ledger {
         });
     }
 
-    fn tally(&mut self, id: &GroupId, of: &str, occurrence: &Occurrence) -> &mut Tally {
+    fn tally(&mut self, id: &ProblemId, of: &str, occurrence: &Occurrence) -> &mut ProblemCounts {
         self.tallied.insert(id.clone());
-        self.tallies.entry(id.clone()).or_insert_with(|| Tally {
+        self.tallies.entry(id.clone()).or_insert_with(|| ProblemCounts {
             of: of.to_owned(),
             uploads: 0,
             records: 0,

@@ -51,24 +51,24 @@ pub struct Outbox {
     pub pause_micros: i64,
     /// What is being sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sending: Option<Sending>,
+    pub sending: Option<Publication>,
 }
 
 /// A notice that somebody is sending. It stands here before it is published: a crash in between repeats it, as it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Sending {
+pub struct Publication {
     /// The notice's id.
     pub id: String,
     /// Since when.
     pub since: Timestamp,
     /// What it tells.
-    pub what: What,
+    pub what: OutboxEntry,
 }
 
 /// What a notice tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum OutboxEntry {
     /// Groups, at once.
     Tells {
         /// What of them.
@@ -91,11 +91,11 @@ pub enum What {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Due {
     /// What somebody began to send, and may have sent.
-    Again(Sending),
+    Again(Publication),
     /// Notices of groups.
     Tells,
     /// The digest that is being gathered.
-    Digest(What),
+    Digest(OutboxEntry),
 }
 
 impl Outbox {
@@ -136,19 +136,21 @@ impl Outbox {
             return Some(Due::Again(sending.clone()));
         }
         match (self.digest_at(digest_seconds), self.epoch_since) {
-            (Some(at), Some(from)) if at <= now => Some(Due::Digest(What::Digest { epoch: self.epoch, from, to: now })),
+            (Some(at), Some(from)) if at <= now => {
+                Some(Due::Digest(OutboxEntry::Digest { epoch: self.epoch, from, to: now }))
+            }
             _ => Some(Due::Tells),
         }
     }
 
     /// Somebody begins to send.
-    pub fn begin(&mut self, id: String, what: What, now: Timestamp) {
+    pub fn begin(&mut self, id: String, what: OutboxEntry, now: Timestamp) {
         match &what {
-            What::Digest { .. } => {
+            OutboxEntry::Digest { .. } => {
                 self.epoch += 1;
                 self.epoch_since = None;
             }
-            What::Tells { .. } => {
+            OutboxEntry::Tells { .. } => {
                 let quiet = self.told_at.is_none_or(|at| now.as_micros() - at.as_micros() > QUIET_MICROS);
                 self.pause_micros = if quiet {
                     SPACING_MICROS
@@ -157,7 +159,7 @@ impl Outbox {
                 };
             }
         }
-        self.sending = Some(Sending { id, since: now, what });
+        self.sending = Some(Publication { id, since: now, what });
     }
 
     /// It begins once more to send what it began.
@@ -169,7 +171,7 @@ impl Outbox {
 
     /// It is sent.
     pub fn sent(&mut self, now: Timestamp) {
-        if let Some(Sending { what: What::Tells { keys, .. }, .. }) = self.sending.take() {
+        if let Some(Publication { what: OutboxEntry::Tells { keys, .. }, .. }) = self.sending.take() {
             // None at all: the count was wrong.
             self.tells = if keys.is_empty() { 0 } else { self.tells.saturating_sub(keys.len() as u64) };
             self.tells_since = (self.tells > 0).then_some(now);

@@ -5,13 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::intake::fingerprint::{FailureAt, Fingerprint, GroupId, Kind};
+use crate::intake::fingerprint::{FailureAt, Fingerprint, Kind, ProblemId};
 use crate::time::Timestamp;
 
 /// Where a group stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Life {
+pub enum ProblemStatus {
     /// Uploads of this kind fail so.
     Open,
     /// One passed since.
@@ -20,9 +20,9 @@ pub enum Life {
 
 /// A group of one owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Group {
+pub struct Problem {
     /// Its id.
-    pub id: GroupId,
+    pub id: ProblemId,
     /// What kind of uploads fail so.
     pub kind: Kind,
     /// The schema that was applied last.
@@ -32,7 +32,7 @@ pub struct Group {
     /// How many there are beyond those.
     pub failures_omitted: u64,
     /// Where it stands.
-    pub life: Life,
+    pub life: ProblemStatus,
     /// How many uploads failed so.
     pub uploads: u64,
     /// How many records of them.
@@ -59,7 +59,7 @@ pub struct Group {
     pub told_resolved_at: Option<Timestamp>,
 }
 
-impl Group {
+impl Problem {
     /// The group that an upload begins.
     #[must_use]
     pub fn begin(fingerprint: &Fingerprint, at: Timestamp) -> Self {
@@ -70,7 +70,7 @@ impl Group {
             schema,
             failures,
             failures_omitted,
-            life: Life::Open,
+            life: ProblemStatus::Open,
             uploads: 1,
             records,
             first_seen: at,

@@ -20,10 +20,10 @@ mod text;
 mod words;
 
 use crate::id::UploadId;
-use crate::intake::failure::Code;
+use crate::intake::failure::FailureCode;
 pub use crate::notification::kind::NoticeKind;
-use crate::notification::occurrence::Tally;
-use crate::notification::problem::Group;
+use crate::notification::occurrence::ProblemCounts;
+use crate::notification::problem::Problem;
 use crate::notification::profile::Profile;
 use crate::time::Timestamp;
 use crate::upload::Upload;
@@ -42,7 +42,7 @@ const MAX_BYTES: usize = 240 << 10;
 
 /// What a deployment says of itself in a notice.
 #[derive(Debug, Clone, Copy)]
-pub struct Site<'a> {
+pub struct DeploymentInfo<'a> {
     /// Where the REST API is, without a slash at the end.
     pub api_url: &'a str,
     /// For how many days the quarantine keeps what was rejected.
@@ -51,9 +51,9 @@ pub struct Site<'a> {
 
 /// A group and the upload by which it is told.
 #[derive(Debug, Clone, Copy)]
-pub struct Case<'a> {
+pub struct FeaturedProblem<'a> {
     /// The group.
-    pub group: &'a Group,
+    pub group: &'a Problem,
     /// The upload, as it was then.
     pub upload: &'a Upload,
     /// What the owner's uploads of this kind were like that passed.
@@ -62,18 +62,18 @@ pub struct Case<'a> {
 
 /// One more group in the same notice.
 #[derive(Debug, Clone)]
-pub struct Other {
+pub struct OtherProblem {
     /// The group.
-    pub group: Group,
+    pub group: Problem,
     /// The upload by which it was found.
     pub upload_id: UploadId,
 }
 
 /// A group that is over.
 #[derive(Debug, Clone)]
-pub struct Resolution {
+pub struct ResolvedProblem {
     /// The group.
-    pub group: Group,
+    pub group: Problem,
     /// The upload that passed.
     pub upload_id: UploadId,
     /// When it passed.
@@ -82,16 +82,16 @@ pub struct Resolution {
 
 /// What a group did in the time of a digest.
 #[derive(Debug, Clone)]
-pub struct Repeat {
+pub struct RepeatedProblem {
     /// The group.
-    pub group: Group,
+    pub group: Problem,
     /// What it did.
-    pub tally: Tally,
+    pub tally: ProblemCounts,
 }
 
 /// What groups did that a digest only counts.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Beyond {
+pub struct RemainderTotals {
     /// How many groups they are of which uploads failed.
     pub groups: u64,
     /// How many uploads failed so.
@@ -108,9 +108,9 @@ pub struct Beyond {
     pub last_seen: Option<Timestamp>,
 }
 
-impl Beyond {
+impl RemainderTotals {
     /// Counts one more group.
-    pub fn add(&mut self, tally: &Tally) {
+    pub fn add(&mut self, tally: &ProblemCounts) {
         self.came_back = self.came_back.saturating_add(tally.came_back);
         self.resolved = self.resolved.saturating_add(tally.resolved);
         if tally.uploads == 0 {
@@ -126,18 +126,18 @@ impl Beyond {
 
 /// What there is to tell.
 #[derive(Debug, Clone, Copy)]
-pub enum News<'a> {
+pub enum NoticeContents<'a> {
     /// Uploads fail.
     Failing {
         /// `new`, `regressed` or `self_test`.
         kind: NoticeKind,
         /// The one that is told in full.
-        first: Case<'a>,
+        first: FeaturedProblem<'a>,
         /// What else is of this kind now.
-        others: &'a [Other],
+        others: &'a [OtherProblem],
     },
     /// Uploads pass again: at least one group is over.
-    Resolved(&'a [Resolution]),
+    Resolved(&'a [ResolvedProblem]),
     /// What repeated.
     Digest {
         /// Since when.
@@ -145,13 +145,13 @@ pub enum News<'a> {
         /// Until when.
         to: Timestamp,
         /// Each group that did, in any order.
-        repeats: &'a [Repeat],
+        repeats: &'a [RepeatedProblem],
         /// Those that are only counted.
-        beyond: Beyond,
+        beyond: RemainderTotals,
     },
 }
 
-impl News<'_> {
+impl NoticeContents<'_> {
     fn kind(&self) -> NoticeKind {
         match self {
             Self::Failing { kind, .. } => *kind,
@@ -161,7 +161,7 @@ impl News<'_> {
     }
 
     /// The groups it is about, the most important first.
-    fn groups(&self) -> Vec<&Group> {
+    fn groups(&self) -> Vec<&Problem> {
         match self {
             Self::Failing { first, others, .. } => {
                 std::iter::once(first.group).chain(others.iter().map(|other| &other.group)).collect()
@@ -197,23 +197,23 @@ impl Notice {
     /// The notice of some news for an owner; none if nothing of the upload it tells of was rejected and quarantined, or
     /// if nothing was resolved.
     #[must_use]
-    pub fn of(id: &str, owner: &str, news: &News<'_>, site: &Site<'_>) -> Option<Self> {
+    pub fn of(id: &str, owner: &str, news: &NoticeContents<'_>, site: &DeploymentInfo<'_>) -> Option<Self> {
         let mut notice = None;
-        for room in Room::ALL {
+        for room in DetailLimits::ALL {
             let (subject, text) = match news {
-                News::Failing { kind, first, others } => {
-                    let told = failing::Told::of(first)?;
+                NoticeContents::Failing { kind, first, others } => {
+                    let told = failing::ProblemDetails::of(first)?;
                     (
                         subject::failing(*kind, &told, others.len()),
                         failing::text(owner, *kind, &told, others, site, room),
                     )
                 }
-                News::Resolved([]) => return None,
-                News::Resolved(resolutions) => {
+                NoticeContents::Resolved([]) => return None,
+                NoticeContents::Resolved(resolutions) => {
                     (subject::resolved(resolutions), resolved::text(owner, resolutions, site, room))
                 }
-                News::Digest { from, to, repeats, beyond } => {
-                    let told = digest::Told { from: *from, to: *to, repeats, beyond };
+                NoticeContents::Digest { from, to, repeats, beyond } => {
+                    let told = digest::ProblemDetails { from: *from, to: *to, repeats, beyond };
                     (subject::digest(repeats, beyond), digest::text(owner, &told, site, room))
                 }
             };
@@ -238,7 +238,7 @@ impl Notice {
 }
 
 /// The values of `code` and `schema` that a filter policy can ask for.
-fn attributes(groups: &[&Group]) -> (Vec<String>, Vec<String>) {
+fn attributes(groups: &[&Problem]) -> (Vec<String>, Vec<String>) {
     let codes = groups.iter().flat_map(|group| &group.failures).map(|at| at.code.as_str().to_owned());
     let schemas = groups.iter().map(|group| group.schema.clone()).filter(|schema| !schema.is_empty());
     (values(codes), values(schemas))
@@ -258,7 +258,7 @@ fn values(all: impl Iterator<Item = String>) -> Vec<String> {
 /// How much of everything a notice tells. Names may be long and escape to many times their length; should a notice
 /// become larger than SNS takes, it is written once more, with less of them.
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct DetailLimits {
     /// How many kinds of failure of the upload that is told in full.
     failures: usize,
     /// How many characters of each pointer of these.
@@ -273,7 +273,7 @@ struct Room {
     pointer_of_others: usize,
 }
 
-impl Room {
+impl DetailLimits {
     const ALL: [Self; 3] = [
         Self { failures: 10, pointer: 256, message: 4_000, targets: 10, of_others: 10, pointer_of_others: 256 },
         Self { failures: 10, pointer: 96, message: 300, targets: 5, of_others: 1, pointer_of_others: 64 },
@@ -282,8 +282,8 @@ impl Room {
 }
 
 /// Codes that are about a member of the value at the pointer: the member's name is a target.
-fn is_of_member(code: Code) -> bool {
-    use Code::{
+fn is_of_member(code: FailureCode) -> bool {
+    use FailureCode::{
         AdditionalProperties, DependentRequired, EntityMissing, PropertyNames, Required, TimeMissing,
         UnevaluatedProperties,
     };

@@ -27,7 +27,7 @@ const ASKING_SECONDS: i64 = 30;
 
 /// Where a subscription stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum State {
+pub enum SubscriptionState {
     /// It was never asked for, or its owner deleted it.
     #[default]
     None,
@@ -39,7 +39,7 @@ pub enum State {
     Gone,
 }
 
-impl State {
+impl SubscriptionState {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::None, Self::Pending, Self::Confirmed, Self::Gone];
 
@@ -63,7 +63,7 @@ impl State {
 
 /// What SNS says of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum ObservedState {
     /// Somebody followed the link.
     Confirmed,
     /// It waits for confirmation.
@@ -76,7 +76,7 @@ pub enum Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// Where it stands.
-    pub state: State,
+    pub state: SubscriptionState,
     /// The address.
     pub email: Option<String>,
     /// What its owner wants to be told.
@@ -106,7 +106,7 @@ pub struct Subscription {
 impl Default for Subscription {
     fn default() -> Self {
         Self {
-            state: State::None,
+            state: SubscriptionState::None,
             email: None,
             kinds: NoticeKind::OF_OWNERS.to_vec(),
             arn: None,
@@ -131,27 +131,30 @@ impl Subscription {
     /// deleted, and is confirmed after all by the link of an old mail, stays deleted: that is its owner's last word. It
     /// is left behind, to be removed now that SNS does that.
     #[must_use]
-    pub fn seen(mut self, seen: Seen, now: Timestamp) -> Self {
+    pub fn seen(mut self, seen: ObservedState, now: Timestamp) -> Self {
         (self.looked_at, self.silent_at) = (Some(now), None);
         match (self.state, seen) {
-            (State::Confirmed, Seen::Confirmed) => {}
-            (State::None, Seen::Confirmed) => self.left.extend(self.arn.take()),
-            (_, Seen::Confirmed) => {
-                (self.state, self.confirmed_at, self.gone_at) = (State::Confirmed, Some(now), None);
+            (SubscriptionState::Confirmed, ObservedState::Confirmed) => {}
+            (SubscriptionState::None, ObservedState::Confirmed) => self.left.extend(self.arn.take()),
+            (_, ObservedState::Confirmed) => {
+                (self.state, self.confirmed_at, self.gone_at) = (SubscriptionState::Confirmed, Some(now), None);
             }
-            (State::Confirmed, _) => self.is_gone(now),
-            (State::Pending, Seen::Unknown) if is_within(self.asked_at, SETTLING_SECONDS, now) => {}
-            (State::Pending, Seen::Unknown) if is_within(self.subscribed_at, KEPT_UNCONFIRMED_SECONDS, now) => {
+            (SubscriptionState::Confirmed, _) => self.is_gone(now),
+            (SubscriptionState::Pending, ObservedState::Unknown) if is_within(self.asked_at, SETTLING_SECONDS, now) => {
+            }
+            (SubscriptionState::Pending, ObservedState::Unknown)
+                if is_within(self.subscribed_at, KEPT_UNCONFIRMED_SECONDS, now) =>
+            {
                 self.is_gone(now);
             }
-            (State::Pending | State::None, Seen::Unknown) => self.arn = None,
+            (SubscriptionState::Pending | SubscriptionState::None, ObservedState::Unknown) => self.arn = None,
             _ => {}
         }
         self
     }
 
     fn is_gone(&mut self, now: Timestamp) {
-        (self.state, self.gone_at) = (State::Gone, Some(now));
+        (self.state, self.gone_at) = (SubscriptionState::Gone, Some(now));
     }
 
     /// Whether the link is to be mailed because the owner wants notices at this address.
@@ -161,17 +164,17 @@ impl Subscription {
             return true;
         }
         match self.state {
-            State::Confirmed => false,
-            State::Gone => true,
-            State::Pending => self.may_be_asked_again(now),
-            State::None => self.arn.is_none() || self.may_be_asked_again(now),
+            SubscriptionState::Confirmed => false,
+            SubscriptionState::Gone => true,
+            SubscriptionState::Pending => self.may_be_asked_again(now),
+            SubscriptionState::None => self.arn.is_none() || self.may_be_asked_again(now),
         }
     }
 
     /// Whether the link is to be mailed again because there is news: nobody confirmed for a day.
     #[must_use]
     pub fn asks_for_news(&self, now: Timestamp) -> bool {
-        self.state == State::Pending && self.may_be_asked_again(now) && !self.is_being_asked(now)
+        self.state == SubscriptionState::Pending && self.may_be_asked_again(now) && !self.is_being_asked(now)
     }
 
     /// From when on the link may be mailed again.
@@ -194,7 +197,7 @@ impl Subscription {
     /// was silent: not every receipt is to wait for it.
     #[must_use]
     pub fn is_to_be_looked_at(&self, now: Timestamp) -> bool {
-        let pause = if self.state == State::Pending { LOOK_WHILE_PENDING_SECONDS } else { LOOK_SECONDS };
+        let pause = if self.state == SubscriptionState::Pending { LOOK_WHILE_PENDING_SECONDS } else { LOOK_SECONDS };
         (self.arn.is_some() || !self.left.is_empty())
             && !is_within(self.looked_at, pause, now)
             && !is_within(self.silent_at, LOOK_SECONDS, now)
@@ -211,7 +214,7 @@ impl Subscription {
         // An address that comes back has its old name again.
         self.left.retain(|left| Some(left) != arn.as_ref());
         Self {
-            state: State::Pending,
+            state: SubscriptionState::Pending,
             email: Some(email.to_owned()),
             kinds,
             arn,
@@ -226,8 +229,8 @@ impl Subscription {
     /// The owner wants these kinds of notices, and nobody has to be asked.
     #[must_use]
     pub fn wanting(mut self, kinds: Vec<NoticeKind>) -> Self {
-        if self.state == State::None {
-            self.state = State::Pending;
+        if self.state == SubscriptionState::None {
+            self.state = SubscriptionState::Pending;
         }
         Self { kinds, ..self }
     }
@@ -236,7 +239,7 @@ impl Subscription {
     #[must_use]
     pub fn deleted(self, is_kept: bool) -> Self {
         if is_kept {
-            return Self { state: State::None, confirmed_at: None, gone_at: None, asking_at: None, ..self };
+            return Self { state: SubscriptionState::None, confirmed_at: None, gone_at: None, asking_at: None, ..self };
         }
         let Self { left, looked_at, revision, .. } = self;
         Self { left, looked_at, revision, ..Self::default() }

@@ -6,7 +6,7 @@ mod codec;
 mod keys;
 mod shared;
 
-pub use builder::Builder;
+pub use builder::ChunkBuilder;
 pub use keys::{KeyRange, SpanClass, entity_prefix, key_ranges};
 
 use crate::statistics::series::{Point, Series};

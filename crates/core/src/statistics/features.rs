@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 /// The statistics of what one upload gave one series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Features {
+pub struct SeriesStatistics {
     /// The entity, e.g. a device id.
     pub entity: String,
     /// The measure.
@@ -35,7 +35,7 @@ pub struct Features {
     pub last: Timestamp,
 }
 
-impl Features {
+impl SeriesStatistics {
     /// The features of a series' points.
     #[must_use]
     pub fn new((entity, measure): (String, String), summary: &Summary, median: Option<f64>) -> Self {
@@ -68,11 +68,11 @@ impl Features {
 }
 
 /// What two rounds of one upload gave, series by series, the largest first.
-pub(crate) fn merge(earlier: &[Features], later: &[Features]) -> Vec<Features> {
+pub(crate) fn merge(earlier: &[SeriesStatistics], later: &[SeriesStatistics]) -> Vec<SeriesStatistics> {
     if earlier.is_empty() {
         return later.to_vec();
     }
-    let mut all: BTreeMap<(String, String), Features> = BTreeMap::new();
+    let mut all: BTreeMap<(String, String), SeriesStatistics> = BTreeMap::new();
     for features in earlier.iter().chain(later) {
         let name = (features.entity.clone(), features.measure.clone());
         let merged = match all.remove(&name) {
@@ -81,7 +81,7 @@ pub(crate) fn merge(earlier: &[Features], later: &[Features]) -> Vec<Features> {
         };
         all.insert(name, merged);
     }
-    let mut all: Vec<Features> = all.into_values().collect();
+    let mut all: Vec<SeriesStatistics> = all.into_values().collect();
     all.sort_by_key(|features| std::cmp::Reverse(features.count));
     all
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Features;
+use super::SeriesStatistics;
 use crate::id::UploadId;
 use crate::intake::rejection::Rejection;
 
@@ -12,20 +12,20 @@ pub enum Step {
     /// Read the object, decide, store what counts.
     Process,
     /// Take back the chunks that were written before the upload turned out to be rejected.
-    Withdraw,
+    RollBack,
     /// Put what was rejected, and its report, into quarantine.
     Quarantine,
     /// Note it for the owner's notices.
-    Note,
+    RecordOccurrence,
 }
 
 /// What to do with an object version that was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
     /// It is this upload's object: take the next step, if any.
-    Mine,
+    Current,
     /// It was the object of an earlier round: everything is done with it, and it may count.
-    Done,
+    AlreadyProcessed,
     /// The upload has another version already: remove this one and note it, never process it.
     Late,
 }
@@ -57,7 +57,7 @@ pub enum Decision {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         shared: Vec<SharedChunk>,
         /// What each series received, largest first, at most 100 series.
-        series: Vec<Features>,
+        series: Vec<SeriesStatistics>,
         /// How many series there are beyond those.
         series_omitted: u64,
         /// Why some records do not count.

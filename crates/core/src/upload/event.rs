@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Decision, Upload};
 use crate::id::{UPLOADS_PREFIX, UploadId, clean_file_name};
-use crate::intake::fingerprint::GroupId;
+use crate::intake::fingerprint::ProblemId;
 use crate::time::Timestamp;
 
 /// The version of the events that this code writes.
@@ -13,20 +13,20 @@ const VERSION: u32 = 1;
 
 /// One thing that happened to an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Event {
+pub struct RecordedEvent {
     /// The version of the event's form.
     pub v: u32,
     /// When it happened.
     pub at: Timestamp,
     /// What happened.
     #[serde(flatten)]
-    pub fact: Fact,
+    pub fact: UploadEvent,
 }
 
-impl Event {
+impl RecordedEvent {
     /// An event of the present form.
     #[must_use]
-    pub fn new(at: Timestamp, fact: Fact) -> Self {
+    pub fn new(at: Timestamp, fact: UploadEvent) -> Self {
         Self { v: VERSION, at, fact }
     }
 }
@@ -34,23 +34,23 @@ impl Event {
 /// What can happen to an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Fact {
+pub enum UploadEvent {
     /// A presigned URL was handed out.
     Issued {
         /// What was asked for and granted.
-        intake: Intake,
+        intake: Origin,
     },
     /// An object lay in the bucket that nobody was issued a URL for.
     Found {
         /// What its key tells.
-        intake: Intake,
+        intake: Origin,
     },
     /// A message came by `POST /data`.
     Posted {
         /// Whose it is, and where its body goes if it becomes an object.
-        intake: Intake,
+        intake: Origin,
         /// What came with it.
-        message: Message,
+        message: MessageMetadata,
     },
     /// An object version arrived and is the one that is processed under this id.
     Received {
@@ -76,7 +76,7 @@ pub enum Fact {
     /// What was rejected lies in quarantine, with its report.
     Quarantined {
         /// Where.
-        quarantined: Quarantined,
+        quarantined: QuarantineLocation,
     },
     /// The owner was told by a notice of this upload alone, as it was before notices told groups.
     Notified {
@@ -86,7 +86,7 @@ pub enum Fact {
     /// What was rejected was noted for the owner's notices, in the same transaction as this.
     Noted {
         /// The groups that it belongs to.
-        groups: Vec<GroupId>,
+        groups: Vec<ProblemId>,
     },
     /// A delivery was given up: the function died, timed out or erred too often, or was never reached.
     Failed {
@@ -111,7 +111,7 @@ pub enum Fact {
         /// Who.
         by: String,
     },
-    /// The owner wants what counts taken back. [`Fact::Withdrawn`] says that it is.
+    /// The owner wants what counts taken back. [`UploadEvent::Withdrawn`] says that it is.
     WithdrawalRequested {
         /// Who.
         by: String,
@@ -125,7 +125,7 @@ pub enum Fact {
 
 /// How an upload came to be, and what its client asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Intake {
+pub struct Origin {
     /// The tenant.
     pub owner: String,
     /// The key in the process bucket.
@@ -145,7 +145,7 @@ pub struct Intake {
 
 /// What came with a message, beside its body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
+pub struct MessageMetadata {
     /// The API key that it came with, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
@@ -202,7 +202,7 @@ impl ObjectVersion {
 
 /// Where what was rejected lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quarantined {
+pub struct QuarantineLocation {
     /// The quarantine bucket.
     pub bucket: String,
     /// The rejected object, or the rejected records as NDJSON; none when there were no bytes to keep.
@@ -219,10 +219,10 @@ pub struct Quarantined {
 #[serde(rename_all = "snake_case")]
 pub enum RetryForm {
     /// The quarantined object, as it is.
-    AsItIs,
+    Unchanged,
     /// The quarantined records of an upload that counts in part, as they are: NDJSON of
     /// [`RejectedRecord`](crate::intake::rejection::RejectedRecord) lines.
-    RecordsAsTheyAre,
+    UnchangedRecords,
     /// What the owner made of it.
     Corrected,
 }
@@ -241,7 +241,7 @@ pub fn report_key(upload: &Upload) -> String {
 
 /// Each retry has a folder of its own, so that nothing writes over what was quarantined before.
 fn stem(upload: &Upload) -> String {
-    let Upload { id, intake: Intake { owner, file_name, .. }, attempt, .. } = upload;
+    let Upload { id, intake: Origin { owner, file_name, .. }, attempt, .. } = upload;
     match attempt {
         0 => format!("{owner}/{id}/{file_name}"),
         attempt => format!("{owner}/{id}/retry-{attempt}/{file_name}"),

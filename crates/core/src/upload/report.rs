@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::intake::failure::Failure;
 use crate::intake::rejection::{FailureGroup, MAX_GROUPS_TOLD, RejectedRecord, Rejections};
 use crate::time::Timestamp;
-use crate::upload::{Decision, ObjectVersion, Quarantined, State, Upload};
+use crate::upload::{Decision, ObjectVersion, QuarantineLocation, Upload, UploadState};
 
 /// The version of the report's form.
 pub const VERSION: &str = "1.0";
@@ -23,7 +23,7 @@ pub struct Report<'a> {
     began_at: Timestamp,
     reported_at: Timestamp,
     object: Option<&'a ObjectVersion>,
-    quarantine: &'a Quarantined,
+    quarantine: &'a QuarantineLocation,
     accepted: u64,
     rejected: u64,
     upload_failure: Option<&'a Failure>,
@@ -36,11 +36,16 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// The report on a decided upload. `rejections` is what its examination found.
     #[must_use]
-    pub fn new(upload: &'a Upload, quarantine: &'a Quarantined, rejections: &'a Rejections, now: Timestamp) -> Self {
+    pub fn new(
+        upload: &'a Upload,
+        quarantine: &'a QuarantineLocation,
+        rejections: &'a Rejections,
+        now: Timestamp,
+    ) -> Self {
         let (groups, groups_omitted) = rejections.largest_groups(MAX_GROUPS_TOLD);
         let outcome = match upload.decision {
-            Some(Decision::Accepted { .. }) => State::PartiallyAccepted,
-            _ => State::Quarantined,
+            Some(Decision::Accepted { .. }) => UploadState::PartiallyAccepted,
+            _ => UploadState::Quarantined,
         };
         Self {
             report_version: VERSION,

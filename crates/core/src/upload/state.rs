@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Where an upload stands. The first two are on the way, the others are outcomes but for [`State::Failed`], which a
+/// Where an upload stands. The first two are on the way, the others are outcomes but for [`UploadState::Failed`], which a
 /// later delivery can still end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum UploadState {
     /// A presigned URL was handed out; nothing arrived yet.
     Issued,
     /// An object arrived and is being worked on.
@@ -29,7 +29,7 @@ pub enum State {
     Discarded,
 }
 
-impl State {
+impl UploadState {
     /// Every state.
     pub const ALL: [Self; 10] = [
         Self::Issued,

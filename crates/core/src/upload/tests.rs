@@ -1,10 +1,10 @@
 //! Given a history, when something more happens, then this is the state and this is owed.
 
 use super::*;
-use crate::intake::failure::{Code, Failure};
+use crate::intake::failure::{Failure, FailureCode};
 
-fn intake() -> Intake {
-    Intake {
+fn intake() -> Origin {
+    Origin {
         owner: "u1".to_owned(),
         key: "uploads/x/a.json".to_owned(),
         file_name: "a.json".to_owned(),
@@ -24,23 +24,23 @@ fn object(version_id: &str) -> ObjectVersion {
     }
 }
 
-fn issued() -> Fact {
-    Fact::Issued { intake: intake() }
+fn issued() -> UploadEvent {
+    UploadEvent::Issued { intake: intake() }
 }
 
-fn received() -> Fact {
-    Fact::Received { object: object("v1"), correlation_id: "c1".into() }
+fn received() -> UploadEvent {
+    UploadEvent::Received { object: object("v1"), correlation_id: "c1".into() }
 }
 
 fn rejection() -> Rejection {
-    Rejection::of_upload(Failure::new(Code::NotJson, "", "no"), "reading/1.0")
+    Rejection::of_upload(Failure::new(FailureCode::NotJson, "", "no"), "reading/1.0")
 }
 
-fn accepted(rejection: Option<Rejection>) -> Fact {
+fn accepted(rejection: Option<Rejection>) -> UploadEvent {
     accepted_in_round(rejection, Vec::new())
 }
 
-fn accepted_in_round(rejection: Option<Rejection>, series: Vec<Features>) -> Fact {
+fn accepted_in_round(rejection: Option<Rejection>, series: Vec<SeriesStatistics>) -> UploadEvent {
     let decision = Decision::Accepted {
         sha256: "00".into(),
         accepted: 3,
@@ -50,65 +50,65 @@ fn accepted_in_round(rejection: Option<Rejection>, series: Vec<Features>) -> Fac
         series_omitted: 0,
         rejection,
     };
-    Fact::Decided { decision }
+    UploadEvent::Decided { decision }
 }
 
 const RETRY: &str = "retry-1/a.json";
 
-fn retry_requested(form: RetryForm) -> Fact {
+fn retry_requested(form: RetryForm) -> UploadEvent {
     let expires_at = Timestamp::from_micros(60_000_000);
-    Fact::RetryRequested { by: "u1".into(), key: format!("uploads/{}/{RETRY}", id()), form, expires_at }
+    UploadEvent::RetryRequested { by: "u1".into(), key: format!("uploads/{}/{RETRY}", id()), form, expires_at }
 }
 
-fn retry_received() -> Fact {
+fn retry_received() -> UploadEvent {
     let key = format!("uploads/{}/{RETRY}", id());
-    Fact::Received { object: ObjectVersion { key, ..object("v2") }, correlation_id: "c2".into() }
+    UploadEvent::Received { object: ObjectVersion { key, ..object("v2") }, correlation_id: "c2".into() }
 }
 
-fn rejected() -> Fact {
-    Fact::Decided { decision: Decision::Rejected { rejection: rejection() } }
+fn rejected() -> UploadEvent {
+    UploadEvent::Decided { decision: Decision::Rejected { rejection: rejection() } }
 }
 
-fn began() -> Fact {
-    Fact::AcceptanceBegan { sha256: "00".into() }
+fn began() -> UploadEvent {
+    UploadEvent::AcceptanceBegan { sha256: "00".into() }
 }
 
-fn duplicate() -> Fact {
-    Fact::Decided { decision: Decision::Duplicate { of: id() } }
+fn duplicate() -> UploadEvent {
+    UploadEvent::Decided { decision: Decision::Duplicate { of: id() } }
 }
 
-fn quarantined() -> Fact {
-    Fact::Quarantined {
-        quarantined: Quarantined { bucket: "q".into(), key: None, records: false, report_key: "r".into() },
+fn quarantined() -> UploadEvent {
+    UploadEvent::Quarantined {
+        quarantined: QuarantineLocation { bucket: "q".into(), key: None, records: false, report_key: "r".into() },
     }
 }
 
-fn noted() -> Fact {
-    Fact::Noted { groups: Vec::new() }
+fn noted() -> UploadEvent {
+    UploadEvent::Noted { groups: Vec::new() }
 }
 
-fn failed() -> Fact {
-    Fact::Failed { reason: "timed out".into(), correlation_id: "c1".into() }
+fn failed() -> UploadEvent {
+    UploadEvent::Failed { reason: "timed out".into(), correlation_id: "c1".into() }
 }
 
 fn id() -> UploadId {
     UploadId::of_object("b", "k", "v")
 }
 
-fn history(facts: Vec<Fact>) -> Vec<Event> {
+fn history(facts: Vec<UploadEvent>) -> Vec<RecordedEvent> {
     facts
         .into_iter()
         .zip(1..)
-        .map(|(fact, second)| Event::new(Timestamp::from_micros(second * 1_000_000), fact))
+        .map(|(fact, second)| RecordedEvent::new(Timestamp::from_micros(second * 1_000_000), fact))
         .collect()
 }
 
 #[test]
 fn the_state_and_the_step_that_is_owed() {
-    use State as S;
-    let rows: Vec<(&str, Vec<Fact>, State, Option<Step>)> = vec![
+    use UploadState as S;
+    let rows: Vec<(&str, Vec<UploadEvent>, UploadState, Option<Step>)> = vec![
         ("issued", vec![issued()], S::Issued, Some(Step::Process)),
-        ("found", vec![Fact::Found { intake: intake() }], S::Issued, Some(Step::Process)),
+        ("found", vec![UploadEvent::Found { intake: intake() }], S::Issued, Some(Step::Process)),
         ("received", vec![issued(), received()], S::Received, Some(Step::Process)),
         ("writing", vec![issued(), received(), began()], S::Received, Some(Step::Process)),
         ("accepted", vec![issued(), received(), accepted(None)], S::Accepted, None),
@@ -119,17 +119,17 @@ fn the_state_and_the_step_that_is_owed() {
             Some(Step::Quarantine),
         ),
         ("rejected", vec![issued(), received(), rejected()], S::Quarantined, Some(Step::Quarantine)),
-        ("moved", vec![issued(), received(), rejected(), quarantined()], S::Quarantined, Some(Step::Note)),
+        ("moved", vec![issued(), received(), rejected(), quarantined()], S::Quarantined, Some(Step::RecordOccurrence)),
         ("told", vec![issued(), received(), rejected(), quarantined(), noted()], S::Quarantined, None),
         (
             "rejected while its chunks were being written",
             vec![issued(), received(), began(), failed(), rejected()],
             S::Quarantined,
-            Some(Step::Withdraw),
+            Some(Step::RollBack),
         ),
         (
             "and withdrawn",
-            vec![issued(), received(), began(), failed(), rejected(), Fact::Withdrawn],
+            vec![issued(), received(), began(), failed(), rejected(), UploadEvent::Withdrawn],
             S::Quarantined,
             Some(Step::Quarantine),
         ),
@@ -140,7 +140,7 @@ fn the_state_and_the_step_that_is_owed() {
             "failed to tell",
             vec![issued(), received(), rejected(), quarantined(), failed()],
             S::Failed,
-            Some(Step::Note),
+            Some(Step::RecordOccurrence),
         ),
         (
             "told at last",
@@ -158,35 +158,35 @@ fn the_state_and_the_step_that_is_owed() {
 #[test]
 fn a_later_version_is_late_and_a_repeated_one_is_not() {
     let mut upload = Upload::fold(id(), &history(vec![issued()])).unwrap();
-    assert_eq!(upload.arrival(&object("v1")), Arrival::Mine);
-    upload.apply(&Event::new(Timestamp::from_micros(9), received()));
-    assert_eq!((upload.arrival(&object("v1")), upload.arrival(&object("v2"))), (Arrival::Mine, Arrival::Late));
+    assert_eq!(upload.arrival(&object("v1")), Arrival::Current);
+    upload.apply(&RecordedEvent::new(Timestamp::from_micros(9), received()));
+    assert_eq!((upload.arrival(&object("v1")), upload.arrival(&object("v2"))), (Arrival::Current, Arrival::Late));
 }
 
-fn after(facts: Vec<Fact>) -> Upload {
+fn after(facts: Vec<UploadEvent>) -> Upload {
     Upload::fold(id(), &history(facts)).unwrap()
 }
 
-fn in_quarantine() -> Vec<Fact> {
+fn in_quarantine() -> Vec<UploadEvent> {
     vec![issued(), received(), rejected(), quarantined(), noted()]
 }
 
-fn in_quarantine_in_part() -> Vec<Fact> {
+fn in_quarantine_in_part() -> Vec<UploadEvent> {
     vec![issued(), received(), accepted(Some(rejection())), quarantined(), noted()]
 }
 
 #[test]
 fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
     use QuarantineStatus as Q;
-    use RetryForm::{AsItIs, Corrected, RecordsAsTheyAre};
-    use State as S;
-    let whole = |more: Vec<Fact>| [in_quarantine(), more].concat();
-    let part = |more: Vec<Fact>| [in_quarantine_in_part(), more].concat();
+    use RetryForm::{Corrected, Unchanged, UnchangedRecords};
+    use UploadState as S;
+    let whole = |more: Vec<UploadEvent>| [in_quarantine(), more].concat();
+    let part = |more: Vec<UploadEvent>| [in_quarantine_in_part(), more].concat();
     let again = || vec![retry_requested(Corrected), retry_received()];
-    type Row = (&'static str, Vec<Fact>, State, Q, u64, Option<Step>);
+    type Row = (&'static str, Vec<UploadEvent>, UploadState, Q, u64, Option<Step>);
     let rows: Vec<Row> = vec![
         ("whole", whole(vec![]), S::Quarantined, Q::Open, 0, None),
-        ("asked for", whole(vec![retry_requested(AsItIs)]), S::Quarantined, Q::Retrying, 0, None),
+        ("asked for", whole(vec![retry_requested(Unchanged)]), S::Quarantined, Q::Retrying, 0, None),
         ("arrived", whole(again()), S::Received, Q::Retrying, 0, Some(Step::Process)),
         ("passes", whole([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 3, None),
         (
@@ -205,7 +205,7 @@ fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
             0,
             Some(Step::Quarantine),
         ),
-        ("discarded", whole(vec![Fact::Discarded { by: "u1".into() }]), S::Discarded, Q::Discarded, 0, None),
+        ("discarded", whole(vec![UploadEvent::Discarded { by: "u1".into() }]), S::Discarded, Q::Discarded, 0, None),
         ("part", part(vec![]), S::PartiallyAccepted, Q::Open, 3, None),
         ("its rest passes", part([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 6, None),
         (
@@ -219,7 +219,7 @@ fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
         ("its rest counts already", part([again(), vec![duplicate()]].concat()), S::Accepted, Q::Resolved, 3, None),
         (
             "its rest as it is",
-            part(vec![retry_requested(RecordsAsTheyAre), retry_received(), accepted(None)]),
+            part(vec![retry_requested(UnchangedRecords), retry_received(), accepted(None)]),
             S::Accepted,
             Q::Resolved,
             6,
@@ -227,7 +227,7 @@ fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
         ),
         (
             "its rest discarded",
-            part(vec![Fact::Discarded { by: "u1".into() }]),
+            part(vec![UploadEvent::Discarded { by: "u1".into() }]),
             S::PartiallyAccepted,
             Q::Discarded,
             3,
@@ -235,7 +235,7 @@ fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
         ),
         (
             "taken back",
-            part(vec![Fact::WithdrawalRequested { by: "u1".into() }, Fact::Withdrawn]),
+            part(vec![UploadEvent::WithdrawalRequested { by: "u1".into() }, UploadEvent::Withdrawn]),
             S::Withdrawn,
             Q::Withdrawn,
             3,
@@ -279,15 +279,16 @@ fn only_the_object_of_the_retry_that_was_asked_for_last_is_processed() {
     for foreign in ["retry-2/a.json", "retry-/a.json", "retry-1", "other.json"] {
         assert!(!asked.has_key(&format!("uploads/{}/{foreign}", id())), "{foreign}");
     }
-    assert_eq!(asked.arrival(&under(&key, "v2")), Arrival::Mine);
+    assert_eq!(asked.arrival(&under(&key, "v2")), Arrival::Current);
     assert_eq!(asked.arrival(&under("uploads/x/a.json", "v2")), Arrival::Late, "the first URL is used up");
     let arrived = after([in_quarantine(), vec![retry_requested(RetryForm::Corrected), retry_received()]].concat());
-    assert_eq!(arrived.arrival(&under(&key, "v2")), Arrival::Mine, "once more the same");
+    assert_eq!(arrived.arrival(&under(&key, "v2")), Arrival::Current, "once more the same");
     assert_eq!(arrived.arrival(&under(&key, "v3")), Arrival::Late);
-    assert_eq!(arrived.arrival(&object("v1")), Arrival::Done, "what counts in part stays where it is");
+    assert_eq!(arrived.arrival(&object("v1")), Arrival::AlreadyProcessed, "what counts in part stays where it is");
     assert_eq!(arrived.arrival(&object("v9")), Arrival::Late);
     let discarded = after(
-        [in_quarantine(), vec![retry_requested(RetryForm::Corrected), Fact::Discarded { by: "u1".into() }]].concat(),
+        [in_quarantine(), vec![retry_requested(RetryForm::Corrected), UploadEvent::Discarded { by: "u1".into() }]]
+            .concat(),
     );
     assert_eq!(discarded.arrival(&under(&key, "v2")), Arrival::Late);
 }
@@ -302,7 +303,7 @@ fn what_two_rounds_gave_a_series_is_told_together() {
     };
     let features = |values: &[f64]| {
         let summary = crate::statistics::summary::Summary::of(&points(values)).unwrap();
-        vec![Features::new(("d".into(), "value".into()), &summary, Some(values[0]))]
+        vec![SeriesStatistics::new(("d".into(), "value".into()), &summary, Some(values[0]))]
     };
     let upload = after(
         [
@@ -322,10 +323,10 @@ fn what_two_rounds_gave_a_series_is_told_together() {
 
 #[test]
 fn nothing_arrived_before_the_url_expired() {
-    let intake = Intake { expires_at: Some(Timestamp::from_micros(5)), ..intake() };
-    let upload = after(vec![Fact::Issued { intake }]);
+    let intake = Origin { expires_at: Some(Timestamp::from_micros(5)), ..intake() };
+    let upload = after(vec![UploadEvent::Issued { intake }]);
     let state = |micros| upload.state_at(Timestamp::from_micros(micros));
-    assert_eq!((state(4), state(5)), (State::Issued, State::Expired));
+    assert_eq!((state(4), state(5)), (UploadState::Issued, UploadState::Expired));
 }
 
 #[test]
@@ -337,14 +338,14 @@ fn a_history_survives_its_stored_form() {
         accepted(Some(rejection())),
         quarantined(),
         noted(),
-        Fact::LateVersionRemoved { version_id: "v2".into() },
-        retry_requested(RetryForm::RecordsAsTheyAre),
-        Fact::Discarded { by: "u1".into() },
-        Fact::WithdrawalRequested { by: "u1".into() },
+        UploadEvent::LateVersionRemoved { version_id: "v2".into() },
+        retry_requested(RetryForm::UnchangedRecords),
+        UploadEvent::Discarded { by: "u1".into() },
+        UploadEvent::WithdrawalRequested { by: "u1".into() },
     ];
     for event in history(facts) {
         let stored = serde_json::to_string(&event).unwrap();
-        assert_eq!(serde_json::from_str::<Event>(&stored).unwrap(), event, "{stored}");
+        assert_eq!(serde_json::from_str::<RecordedEvent>(&stored).unwrap(), event, "{stored}");
     }
 }
 

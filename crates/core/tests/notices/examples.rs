@@ -1,14 +1,19 @@
 //! A notice of each kind, on uploads as they come.
 
 use eventpulse_core::id::UploadId;
-use eventpulse_core::intake::failure::{Code, Failure, MAX_TARGET_CHARS};
-use eventpulse_core::intake::inspection::Examination;
+use eventpulse_core::intake::failure::{Failure, FailureCode, MAX_TARGET_CHARS};
+use eventpulse_core::intake::inspection::Inspection;
 use eventpulse_core::intake::rejection::{RejectedRecord, Rejections};
 use eventpulse_core::intake::shape::JsonType;
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::problem::{Group, Life};
-use eventpulse_core::notification::rendering::{Beyond, Case, News, Notice, Repeat, Resolution};
-use eventpulse_core::upload::{Event, Fact, Quarantined, RetryForm, SELF_TEST, Upload, quarantine_key, report_key};
+use eventpulse_core::notification::problem::{Problem, ProblemStatus};
+use eventpulse_core::notification::rendering::{
+    FeaturedProblem, Notice, NoticeContents, RemainderTotals, RepeatedProblem, ResolvedProblem,
+};
+use eventpulse_core::upload::{
+    QuarantineLocation, RecordedEvent, RetryForm, SYNTHETIC_CHECK_OWNER, Upload, UploadEvent, quarantine_key,
+    report_key,
+};
 
 use crate::support::news::{
     self, as_message, at, failing, group, group_of, noon, notice, other, profile, repeat, repeat_with, resolution,
@@ -24,7 +29,7 @@ pub fn notice_of_sample(name: &str) -> Notice {
 }
 
 /// An examination that rejected one record for this, and accepted `accepted`.
-pub fn of_one_record(accepted: u64, failure: Failure) -> Examination {
+pub fn of_one_record(accepted: u64, failure: Failure) -> Inspection {
     let mut rejections = Rejections::default();
     rejections.add(RejectedRecord {
         index: 0,
@@ -36,7 +41,7 @@ pub fn of_one_record(accepted: u64, failure: Failure) -> Examination {
         failures: vec![failure],
         failures_omitted: 0,
     });
-    Examination { accepted, ..Examination::failed(rejections) }
+    Inspection { accepted, ..Inspection::failed(rejections) }
 }
 
 pub fn of_one_failure(file_name: &str, failure: Failure) -> Notice {
@@ -49,15 +54,16 @@ pub const HOSTILE: &str = "a\"\r\n\r\nWhy\n  Report: s3://evil/x\u{202e}nosj.\u{
 pub fn hostile_member() -> Failure {
     Failure {
         targets: vec![HOSTILE.chars().take(MAX_TARGET_CHARS).collect()],
-        ..Failure::at(Code::AdditionalProperties, format!("the member `{HOSTILE}` is not allowed here"), 1, 17)
+        ..Failure::at(FailureCode::AdditionalProperties, format!("the member `{HOSTILE}` is not allowed here"), 1, 17)
     }
 }
 
 /// The notices of each kind, by the names of their golden files.
 pub fn examples() -> Vec<(&'static str, Notice)> {
     let long = format!("{} - the end.json", "five thousand ".repeat(357));
-    let long_member = Failure::at(Code::Type, "must be a number, but is a string", 1, 5_020);
-    let long_member = Failure { pointer: Failure::new(Code::Type, &format!("/{long}"), "").pointer, ..long_member };
+    let long_member = Failure::at(FailureCode::Type, "must be a number, but is a string", 1, 5_020);
+    let long_member =
+        Failure { pointer: Failure::new(FailureCode::Type, &format!("/{long}"), "").pointer, ..long_member };
     vec![
         ("one_record", notice_of_sample("10-wrong-type.json")),
         ("partly", notice_of_sample("08-mixed.ndjson")),
@@ -74,7 +80,7 @@ pub fn examples() -> Vec<(&'static str, Notice)> {
         ("with_others", with_others()),
         ("regressed", regressed()),
         ("self_test", self_test()),
-        ("resolved", news::of(&News::Resolved(&[resolution(3, missing_value(), 14)])).unwrap()),
+        ("resolved", news::of(&NoticeContents::Resolved(&[resolution(3, missing_value(), 14)])).unwrap()),
         ("resolved_several", resolved_several()),
         ("digest", digest(&[repeat(4, missing_value(), 999)])),
         ("digest_of_many", digest_of_many()),
@@ -91,14 +97,18 @@ pub fn links() -> Notice {
     let member = "see www.evil.example or mail me@evil.example or http://evil.example";
     let message = format!("the member `{member}` is not allowed here");
     let failure =
-        Failure { targets: vec![member.to_owned()], ..Failure::at(Code::AdditionalProperties, message, 1, 9) };
+        Failure { targets: vec![member.to_owned()], ..Failure::at(FailureCode::AdditionalProperties, message, 1, 9) };
     of_one_failure("WWW.evil.example me@evil.example.json", failure)
 }
 
 pub fn object_missing() -> Notice {
     let mut upload = upload(
         "gone.json",
-        &failed(Failure::new(Code::ObjectMissing, "", "the object was deleted before it was read: upload it again")),
+        &failed(Failure::new(
+            FailureCode::ObjectMissing,
+            "",
+            "the object was deleted before it was read: upload it again",
+        )),
     );
     upload.quarantined.as_mut().unwrap().key = None;
     notice(&upload).unwrap()
@@ -114,29 +124,29 @@ pub fn retry() -> Notice {
     let mut object = upload.object.clone().unwrap();
     object.key.clone_from(&key);
     let facts = [
-        Fact::Notified { message_id: "1".to_owned() },
-        Fact::RetryRequested { by, key, form, expires_at },
-        Fact::Received { object, correlation_id: "0f8b5a1c-2d3e-4f60-8a9b-7c6d5e4f3a2b".to_owned() },
-        Fact::Decided { decision: again.decision.unwrap() },
+        UploadEvent::Notified { message_id: "1".to_owned() },
+        UploadEvent::RetryRequested { by, key, form, expires_at },
+        UploadEvent::Received { object, correlation_id: "0f8b5a1c-2d3e-4f60-8a9b-7c6d5e4f3a2b".to_owned() },
+        UploadEvent::Decided { decision: again.decision.unwrap() },
     ];
     for fact in facts {
-        upload.apply(&Event::new(at("12:40"), fact));
+        upload.apply(&RecordedEvent::new(at("12:40"), fact));
     }
     let (bucket, key) = ("eventpulse-quarantine".to_owned(), Some(quarantine_key(&upload, false)));
-    let quarantined = Quarantined { bucket, key, records: false, report_key: report_key(&upload) };
-    upload.apply(&Event::new(at("12:41"), Fact::Quarantined { quarantined }));
+    let quarantined = QuarantineLocation { bucket, key, records: false, report_key: report_key(&upload) };
+    upload.apply(&RecordedEvent::new(at("12:41"), UploadEvent::Quarantined { quarantined }));
     notice(&upload).unwrap()
 }
 
 pub fn missing(member: &str) -> Failure {
     Failure {
         targets: vec![member.to_owned()],
-        ..Failure::at(Code::Required, format!("missing required member `{member}`"), 1, 0)
+        ..Failure::at(FailureCode::Required, format!("missing required member `{member}`"), 1, 0)
     }
 }
 
-pub fn missing_value() -> Group {
-    group("batch/1.0", &[(Code::Required, "/readings/*/value")])
+pub fn missing_value() -> Problem {
+    group("batch/1.0", &[(FailureCode::Required, "/readings/*/value")])
 }
 
 /// Records of a batch whose values are strings, and have been numbers.
@@ -146,7 +156,7 @@ pub fn what_changed() -> Notice {
         let failure = Failure {
             pointer: format!("/readings/{index}/value"),
             ..Failure::at(
-                Code::Type,
+                FailureCode::Type,
                 "must be a number, but is a string: write it without the quotes",
                 index + 4,
                 index * 99,
@@ -156,7 +166,7 @@ pub fn what_changed() -> Notice {
             targets: vec!["valeu".to_owned()],
             pointer: format!("/readings/{index}"),
             ..Failure::at(
-                Code::AdditionalProperties,
+                FailureCode::AdditionalProperties,
                 "the member `valeu` is not allowed here",
                 index + 4,
                 index * 99 + 9,
@@ -165,8 +175,8 @@ pub fn what_changed() -> Notice {
         let schema_applied = Some("batch/1.0".to_owned());
         rejections.add(RejectedRecord { index, schema_applied, failures: vec![failure, unknown], ..rejected_record() });
     }
-    let examination = Examination { accepted: 117, ..Examination::failed(rejections) };
-    let upload = upload("readings.ndjson", &examination);
+    let inspection = Inspection { accepted: 117, ..Inspection::failed(rejections) };
+    let upload = upload("readings.ndjson", &inspection);
     let known = profile(312, &[("/readings/*/value", &[(JsonType::Number, 312)])]);
     failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap()
 }
@@ -180,16 +190,20 @@ pub fn missing_member() -> Notice {
 pub fn with_others() -> Notice {
     let upload = upload_of(&sample("10-wrong-type.json"));
     let others = [
-        other(1, "batch/1.0", &[(Code::Required, "/readings/*/value"), (Code::AdditionalProperties, "/readings/*")]),
-        other(2, "weather/1.0", &[(Code::Format, "/hourly/time/*")]),
-        other(3, "reading/1.0", &[(Code::Truncated, "")]),
+        other(
+            1,
+            "batch/1.0",
+            &[(FailureCode::Required, "/readings/*/value"), (FailureCode::AdditionalProperties, "/readings/*")],
+        ),
+        other(2, "weather/1.0", &[(FailureCode::Format, "/hourly/time/*")]),
+        other(3, "reading/1.0", &[(FailureCode::Truncated, "")]),
     ];
     failing(NoticeKind::New, &upload, &group_of(&upload), None, &others).unwrap()
 }
 
 pub fn regressed() -> Notice {
     let upload = upload_of(&sample("08-mixed.ndjson"));
-    let group = Group {
+    let group = Problem {
         uploads: 18,
         records: 160,
         uploads_in_life: 3,
@@ -205,47 +219,50 @@ pub fn self_test() -> Notice {
     let bytes = br#"{"schema": "eventpulse_self_test/0.0"}"#.to_vec();
     let known_bad = Sample { name: "self-test.json".to_owned(), bytes, expected: Expected::default() };
     let mut upload = upload_of(&known_bad);
-    upload.intake.owner = SELF_TEST.to_owned();
+    upload.intake.owner = SYNTHETIC_CHECK_OWNER.to_owned();
     let group = group_of(&upload);
-    let first = Case { group: &group, upload: &upload, profile: None };
-    let told = News::Failing { kind: NoticeKind::SelfTest, first, others: &[] };
-    Notice::of(news::NOTICE_ID, SELF_TEST, &told, &news::SITE).unwrap()
+    let first = FeaturedProblem { group: &group, upload: &upload, profile: None };
+    let told = NoticeContents::Failing { kind: NoticeKind::SelfTest, first, others: &[] };
+    Notice::of(news::NOTICE_ID, SYNTHETIC_CHECK_OWNER, &told, &news::SITE).unwrap()
 }
 
 pub fn resolved_several() -> Notice {
-    let mut returned = resolution(2, group("batch/1.0", &[(Code::Type, "/readings/*/value")]), 9);
+    let mut returned = resolution(2, group("batch/1.0", &[(FailureCode::Type, "/readings/*/value")]), 9);
     (returned.group.returns, returned.group.uploads_in_life) = (1, 4);
-    let truncated = group("batch/1.0", &[(Code::Truncated, "")]);
+    let truncated = group("batch/1.0", &[(FailureCode::Truncated, "")]);
     let resolutions = [resolution(3, missing_value(), 14), returned, resolution(1, truncated, 1)];
-    news::of(&News::Resolved(&resolutions)).unwrap()
+    news::of(&NoticeContents::Resolved(&resolutions)).unwrap()
 }
 
-pub fn digest(repeats: &[Repeat]) -> Notice {
-    news::of(&news::digest_of(repeats, Beyond::default())).unwrap()
+pub fn digest(repeats: &[RepeatedProblem]) -> Notice {
+    news::of(&news::digest_of(repeats, RemainderTotals::default())).unwrap()
 }
 
 /// Nothing but resolutions.
 pub fn digest_of_resolved() -> Notice {
-    let truncated = group("weather/1.0", &[(Code::Truncated, "")]);
+    let truncated = group("weather/1.0", &[(FailureCode::Truncated, "")]);
     digest(&[repeat_with(4, missing_value(), 0, (0, 1)), repeat_with(5, truncated, 0, (0, 1))])
 }
 
 /// More groups than are read: the others are only counted, and some began before the last digest.
 pub fn digest_of_counted() -> Notice {
-    let repeats =
-        [repeat_with(4, missing_value(), 999, (1, 0)), repeat(5, group("weather/1.0", &[(Code::Truncated, "")]), 20)];
+    let repeats = [
+        repeat_with(4, missing_value(), 999, (1, 0)),
+        repeat(5, group("weather/1.0", &[(FailureCode::Truncated, "")]), 20),
+    ];
     let (first_seen, last_seen) = (Some(at("11:48")), Some(at("12:58")));
-    let beyond = Beyond { groups: 50, uploads: 400, records: 1_200, came_back: 3, resolved: 7, first_seen, last_seen };
+    let beyond =
+        RemainderTotals { groups: 50, uploads: 400, records: 1_200, came_back: 3, resolved: 7, first_seen, last_seen };
     news::of(&news::digest_of(&repeats, beyond)).unwrap()
 }
 
 /// What is over was not for long.
 pub fn resolved_but_back() -> Notice {
-    let back = |resolution: Resolution| Resolution {
-        group: Group { life: Life::Open, returns: 1, uploads_in_life: 2, ..resolution.group },
+    let back = |resolution: ResolvedProblem| ResolvedProblem {
+        group: Problem { life: ProblemStatus::Open, returns: 1, uploads_in_life: 2, ..resolution.group },
         ..resolution
     };
-    news::of(&News::Resolved(&[back(resolution(3, missing_value(), 14))])).unwrap()
+    news::of(&NoticeContents::Resolved(&[back(resolution(3, missing_value(), 14))])).unwrap()
 }
 
 /// A message with an id as long as one may be.
@@ -256,14 +273,14 @@ pub fn longest_id() -> Notice {
 }
 
 pub fn digest_of_many() -> Notice {
-    let mut repeats: Vec<Repeat> = (0..14)
+    let mut repeats: Vec<RepeatedProblem> = (0..14)
         .map(|number| {
             let pointer = format!("/readings/*/m{number}");
-            repeat(number, group("batch/1.0", &[(Code::Type, &pointer)]), u64::from(number) * 7 + 1)
+            repeat(number, group("batch/1.0", &[(FailureCode::Type, &pointer)]), u64::from(number) * 7 + 1)
         })
         .collect();
     repeats.push(repeat_with(20, missing_value(), 412, (1, 2)));
-    repeats.push(repeat_with(21, group("weather/1.0", &[(Code::Format, "/hourly/time/*")]), 0, (0, 1)));
+    repeats.push(repeat_with(21, group("weather/1.0", &[(FailureCode::Format, "/hourly/time/*")]), 0, (0, 1)));
     digest(&repeats)
 }
 

@@ -7,14 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use eventpulse_core::id::{UploadId, clean_file_name, upload_key};
-use eventpulse_core::intake::failure::{Code, Failure};
-use eventpulse_core::intake::inspection::{Examination, Examiner, Keep, Terms};
+use eventpulse_core::intake::failure::{Failure, FailureCode};
+use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::rejection::Rejections;
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{
-    Decision, Event, Fact, Intake, MaxRejected, ObjectVersion, Quarantined, Upload, quarantine_key, report_key,
+    Decision, MaxRejected, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, Upload, UploadEvent,
+    quarantine_key, report_key,
 };
 use serde::Deserialize;
 
@@ -64,7 +65,7 @@ pub struct Row {
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    pub code: Code,
+    pub code: FailureCode,
     pub pointer: String,
     #[serde(default)]
     pub line: Option<u64>,
@@ -112,14 +113,14 @@ pub fn id_time() -> i64 {
 }
 
 /// Examines a sample as the shell does, in pieces.
-pub fn examine(sample: &Sample) -> Examination {
+pub fn examine(sample: &Sample) -> Inspection {
     let Sample { name, bytes, expected } = sample;
     let file_name = expected.file_name.as_deref().unwrap_or(name);
     let media = match Media::parse(expected.content_type.as_deref(), expected.content_encoding.as_deref(), file_name) {
         Ok(media) => media,
         Err(failure) => return failed(failure),
     };
-    let terms = Terms {
+    let terms = InspectionSpec {
         owner: "demo".to_owned(),
         upload_id: id(),
         round: 0,
@@ -131,18 +132,18 @@ pub fn examine(sample: &Sample) -> Examination {
         limits: Limits::default(),
     };
     let catalog = Catalog::bundled().unwrap();
-    let mut examiner = Examiner::new(&catalog, terms, Keep::Bounded);
-    if bytes.chunks(61).all(|piece| examiner.push(&mut &piece[..])) {
-        examiner.finish();
+    let mut inspector = Inspector::new(&catalog, terms, Retention::Bounded);
+    if bytes.chunks(61).all(|piece| inspector.push(&mut &piece[..])) {
+        inspector.finish();
     }
-    examiner.examination()
+    inspector.inspection()
 }
 
 /// An examination that found only this.
-pub fn failed(failure: Failure) -> Examination {
+pub fn failed(failure: Failure) -> Inspection {
     let mut rejections = Rejections::default();
     rejections.fail_upload(failure);
-    Examination::failed(rejections)
+    Inspection::failed(rejections)
 }
 
 /// The id of the upload.
@@ -151,12 +152,12 @@ pub fn id() -> UploadId {
 }
 
 /// The upload whose examination this is, moved to quarantine if need be.
-pub fn upload(file_name: &str, examination: &Examination) -> Upload {
+pub fn upload(file_name: &str, inspection: &Inspection) -> Upload {
     let at = |second: i64| Timestamp::from_micros(id_time() + second * 1_000_000);
     let (owner, file_name) = ("demo".to_owned(), clean_file_name(file_name));
     let key = upload_key(&id(), &file_name);
     let intake =
-        Intake { owner, key: key.clone(), file_name, schema: None, max_rejected: None, expires_at: Some(at(3600)) };
+        Origin { owner, key: key.clone(), file_name, schema: None, max_rejected: None, expires_at: Some(at(3600)) };
     let object = ObjectVersion {
         bucket: "eventpulse-process".into(),
         key,
@@ -165,17 +166,22 @@ pub fn upload(file_name: &str, examination: &Examination) -> Upload {
         line: None,
     };
     let correlation_id = "17793124-05d4-b198-2fde-7ededc63b103".to_owned();
-    let decision = examination.decision();
+    let decision = inspection.decision();
     let partial = matches!(decision, Decision::Accepted { .. });
-    let facts = [Fact::Issued { intake }, Fact::Received { object, correlation_id }, Fact::Decided { decision }];
-    let history: Vec<Event> = facts.into_iter().zip(0..).map(|(fact, second)| Event::new(at(second), fact)).collect();
+    let facts = [
+        UploadEvent::Issued { intake },
+        UploadEvent::Received { object, correlation_id },
+        UploadEvent::Decided { decision },
+    ];
+    let history: Vec<RecordedEvent> =
+        facts.into_iter().zip(0..).map(|(fact, second)| RecordedEvent::new(at(second), fact)).collect();
     let mut upload = Upload::fold(id(), &history).unwrap();
-    let quarantined = Quarantined {
+    let quarantined = QuarantineLocation {
         bucket: "eventpulse-quarantine".to_owned(),
         key: Some(quarantine_key(&upload, partial)),
         records: partial,
         report_key: report_key(&upload),
     };
-    upload.apply(&Event::new(at(3), Fact::Quarantined { quarantined }));
+    upload.apply(&RecordedEvent::new(at(3), UploadEvent::Quarantined { quarantined }));
     upload
 }

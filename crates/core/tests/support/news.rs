@@ -3,24 +3,27 @@
 use std::collections::BTreeMap;
 
 use eventpulse_core::id::{MESSAGE_FILE_NAME, UploadId, message_key};
-use eventpulse_core::intake::failure::{Code, Failure};
+use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::intake::fingerprint::NO_SCHEMA;
 use eventpulse_core::intake::rejection::{RejectedRecord, Rejection, Rejections};
 use eventpulse_core::intake::shape::JsonType;
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::occurrence::Tally;
-use eventpulse_core::notification::problem::{Group, Life};
+use eventpulse_core::notification::occurrence::ProblemCounts;
+use eventpulse_core::notification::problem::{Problem, ProblemStatus};
 use eventpulse_core::notification::profile::Profile;
-use eventpulse_core::notification::rendering::{Beyond, Case, News, Notice, Other, Repeat, Resolution, Site};
+use eventpulse_core::notification::rendering::{
+    DeploymentInfo, FeaturedProblem, Notice, NoticeContents, OtherProblem, RemainderTotals, RepeatedProblem,
+    ResolvedProblem,
+};
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Message, Upload, quarantine_key, report_key};
+use eventpulse_core::upload::{MessageMetadata, Upload, quarantine_key, report_key};
 
 /// The id of every notice here.
 pub const NOTICE_ID: &str = "ntc_01JN68V1F2G3H4J5K6M7N8P9QR";
 
 /// The deployment.
-pub const SITE: Site<'static> =
-    Site { api_url: "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1", retention_days: 30 };
+pub const SITE: DeploymentInfo<'static> =
+    DeploymentInfo { api_url: "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1", retention_days: 30 };
 
 /// A moment of the day of the upload, such as `12:34`.
 pub fn at(clock: &str) -> Timestamp {
@@ -33,9 +36,9 @@ pub fn noon(day: &str) -> Timestamp {
 }
 
 /// A group that is new: one upload with one record has these failures; of `REQUIRED`, at the member that is missing.
-pub fn group(schema: &str, failures: &[(Code, &str)]) -> Group {
-    let failure = |(code, pointer): &(Code, &str)| match pointer.rsplit_once('/') {
-        Some((of, member)) if *code == Code::Required => {
+pub fn group(schema: &str, failures: &[(FailureCode, &str)]) -> Problem {
+    let failure = |(code, pointer): &(FailureCode, &str)| match pointer.rsplit_once('/') {
+        Some((of, member)) if *code == FailureCode::Required => {
             Failure { targets: vec![member.to_owned()], ..Failure::new(*code, of, "missing") }
         }
         _ => Failure::new(*code, pointer, "wrong"),
@@ -52,11 +55,11 @@ pub fn group(schema: &str, failures: &[(Code, &str)]) -> Group {
         failures: failures.iter().map(failure).collect(),
         failures_omitted: 0,
     });
-    Group::begin(&rejections.summary().fingerprints[0], at("12:34"))
+    Problem::begin(&rejections.summary().fingerprints[0], at("12:34"))
 }
 
 /// The group that an upload makes when it is the first of its kind, by the schema that it is of when it names none.
-pub fn group_of(upload: &Upload) -> Group {
+pub fn group_of(upload: &Upload) -> Problem {
     let rejection = upload.rejection().unwrap();
     let mut fingerprints = rejection.fingerprints.clone();
     if fingerprints.iter().all(|print| print.kind == NO_SCHEMA) {
@@ -67,7 +70,7 @@ pub fn group_of(upload: &Upload) -> Group {
             .unwrap_or_default();
     }
     let print = fingerprints.first().cloned();
-    print.map_or_else(|| group("reading/1.0", &[]), |print| Group::begin(&print, at("12:34")))
+    print.map_or_else(|| group("reading/1.0", &[]), |print| Problem::begin(&print, at("12:34")))
 }
 
 /// The notice that an upload fails in a new way, if it does.
@@ -80,20 +83,20 @@ pub fn notice(upload: &Upload) -> Option<Notice> {
 pub fn failing(
     kind: NoticeKind,
     upload: &Upload,
-    group: &Group,
+    group: &Problem,
     profile: Option<&Profile>,
-    others: &[Other],
+    others: &[OtherProblem],
 ) -> Option<Notice> {
-    of(&News::Failing { kind, first: Case { group, upload, profile }, others })
+    of(&NoticeContents::Failing { kind, first: FeaturedProblem { group, upload, profile }, others })
 }
 
 /// The news that groups repeated between noon and one.
-pub fn digest_of(repeats: &[Repeat], beyond: Beyond) -> News<'_> {
-    News::Digest { from: at("12:00"), to: at("13:00"), repeats, beyond }
+pub fn digest_of(repeats: &[RepeatedProblem], beyond: RemainderTotals) -> NoticeContents<'_> {
+    NoticeContents::Digest { from: at("12:00"), to: at("13:00"), repeats, beyond }
 }
 
 /// The notice of some news.
-pub fn of(news: &News<'_>) -> Option<Notice> {
+pub fn of(news: &NoticeContents<'_>) -> Option<Notice> {
     Notice::of(NOTICE_ID, "demo", news, &SITE)
 }
 
@@ -118,7 +121,7 @@ pub fn as_message(mut upload: Upload) -> Upload {
     upload.intake.file_name = MESSAGE_FILE_NAME.to_owned();
     upload.intake.key = message_key(&upload.id);
     let key_id = Some("key_01JN5ZQ4T2V8W6X0Y3Z7A9B1CD".to_owned());
-    upload.message = Some(Message { key_id, idempotency_key: None });
+    upload.message = Some(MessageMetadata { key_id, idempotency_key: None });
     let partial = upload.accepted_in_round() > 0;
     let (key, report_key) = (quarantine_key(&upload, partial), report_key(&upload));
     if let Some(quarantined) = &mut upload.quarantined {
@@ -128,15 +131,15 @@ pub fn as_message(mut upload: Upload) -> Upload {
 }
 
 /// One more group that is new.
-pub fn other(number: u8, schema: &str, failures: &[(Code, &str)]) -> Other {
-    Other { group: group(schema, failures), upload_id: another(number) }
+pub fn other(number: u8, schema: &str, failures: &[(FailureCode, &str)]) -> OtherProblem {
+    OtherProblem { group: group(schema, failures), upload_id: another(number) }
 }
 
 /// A group that is over, after so many uploads.
-pub fn resolution(number: u8, group: Group, uploads: u64) -> Resolution {
+pub fn resolution(number: u8, group: Problem, uploads: u64) -> ResolvedProblem {
     let (first_seen, last_seen, resolved_at) = (noon("2025-02-26"), at("12:34"), Some(at("13:05")));
-    let group = Group {
-        life: Life::Resolved,
+    let group = Problem {
+        life: ProblemStatus::Resolved,
         uploads,
         uploads_in_life: uploads,
         records: uploads * 3,
@@ -145,13 +148,13 @@ pub fn resolution(number: u8, group: Group, uploads: u64) -> Resolution {
         resolved_at,
         ..group
     };
-    Resolution { group, upload_id: another(number), at: at("13:05") }
+    ResolvedProblem { group, upload_id: another(number), at: at("13:05") }
 }
 
 /// What a group did between noon and one.
-pub fn repeat(number: u8, group: Group, uploads: u64) -> Repeat {
-    let group = Group { uploads: uploads + 1, uploads_in_life: uploads + 1, records: uploads * 2 + 1, ..group };
-    let tally = Tally {
+pub fn repeat(number: u8, group: Problem, uploads: u64) -> RepeatedProblem {
+    let group = Problem { uploads: uploads + 1, uploads_in_life: uploads + 1, records: uploads * 2 + 1, ..group };
+    let tally = ProblemCounts {
         of: group.kind.clone(),
         uploads,
         records: uploads * 2,
@@ -161,11 +164,11 @@ pub fn repeat(number: u8, group: Group, uploads: u64) -> Repeat {
         came_back: 0,
         resolved: 0,
     };
-    Repeat { group, tally }
+    RepeatedProblem { group, tally }
 }
 
 /// A group that also came and went so often.
-pub fn repeat_with(number: u8, group: Group, uploads: u64, (came_back, resolved): (u64, u64)) -> Repeat {
-    let Repeat { group, tally } = repeat(number, group, uploads);
-    Repeat { group, tally: Tally { came_back, resolved, ..tally } }
+pub fn repeat_with(number: u8, group: Problem, uploads: u64, (came_back, resolved): (u64, u64)) -> RepeatedProblem {
+    let RepeatedProblem { group, tally } = repeat(number, group, uploads);
+    RepeatedProblem { group, tally: ProblemCounts { came_back, resolved, ..tally } }
 }

@@ -24,12 +24,15 @@ fn assert_all(file: &str, rows: &[Row], version_id: Option<&str>) {
     assert_eq!(messages.len(), rows.len(), "{file}");
     for (at, (message, (name, reason, deaths))) in messages.iter().zip(rows).enumerate() {
         let place = format!("{file}, message {at}");
-        let given_up = parse(message).unwrap_or_else(|error| panic!("{place}: {error}"));
-        assert_eq!((given_up.reason.as_str(), given_up.deaths), (*reason, *deaths), "{place}");
-        assert_eq!(given_up.delivery.key, format!("{UPLOAD}/{name}"), "{place}");
-        assert_eq!(given_up.delivery.version_id.as_deref(), version_id, "{place}");
-        assert_eq!(given_up.delivery.correlation_id.len(), 36, "{place}: the event's id");
-        assert!(given_up.delivery.bucket.starts_with("eventpulse-process-") && given_up.delivery.size > 0, "{place}");
+        let failed_delivery = parse(message).unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert_eq!((failed_delivery.reason.as_str(), failed_delivery.deaths), (*reason, *deaths), "{place}");
+        assert_eq!(failed_delivery.delivery.key, format!("{UPLOAD}/{name}"), "{place}");
+        assert_eq!(failed_delivery.delivery.version_id.as_deref(), version_id, "{place}");
+        assert_eq!(failed_delivery.delivery.correlation_id.len(), 36, "{place}: the event's id");
+        assert!(
+            failed_delivery.delivery.bucket.starts_with("eventpulse-process-") && failed_delivery.delivery.size > 0,
+            "{place}"
+        );
     }
 }
 
@@ -146,9 +149,9 @@ fn a_record_that_tells_little_is_read_all_the_same() {
     ] {
         let mut body = response;
         body["requestPayload"] = event.clone();
-        let given_up = parse(&message(&body.to_string())).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!((given_up.reason.as_str(), given_up.deaths), (reason, deaths), "{name}");
-        assert_eq!(given_up.delivery.correlation_id, "m1", "{name}: the event has no id, the message has");
+        let failed_delivery = parse(&message(&body.to_string())).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((failed_delivery.reason.as_str(), failed_delivery.deaths), (reason, deaths), "{name}");
+        assert_eq!(failed_delivery.delivery.correlation_id, "m1", "{name}: the event has no id, the message has");
     }
 }
 
@@ -159,7 +162,7 @@ fn a_reason_is_cut() {
             "requestPayload": { "detail": { "bucket": { "name": "b" }, "object": { "key": "k" } } },
             "responsePayload": { "errorMessage": "é".repeat(length) },
         });
-        let given_up = parse(&message(&body.to_string())).expect("a record");
-        assert_eq!(given_up.reason.chars().count(), length.min(MAX_REASON_CHARS));
+        let failed_delivery = parse(&message(&body.to_string())).expect("a record");
+        assert_eq!(failed_delivery.reason.chars().count(), length.min(MAX_REASON_CHARS));
     }
 }

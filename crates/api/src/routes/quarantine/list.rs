@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use eventpulse_aws::adapters::upload_store::lists::{QuarantineFilter, QuarantineListed};
-use eventpulse_core::intake::failure::Code;
+use eventpulse_core::intake::failure::FailureCode;
 use eventpulse_core::intake::schema::SchemaId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,7 +14,7 @@ use crate::auth::Owner;
 use crate::cursor::Seal;
 use crate::extract::{Query, range};
 use crate::model::{self, Status, Time};
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::routes::uploads::list::{page_limit, position};
 use crate::state::App;
 
@@ -81,16 +81,16 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     owner: Owner,
     Query(params): Query<ListParams>,
-) -> Result<axum::Json<QuarantineList>, Problem> {
+) -> Result<axum::Json<QuarantineList>, ApiError> {
     let limit = page_limit(params.limit)?;
     let (from, to) = range(params.from.as_deref(), params.to.as_deref())?;
     let code = params.code.as_deref().map(|code| {
-        code.parse::<Code>()
-            .map_err(|_| Problem::parameter("code", "it is none of the codes in the README, such as REQUIRED"))
+        code.parse::<FailureCode>()
+            .map_err(|_| ApiError::parameter("code", "it is none of the codes in the README, such as REQUIRED"))
     });
     let schema = params.schema.as_deref().map(|schema| {
         SchemaId::parse(schema)
-            .map_err(|_| Problem::parameter("schema", "it is not of the form <name>/<major>.<minor>"))
+            .map_err(|_| ApiError::parameter("schema", "it is not of the form <name>/<major>.<minor>"))
     });
     let (code, schema) = (code.transpose()?, schema.transpose()?.map(|schema| schema.to_string()));
     let filters = [params.code.as_deref(), params.schema.as_deref(), params.from.as_deref(), params.to.as_deref()];

@@ -12,7 +12,7 @@ use crate::auth::Owner;
 use crate::cursor::Seal;
 use crate::extract::{Query, range};
 use crate::model::{self, Time};
-use crate::problem::Problem;
+use crate::problem::ApiError;
 use crate::state::App;
 
 /// How many there may be on a page.
@@ -77,11 +77,12 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     owner: Owner,
     Query(params): Query<ListParams>,
-) -> Result<axum::Json<UploadList>, Problem> {
+) -> Result<axum::Json<UploadList>, ApiError> {
     let limit = page_limit(params.limit)?;
     let (from, to) = range(params.from.as_deref(), params.to.as_deref())?;
     let state = params.state.map(model::State::core);
-    let filters = [state.map(eventpulse_core::upload::State::as_str), params.from.as_deref(), params.to.as_deref()];
+    let filters =
+        [state.map(eventpulse_core::upload::UploadState::as_str), params.from.as_deref(), params.to.as_deref()];
     let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "uploads", filters: &filters };
     let after = position(&seal, params.cursor.as_deref())?;
     let filter = ListFilter { state, from, to };
@@ -101,14 +102,14 @@ pub(crate) async fn list(
 }
 
 /// How many on a page.
-pub(crate) fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
+pub(crate) fn page_limit(limit: Option<usize>) -> Result<usize, ApiError> {
     match limit.unwrap_or(50) {
         limit @ 1..=MAX_LIMIT => Ok(limit),
-        _ => Err(Problem::parameter("limit", format!("it must be 1 to {MAX_LIMIT}"))),
+        _ => Err(ApiError::parameter("limit", format!("it must be 1 to {MAX_LIMIT}"))),
     }
 }
 
 /// Where a page begins.
-pub(crate) fn position(seal: &Seal<'_>, cursor: Option<&str>) -> Result<Option<String>, Problem> {
-    cursor.map(|cursor| seal.open(cursor).ok_or_else(Problem::cursor)).transpose()
+pub(crate) fn position(seal: &Seal<'_>, cursor: Option<&str>) -> Result<Option<String>, ApiError> {
+    cursor.map(|cursor| seal.open(cursor).ok_or_else(ApiError::cursor)).transpose()
 }

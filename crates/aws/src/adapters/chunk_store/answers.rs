@@ -10,7 +10,7 @@ use eventpulse_core::statistics::series::Series;
 use eventpulse_core::statistics::summary::Statistics;
 use eventpulse_core::time::Timestamp;
 
-use super::Chunks;
+use super::ChunkStore;
 use crate::adapters::dynamodb::item::s;
 use crate::error::{Error, Kind};
 
@@ -63,7 +63,7 @@ impl Seen {
     }
 }
 
-impl Chunks {
+impl ChunkStore {
     /// The exact statistics of a series in `from <= time < to`. None when there are no points.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Chunks {
     /// The exact statistics of what one upload gave a series. None when that is nothing.
     ///
     /// # Errors
-    /// As [`Chunks::answer`].
+    /// As [`ChunkStore::answer`].
     pub async fn of_upload(&self, series: &Series, upload: &UploadId) -> Result<Option<Statistics>, Error> {
         self.of_chunks(series, (None, None), Some(upload), &mut Seen::default()).await
     }
@@ -92,7 +92,7 @@ impl Chunks {
     /// The exact statistics of a series bucket by bucket.
     ///
     /// # Errors
-    /// As [`Chunks::answer`]. `Ok(Err(_))`: there is more than one answer holds.
+    /// As [`ChunkStore::answer`]. `Ok(Err(_))`: there is more than one answer holds.
     pub async fn buckets(
         &self,
         series: &Series,
@@ -108,7 +108,7 @@ impl Chunks {
             Ok(too_much.is_none())
         })
         .await?
-        .map_err(|error| self.error("Query", Kind::Corrupt).because(error))?;
+        .map_err(|error| self.error("Query", Kind::Corrupt).with_source(error))?;
         Ok(too_much.map_or_else(|| Ok(buckets.finish()), Err))
     }
 
@@ -124,7 +124,7 @@ impl Chunks {
             match self.try_of_chunks(series, range, of, uploads).await? {
                 Ok(statistics) => return Ok(statistics),
                 Err(AnswerError::Changed) => {}
-                Err(error) => return Err(self.error("Query", Kind::Corrupt).because(error)),
+                Err(error) => return Err(self.error("Query", Kind::Corrupt).with_source(error)),
             }
         }
         Err(self.error("Query", Kind::Contended))

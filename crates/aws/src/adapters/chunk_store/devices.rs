@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use eventpulse_core::statistics::chunk::entity_prefix;
 
-use super::Chunks;
+use super::ChunkStore;
 use crate::adapters::dynamodb::item::{Item, s, text};
 use crate::adapters::upload_store::lists::Page;
 use crate::error::{Error, Kind};
@@ -25,7 +25,7 @@ pub struct Device {
     pub measures: Vec<String>,
 }
 
-impl Chunks {
+impl ChunkStore {
     /// The devices of an owner. `after` is the [`Page::next`] of the page before.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use eventpulse_core::id::UploadId;
 use eventpulse_core::statistics::series::Series;
 
-use super::{Chunks, contents, names};
+use super::{ChunkStore, contents, names};
 use crate::adapters::dynamodb::item::s;
 use crate::error::{Error, Kind, is_condition_failed};
 
@@ -17,7 +17,7 @@ const ATTEMPTS: u32 = 64;
 /// How long to wait after a loss, at most.
 const PAUSE: Duration = Duration::from_millis(64);
 
-impl Chunks {
+impl ChunkStore {
     /// Takes what an upload gave out of the chunk with this sort key. Again, it changes nothing.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl Chunks {
                 return Ok(());
             }
             let left = chunk.without(id.as_str());
-            let left = left.map_err(|error| self.error("GetItem", Kind::Corrupt).because(error))?;
+            let left = left.map_err(|error| self.error("GetItem", Kind::Corrupt).with_source(error))?;
             let unchanged = "uploads = :read";
             let is_taken_out = match left {
                 Some(left) => {

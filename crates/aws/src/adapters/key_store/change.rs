@@ -3,7 +3,7 @@
 use eventpulse_core::device::key::{ApiKey, KeyState};
 use eventpulse_core::time::Timestamp;
 
-use super::{Key, MAX_REPLACED, Refused, Replaced};
+use super::{Key, KeyRefusal, MAX_REPLACED, Replaced};
 
 /// The key with another secret, and those earlier secrets whose end is another now: the present one of `old`, and those
 /// before it that would have outlived `until`.
@@ -12,9 +12,9 @@ pub(super) fn rotated(
     secret: &ApiKey,
     now: Timestamp,
     until: Timestamp,
-) -> Result<(Key, Vec<Replaced>), Refused> {
+) -> Result<(Key, Vec<Replaced>), KeyRefusal> {
     if old.state == KeyState::Revoked {
-        return Err(Refused::Conflict("this key is revoked, for good: create another".to_owned()));
+        return Err(KeyRefusal::Conflict("this key is revoked, for good: create another".to_owned()));
     }
     let mut changed = Vec::new();
     old.replaced.retain(|replaced| now < replaced.valid_until);
@@ -27,7 +27,7 @@ pub(super) fn rotated(
     old.replaced.push(present);
     old.replaced.retain(|replaced| now < replaced.valid_until);
     if old.replaced.len() > MAX_REPLACED {
-        return Err(Refused::Conflict(format!(
+        return Err(KeyRefusal::Conflict(format!(
             "{MAX_REPLACED} replaced secrets of this key still work, which is as many as there may be: wait for the \
              first to end, or rotate with a `keep_old_seconds` of 0, which ends them all"
         )));
@@ -44,7 +44,7 @@ pub(super) fn revoked(old: Key, now: Timestamp) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eventpulse_core::device::key::{KeyId, Plan, UsageKey};
+    use eventpulse_core::device::key::{KeyId, UsageKey, UsagePlan};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
@@ -56,7 +56,7 @@ mod tests {
             key_id: KeyId::new(at(0), [0; 10]),
             owner: "u1".to_owned(),
             name: None,
-            plan: Plan::Standard,
+            plan: UsagePlan::Standard,
             state: KeyState::Active,
             hint: secret.hint().to_owned(),
             created_at: at(0),
@@ -94,7 +94,7 @@ mod tests {
             now = rotated(now, &ApiKey::new([u8::try_from(round).unwrap(); 32]), at(1), at(1000)).unwrap().0;
         }
         let secret = ApiKey::new([99; 32]);
-        assert!(matches!(rotated(now.clone(), &secret, at(2), at(1000)), Err(Refused::Conflict(_))));
+        assert!(matches!(rotated(now.clone(), &secret, at(2), at(1000)), Err(KeyRefusal::Conflict(_))));
         assert!(rotated(now.clone(), &secret, at(2), at(2)).is_ok(), "to end them all is always possible");
         assert!(rotated(now, &secret, at(1000), at(2000)).is_ok(), "they ended by themselves");
     }
@@ -103,6 +103,6 @@ mod tests {
     fn a_revoked_key_is_not_rotated() {
         let key = revoked(key(), at(5));
         assert_eq!((key.state, key.revoked_at, key.revision), (KeyState::Revoked, Some(at(5)), 2));
-        assert!(matches!(rotated(key, &ApiKey::new([1; 32]), at(6), at(6)), Err(Refused::Conflict(_))));
+        assert!(matches!(rotated(key, &ApiKey::new([1; 32]), at(6), at(6)), Err(KeyRefusal::Conflict(_))));
     }
 }

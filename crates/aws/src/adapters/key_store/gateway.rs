@@ -1,7 +1,7 @@
 //! API Gateway: a key of its own behind each of ours, so that its usage plan limits and counts the calls of that one.
 
 use aws_sdk_apigateway::Client;
-use eventpulse_core::device::key::{KeyId, Plan, UsageKey};
+use eventpulse_core::device::key::{KeyId, UsageKey, UsagePlan};
 
 use crate::error::{Error, Kind};
 
@@ -19,14 +19,14 @@ impl Gateway {
     }
 
     /// Makes a key in the usage plan; answers its id.
-    pub(super) async fn create(&self, key_id: &KeyId, plan: Plan, value: &UsageKey) -> Result<String, Error> {
+    pub(super) async fn create(&self, key_id: &KeyId, plan: UsagePlan, value: &UsageKey) -> Result<String, Error> {
         let create = self.client.create_api_key().name(format!("eventpulse-{key_id}")).value(value.reveal());
         let created = create.enabled(true).send().await;
         let created = created.map_err(|error| Error::sdk("CreateApiKey", key_id.as_str(), error))?;
         let id = created.id.ok_or_else(|| Error::new("CreateApiKey", key_id.as_str(), Kind::Corrupt))?;
         let plan_id = match plan {
-            Plan::Standard => &self.standard_plan_id,
-            Plan::Fast => &self.fast_plan_id,
+            UsagePlan::Standard => &self.standard_plan_id,
+            UsagePlan::Fast => &self.fast_plan_id,
         };
         let attach = self.client.create_usage_plan_key().usage_plan_id(plan_id).key_id(&id).key_type("API_KEY");
         if let Err(error) = attach.send().await {

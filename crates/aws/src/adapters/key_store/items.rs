@@ -1,7 +1,7 @@
 //! Keys as items, and items as keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use eventpulse_core::device::key::{Credential, KeyId, KeyState, Plan, UsageKey};
+use eventpulse_core::device::key::{Credential, KeyId, KeyState, UsageKey, UsagePlan};
 use eventpulse_core::time::Timestamp;
 
 use super::{Key, Replaced};
@@ -73,7 +73,7 @@ pub(super) fn key_of(item: &Item) -> Option<Key> {
         key_id: KeyId::parse(text(item, "key_id")?).ok()?,
         owner: text(item, "owner")?.to_owned(),
         name: text(item, "name").map(str::to_owned),
-        plan: Plan::parse(text(item, "plan")?)?,
+        plan: UsagePlan::parse(text(item, "plan")?)?,
         state: KeyState::parse(text(item, "state")?)?,
         hint: text(item, "hint")?.to_owned(),
         created_at: time(item, "created_at")?,
@@ -133,7 +133,7 @@ fn epoch(at: Timestamp, later: i64) -> AttributeValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eventpulse_core::device::key::{ApiKey, Standing};
+    use eventpulse_core::device::key::{ApiKey, CredentialStatus};
 
     fn key(name: Option<&str>, revoked_at: Option<Timestamp>) -> Key {
         let at = Timestamp::from_micros(1_740_744_000_123_456);
@@ -141,7 +141,7 @@ mod tests {
             key_id: KeyId::new(at, [3; 10]),
             owner: "u1".to_owned(),
             name: name.map(str::to_owned),
-            plan: Plan::Fast,
+            plan: UsagePlan::Fast,
             state: if revoked_at.is_some() { KeyState::Revoked } else { KeyState::Active },
             hint: "abcd".to_owned(),
             created_at: at,
@@ -170,13 +170,13 @@ mod tests {
         let at = Timestamp::from_micros(1_740_744_000_123_456);
         let current = secret_item(&key(None, None), "d", None);
         assert!(!current.contains_key("listed") && !current.contains_key("expires_at"));
-        assert_eq!(credential_of(&current).map(|known| known.standing(at)), Some(Standing::Good));
+        assert_eq!(credential_of(&current).map(|known| known.standing(at)), Some(CredentialStatus::Good));
         let mut replaced = secret_item(&key(None, None), "d", Some(at));
         assert_eq!(replaced["expires_at"], n((1_740_744_000 + super::super::KEPT_REPLACED_SECONDS).to_string()));
-        assert_eq!(credential_of(&replaced).map(|known| known.standing(at)), Some(Standing::Replaced));
+        assert_eq!(credential_of(&replaced).map(|known| known.standing(at)), Some(CredentialStatus::Replaced));
         replaced.insert("valid_until".to_owned(), s("soon"));
         assert_eq!(credential_of(&replaced), None, "a time that cannot be read is not no time");
         let revoked = secret_item(&key(None, Some(at)), "d", None);
-        assert_eq!(credential_of(&revoked).map(|known| known.standing(at)), Some(Standing::Revoked));
+        assert_eq!(credential_of(&revoked).map(|known| known.standing(at)), Some(CredentialStatus::Revoked));
     }
 }

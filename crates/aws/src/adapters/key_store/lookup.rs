@@ -10,12 +10,12 @@ use crate::error::{Error, Kind};
 
 /// The table of keys, for reading one secret at a time.
 #[derive(Debug, Clone)]
-pub struct Lookup {
+pub struct CredentialLookup {
     client: Client,
     table: String,
 }
 
-impl Lookup {
+impl CredentialLookup {
     /// Over an SDK client.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use eventpulse_core::time::Timestamp;
 use tokio::time::timeout;
 
-use super::{DUE, Groups, owner_of_pk};
+use super::{DUE, NoticeStore, owner_of_pk};
 use crate::adapters::dynamodb::item::{Item, n, s, text};
 use crate::error::{Error, Kind, is_condition_failed};
 
@@ -20,7 +20,7 @@ const SEEN_PARTITIONS: u8 = 16;
 /// How many pages of one of these are read to find other owners behind one who has many.
 const PAGES: usize = 10;
 /// Whoever takes the turn has it for so long, in microseconds, unless it ends before.
-pub const TURN_MICROS: i64 = 20_000_000;
+pub const PUBLISH_LEASE_MICROS: i64 = 20_000_000;
 /// How long a call about the turn may take.
 const TURN_CALL: Duration = Duration::from_secs(5);
 /// A turn that lasts longer than this was taken by a clock that is wrong.
@@ -37,7 +37,7 @@ pub struct DueOwner {
 
 /// Whose turn it is to publish a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum PublishLease {
     /// The caller's.
     Mine {
         /// Until then at the latest.
@@ -56,7 +56,7 @@ pub(super) fn seen_partition(owner: &str) -> String {
     format!("seen#{number}")
 }
 
-impl Groups {
+impl NoticeStore {
     /// Owners to whom something is to be sent by `until`, the longest due first, at most `most`. The index lags behind its
     /// table.
     ///
@@ -100,9 +100,9 @@ impl Groups {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn take_turn(&self, now: Timestamp) -> Result<Turn, Error> {
+    pub async fn acquire_publish_lease(&self, now: Timestamp) -> Result<PublishLease, Error> {
         let micros = now.as_micros();
-        let until = Timestamp::from_micros(micros + TURN_MICROS);
+        let until = Timestamp::from_micros(micros + PUBLISH_LEASE_MICROS);
         let update = self.free_turn_at(until);
         let update = update.condition_expression("attribute_not_exists(free_at) OR free_at <= :now OR free_at > :far");
         let update = update.expression_attribute_values(":far", n((micros + FAR_MICROS).to_string()));
@@ -112,12 +112,12 @@ impl Groups {
         let Ok(answer) = timeout(TURN_CALL, update.send()).await else {
             return Err(Error::new("UpdateItem", self.turn(), Kind::Unreachable));
         };
-        let Err(error) = answer else { return Ok(Turn::Mine { until }) };
+        let Err(error) = answer else { return Ok(PublishLease::Mine { until }) };
         if let SdkError::ServiceError(refused) = &error
             && let UpdateItemError::ConditionalCheckFailedException(failed) = refused.err()
         {
             let free_at = failed.item().and_then(|item: &Item| item.get("free_at")?.as_n().ok()?.parse().ok());
-            return Ok(Turn::Taken { until: free_at.map_or(until, Timestamp::from_micros) });
+            return Ok(PublishLease::Taken { until: free_at.map_or(until, Timestamp::from_micros) });
         }
         Err(Error::sdk("UpdateItem", self.turn(), error))
     }
@@ -126,7 +126,7 @@ impl Groups {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn end_turn(&self, until: Timestamp, free_at: Timestamp) -> Result<(), Error> {
+    pub async fn release_publish_lease(&self, until: Timestamp, free_at: Timestamp) -> Result<(), Error> {
         let update = self.free_turn_at(free_at);
         // Otherwise it was over already, and is somebody else's by now.
         let update = update.condition_expression("free_at = :until");

@@ -11,7 +11,7 @@ use eventpulse_core::intake::shape::{JsonType, Shape};
 use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::time::Timestamp;
 
-use super::{Groups, expires};
+use super::{NoticeStore, expires};
 use crate::adapters::dynamodb::item::{Item, n, s, text};
 use crate::error::{Error, is_condition_failed};
 
@@ -54,7 +54,7 @@ impl Passed {
     }
 }
 
-impl Groups {
+impl NoticeStore {
     /// Counts uploads of one owner in the profiles. Returns the kinds of which groups may be open.
     ///
     /// # Errors

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
-use eventpulse_core::notification::occurrence::Ledger;
-use eventpulse_core::notification::problem::Life;
+use eventpulse_core::notification::occurrence::ProblemFold;
+use eventpulse_core::notification::problem::ProblemStatus;
 use serde::de::DeserializeOwned;
 
 use super::{
-    DUE, Group, GroupId, Groups, KEEP_TALLY_DAYS, Keyed, Occurrence, Outbox, REMEMBER_GROUP_DAYS, SEEN, STATE, TELL,
-    Tally, Tell, Timestamp, expires, group_sk, owner_pk, tallies_of, tally_sk, tell_sk,
+    DUE, KEEP_TALLY_DAYS, Keyed, NoticeStore, Occurrence, Outbox, PendingNotice, Problem, ProblemCounts, ProblemId,
+    REMEMBER_GROUP_DAYS, SEEN, STATE, TELL, Timestamp, expires, group_sk, owner_pk, tallies_of, tally_sk, tell_sk,
 };
 use crate::adapters::dynamodb::item::{Item, number, s, text};
 use crate::adapters::upload_store::{Append, transact};
@@ -29,14 +29,14 @@ const MAX_KEYS: usize = 100;
 #[derive(Debug, Default)]
 pub struct Changes<'a> {
     /// Groups, tallies and tells to write.
-    pub ledger: Option<&'a Ledger>,
+    pub ledger: Option<&'a ProblemFold>,
     /// Of which digest its tallies are.
     pub epoch: u64,
     /// The sort keys of what is dealt with.
     pub done: &'a [String],
 }
 
-impl Groups {
+impl NoticeStore {
     /// Reads the outbox, and how often it was changed.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Groups {
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         let put = put.condition_expression("attribute_not_exists(pk) OR revision = :read");
         let put = put.expression_attribute_values(":read", number(usize::try_from(revision).unwrap_or_default()));
-        let put = put.build().map_err(|error| self.corrupt("TransactWriteItems", owner).because(error))?;
+        let put = put.build().map_err(|error| self.corrupt("TransactWriteItems", owner).with_source(error))?;
         let mut actions = vec![TransactWriteItem::builder().put(put).build()];
         if let Some(ledger) = changes.ledger {
             for group in ledger.changed() {
@@ -107,7 +107,7 @@ impl Groups {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn tells(&self, owner: &str, most: usize) -> Result<Vec<Keyed<Tell>>, Error> {
+    pub async fn tells(&self, owner: &str, most: usize) -> Result<Vec<Keyed<PendingNotice>>, Error> {
         Ok(self.oldest(owner, TELL, "tell", most).await?.0)
     }
 
@@ -115,7 +115,7 @@ impl Groups {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn tells_by_key(&self, owner: &str, keys: &[String]) -> Result<Vec<Tell>, Error> {
+    pub async fn tells_by_key(&self, owner: &str, keys: &[String]) -> Result<Vec<PendingNotice>, Error> {
         let items = self.get_many(owner, keys.iter().cloned().collect()).await?;
         items.values().map(|item| self.read(owner, item, "tell")).collect()
     }
@@ -124,7 +124,7 @@ impl Groups {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn groups(&self, owner: &str, wanted: BTreeSet<(&str, &GroupId)>) -> Result<Vec<Group>, Error> {
+    pub async fn groups(&self, owner: &str, wanted: BTreeSet<(&str, &ProblemId)>) -> Result<Vec<Problem>, Error> {
         let keys = wanted.into_iter().map(|(kind, id)| group_sk(kind, id)).collect();
         let items = self.get_many(owner, keys).await?;
         items.values().map(|item| self.read(owner, item, "group")).collect()
@@ -134,9 +134,10 @@ impl Groups {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn open(&self, owner: &str, kind: &str, most: usize) -> Result<Vec<Group>, Error> {
+    pub async fn open(&self, owner: &str, kind: &str, most: usize) -> Result<Vec<Problem>, Error> {
         let query = self.query(owner, &format!("group#{kind}#")).filter_expression("life = :open");
-        let mut pages = query.expression_attribute_values(":open", s(life(Life::Open))).into_paginator().send();
+        let mut pages =
+            query.expression_attribute_values(":open", s(life(ProblemStatus::Open))).into_paginator().send();
         let mut groups = Vec::new();
         while groups.len() <= most
             && let Some(page) = pages.next().await
@@ -157,8 +158,8 @@ impl Groups {
         &self,
         owner: &str,
         epoch: u64,
-        ids: impl Iterator<Item = &GroupId>,
-    ) -> Result<BTreeMap<GroupId, Tally>, Error> {
+        ids: impl Iterator<Item = &ProblemId>,
+    ) -> Result<BTreeMap<ProblemId, ProblemCounts>, Error> {
         let keys = ids.map(|id| (tally_sk(epoch, id), id.clone())).collect::<BTreeMap<_, _>>();
         let items = self.get_many(owner, keys.keys().cloned().collect()).await?;
         let with_id = |(sk, item): (&String, &Item)| {
@@ -172,21 +173,21 @@ impl Groups {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn gathered(&self, owner: &str, epoch: u64) -> Result<Vec<(GroupId, Tally)>, Error> {
+    pub async fn gathered(&self, owner: &str, epoch: u64) -> Result<Vec<(ProblemId, ProblemCounts)>, Error> {
         let prefix = tallies_of(epoch);
         let mut pages = self.query(owner, &prefix).into_paginator().send();
         let mut tallies = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Error::sdk("Query", self.target(owner), error))?;
             for item in page.items() {
-                let id = text(item, "sk").and_then(|sk| GroupId::parse(sk.strip_prefix(&prefix)?));
+                let id = text(item, "sk").and_then(|sk| ProblemId::parse(sk.strip_prefix(&prefix)?));
                 tallies.push((id.ok_or_else(|| self.corrupt("Query", owner))?, self.read(owner, item, "tally")?));
             }
         }
         Ok(tallies)
     }
 
-    fn group_item(&self, owner: &str, group: &Group) -> Result<Item, Error> {
+    fn group_item(&self, owner: &str, group: &Problem) -> Result<Item, Error> {
         let mut item = self.item(owner, group_sk(&group.kind, &group.id));
         item.insert("group".to_owned(), self.json(owner, group)?);
         item.insert("life".to_owned(), s(life(group.life)));
@@ -242,7 +243,7 @@ impl Groups {
             while !left.is_empty() {
                 let wanted =
                     KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut left))).consistent_read(true);
-                let wanted = wanted.build().map_err(|error| self.corrupt("BatchGetItem", owner).because(error))?;
+                let wanted = wanted.build().map_err(|error| self.corrupt("BatchGetItem", owner).with_source(error))?;
                 let output = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
                 let output = output.map_err(|error| Error::sdk("BatchGetItem", self.target(owner), error))?;
                 for item in output.responses.into_iter().flatten().flat_map(|(_, items)| items) {
@@ -259,9 +260,9 @@ impl Groups {
     }
 }
 
-fn life(life: Life) -> &'static str {
+fn life(life: ProblemStatus) -> &'static str {
     match life {
-        Life::Open => "open",
-        Life::Resolved => "resolved",
+        ProblemStatus::Open => "open",
+        ProblemStatus::Resolved => "resolved",
     }
 }

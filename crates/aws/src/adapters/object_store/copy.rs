@@ -5,7 +5,7 @@ use aws_sdk_s3::types::TaggingDirective;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::task::JoinSet;
 
-use super::{NO_VERSION, Objects, Parts, is_absent, target};
+use super::{NO_VERSION, ObjectStore, Parts, is_absent, target};
 use crate::error::{Error, Kind};
 
 /// What is copied in one call, so that it answers in time.
@@ -21,7 +21,7 @@ const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remov
 /// The entity tag of a copied part, and its place. No error: the source is not there any more.
 type Copied = (usize, Result<Option<String>, Option<Error>>);
 
-impl Objects {
+impl ObjectStore {
     /// Copies one version within S3, whatever its size, with its content type and encoding. `Ok(false)`: it is not there
     /// any more.
     ///
@@ -69,7 +69,7 @@ async fn copy_parts(
     source: &str,
 ) -> Result<Vec<Option<String>>, Option<Error>> {
     let failed = || Error::new("UploadPartCopy", source, Kind::Other);
-    let count = usize::try_from(size.div_ceil(PART_BYTES)).map_err(|error| failed().because(error))?;
+    let count = usize::try_from(size.div_ceil(PART_BYTES)).map_err(|error| failed().with_source(error))?;
     let mut e_tags = vec![None; count];
     let mut copying: JoinSet<Copied> = JoinSet::new();
     let mut starts = (0..count).zip((0..size).step_by(PART_BYTES as usize));
@@ -78,12 +78,12 @@ async fn copy_parts(
             && let Some((place, start)) = starts.next()
         {
             let end = size.min(start + PART_BYTES);
-            let number = i32::try_from(place + 1).map_err(|error| failed().because(error))?;
+            let number = i32::try_from(place + 1).map_err(|error| failed().with_source(error))?;
             let copy = copy.clone().part_number(number).copy_source_range(format!("bytes={start}-{}", end - 1));
             copying.spawn(copy_part(place, copy, source.to_owned()));
         }
         let Some(copied) = copying.join_next().await else { return Ok(e_tags) };
-        let (place, e_tag) = copied.map_err(|error| failed().because(error))?;
+        let (place, e_tag) = copied.map_err(|error| failed().with_source(error))?;
         if let Some(slot) = e_tags.get_mut(place) {
             *slot = e_tag?;
         }

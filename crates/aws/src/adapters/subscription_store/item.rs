@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::subscription::{State, Subscription};
+use eventpulse_core::notification::subscription::{Subscription, SubscriptionState};
 use eventpulse_core::time::Timestamp;
 
 use crate::adapters::dynamodb::item::{Item, number, s, text};
@@ -49,7 +49,7 @@ pub(super) fn subscription_of(item: &Item) -> Option<Subscription> {
         item.get(name)?.as_l().ok()?.iter().map(|word| word.as_s().ok().map(String::as_str)).collect()
     };
     Some(Subscription {
-        state: State::parse(text(item, "state")?)?,
+        state: SubscriptionState::parse(text(item, "state")?)?,
         email: text(item, "email").map(str::to_owned),
         kinds: list("kinds")?.into_iter().map(NoticeKind::parse).collect::<Option<_>>()?,
         arn: text(item, "arn").map(str::to_owned),
@@ -73,7 +73,7 @@ mod tests {
     fn subscriptions_read_back() {
         let at = |micros: i64| Some(Timestamp::from_micros(1_740_744_000_000_000 + micros));
         let full = Subscription {
-            state: State::Gone,
+            state: SubscriptionState::Gone,
             email: Some("ann+é@example.com".to_owned()),
             kinds: vec![NoticeKind::Digest, NoticeKind::New],
             arn: Some("arn:aws:sns:eu-central-1:1:notices:1".to_owned()),

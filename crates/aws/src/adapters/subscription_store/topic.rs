@@ -2,9 +2,9 @@
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::error::ProvideErrorMetadata;
-use eventpulse_core::notification::subscription::Seen;
+use eventpulse_core::notification::subscription::ObservedState;
 
-use super::Refused;
+use super::SubscriptionRefusal;
 use crate::error::Error;
 
 const FILTER_POLICY: &str = "FilterPolicy";
@@ -35,7 +35,11 @@ impl Topic {
     /// that is confirmed it only tells the name. If attributes differ it refuses.
     ///
     /// Returns the ARN, which `ReturnSubscriptionArn` has SNS tell before anybody confirmed; it stays the same then.
-    pub(super) async fn subscribe(&self, email: &str, filter: &str) -> Result<Result<Option<String>, Refused>, Error> {
+    pub(super) async fn subscribe(
+        &self,
+        email: &str,
+        filter: &str,
+    ) -> Result<Result<Option<String>, SubscriptionRefusal>, Error> {
         let subscribe = self.client.subscribe().topic_arn(&self.arn).protocol("email").endpoint(email);
         match subscribe.attributes(FILTER_POLICY, filter).return_subscription_arn(true).send().await {
             Ok(output) => Ok(Ok(output.subscription_arn.filter(|arn| arn.starts_with("arn:")))),
@@ -48,15 +52,18 @@ impl Topic {
 
     /// [GetSubscriptionAttributes](https://docs.aws.amazon.com/sns/latest/api/API_GetSubscriptionAttributes.html):
     /// whether it is confirmed, and its filter policy.
-    pub(super) async fn look(&self, arn: &str) -> Result<(Seen, Option<String>), Error> {
+    pub(super) async fn look(&self, arn: &str) -> Result<(ObservedState, Option<String>), Error> {
         let output = match self.client.get_subscription_attributes().subscription_arn(arn).send().await {
             Ok(output) => output,
-            Err(error) if error.code() == Some("NotFound") => return Ok((Seen::Unknown, None)),
+            Err(error) if error.code() == Some("NotFound") => return Ok((ObservedState::Unknown, None)),
             Err(error) => return Err(Error::sdk("GetSubscriptionAttributes", arn, error)),
         };
         let mut attributes = output.attributes.unwrap_or_default();
         let is_pending = attributes.get("PendingConfirmation").is_some_and(|word| word == "true");
-        Ok((if is_pending { Seen::Pending } else { Seen::Confirmed }, attributes.remove(FILTER_POLICY)))
+        Ok((
+            if is_pending { ObservedState::Pending } else { ObservedState::Confirmed },
+            attributes.remove(FILTER_POLICY),
+        ))
     }
 
     /// [SetSubscriptionAttributes](https://docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html). A
@@ -84,16 +91,19 @@ impl Topic {
 }
 
 /// What SNS's refusal to subscribe an address means, where it is one that its owner can be told.
-fn refusal(code: Option<&str>, message: Option<&str>) -> Option<Refused> {
+fn refusal(code: Option<&str>, message: Option<&str>) -> Option<SubscriptionRefusal> {
     match code? {
         "InvalidParameter" | "InvalidParameterException" => {
             let message = message?;
             if message.contains("already exists with different attributes") {
-                return Some(Refused::Elsewhere);
+                return Some(SubscriptionRefusal::Elsewhere);
             }
-            ["Email address", "Endpoint"].iter().any(|part| message.contains(part)).then_some(Refused::Address)
+            ["Email address", "Endpoint"]
+                .iter()
+                .any(|part| message.contains(part))
+                .then_some(SubscriptionRefusal::Address)
         }
-        "FilterPolicyLimitExceeded" | "SubscriptionLimitExceeded" => Some(Refused::Full),
+        "FilterPolicyLimitExceeded" | "SubscriptionLimitExceeded" => Some(SubscriptionRefusal::Full),
         _ => None,
     }
 }
@@ -106,12 +116,17 @@ mod tests {
     fn refusals_that_an_owner_can_be_told() {
         let different = "Invalid parameter: Attributes Reason: Subscription already exists with different attributes";
         for (name, code, message, expected) in [
-            ("another filter", Some("InvalidParameter"), Some(different), Some(Refused::Elsewhere)),
-            ("no address", Some("InvalidParameter"), Some("Invalid parameter: Email address"), Some(Refused::Address)),
+            ("another filter", Some("InvalidParameter"), Some(different), Some(SubscriptionRefusal::Elsewhere)),
+            (
+                "no address",
+                Some("InvalidParameter"),
+                Some("Invalid parameter: Email address"),
+                Some(SubscriptionRefusal::Address),
+            ),
             ("a defect of ours", Some("InvalidParameter"), Some("Invalid parameter: FilterPolicy"), None),
             ("no message", Some("InvalidParameter"), None, None),
-            ("filters", Some("FilterPolicyLimitExceeded"), None, Some(Refused::Full)),
-            ("subscriptions", Some("SubscriptionLimitExceeded"), Some(""), Some(Refused::Full)),
+            ("filters", Some("FilterPolicyLimitExceeded"), None, Some(SubscriptionRefusal::Full)),
+            ("subscriptions", Some("SubscriptionLimitExceeded"), Some(""), Some(SubscriptionRefusal::Full)),
             ("a fault of AWS", Some("InternalError"), Some(different), None),
             ("no answer", None, None, None),
         ] {

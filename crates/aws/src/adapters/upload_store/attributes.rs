@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use eventpulse_core::intake::rejection::Rejection;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{QuarantineStatus, SELF_TEST, State, Upload};
+use eventpulse_core::upload::{QuarantineStatus, SYNTHETIC_CHECK_OWNER, Upload, UploadState};
 
 use crate::adapters::dynamodb::item::{n, s};
 
@@ -25,7 +25,7 @@ pub(super) const QUARANTINED: &str = "quarantined";
 pub(super) fn of(upload: &Upload) -> Vec<(&'static str, Option<AttributeValue>)> {
     let state = upload.state();
     let forget_at = upload.intake.expires_at.filter(|_| upload.object.is_none());
-    let is_test = upload.intake.owner == SELF_TEST;
+    let is_test = upload.intake.owner == SYNTHETIC_CHECK_OWNER;
     let forget_at = forget_at.or_else(|| is_test.then_some(upload.since));
     let forget_at = forget_at.map(|at| at.as_micros() / 1_000_000 + REMEMBER_UNSENT_SECONDS);
     let open = open_since(upload, state);
@@ -60,11 +60,13 @@ fn position(at: Timestamp, upload: &Upload) -> String {
     format!("{}#{}", at.sortable(), upload.id)
 }
 
-fn open_since(upload: &Upload, state: State) -> Option<String> {
+fn open_since(upload: &Upload, state: UploadState) -> Option<String> {
     // As if any retry that was asked for had lapsed: then it is open once more.
     let status = upload.quarantine_status(Timestamp::MAX);
     match (state, status, upload.quarantined_at) {
-        (State::Received | State::Failed, _, _) => Some(format!("{PENDING}#{}", position(upload.changed, upload))),
+        (UploadState::Received | UploadState::Failed, _, _) => {
+            Some(format!("{PENDING}#{}", position(upload.changed, upload)))
+        }
         (_, Some(QuarantineStatus::Open), Some(at)) => Some(format!("{QUARANTINED}#{}", position(at, upload))),
         _ => None,
     }

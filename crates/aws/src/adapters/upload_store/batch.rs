@@ -4,9 +4,9 @@ use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, Transact
 use eventpulse_core::id::UploadId;
 use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Event, Upload};
+use eventpulse_core::upload::{RecordedEvent, Upload};
 
-use super::{Uploads, digest_pk, is_contended, is_refused, reasons, upload_pk};
+use super::{UploadStore, digest_pk, is_contended, is_refused, reasons, upload_pk};
 use crate::adapters::dynamodb::item::{Item, n, s, text};
 use crate::adapters::dynamodb::transaction::transaction;
 use crate::error::{Error, Kind};
@@ -25,9 +25,9 @@ pub struct IdempotencyKey {
 
 /// Which message a key belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyOf {
+pub enum IdempotencyClaim {
     /// The one that asks.
-    Mine,
+    Acquired,
     /// An earlier one.
     Earlier {
         /// Which.
@@ -43,7 +43,7 @@ pub struct Settled {
     /// The upload with its events applied.
     pub after: Upload,
     /// All of its history.
-    pub events: Vec<Event>,
+    pub events: Vec<RecordedEvent>,
     /// Under which digest it counts.
     pub sha256: String,
     /// The key that it came with.
@@ -61,7 +61,7 @@ pub enum Stored {
     Contended,
 }
 
-/// The names of the items that [`Uploads::store_together`] writes for a message beside chunks.
+/// The names of the items that [`UploadStore::store_together`] writes for a message beside chunks.
 #[must_use]
 pub fn items(id: &UploadId, owner: &str, sha256: &str, key: Option<&IdempotencyKey>) -> Vec<String> {
     let key = key.map(|key| key_pk(owner, key));
@@ -72,7 +72,7 @@ fn key_pk(owner: &str, key: &IdempotencyKey) -> String {
     format!("idempotency#{owner}#{}", key.digest)
 }
 
-impl Uploads {
+impl UploadStore {
     /// Stores messages, their claims and their chunks: all or nothing.
     ///
     /// # Errors
@@ -113,15 +113,20 @@ impl Uploads {
     ///
     /// # Errors
     /// When DynamoDB does not answer, or refuses.
-    pub async fn claim_key(&self, upload: &Upload, key: &IdempotencyKey, now: Timestamp) -> Result<KeyOf, Error> {
+    pub async fn claim_key(
+        &self,
+        upload: &Upload,
+        key: &IdempotencyKey,
+        now: Timestamp,
+    ) -> Result<IdempotencyClaim, Error> {
         let put = self.key_put(upload, key, now)?;
         let action = TransactWriteItem::builder().put(put).build();
         let Err(error) = transaction(&self.client).transact_items(action).send().await else {
-            return Ok(KeyOf::Mine);
+            return Ok(IdempotencyClaim::Acquired);
         };
         let earlier = |item: &Item| {
             let upload_id = UploadId::parse(text(item, "upload_id")?).ok()?;
-            Some(KeyOf::Earlier { upload_id, same_body: text(item, "sha256") == Some(&key.sha256) })
+            Some(IdempotencyClaim::Earlier { upload_id, same_body: text(item, "sha256") == Some(&key.sha256) })
         };
         let reasons = reasons(&error);
         match reasons.first().and_then(|reason| reason.item()).and_then(earlier) {

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use eventpulse_core::id::UploadId;
-use eventpulse_core::intake::failure::Code;
+use eventpulse_core::intake::failure::FailureCode;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{QuarantineStatus, State};
+use eventpulse_core::upload::{QuarantineStatus, UploadState};
 
 use super::attributes::{PENDING, QUARANTINED};
-use super::{Uploads, upload_pk};
+use super::{UploadStore, upload_pk};
 use crate::adapters::dynamodb::item::{Item, s, text};
 use crate::error::{Error, Kind};
 
@@ -35,7 +35,7 @@ pub struct Listed {
     /// Its id.
     pub upload_id: UploadId,
     /// Where it stands.
-    pub state: State,
+    pub state: UploadState,
     /// What the client calls the file, cleaned; hostile text all the same.
     pub file_name: String,
     /// How many records count.
@@ -52,7 +52,7 @@ pub struct Listed {
 #[derive(Debug, Clone, Default)]
 pub struct ListFilter {
     /// Those in this state only.
-    pub state: Option<State>,
+    pub state: Option<UploadState>,
     /// Not those from before.
     pub from: Option<Timestamp>,
     /// Nor those from then on.
@@ -65,7 +65,7 @@ pub struct QuarantineListed {
     /// Of which upload.
     pub upload_id: UploadId,
     /// Where that stands.
-    pub state: State,
+    pub state: UploadState,
     /// Whether a retry was asked for.
     pub status: QuarantineStatus,
     /// What the client calls the file, cleaned; hostile text all the same.
@@ -84,7 +84,7 @@ pub struct QuarantineListed {
 #[derive(Debug, Clone, Default)]
 pub struct QuarantineFilter {
     /// With this code among the largest groups of failures only.
-    pub code: Option<Code>,
+    pub code: Option<FailureCode>,
     /// With this schema, `<name>/<major>.<minor>`, among them only.
     pub schema: Option<String>,
     /// Not what came into quarantine before.
@@ -124,7 +124,7 @@ struct Listing<'a> {
     values: Item,
 }
 
-impl Uploads {
+impl UploadStore {
     /// The uploads of an owner. `after` is the [`Page::next`] of the page before.
     ///
     /// # Errors
@@ -149,13 +149,13 @@ impl Uploads {
         };
         if let Some(state) = filter.state {
             listing.names.insert("#state".to_owned(), "state".to_owned());
-            let stored = if state == State::Expired { State::Issued } else { state };
+            let stored = if state == UploadState::Expired { UploadState::Issued } else { state };
             listing.values.insert(":state".to_owned(), s(stored.as_str()));
             listing.filter.push("#state = :state");
-            if matches!(state, State::Issued | State::Expired) {
+            if matches!(state, UploadState::Issued | UploadState::Expired) {
                 listing.values.insert(":now".to_owned(), s(now.sortable()));
                 let live = "url_expires_at > :now";
-                listing.filter.push(if state == State::Expired { "url_expires_at <= :now" } else { live });
+                listing.filter.push(if state == UploadState::Expired { "url_expires_at <= :now" } else { live });
             }
         }
         self.page(&listing, limit, after, |item| listed(item, now)).await
@@ -310,9 +310,9 @@ fn time(item: &Item, name: &str) -> Option<Timestamp> {
 }
 
 fn listed(item: &Item, now: Timestamp) -> Option<Listed> {
-    let mut state = State::parse(text(item, "state")?)?;
-    if state == State::Issued && time(item, "url_expires_at").is_some_and(|at| at <= now) {
-        state = State::Expired;
+    let mut state = UploadState::parse(text(item, "state")?)?;
+    if state == UploadState::Issued && time(item, "url_expires_at").is_some_and(|at| at <= now) {
+        state = UploadState::Expired;
     }
     Some(Listed {
         upload_id: id_of(item)?,
@@ -330,7 +330,7 @@ fn quarantine_listed(item: &Item, now: Timestamp) -> Option<QuarantineListed> {
     let words = |name: &str| item.get(name).and_then(|value| AttributeValue::as_ss(value).ok()).cloned();
     Some(QuarantineListed {
         upload_id: id_of(item)?,
-        state: State::parse(text(item, "state")?)?,
+        state: UploadState::parse(text(item, "state")?)?,
         status: if is_retrying { QuarantineStatus::Retrying } else { QuarantineStatus::Open },
         file_name: text(item, "file_name")?.to_owned(),
         rejected: count(item, "rejected")?,

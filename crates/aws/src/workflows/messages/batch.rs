@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use eventpulse_core::device::batch::{self, Group, Member};
+use eventpulse_core::device::batch::{self, BatchCandidate, WriteBatch};
 use eventpulse_core::id::MESSAGES_PREFIX;
 use eventpulse_core::intake::fingerprint::kind_of;
-use eventpulse_core::intake::inspection::{Examiner, Keep, Terms};
+use eventpulse_core::intake::inspection::{InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::shape::Shape;
 use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Decision, Event, Fact, ObjectVersion, Upload};
+use eventpulse_core::upload::{Decision, ObjectVersion, RecordedEvent, Upload, UploadEvent};
 use serde::Serialize;
 
 use super::{MEDIA_TYPE, Message};
@@ -36,7 +36,7 @@ struct Good {
     /// The digest of its body.
     sha256: String,
     key: Option<IdempotencyKey>,
-    member: Member,
+    member: BatchCandidate,
     /// What its records look like.
     shapes: Vec<Shape>,
 }
@@ -112,7 +112,7 @@ pub(super) async fn together(
 /// A message that counts as it is; none of one that is to go its own way.
 fn examine(services: &Services, place: usize, message: &Message) -> Option<Good> {
     std::str::from_utf8(&message.body).ok()?;
-    let terms = Terms {
+    let terms = InspectionSpec {
         owner: message.owner.clone(),
         upload_id: message.upload_id.clone(),
         round: 0,
@@ -123,13 +123,13 @@ fn examine(services: &Services, place: usize, message: &Message) -> Option<Good>
         max_rejected: None,
         limits: Limits::default(),
     };
-    let mut examiner = Examiner::new(&services.catalog, terms, Keep::Bounded);
-    examiner.push(&mut &message.body[..]);
-    examiner.finish();
-    let mut examination = examiner.examination();
-    let decision = examination.decision();
+    let mut inspector = Inspector::new(&services.catalog, terms, Retention::Bounded);
+    inspector.push(&mut &message.body[..]);
+    inspector.finish();
+    let mut inspection = inspector.inspection();
+    let decision = inspection.decision();
     let Decision::Accepted { sha256, rejection: None, .. } = &decision else { return None };
-    let chunks = examination.chunks.take().filter(|chunks| chunks.len() <= MAX_CHUNKS_IN_GROUP)?;
+    let chunks = inspection.chunks.take().filter(|chunks| chunks.len() <= MAX_CHUNKS_IN_GROUP)?;
     let series: BTreeSet<String> = chunks.iter().map(Chunk::partition_key).collect();
     if series.len() < chunks.len() {
         return None; // thousands of points, or of many days: how many chunks its group has could not be told beforehand
@@ -139,8 +139,8 @@ fn examine(services: &Services, place: usize, message: &Message) -> Option<Good>
         + 2 * message.correlation_id.len()
         + 2_048;
     let items = items(&message.upload_id, &message.owner, &sha256, key.as_ref());
-    let shapes = examination.shapes;
-    Some(Good { place, decision, sha256, key, member: Member { items, bytes, chunks }, shapes })
+    let shapes = inspection.shapes;
+    Some(Good { place, decision, sha256, key, member: BatchCandidate { items, bytes, chunks }, shapes })
 }
 
 /// Stores a group.
@@ -149,7 +149,7 @@ async fn store(
     messages: &[Message],
     good: &[Good],
     log: &Log,
-    group: Group,
+    group: WriteBatch,
     now: Timestamp,
 ) -> Result<Stored, Error> {
     let mut settled = Vec::with_capacity(group.members.len());
@@ -182,17 +182,22 @@ fn settle(
     message: &Message,
     good: &Good,
     object: ObjectVersion,
-    member: &batch::GroupMember,
+    member: &batch::BatchedMessage,
     now: Timestamp,
 ) -> Result<Settled, Error> {
     let mut decision = good.decision.clone();
     if let Decision::Accepted { chunks, shared, .. } = &mut decision {
         (*chunks, *shared) = (member.own, member.shared.clone());
     }
-    let received = Fact::Received { object, correlation_id: message.correlation_id.clone() };
-    let events = vec![message.posted(), Event::new(now, received), Event::new(now, Fact::Decided { decision })];
+    let received = UploadEvent::Received { object, correlation_id: message.correlation_id.clone() };
+    let events = vec![
+        message.posted(),
+        RecordedEvent::new(now, received),
+        RecordedEvent::new(now, UploadEvent::Decided { decision }),
+    ];
     let after = Upload::fold(message.upload_id.clone(), &events);
-    let after = after.map_err(|error| Error::new("fold", message.upload_id.as_str(), Kind::Corrupt).because(error))?;
+    let after =
+        after.map_err(|error| Error::new("fold", message.upload_id.as_str(), Kind::Corrupt).with_source(error))?;
     Ok(Settled { after, events, sha256: good.sha256.clone(), key: good.key.clone() })
 }
 
@@ -246,9 +251,9 @@ async fn write_log(
             correlation_id: &message.correlation_id,
             key_id: message.key_id.as_deref(),
             idempotency_key: message.idempotency_key.as_deref(),
-            body: std::str::from_utf8(&message.body).map_err(|error| corrupt().because(error))?,
+            body: std::str::from_utf8(&message.body).map_err(|error| corrupt().with_source(error))?,
         };
-        serde_json::to_writer(&mut lines, &line).map_err(|error| corrupt().because(error))?;
+        serde_json::to_writer(&mut lines, &line).map_err(|error| corrupt().with_source(error))?;
         lines.push(b'\n');
     }
     let size = lines.len() as u64;

@@ -2,16 +2,16 @@
 
 use eventpulse_core::encoding::sha256;
 use eventpulse_core::id::message_key;
-use eventpulse_core::intake::failure::{Code, Failure};
+use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Arrival, Event, Fact, ObjectVersion, Upload};
+use eventpulse_core::upload::{Arrival, ObjectVersion, RecordedEvent, Upload, UploadEvent};
 
 use super::{MEDIA_TYPE, Message};
 use crate::Services;
 use crate::adapters::upload_store::Append;
-use crate::adapters::upload_store::batch::KeyOf;
+use crate::adapters::upload_store::batch::IdempotencyClaim;
 use crate::error::{Error, Kind};
-use crate::workflows::process_upload::{PAUSE, Work};
+use crate::workflows::process_upload::{PAUSE, UploadWork};
 
 /// How often a message's own way is begun anew because somebody else is on it: 8 s in all, longer than it takes until that
 /// one is taken for dead.
@@ -77,7 +77,7 @@ async fn begin<'a, C: Fn() -> Timestamp + Copy>(
     message: &Message,
     placed: &mut Option<ObjectVersion>,
     clock: C,
-) -> Result<Work<'a, C>, Error> {
+) -> Result<UploadWork<'a, C>, Error> {
     let id = &message.upload_id;
     let bucket = &services.config.process_bucket;
     let corrupt = || Error::new("ingest", id.as_str(), Kind::Corrupt);
@@ -94,25 +94,25 @@ async fn begin<'a, C: Fn() -> Timestamp + Copy>(
             let object = ObjectVersion { bucket: bucket.clone(), key, version_id, size, line: None };
             *placed = Some(object.clone());
             let correlation_id = message.correlation_id.clone();
-            let received = Fact::Received { object: object.clone(), correlation_id };
-            let events = vec![message.posted(), Event::new(clock(), received)];
-            let upload = Upload::fold(id.clone(), &events).map_err(|error| corrupt().because(error))?;
+            let received = UploadEvent::Received { object: object.clone(), correlation_id };
+            let events = vec![message.posted(), RecordedEvent::new(clock(), received)];
+            let upload = Upload::fold(id.clone(), &events).map_err(|error| corrupt().with_source(error))?;
             (upload, object, events)
         }
     };
-    let mut work = Work::resume(services, upload, object, unstored, message.correlation_id.clone(), clock);
+    let mut work = UploadWork::resume(services, upload, object, unstored, message.correlation_id.clone(), clock);
     if let Some(key) = message.key(&sha256(&message.body))
         && work.upload.decision.is_none()
         && work.upload.attempt == 0
     {
         match services.uploads.claim_key(&work.upload, &key, clock()).await? {
             // The same body: whether that counts already, the claim on its digest tells.
-            KeyOf::Mine | KeyOf::Earlier { same_body: true, .. } => {}
-            KeyOf::Earlier { upload_id, same_body: false } => {
+            IdempotencyClaim::Acquired | IdempotencyClaim::Earlier { same_body: true, .. } => {}
+            IdempotencyClaim::Earlier { upload_id, same_body: false } => {
                 let message = format!(
                     "{upload_id} came with the same Idempotency-Key and another body: give each event a key of its own"
                 );
-                work.reject(Failure::new(Code::IdempotencyKeyReused, "", message));
+                work.reject(Failure::new(FailureCode::IdempotencyKeyReused, "", message));
             }
         }
     }

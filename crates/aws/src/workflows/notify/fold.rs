@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use eventpulse_core::notification::occurrence::{Ledger, Occurrence};
+use eventpulse_core::notification::occurrence::{Occurrence, ProblemFold};
 use eventpulse_core::notification::outbox::Outbox;
 use eventpulse_core::time::Timestamp;
 
@@ -101,7 +101,7 @@ impl Notifier {
     }
 
     /// The groups that occurrences are about, and what the digest has of them.
-    async fn ledger(&self, owner: &str, page: &[Keyed<Occurrence>], epoch: u64) -> Result<Ledger, Error> {
+    async fn ledger(&self, owner: &str, page: &[Keyed<Occurrence>], epoch: u64) -> Result<ProblemFold, Error> {
         let prints = page.iter().flat_map(|keyed| keyed.value.fingerprints());
         let mut groups =
             self.groups.groups(owner, prints.map(|print| (print.kind.as_str(), &print.id)).collect()).await?;
@@ -113,12 +113,12 @@ impl Notifier {
         let prints = page.iter().flat_map(|keyed| keyed.value.fingerprints()).map(|print| &print.id);
         let ids: BTreeSet<_> = groups.iter().map(|group| &group.id).chain(prints).collect();
         let tallies = self.groups.tallies(owner, epoch, ids.into_iter()).await?;
-        Ok(Ledger::new(groups, tallies, self.digest_seconds))
+        Ok(ProblemFold::new(groups, tallies, self.digest_seconds))
     }
 }
 
 /// Takes as many occurrences in as one transaction can write. Returns those that are dealt with.
-fn take<'p>(ledger: &mut Ledger, page: &'p [Keyed<Occurrence>]) -> Vec<&'p Keyed<Occurrence>> {
+fn take<'p>(ledger: &mut ProblemFold, page: &'p [Keyed<Occurrence>]) -> Vec<&'p Keyed<Occurrence>> {
     let mut done = Vec::new();
     for keyed in page {
         let left = MAX_CHANGES.saturating_sub(ledger.writes() + done.len() + 1);

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::outbox::{Due, LEASE_MICROS, Outbox, SPACING_MICROS, Sending, What, notice_id};
+use eventpulse_core::notification::outbox::{
+    Due, LEASE_MICROS, Outbox, OutboxEntry, Publication, SPACING_MICROS, notice_id,
+};
 use eventpulse_core::notification::rendering::{MAX_GROUPS_IN_NOTICE, Notice};
 use eventpulse_core::time::Timestamp;
 
 use super::contents::choose;
 use super::{HORIZON, Notifier, after, wait_until};
-use crate::adapters::notice_store::{Changes, TURN_MICROS, Turn};
+use crate::adapters::notice_store::{Changes, PUBLISH_LEASE_MICROS, PublishLease};
 use crate::adapters::notice_topic::PUBLISH_TIMEOUT;
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
@@ -25,12 +27,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 // What is published in a turn is answered before that turn may be somebody else's, and that is before the sender is taken
 // for dead.
-const _: () = assert!(PUBLISH_TIMEOUT.as_micros() as i64 + SPACING_MICROS < TURN_MICROS && TURN_MICROS < LEASE_MICROS);
+const _: () = assert!(
+    PUBLISH_TIMEOUT.as_micros() as i64 + SPACING_MICROS < PUBLISH_LEASE_MICROS && PUBLISH_LEASE_MICROS < LEASE_MICROS
+);
 
 /// A notice that stands in its owner's outbox as being sent.
 struct Begun {
     id: String,
-    what: What,
+    what: OutboxEntry,
     notice: Notice,
 }
 
@@ -49,19 +53,19 @@ impl Notifier {
         let begun = match self.begin(owner, clock).await {
             Ok(Some(begun)) => begun,
             nothing => {
-                self.end_turn(turn_ends, clock()).await;
+                self.release_publish_lease(turn_ends, clock()).await;
                 return nothing.map(|_| false);
             }
         };
         if after(spaced(clock()), PUBLISH_TIMEOUT) > turn_ends {
-            self.end_turn(turn_ends, clock()).await;
+            self.release_publish_lease(turn_ends, clock()).await;
             // Reading took too long. It stands as being sent, and is taken up again like that of somebody who died.
             return Err(Error::new("reading within a turn", owner, Kind::Unreachable));
         }
         let published = self.notices.publish(&begun.notice).await;
         // Where SNS was silent, what was sent to it may still arrive: the turn is left to lapse.
         if !published.as_ref().is_err_and(|error| error.kind == Kind::Unreachable) {
-            self.end_turn(turn_ends, spaced(clock())).await;
+            self.release_publish_lease(turn_ends, spaced(clock())).await;
         }
         self.record(owner, &begun, published, clock).await
     }
@@ -72,7 +76,7 @@ impl Notifier {
         let (mut outbox, revision) = self.groups.outbox(owner).await?;
         let (id, what) = match outbox.due(now, self.digest_seconds) {
             None => return Ok(None),
-            Some(Due::Again(Sending { id, what, .. })) => {
+            Some(Due::Again(Publication { id, what, .. })) => {
                 outbox.begin_again(now);
                 (id, what)
             }
@@ -134,9 +138,9 @@ impl Notifier {
     ) -> Result<Option<Timestamp>, Error> {
         while clock() < until {
             let now = clock();
-            match self.groups.take_turn(now).await? {
-                Turn::Mine { until } => return Ok(Some(until)),
-                Turn::Taken { until } => {
+            match self.groups.acquire_publish_lease(now).await? {
+                PublishLease::Mine { until } => return Ok(Some(until)),
+                PublishLease::Taken { until } => {
                     let is_pause = until <= spaced(now);
                     wait_until(if is_pause { until } else { after(now, LOOK_AGAIN) }, clock).await;
                 }
@@ -146,17 +150,23 @@ impl Notifier {
     }
 
     /// Lets others publish, from then on.
-    async fn end_turn(&self, until: Timestamp, free_at: Timestamp) {
-        if let Err(error) = self.groups.end_turn(until, free_at).await {
+    async fn release_publish_lease(&self, until: Timestamp, free_at: Timestamp) {
+        if let Err(error) = self.groups.release_publish_lease(until, free_at).await {
             tracing::warn!(error = error.chain(), "a turn could not be ended; it lapses");
         }
     }
 
     /// Notes that a notice is sent.
-    async fn cross_off(&self, owner: &str, id: &str, what: &What, clock: impl Fn() -> Timestamp) -> Result<(), Error> {
+    async fn cross_off(
+        &self,
+        owner: &str,
+        id: &str,
+        what: &OutboxEntry,
+        clock: impl Fn() -> Timestamp,
+    ) -> Result<(), Error> {
         let keys = match what {
-            What::Tells { keys, .. } => keys.as_slice(),
-            What::Digest { .. } => &[],
+            OutboxEntry::Tells { keys, .. } => keys.as_slice(),
+            OutboxEntry::Digest { .. } => &[],
         };
         for lost in 0..ATTEMPTS {
             if lost > 0 {

@@ -1,7 +1,7 @@
 //! The verdict on a file, in the members and words of the answer of `POST /validate`.
 
 use eventpulse_core::intake::failure::Failure;
-use eventpulse_core::intake::inspection::Examination;
+use eventpulse_core::intake::inspection::Inspection;
 use eventpulse_core::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY, RejectedRecord};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{self, Decision};
@@ -32,7 +32,7 @@ pub struct Verdict {
     /// How many are not.
     pub rejected: u64,
     /// What each series would receive, the largest first, at most 100.
-    pub features: Vec<Features>,
+    pub features: Vec<SeriesStatistics>,
     /// How many series there are beyond those.
     pub features_omitted: u64,
     /// What is wrong, the largest groups first, at most 10.
@@ -47,7 +47,7 @@ pub struct Verdict {
 
 /// The statistics of what a series would receive.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Features {
+pub struct SeriesStatistics {
     /// The device, or whatever is measured.
     pub device_id: String,
     /// Which of its quantities.
@@ -131,11 +131,11 @@ pub struct RecordFailure {
 
 impl Verdict {
     /// What an examination comes to.
-    pub(super) fn of(examination: &Examination) -> Self {
-        let rejections = &examination.rejections;
+    pub(super) fn of(inspection: &Inspection) -> Self {
+        let rejections = &inspection.rejections;
         let (groups, failures_omitted) = rejections.largest_groups(MAX_GROUPS_IN_HISTORY);
         // Of a file that is wrong as a whole nothing counts, its good records included.
-        let (outcome, accepted, (features, features_omitted)) = match examination.decision() {
+        let (outcome, accepted, (features, features_omitted)) = match inspection.decision() {
             Decision::Accepted { rejection, accepted, series, series_omitted, .. } => {
                 let outcome = if rejection.is_none() { Outcome::Accepted } else { Outcome::PartiallyAccepted };
                 (outcome, accepted, (series, series_omitted))
@@ -147,7 +147,7 @@ impl Verdict {
             outcome,
             accepted,
             rejected: rejections.rejected(),
-            features: features.into_iter().map(Features::from).collect(),
+            features: features.into_iter().map(SeriesStatistics::from).collect(),
             features_omitted,
             failures: groups.into_iter().map(Group::from).collect(),
             failures_omitted,
@@ -157,10 +157,20 @@ impl Verdict {
     }
 }
 
-impl From<upload::Features> for Features {
-    fn from(features: upload::Features) -> Self {
-        let upload::Features { entity, measure, count, mean, median, standard_deviation, min, max, first, last } =
-            features;
+impl From<upload::SeriesStatistics> for SeriesStatistics {
+    fn from(features: upload::SeriesStatistics) -> Self {
+        let upload::SeriesStatistics {
+            entity,
+            measure,
+            count,
+            mean,
+            median,
+            standard_deviation,
+            min,
+            max,
+            first,
+            last,
+        } = features;
         Self { device_id: entity, measure, count, mean, median, standard_deviation, min, max, first, last }
     }
 }

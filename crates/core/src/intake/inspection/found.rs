@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Keep;
+use super::Retention;
 use crate::statistics::answer::{Answer, Pass};
 use crate::statistics::chunk::Chunk;
 use crate::statistics::summary::{Merger, Summary};
-use crate::upload::Features;
+use crate::upload::SeriesStatistics;
 
 /// How many bytes of chunks are kept of one upload.
 const MAX_CHUNK_BYTES_KEPT: usize = 16 << 20;
@@ -21,8 +21,8 @@ const MAX_SERIES_TOLD: usize = 100;
 type Name = (String, String);
 
 /// The chunks found.
-pub(super) struct Found {
-    pub(super) keep: Keep,
+pub(super) struct ChunkCollector {
+    pub(super) keep: Retention,
     pub(super) chunks: Vec<Chunk>,
     pub(super) chunk_bytes: usize,
     pub(super) chunks_dropped: bool,
@@ -32,13 +32,13 @@ pub(super) struct Found {
     series_omitted: u64,
 }
 
-impl Found {
-    pub(super) fn new(keep: Keep) -> Self {
+impl ChunkCollector {
+    pub(super) fn new(keep: Retention) -> Self {
         Self {
             keep,
             chunks: Vec::new(),
             chunk_bytes: 0,
-            chunks_dropped: keep == Keep::Rejected,
+            chunks_dropped: keep == Retention::Rejected,
             count: 0,
             series: BTreeMap::new(),
             series_omitted: 0,
@@ -60,14 +60,14 @@ impl Found {
         }
         self.chunk_bytes += chunk.size_bytes();
         self.chunks.push(chunk);
-        if self.keep == Keep::Bounded && self.chunk_bytes > MAX_CHUNK_BYTES_KEPT {
+        if self.keep == Retention::Bounded && self.chunk_bytes > MAX_CHUNK_BYTES_KEPT {
             self.chunks_dropped = true;
             self.chunks = Vec::new();
         }
     }
 
     /// What each series received, the largest first, and how many series are not told.
-    pub(super) fn features(&self) -> (Vec<Features>, u64) {
+    pub(super) fn features(&self) -> (Vec<SeriesStatistics>, u64) {
         let mut series: Vec<(&Name, Summary)> =
             self.series.iter().filter_map(|(name, merger)| Some((name, merger.total()?))).collect();
         series.sort_by_key(|(_, summary)| std::cmp::Reverse(summary.count())); // stable: by name among equals
@@ -82,14 +82,14 @@ impl Found {
         let medians = self.medians(series.iter().map(|(name, _)| *name));
         let features = series.into_iter().map(|(name, summary)| {
             let median = medians.get(name).copied().flatten();
-            Features::new(name.clone(), &summary, median)
+            SeriesStatistics::new(name.clone(), &summary, median)
         });
         (features.collect(), beyond)
     }
 
     /// The medians of some series, if their points are at hand.
     fn medians<'a>(&'a self, names: impl Iterator<Item = &'a Name>) -> HashMap<&'a Name, Option<f64>> {
-        if self.keep != Keep::Bounded || self.chunks_dropped {
+        if self.keep != Retention::Bounded || self.chunks_dropped {
             return HashMap::new();
         }
         let mut answers: BTreeMap<(&str, &str), (&Name, Answer)> =

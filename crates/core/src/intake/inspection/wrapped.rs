@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Checker;
-use crate::intake::failure::{Code, Failure};
+use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::reader::Frame;
 use crate::intake::rejection::RejectedRecord;
 
@@ -22,7 +22,7 @@ impl Checker<'_> {
     pub(super) fn rejected_line(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
         let foreign = || {
             let message = "the line does not hold a rejected record";
-            Failure::at(Code::NotJson, message, frame.line, frame.byte_offset)
+            Failure::at(FailureCode::NotJson, message, frame.line, frame.byte_offset)
         };
         let bytes = frame.bytes.ok_or_else(foreign)?;
         let rejected: RejectedRecord = serde_json::from_slice(bytes).map_err(|_| foreign())?;

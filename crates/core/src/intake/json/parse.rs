@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
 use super::{Document, Entry, Kind, Position, Tape, locate, place, position};
-use crate::intake::failure::{Code, Failure, MAX_TARGET_CHARS, shortened};
+use crate::intake::failure::{Failure, FailureCode, MAX_TARGET_CHARS, shortened};
 
 /// The most arrays and objects within each other; the record itself counts.
 pub const MAX_DEPTH: u32 = 64;
@@ -40,7 +40,7 @@ impl Tape {
 /// The record as text.
 fn utf8(record: &[u8]) -> Result<&str, Box<Failure>> {
     if record.len() > u32::MAX as usize / 2 {
-        return Err(Box::new(Failure::at(Code::RecordTooLarge, "the record is far too large", 1, 0)));
+        return Err(Box::new(Failure::at(FailureCode::RecordTooLarge, "the record is far too large", 1, 0)));
     }
     let text = match std::str::from_utf8(record) {
         Ok(text) => text,
@@ -51,16 +51,16 @@ fn utf8(record: &[u8]) -> Result<&str, Box<Failure>> {
                 _ => "this byte is not part of UTF-8 text: send UTF-8".to_owned(),
             };
             let line = 1 + newlines(record.get(..start).unwrap_or_default());
-            return Err(Box::new(Failure::at(Code::NotUtf8, message, line, start as u64)));
+            return Err(Box::new(Failure::at(FailureCode::NotUtf8, message, line, start as u64)));
         }
     };
     match record {
         [0xEF, 0xBB, 0xBF, ..] => {
             let message = "the text starts with a byte order mark (EF BB BF): save it as UTF-8 without one";
-            Err(Box::new(Failure::at(Code::ByteOrderMark, message, 1, 0)))
+            Err(Box::new(Failure::at(FailureCode::ByteOrderMark, message, 1, 0)))
         }
         [0, b'{' | b'[' | b'"', ..] | [b'{' | b'[' | b'"', 0, ..] => {
-            Err(Box::new(Failure::at(Code::NotUtf8, "this looks like UTF-16 or UTF-32: send UTF-8", 1, 0)))
+            Err(Box::new(Failure::at(FailureCode::NotUtf8, "this looks like UTF-16 or UTF-32: send UTF-8", 1, 0)))
         }
         _ => Ok(text),
     }
@@ -240,8 +240,8 @@ impl<'de> Visitor<'de> for Slot<'_, '_, '_> {
 impl Fault {
     fn describe(self, document: &Document<'_>) -> Failure {
         let (code, entry, name) = match self {
-            Fault::TooDeep(entry) => (Code::TooDeep, entry, None),
-            Fault::Duplicate(entry) => (Code::DuplicateMember, entry, document.string(document.entry(entry))),
+            Fault::TooDeep(entry) => (FailureCode::TooDeep, entry, None),
+            Fault::Duplicate(entry) => (FailureCode::DuplicateMember, entry, document.string(document.entry(entry))),
         };
         let message = match name {
             None => format!("arrays and objects are nested more than {MAX_DEPTH} deep"),
@@ -259,7 +259,7 @@ fn describe(error: &serde_json::Error, document: &Document<'_>) -> Failure {
     let text = document.text;
     let bytes = text.as_bytes();
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Failure::at(Code::NotJson, "there is nothing here but white space", 1, 0);
+        return Failure::at(FailureCode::NotJson, "there is nothing here but white space", 1, 0);
     }
     let (code, message) = classify(error);
     let mut offset = match error.classify() {
@@ -268,12 +268,12 @@ fn describe(error: &serde_json::Error, document: &Document<'_>) -> Failure {
     };
     let until = bytes.get(..=offset).unwrap_or(bytes);
     match code {
-        Code::NumberOutOfRange => {
+        FailureCode::NumberOutOfRange => {
             let digits = until.iter().rev().skip_while(|byte| !byte.is_ascii_digit());
             let after = until.len() - until.iter().rev().take_while(|byte| !byte.is_ascii_digit()).count();
             offset = after - digits.take_while(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte)).count();
         }
-        Code::LoneSurrogate => {
+        FailureCode::LoneSurrogate => {
             offset = until.windows(3).rposition(|escape| matches!(escape, b"\\ud" | b"\\uD")).unwrap_or(offset);
         }
         _ => {}
@@ -281,22 +281,22 @@ fn describe(error: &serde_json::Error, document: &Document<'_>) -> Failure {
     let at = position(text, offset);
     let message = hint(message, bytes.get(offset..).unwrap_or_default());
     let pointer = match code {
-        Code::NumberOutOfRange | Code::LoneSurrogate => place::pointer_to_pending(document),
+        FailureCode::NumberOutOfRange | FailureCode::LoneSurrogate => place::pointer_to_pending(document),
         _ => String::new(),
     };
     Failure::at(code, message, at.line, at.byte_offset).with_pointer(&pointer)
 }
 
 /// The code for an error of `serde_json`, whose kinds are known only by their texts, and the text.
-fn classify(error: &serde_json::Error) -> (Code, String) {
+fn classify(error: &serde_json::Error) -> (FailureCode, String) {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default().to_owned();
     let code = match text.as_str() {
-        _ if error.is_eof() => Code::Truncated,
-        "number out of range" => Code::NumberOutOfRange,
-        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => Code::LoneSurrogate,
-        "recursion limit exceeded" => Code::TooDeep,
-        _ => Code::NotJson,
+        _ if error.is_eof() => FailureCode::Truncated,
+        "number out of range" => FailureCode::NumberOutOfRange,
+        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => FailureCode::LoneSurrogate,
+        "recursion limit exceeded" => FailureCode::TooDeep,
+        _ => FailureCode::NotJson,
     };
     (code, text)
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::intake::failure::Code;
+use crate::intake::failure::FailureCode;
 
 /// The tape as a `Value`, without [`Node::to_value`], which is masked.
 fn value(node: TapeNode<'_>) -> Value {
@@ -28,7 +28,7 @@ fn nested(depth: usize) -> String {
 }
 
 /// Name, text; code, pointer, line and byte offset of the failure.
-type Unread<'a> = (&'a str, &'a [u8], Code, &'a str, u64, u64);
+type Unread<'a> = (&'a str, &'a [u8], FailureCode, &'a str, u64, u64);
 
 #[test]
 fn texts_that_are_not_read() {
@@ -37,47 +37,47 @@ fn texts_that_are_not_read() {
     let many_members: String = (0..20).map(|i| format!("\"m{}\":0,", i % 19)).collect();
     let many_members = format!("{{{}}}", many_members.trim_end_matches(','));
     let rows: &[Unread<'_>] = &[
-        ("empty", b"", Code::NotJson, "", 1, 0),
-        ("white space", b" \n\t ", Code::NotJson, "", 1, 0),
-        ("a word", b"hello", Code::NotJson, "", 1, 0),
-        ("NaN", br#"{"value":NaN}"#, Code::NotJson, "", 1, 9),
-        ("minus infinity", br#"{"value":-Infinity}"#, Code::NotJson, "", 1, 10),
-        ("trailing comma in an object", br#"{"a":1,}"#, Code::NotJson, "", 1, 7),
-        ("trailing comma in an array", b"[1,\n]", Code::NotJson, "", 2, 4),
-        ("no colon", br#"{"a" 1}"#, Code::NotJson, "", 1, 5),
-        ("two values", b"{}\n {}", Code::NotJson, "", 2, 4),
-        ("single quotes", b"{'a':1}", Code::NotJson, "", 1, 1),
-        ("leading zero", b"[01]", Code::NotJson, "", 1, 2),
-        ("comment", b"{} // no", Code::NotJson, "", 1, 3),
-        ("raw newline in a string", b"[\"a\nb\"]", Code::NotJson, "", 1, 3),
-        ("bad escape", br#"["\x"]"#, Code::NotJson, "", 1, 3),
-        ("ends in an object", b"{\"a\":1", Code::Truncated, "", 1, 6),
-        ("ends in an array", b"[1,\n2", Code::Truncated, "", 2, 5),
-        ("ends in a string", b"[\"ab", Code::Truncated, "", 1, 4),
-        ("ends after a colon", b"{\"a\":", Code::Truncated, "", 1, 5),
-        ("ends in an escape", b"[\"\\u12", Code::Truncated, "", 1, 6),
-        ("ends in a literal", b"tru", Code::Truncated, "", 1, 3),
-        ("Latin-1", b"{\"a\":\n\"\xE9\"}", Code::NotUtf8, "", 2, 7),
-        ("UTF-16, little-endian, marked", b"\xFF\xFE{\0}\0", Code::NotUtf8, "", 1, 0),
-        ("UTF-16, big-endian, marked", b"\xFE\xFF\0{\0}", Code::NotUtf8, "", 1, 0),
-        ("UTF-16, little-endian, unmarked", b"{\0}\0", Code::NotUtf8, "", 1, 0),
-        ("UTF-16, big-endian, unmarked", b"\0{\0}", Code::NotUtf8, "", 1, 0),
-        ("an encoded surrogate", b"[\"\xED\xA0\x80\"]", Code::NotUtf8, "", 1, 2),
-        ("byte order mark", b"\xEF\xBB\xBF{}", Code::ByteOrderMark, "", 1, 0),
-        ("65 arrays", deep_65.as_bytes(), Code::TooDeep, &"/0".repeat(64), 1, 64),
-        ("65 objects", deep_objects.as_bytes(), Code::TooDeep, &"/a".repeat(64), 1, 64 * 5),
-        ("duplicate", br#"{"a":1,"b":2,"a":3}"#, Code::DuplicateMember, "/a", 1, 13),
-        ("duplicate, escaped", br#"{"a":1,"\u0061":3}"#, Code::DuplicateMember, "/a", 1, 7),
-        ("duplicate, within", b"[{},\n{\"x/y\":0,\"x/y\":0}]", Code::DuplicateMember, "/1/x~1y", 2, 14),
-        ("duplicate among many", many_members.as_bytes(), Code::DuplicateMember, "/m0", 1, 10 * 7 + 9 * 8 + 1),
-        ("duplicate empty names", br#"{"":1,"":2}"#, Code::DuplicateMember, "/", 1, 6),
-        ("1e400", br#"{"a":[0,1e400]}"#, Code::NumberOutOfRange, "/a/1", 1, 8),
-        ("-1e400", b"{\"a\":\n -1.5E+400 }", Code::NumberOutOfRange, "/a", 2, 7),
-        ("400 digits", &[b'9'; 400], Code::NumberOutOfRange, "", 1, 0),
-        ("lone high surrogate", br#"{"a":"x\ud800y"}"#, Code::LoneSurrogate, "/a", 1, 7),
-        ("lone low surrogate", br#"{"a":["\uDC00"]}"#, Code::LoneSurrogate, "/a/0", 1, 7),
-        ("high surrogate, other escape", br#"["\ud800\n"]"#, Code::LoneSurrogate, "/0", 1, 2),
-        ("surrogate in a name", br#"{"a":{"\ud800":1}}"#, Code::LoneSurrogate, "/a", 1, 7),
+        ("empty", b"", FailureCode::NotJson, "", 1, 0),
+        ("white space", b" \n\t ", FailureCode::NotJson, "", 1, 0),
+        ("a word", b"hello", FailureCode::NotJson, "", 1, 0),
+        ("NaN", br#"{"value":NaN}"#, FailureCode::NotJson, "", 1, 9),
+        ("minus infinity", br#"{"value":-Infinity}"#, FailureCode::NotJson, "", 1, 10),
+        ("trailing comma in an object", br#"{"a":1,}"#, FailureCode::NotJson, "", 1, 7),
+        ("trailing comma in an array", b"[1,\n]", FailureCode::NotJson, "", 2, 4),
+        ("no colon", br#"{"a" 1}"#, FailureCode::NotJson, "", 1, 5),
+        ("two values", b"{}\n {}", FailureCode::NotJson, "", 2, 4),
+        ("single quotes", b"{'a':1}", FailureCode::NotJson, "", 1, 1),
+        ("leading zero", b"[01]", FailureCode::NotJson, "", 1, 2),
+        ("comment", b"{} // no", FailureCode::NotJson, "", 1, 3),
+        ("raw newline in a string", b"[\"a\nb\"]", FailureCode::NotJson, "", 1, 3),
+        ("bad escape", br#"["\x"]"#, FailureCode::NotJson, "", 1, 3),
+        ("ends in an object", b"{\"a\":1", FailureCode::Truncated, "", 1, 6),
+        ("ends in an array", b"[1,\n2", FailureCode::Truncated, "", 2, 5),
+        ("ends in a string", b"[\"ab", FailureCode::Truncated, "", 1, 4),
+        ("ends after a colon", b"{\"a\":", FailureCode::Truncated, "", 1, 5),
+        ("ends in an escape", b"[\"\\u12", FailureCode::Truncated, "", 1, 6),
+        ("ends in a literal", b"tru", FailureCode::Truncated, "", 1, 3),
+        ("Latin-1", b"{\"a\":\n\"\xE9\"}", FailureCode::NotUtf8, "", 2, 7),
+        ("UTF-16, little-endian, marked", b"\xFF\xFE{\0}\0", FailureCode::NotUtf8, "", 1, 0),
+        ("UTF-16, big-endian, marked", b"\xFE\xFF\0{\0}", FailureCode::NotUtf8, "", 1, 0),
+        ("UTF-16, little-endian, unmarked", b"{\0}\0", FailureCode::NotUtf8, "", 1, 0),
+        ("UTF-16, big-endian, unmarked", b"\0{\0}", FailureCode::NotUtf8, "", 1, 0),
+        ("an encoded surrogate", b"[\"\xED\xA0\x80\"]", FailureCode::NotUtf8, "", 1, 2),
+        ("byte order mark", b"\xEF\xBB\xBF{}", FailureCode::ByteOrderMark, "", 1, 0),
+        ("65 arrays", deep_65.as_bytes(), FailureCode::TooDeep, &"/0".repeat(64), 1, 64),
+        ("65 objects", deep_objects.as_bytes(), FailureCode::TooDeep, &"/a".repeat(64), 1, 64 * 5),
+        ("duplicate", br#"{"a":1,"b":2,"a":3}"#, FailureCode::DuplicateMember, "/a", 1, 13),
+        ("duplicate, escaped", br#"{"a":1,"\u0061":3}"#, FailureCode::DuplicateMember, "/a", 1, 7),
+        ("duplicate, within", b"[{},\n{\"x/y\":0,\"x/y\":0}]", FailureCode::DuplicateMember, "/1/x~1y", 2, 14),
+        ("duplicate among many", many_members.as_bytes(), FailureCode::DuplicateMember, "/m0", 1, 10 * 7 + 9 * 8 + 1),
+        ("duplicate empty names", br#"{"":1,"":2}"#, FailureCode::DuplicateMember, "/", 1, 6),
+        ("1e400", br#"{"a":[0,1e400]}"#, FailureCode::NumberOutOfRange, "/a/1", 1, 8),
+        ("-1e400", b"{\"a\":\n -1.5E+400 }", FailureCode::NumberOutOfRange, "/a", 2, 7),
+        ("400 digits", &[b'9'; 400], FailureCode::NumberOutOfRange, "", 1, 0),
+        ("lone high surrogate", br#"{"a":"x\ud800y"}"#, FailureCode::LoneSurrogate, "/a", 1, 7),
+        ("lone low surrogate", br#"{"a":["\uDC00"]}"#, FailureCode::LoneSurrogate, "/a/0", 1, 7),
+        ("high surrogate, other escape", br#"["\ud800\n"]"#, FailureCode::LoneSurrogate, "/0", 1, 2),
+        ("surrogate in a name", br#"{"a":{"\ud800":1}}"#, FailureCode::LoneSurrogate, "/a", 1, 7),
     ];
     let mut tape = Tape::default();
     for (name, text, code, pointer, line, byte_offset) in rows {
@@ -211,7 +211,7 @@ proptest! {
         match (tape.read(&text), plain) {
             (Ok(document), plain) => prop_assert_eq!(value(document.root()), plain.unwrap()),
             (Err(failure), Ok(_)) => prop_assert!(
-                matches!(failure.code, Code::DuplicateMember | Code::NotUtf8),
+                matches!(failure.code, FailureCode::DuplicateMember | FailureCode::NotUtf8),
                 "{:?} {}", failure, String::from_utf8_lossy(&text)
             ),
             (Err(failure), Err(_)) => prop_assert!(failure.byte_offset.unwrap() <= text.len() as u64),

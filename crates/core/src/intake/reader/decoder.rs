@@ -6,7 +6,7 @@ use flate2::write::MultiGzDecoder;
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
 
 use super::Compression;
-use crate::intake::failure::{Code, Failure};
+use crate::intake::failure::{Failure, FailureCode};
 
 /// The magic numbers of both compressions fit in this.
 const HEAD_BYTES: usize = 4;
@@ -91,7 +91,7 @@ impl Decoder {
         if let Some(declared) = self.declared.filter(|declared| Some(*declared) != seen && !self.head.is_empty()) {
             let (declared, seen) = (declared.as_str(), seen.map_or("not compressed", Compression::as_str));
             let message = format!("Content-Encoding says {declared}, but the bytes are {seen}");
-            return Err(Failure::new(Code::CorruptCompression, "", message));
+            return Err(Failure::new(FailureCode::CorruptCompression, "", message));
         }
         self.stage = match seen {
             None => Stage::Plain,
@@ -162,5 +162,5 @@ fn corrupt(compression: Compression, error: &io::Error) -> Failure {
         }
         _ => format!("the {compression} data is damaged: {error}"),
     };
-    Failure::new(Code::CorruptCompression, "", message)
+    Failure::new(FailureCode::CorruptCompression, "", message)
 }

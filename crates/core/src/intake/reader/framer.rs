@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr_iter, memchr2};
 
 use super::{Format, Limits};
-use crate::intake::failure::{Code, Failure};
+use crate::intake::failure::{Failure, FailureCode};
 
 /// One record as it lies in the upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl<S: Sink> Framer<S> {
         if self.place.byte_offset + bytes.len() as u64 > self.limits.decompressed_bytes {
             let most = self.limits.decompressed_bytes;
             let message = format!("more than {most} bytes of content after decompression: send it in several uploads");
-            return Err(Failure::new(Code::DecompressedTooLarge, "", message));
+            return Err(Failure::new(FailureCode::DecompressedTooLarge, "", message));
         }
         while !bytes.is_empty() {
             let used = match self.state {
@@ -138,7 +138,7 @@ impl<S: Sink> Framer<S> {
             State::Line => self.end_of_record(&[], false),
             State::Value { scan, in_array: false } => self.end_of_value(&[], scan, false),
             State::Value { in_array: true, .. } | State::Element { .. } | State::Separator => {
-                Err(self.problem(Code::Truncated, "the upload ends before the array is closed by ]"))
+                Err(self.problem(FailureCode::Truncated, "the upload ends before the array is closed by ]"))
             }
         }
     }
@@ -148,11 +148,11 @@ impl<S: Sink> Framer<S> {
         if self.place.byte_offset == 0 {
             match bytes {
                 [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] => {
-                    return Err(self.problem(Code::NotUtf8, "this looks like UTF-16 or UTF-32: send UTF-8"));
+                    return Err(self.problem(FailureCode::NotUtf8, "this looks like UTF-16 or UTF-32: send UTF-8"));
                 }
                 [0xef, 0xbb, 0xbf, ..] => {
                     let message = "the upload begins with a byte order mark (EF BB BF): save it as UTF-8 without one";
-                    return Err(self.problem(Code::ByteOrderMark, message));
+                    return Err(self.problem(FailureCode::ByteOrderMark, message));
                 }
                 _ => {}
             }
@@ -164,7 +164,7 @@ impl<S: Sink> Framer<S> {
             (Format::Ndjson, b'[') => {
                 let message =
                     "NDJSON has a record a line, but this begins with [: send a JSON array as application/json";
-                Err(self.problem(Code::ContentTypeMismatch, message))
+                Err(self.problem(FailureCode::ContentTypeMismatch, message))
             }
             (Format::Ndjson, _) => {
                 self.begin_record();
@@ -209,7 +209,12 @@ impl<S: Sink> Framer<S> {
                     let most = self.limits.record_bytes;
                     let message =
                         format!("one record has at most {most} bytes: send an array, or NDJSON, of smaller ones");
-                    return Err(Failure::at(Code::RecordTooLarge, message, self.start.line, self.start.byte_offset));
+                    return Err(Failure::at(
+                        FailureCode::RecordTooLarge,
+                        message,
+                        self.start.line,
+                        self.start.byte_offset,
+                    ));
                 }
                 Ok(bytes.len())
             }
@@ -234,10 +239,12 @@ impl<S: Sink> Framer<S> {
             }
             (State::Separator, b',') => self.state = State::Element { first: false },
             (State::Element { first: false }, b']') => {
-                return Err(self.problem(Code::NotJson, "a comma before the closing ]: JSON has no trailing commas"));
+                return Err(
+                    self.problem(FailureCode::NotJson, "a comma before the closing ]: JSON has no trailing commas")
+                );
             }
             (State::Element { .. }, b',') => {
-                return Err(self.problem(Code::NotJson, "a comma where an element of the array should be"));
+                return Err(self.problem(FailureCode::NotJson, "a comma where an element of the array should be"));
             }
             (State::Element { .. }, first) => {
                 self.begin_value(*first, true);
@@ -245,12 +252,12 @@ impl<S: Sink> Framer<S> {
             }
             (State::End { object: true, line }, b'{') if line < self.place.line => {
                 let message = "a second object on a line of its own: send one record a line as application/x-ndjson";
-                return Err(self.problem(Code::ContentTypeMismatch, message));
+                return Err(self.problem(FailureCode::ContentTypeMismatch, message));
             }
             (State::End { .. }, _) => {
-                return Err(self.problem(Code::NotJson, "more text behind the end of the JSON document"));
+                return Err(self.problem(FailureCode::NotJson, "more text behind the end of the JSON document"));
             }
-            _ => return Err(self.problem(Code::NotJson, "neither a comma nor ] behind an element of the array")),
+            _ => return Err(self.problem(FailureCode::NotJson, "neither a comma nor ] behind an element of the array")),
         }
         self.pass(&bytes[blank..], 1);
         Ok(blank + 1)
@@ -297,7 +304,12 @@ impl<S: Sink> Framer<S> {
             }
             if self.records == 0 && bytes.trim_ascii() == b"{" {
                 let message = "the first line holds no more than {: send an indented document as application/json";
-                return Err(Failure::at(Code::ContentTypeMismatch, message, self.start.line, self.start.byte_offset));
+                return Err(Failure::at(
+                    FailureCode::ContentTypeMismatch,
+                    message,
+                    self.start.line,
+                    self.start.byte_offset,
+                ));
             }
         }
         let frame = Frame {
@@ -325,7 +337,7 @@ impl<S: Sink> Framer<S> {
         self.place.advance(bytes.get(..count).unwrap_or_default());
     }
 
-    fn problem(&self, code: Code, message: &str) -> Failure {
+    fn problem(&self, code: FailureCode, message: &str) -> Failure {
         Failure::at(code, message, self.place.line, self.place.byte_offset)
     }
 }

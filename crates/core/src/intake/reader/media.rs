@@ -1,6 +1,6 @@
 //! What an upload says it is: content type, content encoding, file name.
 
-use crate::intake::failure::{Code, Failure};
+use crate::intake::failure::{Failure, FailureCode};
 
 /// How records lie in an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Media {
     /// `.gz` or `.zst`.
     ///
     /// # Errors
-    /// [`Code::UnsupportedContentType`], when what they say is none of ours.
+    /// [`FailureCode::UnsupportedContentType`], when what they say is none of ours.
     pub fn parse(content_type: Option<&str>, content_encoding: Option<&str>, file_name: &str) -> Result<Self, Failure> {
         let compression = match content_encoding.map(|text| text.trim().to_ascii_lowercase()).as_deref() {
             None | Some("" | "identity" | "aws-chunked") => None,
@@ -103,5 +103,5 @@ fn format_of_file_name(name: &str) -> Option<Format> {
 }
 
 fn unsupported(message: &str) -> Failure {
-    Failure::new(Code::UnsupportedContentType, "", message)
+    Failure::new(FailureCode::UnsupportedContentType, "", message)
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::intake::failure::Code;
+use crate::intake::failure::FailureCode;
 
 const JSON: Media = Media { format: Format::Json, compression: None };
 const NDJSON: Media = Media { format: Format::Ndjson, compression: None };
@@ -95,22 +95,28 @@ fn places_are_those_of_the_upload() {
 
 #[test]
 fn what_is_wrong_with_the_upload_as_a_whole() {
-    type Row<'a> = (&'a str, Media, &'a [u8], Code, Option<(u64, u64)>);
+    type Row<'a> = (&'a str, Media, &'a [u8], FailureCode, Option<(u64, u64)>);
     let rows: [Row<'_>; 14] = [
-        ("an open array", JSON, b"[{\"a\":1}", Code::Truncated, Some((1, 8))),
-        ("an array open in an element", JSON, b"[{\"a\":", Code::Truncated, Some((1, 6))),
-        ("a trailing comma", JSON, b"[1,\n]", Code::NotJson, Some((2, 4))),
-        ("a leading comma", JSON, b"[,1]", Code::NotJson, Some((1, 1))),
-        ("no comma", JSON, b"[1 2]", Code::NotJson, Some((1, 3))),
-        ("text behind the array", JSON, b"[1] x", Code::NotJson, Some((1, 4))),
-        ("text behind the document", JSON, b"{} {}", Code::NotJson, Some((1, 3))),
-        ("lines sent as a document", JSON, b"{\"a\":1}\n{\"a\":2}\n", Code::ContentTypeMismatch, Some((2, 8))),
-        ("an array sent as lines", NDJSON, b" [1]\n", Code::ContentTypeMismatch, Some((1, 1))),
-        ("an indented document sent as lines", NDJSON, b"{\n  \"a\": 1\n}\n", Code::ContentTypeMismatch, Some((1, 0))),
-        ("a byte order mark", JSON, b"\xef\xbb\xbf{}", Code::ByteOrderMark, Some((1, 0))),
-        ("UTF-16 with a mark", JSON, b"\xff\xfe{\0}\0", Code::NotUtf8, Some((1, 0))),
-        ("UTF-16, big end first", NDJSON, b"\0{\0}", Code::NotUtf8, Some((1, 0))),
-        ("UTF-16, little end first", NDJSON, b"{\0}\0", Code::NotUtf8, Some((1, 0))),
+        ("an open array", JSON, b"[{\"a\":1}", FailureCode::Truncated, Some((1, 8))),
+        ("an array open in an element", JSON, b"[{\"a\":", FailureCode::Truncated, Some((1, 6))),
+        ("a trailing comma", JSON, b"[1,\n]", FailureCode::NotJson, Some((2, 4))),
+        ("a leading comma", JSON, b"[,1]", FailureCode::NotJson, Some((1, 1))),
+        ("no comma", JSON, b"[1 2]", FailureCode::NotJson, Some((1, 3))),
+        ("text behind the array", JSON, b"[1] x", FailureCode::NotJson, Some((1, 4))),
+        ("text behind the document", JSON, b"{} {}", FailureCode::NotJson, Some((1, 3))),
+        ("lines sent as a document", JSON, b"{\"a\":1}\n{\"a\":2}\n", FailureCode::ContentTypeMismatch, Some((2, 8))),
+        ("an array sent as lines", NDJSON, b" [1]\n", FailureCode::ContentTypeMismatch, Some((1, 1))),
+        (
+            "an indented document sent as lines",
+            NDJSON,
+            b"{\n  \"a\": 1\n}\n",
+            FailureCode::ContentTypeMismatch,
+            Some((1, 0)),
+        ),
+        ("a byte order mark", JSON, b"\xef\xbb\xbf{}", FailureCode::ByteOrderMark, Some((1, 0))),
+        ("UTF-16 with a mark", JSON, b"\xff\xfe{\0}\0", FailureCode::NotUtf8, Some((1, 0))),
+        ("UTF-16, big end first", NDJSON, b"\0{\0}", FailureCode::NotUtf8, Some((1, 0))),
+        ("UTF-16, little end first", NDJSON, b"{\0}\0", FailureCode::NotUtf8, Some((1, 0))),
     ];
     for (name, media, bytes, code, place) in rows {
         let failure = read(media, bytes).1.unwrap_or_else(|| panic!("{name}: no failure"));
@@ -141,7 +147,7 @@ fn a_record_at_the_limit_passes_and_one_byte_more_does_not() {
 #[test]
 fn a_giant_document_is_given_up_early() {
     let (seen, failure) = read_in_pieces(JSON, small(), format!("{{\"a\":\"{}", "x".repeat(500)).as_bytes(), 50);
-    assert_eq!((seen.len(), failure.map(|failure| failure.code)), (0, Some(Code::RecordTooLarge)));
+    assert_eq!((seen.len(), failure.map(|failure| failure.code)), (0, Some(FailureCode::RecordTooLarge)));
 }
 
 #[test]
@@ -194,7 +200,7 @@ fn damaged_compression_is_told() {
         ("gzip, called zstd", declared(Compression::Zstd), &gz),
     ] {
         let failure = read(media, bytes).1;
-        assert_eq!(failure.map(|failure| failure.code), Some(Code::CorruptCompression), "{name}");
+        assert_eq!(failure.map(|failure| failure.code), Some(FailureCode::CorruptCompression), "{name}");
     }
 }
 
@@ -203,7 +209,7 @@ fn a_bomb_is_stopped_by_what_it_holds_not_by_its_size() {
     let bomb = gzip(&vec![b'\n'; 4 << 20]);
     assert!(bomb.len() < 8 << 10);
     let failure = read_in_pieces(NDJSON, small(), &bomb, 1 << 20).1;
-    assert_eq!(failure.map(|failure| failure.code), Some(Code::DecompressedTooLarge));
+    assert_eq!(failure.map(|failure| failure.code), Some(FailureCode::DecompressedTooLarge));
 }
 
 #[test]
@@ -229,7 +235,7 @@ fn what_headers_and_names_say() {
     ];
     for (content_type, encoding, name, expected) in rows {
         let parsed = Media::parse(content_type, encoding, name).map_err(|failure| {
-            assert_eq!(failure.code, Code::UnsupportedContentType);
+            assert_eq!(failure.code, FailureCode::UnsupportedContentType);
         });
         assert_eq!(parsed, expected, "{content_type:?} {encoding:?} {name}");
     }
@@ -243,7 +249,7 @@ proptest::proptest! {
             let whole = read_in_pieces(media, small(), &bytes, bytes.len());
             let pieces = read_in_pieces(media, small(), &bytes, piece);
             // A document over the limit may be given up a little sooner or later.
-            if whole.1.as_ref().is_none_or(|failure| failure.code != Code::RecordTooLarge) && bytes.len() <= 64 {
+            if whole.1.as_ref().is_none_or(|failure| failure.code != FailureCode::RecordTooLarge) && bytes.len() <= 64 {
                 proptest::prop_assert_eq!(pieces, whole);
             }
         }

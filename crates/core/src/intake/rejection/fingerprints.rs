@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::escaped;
-use crate::intake::failure::{Code, Failure};
+use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::fingerprint::{
-    FailureAt, Fingerprint, GroupId, MAX_FAILURES_TOLD, MAX_FINGERPRINTS, NO_SCHEMA, kind_of,
+    FailureAt, Fingerprint, MAX_FAILURES_TOLD, MAX_FINGERPRINTS, NO_SCHEMA, ProblemId, kind_of,
 };
 
 /// The most failures that make fingerprints, of all kinds together; of each schema, the first one does.
@@ -13,7 +13,7 @@ const MAX_PRINTS: usize = 1_000;
 
 /// The failures of an upload, by the schema that was applied.
 #[derive(Debug, Default)]
-pub(super) struct Prints {
+pub(super) struct FingerprintCounter {
     by_schema: BTreeMap<Option<String>, OfSchema>,
     distinct: usize,
 }
@@ -26,7 +26,7 @@ struct OfSchema {
     failures: BTreeMap<FailureAt, u64>,
 }
 
-impl Prints {
+impl FingerprintCounter {
     /// Takes a rejected record in.
     pub(super) fn add_record(&mut self, schema: Option<&str>) {
         self.of(schema).records += 1;
@@ -35,7 +35,7 @@ impl Prints {
     /// Takes a failure in. `pointer` is its pointer with array indexes as `*`.
     pub(super) fn add(&mut self, failure: &Failure, pointer: &str, schema: Option<&str>) {
         // A member that is missing is one of the schema's; one that is not allowed may have any name, so it is left out.
-        let is_missing = matches!(failure.code, Code::Required | Code::DependentRequired);
+        let is_missing = matches!(failure.code, FailureCode::Required | FailureCode::DependentRequired);
         if !is_missing || failure.targets.is_empty() {
             return self.count(FailureAt { code: failure.code, pointer: pointer.to_owned() }, schema);
         }
@@ -64,7 +64,7 @@ impl Prints {
             failures.sort_by_key(|(count, at)| (Some(at.code) != of_upload, std::cmp::Reverse(*count)));
             let mut failures: Vec<FailureAt> = failures.into_iter().map(|(_, at)| at).collect();
             failures.dedup();
-            let id = GroupId::of(&kind, &failures);
+            let id = ProblemId::of(&kind, &failures);
             let failures_omitted = failures.len().saturating_sub(MAX_FAILURES_TOLD) as u64;
             failures.truncate(MAX_FAILURES_TOLD);
             Fingerprint { id, kind, schema, failures, failures_omitted, records }
@@ -102,7 +102,7 @@ mod tests {
 
     fn required(index: u64, pointer: &str, members: &[&str]) -> RejectedRecord {
         let targets = members.iter().map(|member| (*member).to_owned()).collect();
-        record(index, vec![Failure { targets, ..failure(Code::Required, pointer) }])
+        record(index, vec![Failure { targets, ..failure(FailureCode::Required, pointer) }])
     }
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
             records.into_iter().for_each(|record| rejections.add(record));
             rejections.summary().fingerprints
         };
-        let types = |index, pointer: &str| record(index, vec![failure(Code::Type, pointer)]);
+        let types = |index, pointer: &str| record(index, vec![failure(FailureCode::Type, pointer)]);
         let two = print(vec![types(0, "/readings/3/value"), required(1, "", &["value"])]);
         let others =
             print(vec![required(4, "", &["value"]), types(5, "/readings/9/value"), types(6, "/readings/0/value")]);
@@ -131,10 +131,11 @@ mod tests {
             assert_ne!(other[0].id, two[0].id, "{other:?}");
         }
         // Another minor version is the same kind; what has no schema is of the kind that was asked for.
-        let mut newer = record(0, vec![failure(Code::Type, "/readings/1/value"), failure(Code::Required, "/x")]);
+        let mut newer =
+            record(0, vec![failure(FailureCode::Type, "/readings/1/value"), failure(FailureCode::Required, "/x")]);
         newer.schema_applied = Some("reading/1.7".to_owned());
         assert_eq!(print(vec![newer])[0].kind, "reading/1");
-        let mut none = record(0, vec![failure(Code::NotJson, "")]);
+        let mut none = record(0, vec![failure(FailureCode::NotJson, "")]);
         none.schema_applied = None;
         let mixed = print(vec![none, types(1, "/value")]);
         assert_eq!((mixed.len(), mixed[0].records, mixed[0].failures.len()), (1, 2, 2));
@@ -144,11 +145,12 @@ mod tests {
     fn many_failures_of_one_kind_hide_no_other_and_many_kinds_end() {
         let mut rejections = Rejections::default();
         for index in 0..5_000 {
-            rejections.add(record(index, vec![failure(Code::Type, &format!("/m{index}x"))]));
+            rejections.add(record(index, vec![failure(FailureCode::Type, &format!("/m{index}x"))]));
         }
         for kind in 0..30 {
             let schema_applied = Some(format!("other/{kind}.0"));
-            rejections.add(RejectedRecord { schema_applied, ..record(5_000, vec![failure(Code::Type, "/value")]) });
+            rejections
+                .add(RejectedRecord { schema_applied, ..record(5_000, vec![failure(FailureCode::Type, "/value")]) });
         }
         let prints = rejections.summary().fingerprints;
         assert_eq!((prints.len(), prints[0].kind.as_str(), prints[0].records), (20, "reading/1", 5_000));

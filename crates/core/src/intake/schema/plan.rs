@@ -13,19 +13,19 @@ type Members = Vec<Box<str>>;
 pub(crate) struct Plan {
     /// The names of the measures; a [`Point`] tells them by their places.
     pub(crate) measures: Vec<Box<str>>,
-    root: Scope,
+    root: FailureScope,
 }
 
 /// The record, or each element of an array.
 #[derive(Debug, Default)]
-struct Scope {
+struct FailureScope {
     /// From an element of the outer scope to the array.
     array: Members,
     entity: Option<Members>,
     time: Option<Members>,
     /// Places in [`Plan::measures`], and the paths to the values.
     measures: Vec<(u32, Members)>,
-    inner: Vec<Scope>,
+    inner: Vec<FailureScope>,
 }
 
 /// A value to count.
@@ -42,7 +42,7 @@ pub(crate) struct Point<'a> {
 
 /// What a schema lets through and the plan cannot use. The node is the value, or the object that lacks the member of that name.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Flaw<'p, 'a> {
+pub(crate) enum ExtractionError<'p, 'a> {
     Entity(TapeNode<'a>, Option<&'p str>),
     Time(TapeNode<'a>, Option<&'p str>),
     Measure(TapeNode<'a>),
@@ -52,12 +52,12 @@ pub(crate) enum Flaw<'p, 'a> {
 /// Takes what [`Plan::walk`] finds.
 pub(crate) trait Sink<'a> {
     fn point(&mut self, point: Point<'a>);
-    fn flaw(&mut self, flaw: Flaw<'_, 'a>);
+    fn flaw(&mut self, flaw: ExtractionError<'_, 'a>);
 }
 
 impl Plan {
     pub(crate) fn new(annotation: &Annotation) -> Self {
-        let mut plan = Plan { measures: Vec::new(), root: Scope::default() };
+        let mut plan = Plan { measures: Vec::new(), root: FailureScope::default() };
         let (scope, path) = plan.root.place(&annotation.entity);
         scope.entity = Some(path);
         let (scope, path) = plan.root.place(&annotation.time);
@@ -77,9 +77,9 @@ impl Plan {
     }
 }
 
-impl Scope {
+impl FailureScope {
     /// The scope that a path leads to, and the rest of the path.
-    fn place(&mut self, path: &Path) -> (&mut Scope, Members) {
+    fn place(&mut self, path: &Path) -> (&mut FailureScope, Members) {
         let mut scope = self;
         let mut members = Members::new();
         for step in &path.steps {
@@ -88,7 +88,7 @@ impl Scope {
                 Step::Each => {
                     let array = std::mem::take(&mut members);
                     let at = scope.inner.iter().position(|inner| inner.array == array).unwrap_or_else(|| {
-                        scope.inner.push(Scope { array, ..Scope::default() });
+                        scope.inner.push(FailureScope { array, ..FailureScope::default() });
                         scope.inner.len() - 1
                     });
                     scope = &mut scope.inner[at];
@@ -109,11 +109,11 @@ impl Scope {
             entity = match descend(node, path) {
                 Ok(found) if is_entity(found) => Some(found),
                 Ok(found) => {
-                    sink.flaw(Flaw::Entity(found, None));
+                    sink.flaw(ExtractionError::Entity(found, None));
                     None
                 }
                 Err((object, name)) => {
-                    sink.flaw(Flaw::Entity(object, Some(name)));
+                    sink.flaw(ExtractionError::Entity(object, Some(name)));
                     None
                 }
             };
@@ -123,12 +123,12 @@ impl Scope {
                 Ok(found) => {
                     let read = found.text().and_then(Timestamp::parse);
                     if read.is_none() {
-                        sink.flaw(Flaw::Time(found, None));
+                        sink.flaw(ExtractionError::Time(found, None));
                     }
                     read
                 }
                 Err((object, name)) => {
-                    sink.flaw(Flaw::Time(object, Some(name)));
+                    sink.flaw(ExtractionError::Time(object, Some(name)));
                     None
                 }
             };
@@ -142,7 +142,7 @@ impl Scope {
                     }
                 }
                 None if found.is_null() => {}
-                None => sink.flaw(Flaw::Measure(found)),
+                None => sink.flaw(ExtractionError::Measure(found)),
             }
         }
         for inner in &self.inner {
@@ -154,7 +154,7 @@ impl Scope {
                     }
                 }
                 None if found.is_null() => {}
-                None => sink.flaw(Flaw::NotAnArray(found)),
+                None => sink.flaw(ExtractionError::NotAnArray(found)),
             }
         }
     }

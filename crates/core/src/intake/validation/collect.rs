@@ -6,10 +6,10 @@ use jsonschema::ValidationError;
 
 use super::hints;
 use super::message::{self, Told};
-use crate::intake::failure::{Code, Failure, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS, shortened};
+use crate::intake::failure::{Failure, FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS, shortened};
 use crate::intake::json::{Budget, Document, TapeNode, locate};
 use crate::intake::schema::Schema;
-use crate::intake::schema::plan::Flaw;
+use crate::intake::schema::plan::ExtractionError;
 
 /// The most failures that are told of one record.
 pub const MAX_FAILURES: usize = 100;
@@ -39,7 +39,7 @@ pub(super) fn failures(document: &mut Document<'_>, schema: &Schema) -> (Vec<Fai
     if placed.is_empty() {
         let message =
             "the record does not fit its schema; it is too large, or has too many members, to tell exactly where";
-        placed.push((Failure::new(Code::SchemaMismatch, "", message), Some(0)));
+        placed.push((Failure::new(FailureCode::SchemaMismatch, "", message), Some(0)));
     }
     (located(document, placed), omitted)
 }
@@ -106,38 +106,38 @@ pub(super) fn located(document: &Document<'_>, placed: Vec<Placed>) -> Vec<Failu
 
 /// What a lax schema let through, and the plan cannot use.
 #[derive(Debug, Default)]
-pub(super) struct Flaws {
-    kept: Vec<(u32, Code, Vec<String>, String)>,
+pub(super) struct ExtractionErrors {
+    kept: Vec<(u32, FailureCode, Vec<String>, String)>,
     omitted: u64,
 }
 
-impl Flaws {
+impl ExtractionErrors {
     pub(super) fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
 
-    pub(super) fn add(&mut self, flaw: Flaw<'_, '_>) {
+    pub(super) fn add(&mut self, flaw: ExtractionError<'_, '_>) {
         if self.kept.len() >= MAX_FAILURES {
             self.omitted += 1;
             return;
         }
         let (code, node, missing, what) = match flaw {
-            Flaw::Entity(node, missing) => {
-                (Code::EntityMissing, node, missing, "a string of 1 to 1024 bytes, or a whole number")
+            ExtractionError::Entity(node, missing) => {
+                (FailureCode::EntityMissing, node, missing, "a string of 1 to 1024 bytes, or a whole number")
             }
-            Flaw::Time(node, missing) => (Code::TimeMissing, node, missing, hints::DATE_TIME),
-            Flaw::Measure(node) => (Code::MeasureNotANumber, node, None, "a number or null"),
-            Flaw::NotAnArray(node) => (Code::Type, node, None, "an array"),
+            ExtractionError::Time(node, missing) => (FailureCode::TimeMissing, node, missing, hints::DATE_TIME),
+            ExtractionError::Measure(node) => (FailureCode::MeasureNotANumber, node, None, "a number or null"),
+            ExtractionError::NotAnArray(node) => (FailureCode::Type, node, None, "an array"),
         };
         let message = match missing {
             Some(name) if node.object().is_some() => format!("missing member `{name}`: it must be {what}"),
             Some(name) => format!("must be an object with the member `{name}`, but is {}", message::kind_of(node)),
-            None if matches!(flaw, Flaw::Time(..)) => match node.text() {
+            None if matches!(flaw, ExtractionError::Time(..)) => match node.text() {
                 Some(text) => format!("must be {what}{}", hints::date_time(text)),
                 None => format!("must be {what}, but is {}", message::kind_of(node)),
             },
             None if node.text().is_some_and(str::is_empty) => format!("must be {what}, but is empty"),
-            None if matches!(flaw, Flaw::Entity(..)) && node.text().is_some() => {
+            None if matches!(flaw, ExtractionError::Entity(..)) && node.text().is_some() => {
                 format!("must be {what}, but has {} bytes", node.text().map_or(0, str::len))
             }
             None => format!("must be {what}, but is {}{}", message::kind_of(node), hints::quoted_number(node, what)),
@@ -148,7 +148,7 @@ impl Flaws {
 
     pub(super) fn finish(mut self, document: &Document<'_>) -> (Vec<Failure>, u64) {
         self.kept.sort_by_key(|(index, ..)| *index);
-        let place = |(index, code, targets, message): (u32, Code, Vec<String>, String)| {
+        let place = |(index, code, targets, message): (u32, FailureCode, Vec<String>, String)| {
             (Failure { targets, ..Failure::new(code, &document.pointer(index), message) }, Some(index))
         };
         (located(document, self.kept.into_iter().map(place).collect()), self.omitted)

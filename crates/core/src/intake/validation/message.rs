@@ -6,7 +6,7 @@ use jsonschema::{JsonType, JsonTypeSet, ValidationError};
 use serde_json::Value;
 
 use super::hints;
-use crate::intake::failure::{Code, MAX_TARGET_CHARS, MAX_TARGETS, shortened};
+use crate::intake::failure::{FailureCode, MAX_TARGET_CHARS, MAX_TARGETS, shortened};
 use crate::intake::json::TapeNode;
 use crate::intake::schema::Schema;
 use crate::intake::schema::bundle::nearest::{did_you_mean, nearest};
@@ -16,7 +16,7 @@ const MAX_SHOWN: usize = 120;
 
 /// An error of jsonschema in our words.
 pub(super) struct Told {
-    pub(super) code: Code,
+    pub(super) code: FailureCode,
     pub(super) keyword: String,
     pub(super) targets: Vec<String>,
     pub(super) message: String,
@@ -65,25 +65,30 @@ fn article(kind: JsonType) -> &'static str {
 /// Tells an error about `node`; `missing` are the members that it lacks, if that is what the error is about.
 pub(super) fn tell(error: &ValidationError<'_>, node: TapeNode<'_>, schema: &Schema, missing: Vec<String>) -> Told {
     let keyword = keyword(error);
-    let told =
-        |code: Code, message: String| Told { code, keyword: keyword.clone(), targets: Vec::new(), message, at: None };
+    let told = |code: FailureCode, message: String| Told {
+        code,
+        keyword: keyword.clone(),
+        targets: Vec::new(),
+        message,
+        at: None,
+    };
     match error.kind() {
         Kind::Required { .. } if keyword == "dependentRequired" => {
             let message = format!(
                 "{}: another member requires it",
                 missing_text(&missing, node, &declared_beside(error, schema))
             );
-            Told { targets: missing, ..told(Code::DependentRequired, message) }
+            Told { targets: missing, ..told(FailureCode::DependentRequired, message) }
         }
         Kind::Required { .. } => {
             let message = missing_text(&missing, node, &declared_beside(error, schema));
-            Told { targets: missing, ..told(Code::Required, message) }
+            Told { targets: missing, ..told(FailureCode::Required, message) }
         }
         Kind::AdditionalProperties { unexpected } => {
-            unexpected_members(told(Code::AdditionalProperties, String::new()), unexpected, node, error, schema)
+            unexpected_members(told(FailureCode::AdditionalProperties, String::new()), unexpected, node, error, schema)
         }
         Kind::UnevaluatedProperties { unexpected } => {
-            unexpected_members(told(Code::UnevaluatedProperties, String::new()), unexpected, node, error, schema)
+            unexpected_members(told(FailureCode::UnevaluatedProperties, String::new()), unexpected, node, error, schema)
         }
         Kind::PropertyNames { error: inner } => {
             let name = inner.instance().as_str().map(|name| shortened(name, MAX_TARGET_CHARS));
@@ -94,15 +99,20 @@ pub(super) fn tell(error: &ValidationError<'_>, node: TapeNode<'_>, schema: &Sch
             Told {
                 targets,
                 at,
-                ..told(Code::PropertyNames, format!("the member name{name} is not allowed: it {}", inner.message))
+                ..told(
+                    FailureCode::PropertyNames,
+                    format!("the member name{name} is not allowed: it {}", inner.message),
+                )
             }
         }
-        Kind::AnyOf { context } => {
-            told(Code::AnyOf, format!("fits none of the forms that are allowed{}", closest(context, node, schema)))
-        }
-        Kind::OneOfNotValid { context } => {
-            told(Code::OneOf, format!("fits none of the forms that are allowed{}", closest(context, node, schema)))
-        }
+        Kind::AnyOf { context } => told(
+            FailureCode::AnyOf,
+            format!("fits none of the forms that are allowed{}", closest(context, node, schema)),
+        ),
+        Kind::OneOfNotValid { context } => told(
+            FailureCode::OneOf,
+            format!("fits none of the forms that are allowed{}", closest(context, node, schema)),
+        ),
         // jsonschema names the first member by its value.
         Kind::FalseSchema if keyword == "additionalProperties" => {
             let name = node.name();
@@ -110,11 +120,11 @@ pub(super) fn tell(error: &ValidationError<'_>, node: TapeNode<'_>, schema: &Sch
             Told {
                 targets,
                 at: name.and_then(TapeNode::index),
-                ..told(Code::AdditionalProperties, "no members are allowed here".into())
+                ..told(FailureCode::AdditionalProperties, "no members are allowed here".into())
             }
         }
         Kind::FalseSchema if keyword == "propertyNames" => {
-            told(Code::PropertyNames, "no members are allowed here".into())
+            told(FailureCode::PropertyNames, "no members are allowed here".into())
         }
         kind => {
             let (code, message) = plain(kind, &keyword, node, error);
@@ -143,66 +153,70 @@ fn keyword(error: &ValidationError<'_>) -> String {
 }
 
 /// Failures that concern one value and name no members.
-fn plain(kind: &Kind, keyword: &str, node: TapeNode<'_>, error: &ValidationError<'_>) -> (Code, String) {
+fn plain(kind: &Kind, keyword: &str, node: TapeNode<'_>, error: &ValidationError<'_>) -> (FailureCode, String) {
     match kind {
-        Kind::Type { kind } => (Code::Type, type_text(kind, node)),
+        Kind::Type { kind } => (FailureCode::Type, type_text(kind, node)),
         Kind::Format { format } if format == "date-time" => (
-            Code::Format,
+            FailureCode::Format,
             format!("must be {}{}", hints::DATE_TIME, node.text().map(hints::date_time).unwrap_or_default()),
         ),
-        Kind::Format { format } => (Code::Format, format!("must be of the format `{format}`")),
+        Kind::Format { format } => (FailureCode::Format, format!("must be of the format `{format}`")),
         Kind::Pattern { pattern } => {
-            (Code::Pattern, format!("must match the pattern `{}`", shortened(pattern, MAX_SHOWN)))
+            (FailureCode::Pattern, format!("must match the pattern `{}`", shortened(pattern, MAX_SHOWN)))
         }
         Kind::RegexEngineFailure { .. } | Kind::BacktrackLimitExceeded { .. } => {
-            (Code::Pattern, "is too long or intricate to hold it against the schema's pattern".into())
+            (FailureCode::Pattern, "is too long or intricate to hold it against the schema's pattern".into())
         }
-        Kind::Enum { options } => (Code::Enum, enum_text(options)),
-        Kind::Constant { expected_value } => (Code::Const, format!("must be {}", shown(expected_value))),
-        Kind::Minimum { limit } => (Code::Minimum, format!("must be at least {limit}")),
-        Kind::ExclusiveMinimum { limit } => (Code::ExclusiveMinimum, format!("must be more than {limit}")),
-        Kind::Maximum { limit } => (Code::Maximum, format!("must be at most {limit}")),
-        Kind::ExclusiveMaximum { limit } => (Code::ExclusiveMaximum, format!("must be less than {limit}")),
-        Kind::MultipleOf { multiple_of } => (Code::MultipleOf, format!("must be a multiple of {multiple_of}")),
-        Kind::MinLength { limit } => (Code::MinLength, format!("must have at least {}", count(*limit, "character"))),
-        Kind::MaxLength { limit } => (Code::MaxLength, format!("must have at most {}", count(*limit, "character"))),
-        Kind::MinItems { limit } => (Code::MinItems, format!("must have at least {}", count(*limit, "element"))),
-        Kind::MaxItems { limit } => (Code::MaxItems, format!("must have at most {}", count(*limit, "element"))),
+        Kind::Enum { options } => (FailureCode::Enum, enum_text(options)),
+        Kind::Constant { expected_value } => (FailureCode::Const, format!("must be {}", shown(expected_value))),
+        Kind::Minimum { limit } => (FailureCode::Minimum, format!("must be at least {limit}")),
+        Kind::ExclusiveMinimum { limit } => (FailureCode::ExclusiveMinimum, format!("must be more than {limit}")),
+        Kind::Maximum { limit } => (FailureCode::Maximum, format!("must be at most {limit}")),
+        Kind::ExclusiveMaximum { limit } => (FailureCode::ExclusiveMaximum, format!("must be less than {limit}")),
+        Kind::MultipleOf { multiple_of } => (FailureCode::MultipleOf, format!("must be a multiple of {multiple_of}")),
+        Kind::MinLength { limit } => {
+            (FailureCode::MinLength, format!("must have at least {}", count(*limit, "character")))
+        }
+        Kind::MaxLength { limit } => {
+            (FailureCode::MaxLength, format!("must have at most {}", count(*limit, "character")))
+        }
+        Kind::MinItems { limit } => (FailureCode::MinItems, format!("must have at least {}", count(*limit, "element"))),
+        Kind::MaxItems { limit } => (FailureCode::MaxItems, format!("must have at most {}", count(*limit, "element"))),
         Kind::MinProperties { limit } => {
-            (Code::MinProperties, format!("must have at least {}", count(*limit, "member")))
+            (FailureCode::MinProperties, format!("must have at least {}", count(*limit, "member")))
         }
         Kind::MaxProperties { limit } => {
-            (Code::MaxProperties, format!("must have at most {}", count(*limit, "member")))
+            (FailureCode::MaxProperties, format!("must have at most {}", count(*limit, "member")))
         }
-        Kind::AdditionalItems { .. } => (Code::Items, "has an element too many".into()),
-        Kind::UniqueItems => (Code::UniqueItems, "must not have the same element twice".into()),
+        Kind::AdditionalItems { .. } => (FailureCode::Items, "has an element too many".into()),
+        Kind::UniqueItems => (FailureCode::UniqueItems, "must not have the same element twice".into()),
         Kind::Contains if keyword == "minContains" => {
-            (Code::MinContains, "has too few elements of the kind that it must contain".into())
+            (FailureCode::MinContains, "has too few elements of the kind that it must contain".into())
         }
         Kind::Contains if keyword == "maxContains" => {
-            (Code::MaxContains, "has too many elements of the kind that it may contain".into())
+            (FailureCode::MaxContains, "has too many elements of the kind that it may contain".into())
         }
-        Kind::Contains => (Code::Contains, "has no element of the kind that it must contain".into()),
+        Kind::Contains => (FailureCode::Contains, "has no element of the kind that it must contain".into()),
         Kind::UnevaluatedItems { unexpected } => (
-            Code::UnevaluatedItems,
+            FailureCode::UnevaluatedItems,
             format!("has {} that the schema does not know", count(unexpected.len() as u64, "element")),
         ),
         Kind::ContentEncoding { content_encoding } => {
-            (Code::ContentEncoding, format!("must be encoded in {content_encoding}"))
+            (FailureCode::ContentEncoding, format!("must be encoded in {content_encoding}"))
         }
-        Kind::FromUtf8 { .. } => (Code::ContentEncoding, "must hold UTF-8 once it is decoded".into()),
+        Kind::FromUtf8 { .. } => (FailureCode::ContentEncoding, "must hold UTF-8 once it is decoded".into()),
         Kind::ContentMediaType { content_media_type } => {
-            (Code::ContentMediaType, format!("must hold {content_media_type}"))
+            (FailureCode::ContentMediaType, format!("must hold {content_media_type}"))
         }
         Kind::OneOfMultipleValid { .. } => {
-            (Code::OneOf, "fits more than one of the forms of which it must fit exactly one".into())
+            (FailureCode::OneOf, "fits more than one of the forms of which it must fit exactly one".into())
         }
         Kind::Not { .. } => {
-            (Code::Not, format!("must not be of the form that the schema forbids at {}", error.schema_path()))
+            (FailureCode::Not, format!("must not be of the form that the schema forbids at {}", error.schema_path()))
         }
-        Kind::FalseSchema if keyword == "items" => (Code::Items, "is an element too many".into()),
-        Kind::FalseSchema => (Code::FalseSchema, "is not allowed here".into()),
-        _ => (Code::SchemaMismatch, "does not fit the schema".into()),
+        Kind::FalseSchema if keyword == "items" => (FailureCode::Items, "is an element too many".into()),
+        Kind::FalseSchema => (FailureCode::FalseSchema, "is not allowed here".into()),
+        _ => (FailureCode::SchemaMismatch, "does not fit the schema".into()),
     }
 }
 

@@ -339,14 +339,14 @@ fn many_failures_are_cut_and_counted() {
     let Verdict::Rejected { failures, .. } = check("reading/1.0", &format!("{{{}}}", members.join(","))).0 else {
         panic!()
     };
-    let codes: Vec<Code> = failures.iter().map(|failure| failure.code).collect();
-    assert_eq!(codes, [Code::Required, Code::AdditionalProperties]);
+    let codes: Vec<FailureCode> = failures.iter().map(|failure| failure.code).collect();
+    assert_eq!(codes, [FailureCode::Required, FailureCode::AdditionalProperties]);
     assert_eq!(failures[1].targets.len(), 10);
     // What is wrong lies beyond the members that are looked at.
     let catalog = probe(&json!({"additionalProperties": {"type": "number"}}));
     let record = format!("{{\"id\":1,\"at\":\"2025-02-28T12:00:00Z\",\"v\":{{{},\"last\":\"\"}}}}", members.join(","));
     let found = self::failures(check_with(&catalog, "t/1.0", &record).0);
-    assert_eq!(found.iter().map(|failure| failure.code).collect::<Vec<_>>(), [Code::SchemaMismatch]);
+    assert_eq!(found.iter().map(|failure| failure.code).collect::<Vec<_>>(), [FailureCode::SchemaMismatch]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::intake::failure::Code;
+use crate::intake::failure::FailureCode;
 use crate::intake::fingerprint::FailureAt;
 
 const HOUR: u32 = 3_600;
@@ -9,34 +9,34 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn fingerprint(kind: &str, pointer: &str, records: u64) -> Fingerprint {
-    let failures = vec![FailureAt { code: Code::Type, pointer: pointer.to_owned() }];
-    let id = GroupId::of(kind, &failures);
+    let failures = vec![FailureAt { code: FailureCode::Type, pointer: pointer.to_owned() }];
+    let id = ProblemId::of(kind, &failures);
     Fingerprint { id, kind: kind.to_owned(), schema: format!("{kind}.0"), failures, failures_omitted: 0, records }
 }
 
-fn occurrence(second: i64, seen: Seen) -> Occurrence {
+fn occurrence(second: i64, seen: Outcome) -> Occurrence {
     let upload_id = UploadId::new(at(second), [7; 10]);
     Occurrence { at: at(second), upload_id, revision: 4, seen }
 }
 
 /// `F/a`: fails at `/a`; `P`: passes. Each a minute after the one before.
-fn fold(steps: &[&str]) -> Ledger {
-    let mut ledger = Ledger::new(Vec::new(), BTreeMap::new(), HOUR);
+fn fold(steps: &[&str]) -> ProblemFold {
+    let mut ledger = ProblemFold::new(Vec::new(), BTreeMap::new(), HOUR);
     for (minute, step) in (0..).zip(steps) {
         let seen = match step.strip_prefix('F') {
-            Some(pointer) => Seen::Failed(vec![fingerprint("orders/1", pointer, 2)]),
-            None => Seen::Passed(vec!["orders/1".to_owned()]),
+            Some(pointer) => Outcome::Failed(vec![fingerprint("orders/1", pointer, 2)]),
+            None => Outcome::Passed(vec!["orders/1".to_owned()]),
         };
         assert!(ledger.take(&occurrence(minute * 60, seen), 10), "{step}");
     }
     ledger
 }
 
-fn told(ledger: &Ledger) -> Vec<(NoticeKind, i64)> {
+fn told(ledger: &ProblemFold) -> Vec<(NoticeKind, i64)> {
     ledger.tells().iter().map(|tell| (tell.kind, tell.at.as_micros() / 60_000_000)).collect()
 }
 
-fn tallied(ledger: &Ledger) -> Vec<(u64, u64, u64, u64)> {
+fn tallied(ledger: &ProblemFold) -> Vec<(u64, u64, u64, u64)> {
     ledger.tallied().map(|(_, tally)| (tally.uploads, tally.records, tally.came_back, tally.resolved)).collect()
 }
 
@@ -81,9 +81,9 @@ fn after_the_time_of_a_digest_all_is_told_at_once_again() {
     let mut ledger = fold(&["F/a", "P", "F/a", "P"]);
     let seen = |failed| {
         if failed {
-            Seen::Failed(vec![fingerprint("orders/1", "/a", 1)])
+            Outcome::Failed(vec![fingerprint("orders/1", "/a", 1)])
         } else {
-            Seen::Passed(vec!["orders/1".into()])
+            Outcome::Passed(vec!["orders/1".into()])
         }
     };
     let mut told_again = |second| {
@@ -98,13 +98,13 @@ fn after_the_time_of_a_digest_all_is_told_at_once_again() {
     assert_eq!(told_again(13 * hour), [], "by turns, for ever: it is in the digests");
     assert_eq!(told_again(72 * hour), [NoticeKind::Regressed, NoticeKind::Resolved], "it was over for long");
     let group = ledger.changed().next().unwrap();
-    assert_eq!((group.uploads, group.returns, group.returns_in_a_row, group.life), (6, 5, 1, Life::Resolved));
+    assert_eq!((group.uploads, group.returns, group.returns_in_a_row, group.life), (6, 5, 1, ProblemStatus::Resolved));
 }
 
 #[test]
 fn a_digest_tells_failures_and_when_they_were() {
     let mut ledger = fold(&["F/a", "P", "F/a", "P"]); // the last pass begins the tally
-    let failed = occurrence(600, Seen::Failed(vec![fingerprint("orders/1", "/a", 1)]));
+    let failed = occurrence(600, Outcome::Failed(vec![fingerprint("orders/1", "/a", 1)]));
     ledger.take(&failed, 10);
     let (_, tally) = ledger.tallied().next().unwrap();
     assert_eq!((tally.first_seen, tally.last_seen, &tally.upload_id), (at(600), at(600), &failed.upload_id));
@@ -114,20 +114,20 @@ fn a_digest_tells_failures_and_when_they_were() {
 fn out_of_order() {
     // The pass was decided before the failure: it does not resolve it.
     let mut ledger = fold(&["F/a"]);
-    ledger.take(&occurrence(-60, Seen::Passed(vec!["orders/1".into()])), 10);
+    ledger.take(&occurrence(-60, Outcome::Passed(vec!["orders/1".into()])), 10);
     assert_eq!(told(&ledger), [(NoticeKind::New, 0)]);
     // A failure from before the resolution, heard of after it, opens nothing.
     let mut ledger = fold(&["F/a", "P"]);
-    ledger.take(&occurrence(30, Seen::Failed(vec![fingerprint("orders/1", "/a", 1)])), 10);
+    ledger.take(&occurrence(30, Outcome::Failed(vec![fingerprint("orders/1", "/a", 1)])), 10);
     assert_eq!(told(&ledger), [(NoticeKind::New, 0), (NoticeKind::Resolved, 1)]);
     assert_eq!(tallied(&ledger), [(1, 1, 0, 0)]);
-    assert_eq!(ledger.changed().next().map(|group| group.life), Some(Life::Resolved));
+    assert_eq!(ledger.changed().next().map(|group| group.life), Some(ProblemStatus::Resolved));
 }
 
 #[test]
 fn another_kind_that_passes_resolves_nothing() {
     let mut ledger = fold(&["F/a"]);
-    ledger.take(&occurrence(60, Seen::Passed(vec!["orders/2".into(), "reading/1".into()])), 10);
+    ledger.take(&occurrence(60, Outcome::Passed(vec!["orders/2".into(), "reading/1".into()])), 10);
     assert!(ledger.has_open("orders/1"));
     assert_eq!(told(&ledger).len(), 1);
 }
@@ -136,7 +136,7 @@ fn another_kind_that_passes_resolves_nothing() {
 fn many_groups_are_resolved_part_by_part() {
     let steps: Vec<String> = (0..25).map(|number| format!("F/{number}x")).collect();
     let mut ledger = fold(&steps.iter().map(String::as_str).collect::<Vec<_>>());
-    let pass = occurrence(90_000, Seen::Passed(vec!["orders/1".into()]));
+    let pass = occurrence(90_000, Outcome::Passed(vec!["orders/1".into()]));
     assert_eq!([0, 1, 2].map(|_| ledger.take(&pass, 10)), [false, false, true]);
     assert_eq!(ledger.tells().iter().filter(|tell| tell.kind == NoticeKind::Resolved).count(), 25);
     assert!(!ledger.has_open("orders/1"));
@@ -144,9 +144,9 @@ fn many_groups_are_resolved_part_by_part() {
 
 #[test]
 fn the_self_test_is_told_each_time() {
-    let mut ledger = Ledger::new(Vec::new(), BTreeMap::new(), HOUR);
+    let mut ledger = ProblemFold::new(Vec::new(), BTreeMap::new(), HOUR);
     for second in [0, 300] {
-        ledger.take(&occurrence(second, Seen::Tested(vec![fingerprint("reading/1", "/value", 1)])), 10);
+        ledger.take(&occurrence(second, Outcome::Tested(vec![fingerprint("reading/1", "/value", 1)])), 10);
     }
     assert_eq!(ledger.tells().iter().map(|tell| tell.kind).collect::<Vec<_>>(), [NoticeKind::SelfTest; 2]);
     assert_eq!(ledger.tallied().count(), 0);

@@ -21,7 +21,7 @@ fn sent(events: &[f64], until: f64) -> Vec<(f64, usize)> {
         if let Some(Due::Tells) = outbox.due(at(now), HOUR) {
             let told = waiting.min(MAX_GROUPS_IN_NOTICE);
             let keys = vec![String::new(); told];
-            outbox.begin(String::new(), What::Tells { kind: NoticeKind::New, keys }, at(now));
+            outbox.begin(String::new(), OutboxEntry::Tells { kind: NoticeKind::New, keys }, at(now));
             outbox.sent(at(now));
             sent.push((now, told));
             waiting -= told;
@@ -62,7 +62,7 @@ fn a_digest_waits_for_its_hour_and_there_is_one_an_hour() {
     assert_eq!(outbox.due_at(HOUR), Some(at(3_610.0)));
     assert_eq!(outbox.due(at(3_609.0), HOUR), None);
     let Some(Due::Digest(what)) = outbox.due(at(3_611.0), HOUR) else { panic!("{outbox:?}") };
-    assert_eq!(what, What::Digest { epoch: 0, from: at(10.0), to: at(3_611.0) });
+    assert_eq!(what, OutboxEntry::Digest { epoch: 0, from: at(10.0), to: at(3_611.0) });
     outbox.begin("id".to_owned(), what, at(3_611.0));
     outbox.gather(at(3_612.0)); // the next one is gathered while this one is sent
     outbox.sent(at(3_613.0));
@@ -88,7 +88,7 @@ fn a_digest_that_is_due_goes_before_new_groups_and_neither_right_after_the_other
 fn what_was_being_sent_when_the_sender_died_is_sent_again_as_it_was() {
     let mut outbox = Outbox::default();
     outbox.owe(3, at(0.0));
-    let what = What::Tells { kind: NoticeKind::New, keys: vec!["a".to_owned(), "b".to_owned()] };
+    let what = OutboxEntry::Tells { kind: NoticeKind::New, keys: vec!["a".to_owned(), "b".to_owned()] };
     outbox.begin("id".to_owned(), what.clone(), at(0.0));
     outbox.owe(1, at(1.0));
     assert_eq!(outbox.due(at(59.0), HOUR), None, "it may still be at work");

@@ -1,7 +1,7 @@
 //! What the owner can do about a rejection.
 
-use super::failing::{Extent, Told};
-use crate::intake::failure::Code;
+use super::failing::{Extent, ProblemDetails};
+use crate::intake::failure::FailureCode;
 
 /// What to do, and how to try again.
 pub(super) struct Advice {
@@ -17,10 +17,10 @@ pub(super) enum Retry {
     /// The very file, once more.
     Again,
     /// Nothing: what lies in quarantine is tried again.
-    AsItIs,
+    Unchanged,
 }
 
-pub(super) fn advice(told: &Told<'_>) -> Advice {
+pub(super) fn advice(told: &ProblemDetails<'_>) -> Advice {
     let corrected = |words| Advice { words, retry: Retry::Corrected };
     let counts_already = told.upload.accepted() > 0;
     let is_message = told.upload.message.is_some();
@@ -38,27 +38,27 @@ pub(super) fn advice(told: &Told<'_>) -> Advice {
         );
     }
     match told.rejection.upload_failure.as_ref().map(|failure| failure.code) {
-        Some(Code::ObjectMissing) => Advice {
+        Some(FailureCode::ObjectMissing) => Advice {
             words: "Send the file again. If you deleted it on purpose, there is nothing to do.",
             retry: Retry::Again,
         },
-        Some(Code::TooManyRejected) => corrected(
+        Some(FailureCode::TooManyRejected) => corrected(
             "Correct the records and send the whole file again. Or upload it anew with a higher max_rejected: then \
              the good records count without the others.",
         ),
-        Some(Code::ProcessingFailed) => Advice {
+        Some(FailureCode::ProcessingFailed) => Advice {
             words: "Try it once more as it is. If that fails too, upload it in smaller parts, and tell the operator: \
                     the file may be sound and the fault ours.",
-            retry: Retry::AsItIs,
+            retry: Retry::Unchanged,
         },
-        Some(Code::UnsupportedContentType | Code::ContentTypeMismatch) => corrected(
+        Some(FailureCode::UnsupportedContentType | FailureCode::ContentTypeMismatch) => corrected(
             "Send JSON as application/json, or one JSON record a line as application/x-ndjson, either of them also \
              compressed by gzip or zstd. Send all of it again.",
         ),
-        Some(Code::IdempotencyKeyReused) => Advice {
+        Some(FailureCode::IdempotencyKeyReused) => Advice {
             words: "If both messages are to count, try this one again as it is, and let the device use a new \
                     Idempotency-Key for each new message. If not, there is nothing to do.",
-            retry: Retry::AsItIs,
+            retry: Retry::Unchanged,
         },
         _ if is_message => {
             corrected("Correct what the device sends, and this message too: nothing of it will count twice.")

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::text::shown;
-use super::{Room, words};
-use crate::intake::failure::{Code, shortened};
+use super::{DetailLimits, words};
+use crate::intake::failure::{FailureCode, shortened};
 use crate::intake::fingerprint::kind_of;
 use crate::intake::rejection::FailureGroup;
 use crate::intake::shape::JsonType;
-use crate::notification::problem::Group;
+use crate::notification::problem::Problem;
 use crate::notification::profile::Profile;
 use crate::time::Timestamp;
 use crate::upload::Upload;
@@ -17,13 +17,13 @@ use crate::upload::Upload;
 const MOST: usize = 5;
 
 /// What is known of the uploads of which all counted.
-pub(super) struct Past<'a> {
+pub(super) struct PassHistory<'a> {
     profile: &'a Profile,
     /// When the last one passed, if that was before.
     pub(super) last_passed_at: Option<Timestamp>,
 }
 
-impl<'a> Past<'a> {
+impl<'a> PassHistory<'a> {
     /// None if no upload passed.
     pub(super) fn before(upload: &Upload, profile: &'a Profile) -> Option<Self> {
         let is_before = |passed: &Timestamp| upload.decided_at.is_none_or(|decided| *passed < decided);
@@ -43,7 +43,7 @@ impl<'a> Past<'a> {
 }
 
 /// What the profile knows of a member that a failure is about.
-pub(super) struct Known {
+pub(super) struct KnownTypes {
     /// The pointer to it, array indexes as `*`.
     pub(super) pointer: String,
     /// In how many uploads it had which type; none if no upload is known to have had it.
@@ -53,18 +53,18 @@ pub(super) struct Known {
 }
 
 /// What the profile knows of the members that failures of the group's kind are about.
-pub(super) fn known(group: &Group, failures: &[&FailureGroup], past: &Past<'_>) -> Vec<Known> {
-    let mut known: Vec<Known> = Vec::new();
+pub(super) fn known(group: &Problem, failures: &[&FailureGroup], past: &PassHistory<'_>) -> Vec<KnownTypes> {
+    let mut known: Vec<KnownTypes> = Vec::new();
     let is_of_kind =
         |failure: &&&FailureGroup| failure.schema.as_deref().is_some_and(|schema| kind_of(schema) == group.kind);
     for failure in failures.iter().filter(is_of_kind) {
         for (pointer, is_of_type) in members(failure) {
             let types = past.types(&pointer);
             // A member that the schema declares, and that no upload is known to have had, says nothing.
-            let never = matches!(failure.code, Code::AdditionalProperties | Code::UnevaluatedProperties);
+            let never = matches!(failure.code, FailureCode::AdditionalProperties | FailureCode::UnevaluatedProperties);
             let is_new = known.iter().all(|other| other.pointer != pointer);
             if (!types.is_empty() || never) && is_new && known.len() < MOST {
-                known.push(Known { pointer, types, is_of_type });
+                known.push(KnownTypes { pointer, types, is_of_type });
             }
         }
     }
@@ -75,23 +75,23 @@ pub(super) fn known(group: &Group, failures: &[&FailureGroup], past: &Past<'_>) 
 fn members(failure: &FailureGroup) -> Vec<(String, bool)> {
     let at = |member: &String| (words::member_at(failure.code, &failure.pointer, member), false);
     match failure.code {
-        Code::Type | Code::MeasureNotANumber => vec![(failure.pointer.clone(), true)],
-        Code::EntityMissing | Code::TimeMissing if failure.first.targets.is_empty() => {
+        FailureCode::Type | FailureCode::MeasureNotANumber => vec![(failure.pointer.clone(), true)],
+        FailureCode::EntityMissing | FailureCode::TimeMissing if failure.first.targets.is_empty() => {
             vec![(failure.pointer.clone(), true)]
         }
-        Code::Required
-        | Code::DependentRequired
-        | Code::EntityMissing
-        | Code::TimeMissing
-        | Code::AdditionalProperties
-        | Code::UnevaluatedProperties => failure.first.targets.iter().map(at).collect(),
+        FailureCode::Required
+        | FailureCode::DependentRequired
+        | FailureCode::EntityMissing
+        | FailureCode::TimeMissing
+        | FailureCode::AdditionalProperties
+        | FailureCode::UnevaluatedProperties => failure.first.targets.iter().map(at).collect(),
         _ => Vec::new(),
     }
 }
 
-impl Known {
+impl KnownTypes {
     /// In a sentence.
-    pub(super) fn sentence(&self, past: &Past<'_>, room: Room) -> String {
+    pub(super) fn sentence(&self, past: &PassHistory<'_>, room: DetailLimits) -> String {
         let pointer = format!("`{}`", shown(&shortened(&self.pointer, room.pointer)));
         let uploads = past.uploads();
         let last = if uploads == 1 { "your last upload".to_owned() } else { format!("your last {uploads} uploads") };

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::parts::{list, owned_by, preferences, title};
 use super::text::Text;
-use super::{Beyond, Repeat, Room, Site, words};
+use super::{DeploymentInfo, DetailLimits, RemainderTotals, RepeatedProblem, words};
 use crate::time::Timestamp;
 
 /// How many groups the text tells.
@@ -13,14 +13,14 @@ const LARGEST_IN_TEXT: usize = 3;
 const NAMED: usize = 10;
 
 /// The groups, the one with the most uploads first.
-pub(super) fn largest(repeats: &[Repeat]) -> Vec<&Repeat> {
-    let mut largest: Vec<&Repeat> = repeats.iter().collect();
-    largest.sort_by_key(|Repeat { group, tally }| (Reverse((tally.uploads, tally.records)), &group.id));
+pub(super) fn largest(repeats: &[RepeatedProblem]) -> Vec<&RepeatedProblem> {
+    let mut largest: Vec<&RepeatedProblem> = repeats.iter().collect();
+    largest.sort_by_key(|RepeatedProblem { group, tally }| (Reverse((tally.uploads, tally.records)), &group.id));
     largest
 }
 
 /// What all of them come to.
-pub(super) fn totals(repeats: &[Repeat], beyond: &Beyond) -> Beyond {
+pub(super) fn totals(repeats: &[RepeatedProblem], beyond: &RemainderTotals) -> RemainderTotals {
     let mut totals = *beyond;
     for repeat in repeats {
         totals.add(&repeat.tally);
@@ -29,30 +29,30 @@ pub(super) fn totals(repeats: &[Repeat], beyond: &Beyond) -> Beyond {
 }
 
 /// How many groups came back; of those that are only counted, how often one did.
-pub(super) fn came_back(repeats: &[Repeat], beyond: &Beyond) -> u64 {
+pub(super) fn came_back(repeats: &[RepeatedProblem], beyond: &RemainderTotals) -> u64 {
     beyond.came_back.saturating_add(repeats.iter().filter(|repeat| repeat.tally.came_back > 0).count() as u64)
 }
 
 /// How many groups were resolved; of those that are only counted, how often one was.
-pub(super) fn resolved(repeats: &[Repeat], beyond: &Beyond) -> u64 {
+pub(super) fn resolved(repeats: &[RepeatedProblem], beyond: &RemainderTotals) -> u64 {
     beyond.resolved.saturating_add(repeats.iter().filter(|repeat| repeat.tally.resolved > 0).count() as u64)
 }
 
 /// When the time of a digest begins: an upload may be heard of after its time.
-pub(super) fn since(from: Timestamp, totals: &Beyond) -> Timestamp {
+pub(super) fn since(from: Timestamp, totals: &RemainderTotals) -> Timestamp {
     totals.first_seen.map_or(from, |first| first.min(from))
 }
 
 /// What a digest is of.
-pub(super) struct Told<'a> {
+pub(super) struct ProblemDetails<'a> {
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
-    pub(super) repeats: &'a [Repeat],
-    pub(super) beyond: &'a Beyond,
+    pub(super) repeats: &'a [RepeatedProblem],
+    pub(super) beyond: &'a RemainderTotals,
 }
 
-pub(super) fn text(owner: &str, told: &Told<'_>, site: &Site<'_>, room: Room) -> String {
-    let Told { from, to, repeats, beyond } = *told;
+pub(super) fn text(owner: &str, told: &ProblemDetails<'_>, site: &DeploymentInfo<'_>, room: DetailLimits) -> String {
+    let ProblemDetails { from, to, repeats, beyond } = *told;
     let (totals, largest) = (totals(repeats, beyond), largest(repeats));
     let mut text = Text::default();
     text.paragraph("", &words::capital(&opening(&words::span(since(from, &totals), to), &totals, told)));
@@ -62,7 +62,7 @@ pub(super) fn text(owner: &str, told: &Told<'_>, site: &Site<'_>, room: Room) ->
         text.field("First seen", &words::minute(first));
         text.field("Last seen", &words::minute(last));
     }
-    let failed: Vec<&&Repeat> =
+    let failed: Vec<&&RepeatedProblem> =
         largest.iter().filter(|repeat| repeat.tally.uploads > 0).take(LARGEST_IN_TEXT).collect();
     if !failed.is_empty() {
         let is_all = failed.len() as u64 == totals.groups;
@@ -95,7 +95,7 @@ pub(super) fn text(owner: &str, told: &Told<'_>, site: &Site<'_>, room: Room) ->
     text.finish()
 }
 
-fn opening(span: &str, totals: &Beyond, told: &Told<'_>) -> String {
+fn opening(span: &str, totals: &RemainderTotals, told: &ProblemDetails<'_>) -> String {
     let problems = match totals.groups {
         0 => return without_uploads(span, told),
         1 => "a problem".to_owned(),
@@ -107,7 +107,7 @@ fn opening(span: &str, totals: &Beyond, told: &Told<'_>) -> String {
     format!("{span}, {extent} {were} rejected for {problems} that you know already.{each}")
 }
 
-fn without_uploads(span: &str, Told { repeats, beyond, .. }: &Told<'_>) -> String {
+fn without_uploads(span: &str, ProblemDetails { repeats, beyond, .. }: &ProblemDetails<'_>) -> String {
     let problems = |groups| {
         let were = if groups == 1 { "was" } else { "were" };
         (words::count(groups, "problem"), were)
@@ -126,8 +126,14 @@ fn without_uploads(span: &str, Told { repeats, beyond, .. }: &Told<'_>) -> Strin
 }
 
 /// The groups to which something happened, and how often.
-fn named(text: &mut Text, heading: &str, repeats: &[&Repeat], (times, beyond): (fn(&Repeat) -> u64, u64), room: Room) {
-    let named: Vec<&&Repeat> = repeats.iter().filter(|repeat| times(repeat) > 0).collect();
+fn named(
+    text: &mut Text,
+    heading: &str,
+    repeats: &[&RepeatedProblem],
+    (times, beyond): (fn(&RepeatedProblem) -> u64, u64),
+    room: DetailLimits,
+) {
+    let named: Vec<&&RepeatedProblem> = repeats.iter().filter(|repeat| times(repeat) > 0).collect();
     if named.is_empty() && beyond == 0 {
         return;
     }

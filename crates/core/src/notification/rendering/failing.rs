@@ -1,19 +1,19 @@
 //! The notice that uploads fail: one in full, the others in a paragraph each.
 
 use super::advice::{Retry, advice};
-use super::changed::{self, Known, Past};
+use super::changed::{self, KnownTypes, PassHistory};
 use super::parts::{owned_by, preferences, request, title};
 use super::text::{Text, shown};
-use super::{Case, MAX_GROUPS_IN_NOTICE, NoticeKind, Other, Room, Site, words};
+use super::{DeploymentInfo, DetailLimits, FeaturedProblem, MAX_GROUPS_IN_NOTICE, NoticeKind, OtherProblem, words};
 use crate::intake::failure::shortened;
 use crate::intake::fingerprint::kind_of;
 use crate::intake::rejection::{FailureGroup, Rejection};
-use crate::notification::problem::Group;
+use crate::notification::problem::Problem;
 use crate::time::Timestamp;
-use crate::upload::{Decision, Quarantined, Upload};
+use crate::upload::{Decision, QuarantineLocation, Upload};
 
 /// What the self-test says of itself.
-const SELF_TEST: &str = "This is the self-test of EventPulse. It sent something wrong on purpose, and that was \
+const SYNTHETIC_CHECK_OWNER: &str = "This is the self-test of EventPulse. It sent something wrong on purpose, and that was \
                          rejected and told, as it must be. There is nothing to do.";
 /// How many kinds of failure the text tells.
 const FAILURES_IN_TEXT: usize = 5;
@@ -32,22 +32,22 @@ pub(super) enum Extent {
 }
 
 /// The upload that is told in full, and why.
-pub(super) struct Told<'a> {
-    pub(super) group: &'a Group,
+pub(super) struct ProblemDetails<'a> {
+    pub(super) group: &'a Problem,
     pub(super) upload: &'a Upload,
     pub(super) rejection: &'a Rejection,
-    pub(super) quarantined: &'a Quarantined,
+    pub(super) quarantined: &'a QuarantineLocation,
     /// Its kinds of failure, those of the group first.
     pub(super) failures: Vec<&'a FailureGroup>,
     pub(super) extent: Extent,
-    pub(super) past: Option<Past<'a>>,
-    pub(super) known: Vec<Known>,
+    pub(super) past: Option<PassHistory<'a>>,
+    pub(super) known: Vec<KnownTypes>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ProblemDetails<'a> {
     /// None if nothing of the upload was rejected and quarantined.
-    pub(super) fn of(case: &Case<'a>) -> Option<Self> {
-        let Case { group, upload, profile } = *case;
+    pub(super) fn of(case: &FeaturedProblem<'a>) -> Option<Self> {
+        let FeaturedProblem { group, upload, profile } = *case;
         let (rejection, quarantined) = (upload.rejection()?, upload.quarantined.as_ref()?);
         let is_of_group = |failure: &FailureGroup| match &failure.schema {
             Some(schema) => kind_of(schema) == group.kind,
@@ -64,7 +64,7 @@ impl<'a> Told<'a> {
             1 => Extent::Only,
             rejected => Extent::All(rejected),
         };
-        let past = profile.and_then(|profile| Past::before(upload, profile));
+        let past = profile.and_then(|profile| PassHistory::before(upload, profile));
         let known = past.as_ref().map(|past| changed::known(group, &failures, past)).unwrap_or_default();
         Some(Self { group, upload, rejection, quarantined, failures, extent, past, known })
     }
@@ -75,7 +75,7 @@ impl<'a> Told<'a> {
     }
 
     /// Until when that is kept.
-    pub(super) fn kept_until(&self, site: &Site<'_>) -> Timestamp {
+    pub(super) fn kept_until(&self, site: &DeploymentInfo<'_>) -> Timestamp {
         self.at().plus_seconds(i64::from(site.retention_days) * 86_400)
     }
 }
@@ -83,15 +83,15 @@ impl<'a> Told<'a> {
 pub(super) fn text(
     owner: &str,
     kind: NoticeKind,
-    told: &Told<'_>,
-    others: &[Other],
-    site: &Site<'_>,
-    room: Room,
+    told: &ProblemDetails<'_>,
+    others: &[OtherProblem],
+    site: &DeploymentInfo<'_>,
+    room: DetailLimits,
 ) -> String {
-    let Told { upload, group, quarantined, .. } = told;
+    let ProblemDetails { upload, group, quarantined, .. } = told;
     let mut text = Text::default();
     match kind {
-        NoticeKind::SelfTest => text.paragraph("", SELF_TEST),
+        NoticeKind::SelfTest => text.paragraph("", SYNTHETIC_CHECK_OWNER),
         _ => text.paragraph("", &format!("{} {}", opening(told), life(kind, group))),
     }
     text.blank();
@@ -142,7 +142,7 @@ pub(super) fn text(
     text.finish()
 }
 
-fn opening(told: &Told<'_>) -> String {
+fn opening(told: &ProblemDetails<'_>) -> String {
     let upload = told.upload;
     let is_message = upload.message.is_some();
     let (yours, it) = match (is_message, upload.attempt) {
@@ -169,7 +169,7 @@ fn opening(told: &Told<'_>) -> String {
 }
 
 /// Where the group stands in its life.
-fn life(kind: NoticeKind, group: &Group) -> String {
+fn life(kind: NoticeKind, group: &Problem) -> String {
     let so_far = match group.uploads_in_life {
         0 | 1 => String::new(),
         uploads => format!(" {uploads} uploads have failed this way so far."),
@@ -201,7 +201,7 @@ fn ordinal(number: u64) -> String {
 }
 
 /// Each kind of failure: its code, where, how often, and the masked message.
-fn why(text: &mut Text, told: &Told<'_>, room: Room) {
+fn why(text: &mut Text, told: &ProblemDetails<'_>, room: DetailLimits) {
     let most = FAILURES_IN_TEXT.min(room.failures);
     for (failure, at) in told.failures.iter().take(most).zip(0..) {
         if at > 0 {
@@ -239,7 +239,7 @@ fn why(text: &mut Text, told: &Told<'_>, room: Room) {
     }
 }
 
-fn what_changed(text: &mut Text, told: &Told<'_>, room: Room) {
+fn what_changed(text: &mut Text, told: &ProblemDetails<'_>, room: DetailLimits) {
     let Some(past) = told.past.as_ref() else { return };
     if told.known.is_empty() && past.last_passed_at.is_none() {
         return;
@@ -253,14 +253,14 @@ fn what_changed(text: &mut Text, told: &Told<'_>, room: Room) {
     }
 }
 
-fn what_to_do(text: &mut Text, told: &Told<'_>, site: &Site<'_>) {
+fn what_to_do(text: &mut Text, told: &ProblemDetails<'_>, site: &DeploymentInfo<'_>) {
     let id = &told.upload.id;
     let advice = advice(told);
     text.paragraph("  ", advice.words);
     let (again, file) = match advice.retry {
         Retry::Corrected => ("To send it corrected", " CORRECTED_FILE"),
         Retry::Again => ("To send it again", " FILE"),
-        Retry::AsItIs => ("To try it again as it is", ""),
+        Retry::Unchanged => ("To try it again as it is", ""),
     };
     text.blank();
     if told.quarantined.key.is_some() {
@@ -282,20 +282,20 @@ fn what_to_do(text: &mut Text, told: &Told<'_>, site: &Site<'_>) {
     text.paragraph(
         "  ",
         &match advice.retry {
-            Retry::AsItIs => format!("{again}, without a body:"),
+            Retry::Unchanged => format!("{again}, without a body:"),
             _ if is_small => format!("{again}, as the body:"),
             _ => format!("{again}, as the body, if it has at most 4 MiB:"),
         },
     );
     request(text, "POST", id, "/retry");
-    if advice.retry != Retry::AsItIs && !is_small {
+    if advice.retry != Retry::Unchanged && !is_small {
         text.paragraph("  ", "To be told where to PUT it, if it has more:");
         request(text, "POST", id, "/correction");
     }
 }
 
 /// The others: a title and two ids each.
-fn write_others(text: &mut Text, kind: NoticeKind, others: &[Other], room: Room) {
+fn write_others(text: &mut Text, kind: NoticeKind, others: &[OtherProblem], room: DetailLimits) {
     if others.is_empty() {
         return;
     }

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::changed::Known;
+use super::changed::KnownTypes;
 use super::digest::{largest, since, totals};
-use super::failing::Told;
-use super::{MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, News, NoticeKind, Other, Repeat, Resolution, Room, Site, VERSION};
+use super::failing::ProblemDetails;
+use super::{
+    DeploymentInfo, DetailLimits, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, NoticeContents, NoticeKind, OtherProblem,
+    RepeatedProblem, ResolvedProblem, VERSION,
+};
 use crate::intake::failure::{Failure, MAX_TARGET_CHARS, shortened};
 use crate::intake::fingerprint::FailureAt;
 use crate::intake::rejection::FailureGroup;
 use crate::intake::shape::JsonType;
-use crate::notification::problem::{Group, Life};
+use crate::notification::problem::{Problem, ProblemStatus};
 use crate::time::Timestamp;
-use crate::upload::{Decision, Quarantined, State};
+use crate::upload::{Decision, QuarantineLocation, UploadState};
 
 #[derive(Serialize)]
 struct Machine<'a> {
@@ -53,7 +56,7 @@ struct GroupForm<'a> {
     schema: &'a str,
     failures: Vec<FailureAt>,
     failures_omitted: u64,
-    life: Life,
+    life: ProblemStatus,
     uploads: u64,
     records: u64,
     first_seen: Timestamp,
@@ -78,7 +81,7 @@ struct UploadForm<'a> {
     upload_failure: Option<Failure>,
     failures: Vec<FailureGroup>,
     failures_omitted: u64,
-    quarantine: &'a Quarantined,
+    quarantine: &'a QuarantineLocation,
     quarantined_at: Timestamp,
     kept_until: Timestamp,
 }
@@ -137,10 +140,17 @@ struct RepeatForm<'a> {
 }
 
 /// None only if the upload that is told was not rejected.
-pub(super) fn json(id: &str, owner: &str, news: &News<'_>, site: &Site<'_>, text: &str, room: Room) -> Option<String> {
+pub(super) fn json(
+    id: &str,
+    owner: &str,
+    news: &NoticeContents<'_>,
+    site: &DeploymentInfo<'_>,
+    text: &str,
+    room: DetailLimits,
+) -> Option<String> {
     let form = match news {
-        News::Failing { first, others, .. } => {
-            let told = Told::of(first)?;
+        NoticeContents::Failing { first, others, .. } => {
+            let told = ProblemDetails::of(first)?;
             let most = MAX_GROUPS_IN_NOTICE - 1;
             Form::Failing {
                 group: GroupForm::of(told.group, room),
@@ -150,11 +160,11 @@ pub(super) fn json(id: &str, owner: &str, news: &News<'_>, site: &Site<'_>, text
                 others_omitted: others.len().saturating_sub(most),
             }
         }
-        News::Resolved(resolutions) => Form::Resolved {
+        NoticeContents::Resolved(resolutions) => Form::Resolved {
             resolved: resolutions.iter().take(MAX_GROUPS_IN_NOTICE).map(|one| ResolutionForm::of(one, room)).collect(),
             resolved_omitted: resolutions.len().saturating_sub(MAX_GROUPS_IN_NOTICE),
         },
-        News::Digest { from, to, repeats, beyond } => {
+        NoticeContents::Digest { from, to, repeats, beyond } => {
             let totals = totals(repeats, beyond);
             let untold = repeats.len().saturating_sub(MAX_REPEATS_TOLD) as u64;
             let told = largest(repeats).into_iter().take(MAX_REPEATS_TOLD);
@@ -178,7 +188,7 @@ pub(super) fn json(id: &str, owner: &str, news: &News<'_>, site: &Site<'_>, text
 }
 
 impl<'a> GroupForm<'a> {
-    fn of(group: &'a Group, room: Room) -> Self {
+    fn of(group: &'a Problem, room: DetailLimits) -> Self {
         let at = |at: &FailureAt| FailureAt { code: at.code, pointer: shortened(&at.pointer, room.pointer_of_others) };
         let beyond = group.failures.len().saturating_sub(room.of_others) as u64;
         Self {
@@ -200,8 +210,8 @@ impl<'a> GroupForm<'a> {
 }
 
 impl<'a> UploadForm<'a> {
-    fn of(told: &Told<'a>, site: &Site<'_>, room: Room) -> Self {
-        let Told { upload, rejection, .. } = *told;
+    fn of(told: &ProblemDetails<'a>, site: &DeploymentInfo<'_>, room: DetailLimits) -> Self {
+        let ProblemDetails { upload, rejection, .. } = *told;
         let is_partial = matches!(upload.decision, Some(Decision::Accepted { .. }));
         let is_message = upload.message.is_some();
         let beyond = told.failures.len().saturating_sub(room.failures) as u64;
@@ -212,7 +222,7 @@ impl<'a> UploadForm<'a> {
             file_name: (!is_message).then_some(upload.intake.file_name.as_str()),
             is_message,
             key_id: upload.message.as_ref().and_then(|message| message.key_id.as_deref()),
-            outcome: if is_partial { State::PartiallyAccepted } else { State::Quarantined }.as_str(),
+            outcome: if is_partial { UploadState::PartiallyAccepted } else { UploadState::Quarantined }.as_str(),
             accepted: upload.accepted_in_round(),
             accepted_earlier: upload.accepted() - upload.accepted_in_round(),
             rejected: upload.rejected(),
@@ -226,7 +236,7 @@ impl<'a> UploadForm<'a> {
     }
 }
 
-fn cut(failure: &Failure, room: Room) -> Failure {
+fn cut(failure: &Failure, room: DetailLimits) -> Failure {
     let name = |name: &String| shortened(name, MAX_TARGET_CHARS.min(room.pointer));
     Failure {
         pointer: shortened(&failure.pointer, room.pointer),
@@ -237,33 +247,35 @@ fn cut(failure: &Failure, room: Room) -> Failure {
     }
 }
 
-fn cut_group(group: &FailureGroup, room: Room) -> FailureGroup {
+fn cut_group(group: &FailureGroup, room: DetailLimits) -> FailureGroup {
     FailureGroup { pointer: shortened(&group.pointer, room.pointer), first: cut(&group.first, room), ..group.clone() }
 }
 
-fn profile(told: &Told<'_>, room: Room) -> Option<ProfileForm> {
+fn profile(told: &ProblemDetails<'_>, room: DetailLimits) -> Option<ProfileForm> {
     let past = told.past.as_ref()?;
-    let member =
-        |known: &Known| MemberForm { pointer: shortened(&known.pointer, room.pointer), types: known.types.clone() };
+    let member = |known: &KnownTypes| MemberForm {
+        pointer: shortened(&known.pointer, room.pointer),
+        types: known.types.clone(),
+    };
     let members = told.known.iter().map(member).collect();
     Some(ProfileForm { uploads: past.uploads(), last_passed_at: past.last_passed_at, members })
 }
 
 impl<'a> OtherForm<'a> {
-    fn of(other: &'a Other, room: Room) -> Self {
+    fn of(other: &'a OtherProblem, room: DetailLimits) -> Self {
         Self { group: GroupForm::of(&other.group, room), upload_id: other.upload_id.as_str() }
     }
 }
 
 impl<'a> ResolutionForm<'a> {
-    fn of(resolution: &'a Resolution, room: Room) -> Self {
-        let Resolution { group, upload_id, at } = resolution;
+    fn of(resolution: &'a ResolvedProblem, room: DetailLimits) -> Self {
+        let ResolvedProblem { group, upload_id, at } = resolution;
         Self { group: GroupForm::of(group, room), upload_id: upload_id.as_str(), at: *at }
     }
 }
 
 impl<'a> RepeatForm<'a> {
-    fn of(Repeat { group, tally }: &'a Repeat, room: Room) -> Self {
+    fn of(RepeatedProblem { group, tally }: &'a RepeatedProblem, room: DetailLimits) -> Self {
         Self {
             group: GroupForm::of(group, room),
             uploads: tally.uploads,

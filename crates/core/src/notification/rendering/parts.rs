@@ -1,10 +1,10 @@
 //! Parts that several notices have.
 
 use super::text::{Text, shown};
-use super::{Room, Site, words};
+use super::{DeploymentInfo, DetailLimits, words};
 use crate::id::UploadId;
 use crate::intake::fingerprint::NO_SCHEMA;
-use crate::notification::problem::Group;
+use crate::notification::problem::Problem;
 
 /// Whose uploads it is about: operators receive everybody's notices.
 pub(super) fn owned_by(text: &mut Text, owner: &str) {
@@ -12,8 +12,8 @@ pub(super) fn owned_by(text: &mut Text, owner: &str) {
 }
 
 /// What a group is called: its chief failure, its schema, and what follows.
-pub(super) fn title(text: &mut Text, group: &Group, after: &str, room: Room) {
-    let (code, place, more) = words::chief(group, room);
+pub(super) fn title(text: &mut Text, group: &Problem, after: &str, room: DetailLimits) {
+    let (code, place, more) = words::primary_failure(group, room);
     let and_more = match more {
         0 => String::new(),
         more => format!(" and {}", words::count(more, "more failure")),
@@ -31,7 +31,7 @@ pub(super) fn request(text: &mut Text, method: &str, id: &UploadId, step: &str) 
 }
 
 /// How to see everything that lies in quarantine.
-pub(super) fn list(text: &mut Text, site: &Site<'_>) {
+pub(super) fn list(text: &mut Text, site: &DeploymentInfo<'_>) {
     text.command("eventpulse quarantine list");
     text.paragraph("  ", "Or over REST, with your token, GET");
     text.url(&format!("{}/quarantine", site.api_url));

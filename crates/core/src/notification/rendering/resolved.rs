@@ -2,18 +2,23 @@
 
 use super::parts::{list, owned_by, preferences, title};
 use super::text::Text;
-use super::{MAX_GROUPS_IN_NOTICE, Resolution, Room, Site, words};
-use crate::notification::problem::{Group, Life};
+use super::{DeploymentInfo, DetailLimits, MAX_GROUPS_IN_NOTICE, ResolvedProblem, words};
+use crate::notification::problem::{Problem, ProblemStatus};
 
 /// Of a group that is open again.
 const SINCE: &str = "It has come back since; you hear of that separately.";
 
-pub(super) fn text(owner: &str, resolutions: &[Resolution], site: &Site<'_>, room: Room) -> String {
+pub(super) fn text(
+    owner: &str,
+    resolutions: &[ResolvedProblem],
+    site: &DeploymentInfo<'_>,
+    room: DetailLimits,
+) -> String {
     let mut text = Text::default();
     text.paragraph("", &opening(resolutions));
     text.blank();
     owned_by(&mut text, owner);
-    for Resolution { group, upload_id, at } in resolutions.iter().take(MAX_GROUPS_IN_NOTICE) {
+    for ResolvedProblem { group, upload_id, at } in resolutions.iter().take(MAX_GROUPS_IN_NOTICE) {
         text.blank();
         title(&mut text, group, "", room);
         let extent = words::extent(group.uploads, group.records);
@@ -45,8 +50,8 @@ pub(super) fn text(owner: &str, resolutions: &[Resolution], site: &Site<'_>, roo
 }
 
 /// The groups are told as they are when the notice is sent: some may be open again.
-fn opening(resolutions: &[Resolution]) -> String {
-    let over = resolutions.iter().filter(|resolution| resolution.group.life == Life::Resolved).count();
+fn opening(resolutions: &[ResolvedProblem]) -> String {
+    let over = resolutions.iter().filter(|resolution| resolution.group.life == ProblemStatus::Resolved).count();
     let state = match (resolutions.len(), over) {
         (1, 0) => return format!("Uploads of yours passed, and this problem was over. {SINCE}"),
         (many, 0) => {
@@ -72,10 +77,10 @@ fn opening(resolutions: &[Resolution]) -> String {
 }
 
 /// What became of the group after it was over, or how it came to be over more than once.
-fn since(group: &Group, is_one_of_many: bool) -> String {
+fn since(group: &Problem, is_one_of_many: bool) -> String {
     match group.returns {
-        _ if group.life == Life::Open && is_one_of_many => format!(" {SINCE}"),
-        _ if group.life == Life::Open => String::new(),
+        _ if group.life == ProblemStatus::Open && is_one_of_many => format!(" {SINCE}"),
+        _ if group.life == ProblemStatus::Open => String::new(),
         0 => String::new(),
         returns => {
             format!(" It came back {}; {} of these failed since then.", words::times(returns), group.uploads_in_life)

@@ -1,7 +1,7 @@
 //! Subjects: printable ASCII, under 100 characters, the schema at the end whatever the names are.
 
-use super::failing::{Extent, Told};
-use super::{Beyond, NoticeKind, Repeat, Resolution, Room, digest as counted, words};
+use super::failing::{Extent, ProblemDetails};
+use super::{DetailLimits, NoticeKind, RemainderTotals, RepeatedProblem, ResolvedProblem, digest as counted, words};
 use crate::intake::fingerprint::NO_SCHEMA;
 
 /// SNS wants fewer than 100 characters.
@@ -12,7 +12,7 @@ const MIN_PLACE_CHARS: usize = 8;
 const NAME: &str = "[EventPulse]";
 
 /// `[EventPulse] 3 of 120 records rejected: REQUIRED /items/*/price (orders 1.0)`.
-pub(super) fn failing(kind: NoticeKind, told: &Told<'_>, others: usize) -> String {
+pub(super) fn failing(kind: NoticeKind, told: &ProblemDetails<'_>, others: usize) -> String {
     let is_message = told.upload.message.is_some();
     let what = match told.extent {
         Extent::Whole | Extent::Only if is_message => "message rejected".to_owned(),
@@ -29,7 +29,7 @@ pub(super) fn failing(kind: NoticeKind, told: &Told<'_>, others: usize) -> Strin
     let (code, place) = match told.failures.first() {
         Some(failure) => (failure.code.to_string(), words::pattern_of_place(failure)),
         None => {
-            let (code, place, _) = words::chief(told.group, Room::ALL[0]);
+            let (code, place, _) = words::primary_failure(told.group, DetailLimits::ALL[0]);
             (code, place)
         }
     };
@@ -41,9 +41,9 @@ pub(super) fn failing(kind: NoticeKind, told: &Told<'_>, others: usize) -> Strin
 }
 
 /// `[EventPulse] Resolved: REQUIRED /items/* (orders 1.0)`.
-pub(super) fn resolved(resolutions: &[Resolution]) -> String {
+pub(super) fn resolved(resolutions: &[ResolvedProblem]) -> String {
     let Some((first, others)) = resolutions.split_first() else { return format!("{NAME} Resolved") };
-    let (code, place, _) = words::chief(&first.group, Room::ALL[0]);
+    let (code, place, _) = words::primary_failure(&first.group, DetailLimits::ALL[0]);
     if others.is_empty() {
         return assemble(&format!("{NAME} Resolved: {code}"), &place, &in_brackets(&first.group.schema));
     }
@@ -53,7 +53,7 @@ pub(super) fn resolved(resolutions: &[Resolution]) -> String {
 }
 
 /// `[EventPulse] Digest: 999 more uploads rejected, 3 known problems`.
-pub(super) fn digest(repeats: &[Repeat], beyond: &Beyond) -> String {
+pub(super) fn digest(repeats: &[RepeatedProblem], beyond: &RemainderTotals) -> String {
     let totals = counted::totals(repeats, beyond);
     let problems = |groups| words::count(groups, "known problem");
     let (came_back, resolved) = (counted::came_back(repeats, beyond), counted::resolved(repeats, beyond));

@@ -1,9 +1,9 @@
 //! Words that several notices share: what is wrong and where, counts, times.
 
-use super::{Room, is_of_member};
-use crate::intake::failure::{Code, shortened};
+use super::{DetailLimits, is_of_member};
+use crate::intake::failure::{FailureCode, shortened};
 use crate::intake::rejection::{FailureGroup, escaped};
-use crate::notification::problem::Group;
+use crate::notification::problem::Problem;
 use crate::time::Timestamp;
 
 /// The pointer to what a failure is about: to the member, where it is about one. Array indexes are `*`, unless it was
@@ -25,14 +25,15 @@ pub(super) fn pattern_of_place(failure: &FailureGroup) -> String {
 }
 
 /// The pointer to a member of what is at `pointer`.
-pub(super) fn member_at(code: Code, pointer: &str, member: &str) -> String {
+pub(super) fn member_at(code: FailureCode, pointer: &str, member: &str) -> String {
     let token = format!("/{}", escaped(member));
-    let is_told = matches!(code, Code::AdditionalProperties | Code::UnevaluatedProperties) && pointer.ends_with(&token);
+    let is_told = matches!(code, FailureCode::AdditionalProperties | FailureCode::UnevaluatedProperties)
+        && pointer.ends_with(&token);
     if is_told { pointer.to_owned() } else { format!("{pointer}{token}") }
 }
 
 /// The failure that a group is named by, `REQUIRED /items/*`, and how many more it has.
-pub(super) fn chief(group: &Group, room: Room) -> (String, String, u64) {
+pub(super) fn primary_failure(group: &Problem, room: DetailLimits) -> (String, String, u64) {
     let more = (group.failures.len() as u64).saturating_sub(1) + group.failures_omitted;
     match group.failures.first() {
         Some(at) => (at.code.to_string(), shortened(&at.pointer, room.pointer_of_others), more),

@@ -1,6 +1,6 @@
 //! What an owner may do next, in a sentence or two.
 
-use super::{State, Subscription};
+use super::{Subscription, SubscriptionState};
 use crate::time::Timestamp;
 
 /// What whoever has no verified address does first.
@@ -14,13 +14,15 @@ impl Subscription {
         // PUT refuses whoever has no address, and asks another one at once.
         let moved_to = address.filter(|address| *address != email);
         match (self.state, address) {
-            (State::None, Some(address)) => {
+            (SubscriptionState::None, Some(address)) => {
                 format!("Nobody is mailed. PUT /notifications has notices mailed to {address}.")
             }
-            (State::None, None) => format!("Nobody is mailed. {VERIFY}"),
-            (State::Pending, _) => self.hint_while_pending(email, address, moved_to, now),
-            (State::Confirmed, None) => format!("Notices are mailed to {email}. DELETE /notifications ends it."),
-            (State::Confirmed, Some(_)) => match moved_to {
+            (SubscriptionState::None, None) => format!("Nobody is mailed. {VERIFY}"),
+            (SubscriptionState::Pending, _) => self.hint_while_pending(email, address, moved_to, now),
+            (SubscriptionState::Confirmed, None) => {
+                format!("Notices are mailed to {email}. DELETE /notifications ends it.")
+            }
+            (SubscriptionState::Confirmed, Some(_)) => match moved_to {
                 Some(address) => format!(
                     "Notices are mailed to {email}, but your address is {address} now. PUT /notifications has them mailed \
                      there."
@@ -29,7 +31,7 @@ impl Subscription {
                     "Notices are mailed to {email}. PUT /notifications chooses which kinds, DELETE /notifications ends it."
                 ),
             },
-            (State::Gone, _) => {
+            (SubscriptionState::Gone, _) => {
                 let next = match (address, moved_to) {
                     (None, _) => VERIFY.to_owned(),
                     (_, Some(address)) => format!("PUT /notifications asks {address}."),
@@ -64,12 +66,12 @@ impl Subscription {
     #[must_use]
     pub fn receipt_hint(&self) -> Option<&'static str> {
         match self.state {
-            State::None => Some("Nobody is mailed about this upload: PUT /notifications to be."),
-            State::Pending => {
+            SubscriptionState::None => Some("Nobody is mailed about this upload: PUT /notifications to be."),
+            SubscriptionState::Pending => {
                 Some("Nobody is mailed about this upload before the link in the mail that asks for it is followed.")
             }
-            State::Confirmed => None,
-            State::Gone => Some(
+            SubscriptionState::Confirmed => None,
+            SubscriptionState::Gone => Some(
                 "Nobody is mailed about this upload any more, as somebody unsubscribed, or the mails were too many: PUT \
                  /notifications to be.",
             ),

@@ -13,34 +13,34 @@ fn asked() -> Subscription {
     Subscription::default().asked(EMAIL, NoticeKind::OF_OWNERS.to_vec(), Some(ARN.to_owned()), at(0))
 }
 
-fn stands(state: State) -> Subscription {
+fn stands(state: SubscriptionState) -> Subscription {
     match state {
-        State::None => asked().deleted(true),
-        State::Pending => asked(),
-        State::Confirmed => asked().seen(Seen::Confirmed, at(1)),
-        State::Gone => asked().seen(Seen::Confirmed, at(1)).seen(Seen::Unknown, at(2)),
+        SubscriptionState::None => asked().deleted(true),
+        SubscriptionState::Pending => asked(),
+        SubscriptionState::Confirmed => asked().seen(ObservedState::Confirmed, at(1)),
+        SubscriptionState::Gone => asked().seen(ObservedState::Confirmed, at(1)).seen(ObservedState::Unknown, at(2)),
     }
 }
 
 #[test]
 fn what_sns_says_makes_the_state() {
-    use State::{Confirmed, Gone, None, Pending};
+    use SubscriptionState::{Confirmed, Gone, None, Pending};
     for (name, stored, seen, when, state, has_arn) in [
-        ("nothing changed", Pending, Seen::Pending, 100, Pending, true),
-        ("the link was followed", Pending, Seen::Confirmed, 100, Confirmed, true),
-        ("SNS does not know it yet", Pending, Seen::Unknown, 59, Pending, true),
-        ("confirmed and unsubscribed between two looks", Pending, Seen::Unknown, 60, Gone, true),
-        ("the same, at the last moment", Pending, Seen::Unknown, DAY - 1, Gone, true),
-        ("it lapsed", Pending, Seen::Unknown, 2 * DAY, Pending, false),
-        ("nothing changed", Confirmed, Seen::Confirmed, 100, Confirmed, true),
-        ("the unsubscribe link was followed", Confirmed, Seen::Unknown, 100, Gone, true),
-        ("SNS switched it off", Confirmed, Seen::Pending, 100, Gone, true),
-        ("still gone", Gone, Seen::Unknown, 100, Gone, true),
-        ("still switched off", Gone, Seen::Pending, 100, Gone, true),
-        ("subscribed again by SNS's own link", Gone, Seen::Confirmed, 100, Confirmed, true),
-        ("deleted while pending", None, Seen::Pending, 100, None, true),
-        ("deleted, then confirmed by the old link", None, Seen::Confirmed, 100, None, false),
-        ("deleted, and nobody confirmed it", None, Seen::Unknown, 100, None, false),
+        ("nothing changed", Pending, ObservedState::Pending, 100, Pending, true),
+        ("the link was followed", Pending, ObservedState::Confirmed, 100, Confirmed, true),
+        ("SNS does not know it yet", Pending, ObservedState::Unknown, 59, Pending, true),
+        ("confirmed and unsubscribed between two looks", Pending, ObservedState::Unknown, 60, Gone, true),
+        ("the same, at the last moment", Pending, ObservedState::Unknown, DAY - 1, Gone, true),
+        ("it lapsed", Pending, ObservedState::Unknown, 2 * DAY, Pending, false),
+        ("nothing changed", Confirmed, ObservedState::Confirmed, 100, Confirmed, true),
+        ("the unsubscribe link was followed", Confirmed, ObservedState::Unknown, 100, Gone, true),
+        ("SNS switched it off", Confirmed, ObservedState::Pending, 100, Gone, true),
+        ("still gone", Gone, ObservedState::Unknown, 100, Gone, true),
+        ("still switched off", Gone, ObservedState::Pending, 100, Gone, true),
+        ("subscribed again by SNS's own link", Gone, ObservedState::Confirmed, 100, Confirmed, true),
+        ("deleted while pending", None, ObservedState::Pending, 100, None, true),
+        ("deleted, then confirmed by the old link", None, ObservedState::Confirmed, 100, None, false),
+        ("deleted, and nobody confirmed it", None, ObservedState::Unknown, 100, None, false),
     ] {
         let before = stands(stored);
         let after = before.clone().seen(seen, at(when));
@@ -48,7 +48,7 @@ fn what_sns_says_makes_the_state() {
         assert_eq!((after.looked_at, after.silent_at), (Some(at(when)), Option::None), "{name}");
         assert_eq!(after.seen(seen, at(when)).state, state, "{name}, twice");
     }
-    let deleted = stands(None).seen(Seen::Confirmed, at(9));
+    let deleted = stands(None).seen(ObservedState::Confirmed, at(9));
     assert_eq!(
         (deleted.left.clone(), deleted.confirmed_at),
         (vec![ARN.to_owned()], Option::None),
@@ -57,13 +57,13 @@ fn what_sns_says_makes_the_state() {
     assert!(deleted.asks(EMAIL, at(10)), "it may be asked for anew");
     let wanted = deleted.asked(EMAIL, NoticeKind::OF_OWNERS.to_vec(), Some(ARN.to_owned()), at(10));
     assert!(wanted.left.is_empty(), "then it is wanted");
-    assert_eq!(wanted.seen(Seen::Confirmed, at(11)).state, Confirmed);
+    assert_eq!(wanted.seen(ObservedState::Confirmed, at(11)).state, Confirmed);
     let confirmed = stands(Confirmed);
     assert_eq!((confirmed.confirmed_at, confirmed.gone_at), (Some(at(1)), Option::None));
-    assert_eq!(confirmed.seen(Seen::Confirmed, at(9)).confirmed_at, Some(at(1)), "since when, not until when");
+    assert_eq!(confirmed.seen(ObservedState::Confirmed, at(9)).confirmed_at, Some(at(1)), "since when, not until when");
     let gone = stands(Gone);
     assert_eq!((gone.confirmed_at, gone.gone_at), (Some(at(1)), Some(at(2))));
-    let back = gone.seen(Seen::Confirmed, at(3));
+    let back = gone.seen(ObservedState::Confirmed, at(3));
     assert_eq!((back.confirmed_at, back.gone_at), (Some(at(3)), Option::None));
 }
 
@@ -71,13 +71,17 @@ fn what_sns_says_makes_the_state() {
 fn the_last_ask_does_not_make_an_old_subscription_young() {
     let again = asked().asked(EMAIL, asked().kinds, Some(ARN.to_owned()), at(DAY));
     assert_eq!((again.subscribed_at, again.asked_at), (Some(at(0)), Some(at(DAY))));
-    assert_eq!(again.seen(Seen::Unknown, at(DAY + 3600)).state, State::Pending, "it lapsed, nobody unsubscribed");
+    assert_eq!(
+        again.seen(ObservedState::Unknown, at(DAY + 3600)).state,
+        SubscriptionState::Pending,
+        "it lapsed, nobody unsubscribed"
+    );
 }
 
 #[test]
 fn nobody_is_asked_twice_a_day() {
-    use State::{Confirmed, Gone, None, Pending};
-    let lapsed = stands(Pending).seen(Seen::Unknown, at(2 * DAY));
+    use SubscriptionState::{Confirmed, Gone, None, Pending};
+    let lapsed = stands(Pending).seen(ObservedState::Unknown, at(2 * DAY));
     for (name, stored, email, when, expected) in [
         ("never asked", Subscription::default(), EMAIL, 0, true),
         ("pending", stands(Pending), EMAIL, 1, false),
@@ -98,9 +102,9 @@ fn nobody_is_asked_twice_a_day() {
 
 #[test]
 fn news_asks_only_those_who_have_not_answered() {
-    for state in State::ALL {
+    for state in SubscriptionState::ALL {
         let stored = stands(state);
-        assert_eq!(stored.asks_for_news(at(DAY)), state == State::Pending, "{state:?}");
+        assert_eq!(stored.asks_for_news(at(DAY)), state == SubscriptionState::Pending, "{state:?}");
         assert!(!stored.asks_for_news(at(DAY - 1)), "{state:?}");
     }
     let being_asked = Subscription { asking_at: Some(at(DAY)), ..asked() };
@@ -110,20 +114,20 @@ fn news_asks_only_those_who_have_not_answered() {
 #[test]
 fn receipts_do_not_ask_sns_each_time() {
     for (name, state, when, expected) in [
-        ("pending, just now", State::Pending, 101, false),
-        ("pending", State::Pending, 102, true),
-        ("confirmed, just now", State::Confirmed, 159, false),
-        ("confirmed", State::Confirmed, 160, true),
-        ("gone", State::Gone, 160, true),
+        ("pending, just now", SubscriptionState::Pending, 101, false),
+        ("pending", SubscriptionState::Pending, 102, true),
+        ("confirmed, just now", SubscriptionState::Confirmed, 159, false),
+        ("confirmed", SubscriptionState::Confirmed, 160, true),
+        ("gone", SubscriptionState::Gone, 160, true),
     ] {
         let looked = Subscription { looked_at: Some(at(100)), ..stands(state) };
         assert_eq!(looked.is_to_be_looked_at(at(when)), expected, "{name}");
     }
     assert!(!Subscription::default().is_to_be_looked_at(at(0)), "there is nothing to look at");
-    for state in [State::Pending, State::Confirmed] {
+    for state in [SubscriptionState::Pending, SubscriptionState::Confirmed] {
         let silent = Subscription { silent_at: Some(at(100)), ..stands(state) };
         assert!(!silent.is_to_be_looked_at(at(159)) && silent.is_to_be_looked_at(at(160)), "{state:?}");
-        let spoke = Subscription { looked_at: None, ..silent.seen(Seen::Confirmed, at(101)) };
+        let spoke = Subscription { looked_at: None, ..silent.seen(ObservedState::Confirmed, at(101)) };
         assert!(spoke.is_to_be_looked_at(at(102)), "{state:?}");
         let being_asked = Subscription { asking_at: Some(at(100)), ..stands(state) };
         assert!(!being_asked.is_to_be_looked_at(at(129)) && being_asked.is_to_be_looked_at(at(130)), "{state:?}");
@@ -133,10 +137,15 @@ fn receipts_do_not_ask_sns_each_time() {
 #[test]
 fn what_is_left_behind_is_not_forgotten() {
     let other = "arn:aws:sns:eu-central-1:1:notices:2";
-    let moved = stands(State::Confirmed).asked("bob@example.com", vec![NoticeKind::New], Some(other.to_owned()), at(5));
+    let moved = stands(SubscriptionState::Confirmed).asked(
+        "bob@example.com",
+        vec![NoticeKind::New],
+        Some(other.to_owned()),
+        at(5),
+    );
     assert_eq!(
         (moved.state, moved.arn.as_deref(), moved.left.clone()),
-        (State::Pending, Some(other), vec![ARN.into()])
+        (SubscriptionState::Pending, Some(other), vec![ARN.into()])
     );
     assert_eq!((moved.confirmed_at, moved.subscribed_at), (None, Some(at(5))));
     let back = moved.asked(EMAIL, vec![NoticeKind::New], Some(ARN.to_owned()), at(6));
@@ -152,9 +161,11 @@ fn what_is_left_behind_is_not_forgotten() {
 #[test]
 fn other_kinds_need_no_other_mail() {
     let kinds = vec![NoticeKind::Digest];
-    for (stored, state) in
-        [(State::None, State::Pending), (State::Pending, State::Pending), (State::Confirmed, State::Confirmed)]
-    {
+    for (stored, state) in [
+        (SubscriptionState::None, SubscriptionState::Pending),
+        (SubscriptionState::Pending, SubscriptionState::Pending),
+        (SubscriptionState::Confirmed, SubscriptionState::Confirmed),
+    ] {
         let wanting = stands(stored).wanting(kinds.clone());
         assert_eq!((wanting.state, &wanting.kinds), (state, &kinds));
     }
@@ -192,14 +203,14 @@ fn hints_say_what_to_do_next() {
         ("no address", Subscription::default(), None, 0, "Have an e-mail address verified"),
         ("pending", asked(), same, 1, "From 2025-03-01T12:00:00Z on, PUT /notifications has it mailed again."),
         ("pending for long", asked(), same, DAY, "Nobody followed the link"),
-        ("confirmed", stands(State::Confirmed), same, 2, "DELETE /notifications ends it."),
-        ("address changed", stands(State::Confirmed), bob, 2, "your address is bob@example.com now"),
-        ("address lost", stands(State::Confirmed), None, 2, "DELETE /notifications ends it."),
-        ("gone", stands(State::Gone), same, 3, "PUT /notifications asks anew."),
+        ("confirmed", stands(SubscriptionState::Confirmed), same, 2, "DELETE /notifications ends it."),
+        ("address changed", stands(SubscriptionState::Confirmed), bob, 2, "your address is bob@example.com now"),
+        ("address lost", stands(SubscriptionState::Confirmed), None, 2, "DELETE /notifications ends it."),
+        ("gone", stands(SubscriptionState::Gone), same, 3, "PUT /notifications asks anew."),
         ("pending, address changed", asked(), bob, 1, "PUT /notifications has one mailed there, at once."),
         ("pending for long, address changed", asked(), bob, DAY, "PUT /notifications has one mailed there, at once."),
-        ("gone, address changed", stands(State::Gone), bob, 3, "PUT /notifications asks bob@example.com."),
-        ("deleted, address changed", stands(State::None), bob, 3, "mailed to bob@example.com."),
+        ("gone, address changed", stands(SubscriptionState::Gone), bob, 3, "PUT /notifications asks bob@example.com."),
+        ("deleted, address changed", stands(SubscriptionState::None), bob, 3, "mailed to bob@example.com."),
     ] {
         let hint = stored.hint(address, at(when));
         assert!(hint.contains(says), "{name}: {hint}");
@@ -208,11 +219,16 @@ fn hints_say_what_to_do_next() {
     // Without a verified address, PUT is refused.
     let verify = "and PUT /notifications.";
     for (name, stored, when, says) in [
-        ("none", stands(State::None), 1, verify),
+        ("none", stands(SubscriptionState::None), 1, verify),
         ("pending", asked(), 1, "Follow the link in the mail to ann+1@example.com; look among the spam, too."),
         ("pending for long", asked(), DAY, verify),
-        ("confirmed", stands(State::Confirmed), 2, "mailed to ann+1@example.com. DELETE /notifications ends it."),
-        ("gone", stands(State::Gone), 3, verify),
+        (
+            "confirmed",
+            stands(SubscriptionState::Confirmed),
+            2,
+            "mailed to ann+1@example.com. DELETE /notifications ends it.",
+        ),
+        ("gone", stands(SubscriptionState::Gone), 3, verify),
     ] {
         let hint = stored.hint(None, at(when));
         assert!(hint.ends_with(says), "{name}: {hint}");
@@ -223,9 +239,9 @@ fn hints_say_what_to_do_next() {
             "{name}: {hint}"
         );
     }
-    for state in State::ALL {
-        assert_eq!(stands(state).receipt_hint().is_none(), state == State::Confirmed, "{state:?}");
-        assert_eq!(State::parse(state.as_str()), Some(state));
+    for state in SubscriptionState::ALL {
+        assert_eq!(stands(state).receipt_hint().is_none(), state == SubscriptionState::Confirmed, "{state:?}");
+        assert_eq!(SubscriptionState::parse(state.as_str()), Some(state));
     }
-    assert_eq!(State::parse("lapsed"), None);
+    assert_eq!(SubscriptionState::parse("lapsed"), None);
 }

@@ -27,7 +27,7 @@ pub(super) struct Median {
 }
 
 enum State {
-    Keep(Vec<u64>),
+    Retention(Vec<u64>),
     Count(Vec<u64>),
     /// The lower middle value is the largest key up to `end`, the upper one the smallest from `start`.
     Between {
@@ -59,7 +59,7 @@ impl Median {
             ranks: None,
             expected: 0,
             seen: 0,
-            state: State::Keep(Vec::new()),
+            state: State::Retention(Vec::new()),
         }
     }
 
@@ -75,8 +75,8 @@ impl Median {
         }
         self.seen += 1;
         match &mut self.state {
-            State::Keep(keys) if keys.len() < self.limit => keys.push(key),
-            State::Keep(keys) => {
+            State::Retention(keys) if keys.len() < self.limit => keys.push(key),
+            State::Retention(keys) => {
                 let mut counts = vec![0; 1 << BITS];
                 for key in keys.iter().chain([&key]) {
                     count(&mut counts, *key, self.bits);
@@ -103,8 +103,8 @@ impl Median {
             Some(_) if seen != self.expected => return Err(Changed),
             Some(ranks) => ranks,
         };
-        match std::mem::replace(&mut self.state, State::Keep(Vec::new())) {
-            State::Keep(mut keys) => select(&mut keys, lower, upper).map(Found::Value).ok_or(Changed),
+        match std::mem::replace(&mut self.state, State::Retention(Vec::new())) {
+            State::Retention(mut keys) => select(&mut keys, lower, upper).map(Found::Value).ok_or(Changed),
             State::Between { lower, upper, .. } => {
                 let (lower, upper) = lower.zip(upper).ok_or(Changed)?;
                 Ok(Found::Value(value(lower).midpoint(value(upper))))

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::statistics::chunk::Builder;
+use crate::statistics::chunk::ChunkBuilder;
 use crate::statistics::series::Series;
 use crate::statistics::summary::tests::any_finite;
 
@@ -97,7 +97,7 @@ fn memory_is_bounded_and_so_are_the_passes() {
     let rows: [Row; 3] = [("sine", sine, 2), ("equal", equal, 4), ("close", close, 5)];
     for (name, value, at_most) in rows {
         let mut chunks = Vec::new();
-        let mut builder = Builder::new("u1", "up_1", 0);
+        let mut builder = ChunkBuilder::new("u1", "up_1", 0);
         for i in 0..400_000 {
             builder.add("e", "m", at(i), value(i), |chunk| chunks.push(chunk));
         }

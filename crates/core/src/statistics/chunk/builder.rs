@@ -8,7 +8,7 @@ use super::{Chunk, MAX_POINTS, first_segment, keys};
 use crate::statistics::series::{Point, Series};
 use crate::time::Timestamp;
 
-/// How much a builder holds back. Part of what makes chunks deterministic: see [`Builder`].
+/// How much a builder holds back. Part of what makes chunks deterministic: see [`ChunkBuilder`].
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     /// Of 16 bytes, in vectors that may be half empty: 32 MiB.
@@ -27,7 +27,7 @@ const LIMITS: Limits = Limits { points: 1 << 20, series: 1 << 15, name_bytes: 4 
 /// there are too many series, all do, of which one call may thus emit 32,768 chunks. All that depends on nothing but the points: the
 /// same points in the same order make the same chunks, so that a second delivery of an upload writes over what the first one wrote.
 /// (For that, the limits must not change while an upload may still be retried.)
-pub struct Builder {
+pub struct ChunkBuilder {
     owner: String,
     upload_id: String,
     /// The number of the next chunk.
@@ -54,15 +54,15 @@ struct OpenSeries {
     points: Vec<Point>,
 }
 
-impl Builder {
+impl ChunkBuilder {
     /// A builder for one round of one upload of `owner`; see [`first_segment`].
     #[must_use]
-    pub fn new(owner: &str, upload_id: &str, round: u32) -> Builder {
-        Builder::with_limits(owner, upload_id, round, LIMITS)
+    pub fn new(owner: &str, upload_id: &str, round: u32) -> ChunkBuilder {
+        ChunkBuilder::with_limits(owner, upload_id, round, LIMITS)
     }
 
-    fn with_limits(owner: &str, upload_id: &str, round: u32, limits: Limits) -> Builder {
-        Builder {
+    fn with_limits(owner: &str, upload_id: &str, round: u32, limits: Limits) -> ChunkBuilder {
+        ChunkBuilder {
             owner: owner.to_owned(),
             upload_id: upload_id.to_owned(),
             segment: first_segment(round),
