@@ -67,7 +67,7 @@ pub async fn each_has_its_code_and_nothing_is_lost(world: Arc<World>) -> TestRes
         let codes: Vec<&str> = rejection.groups.iter().map(|group| group.code.as_str()).collect();
         assert!(codes.contains(&code), "{name}: expected {code}, got {rejection:#?}");
         assert_eq!(upload.state(), UploadState::Quarantined, "{name}");
-        let quarantined = upload.quarantined.as_ref().ok_or("not in quarantine")?;
+        let quarantined = upload.quarantine_location().ok_or("not in quarantine")?;
         let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
         assert!(held.as_ref() == Some(&sample.bytes), "{name}: quarantine does not hold what was sent");
         let report = report_on(&world.client, &upload).await?.to_string();
@@ -88,10 +88,10 @@ pub async fn keys_with_special_characters(world: Arc<World>) -> TestResult {
         sample.expected.file_name = Some((*name).to_owned());
         let upload = world.upload(&user, &sample).await.map_err(|error| format!("{name}: {error}"))?;
         assert_eq!(upload.state(), UploadState::Accepted, "{name}");
-        assert_eq!(upload.intake.owner, user.owner, "{name}");
+        assert_eq!(upload.origin().owner, user.owner, "{name}");
         sample.bytes = b"{".to_vec();
         let upload = world.upload(&user, &sample).await.map_err(|error| format!("{name}: {error}"))?;
-        let quarantined = upload.quarantined.as_ref().ok_or("not in quarantine")?;
+        let quarantined = upload.quarantine_location().ok_or("not in quarantine")?;
         let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
         assert_eq!(held, Some(sample.bytes), "{name}");
     }
@@ -130,7 +130,7 @@ pub async fn a_later_version_is_removed_unread(world: Arc<World>) -> TestResult 
     let first = world.client.settled(&issued.upload_id).await?;
     assert_eq!(first.state(), UploadState::Quarantined);
     assert_eq!(world.client.put(&issued, b"[]".to_vec()).await?, 200, "S3 takes it: the key is free again");
-    world.client.wait(&issued.upload_id, |upload| upload.revision > first.revision).await?;
+    world.client.wait(&issued.upload_id, |upload| upload.revision() > first.revision()).await?;
     let history = world.client.services.uploads.history(&issued.upload_id).await?;
     let Some(UploadEvent::LateVersionRemoved { version_id }) = history.last().map(|event| &event.fact) else {
         return Err(format!("not noted: {history:?}").into());

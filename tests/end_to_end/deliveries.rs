@@ -66,7 +66,7 @@ pub async fn twice_in_any_interleaving_is_once(world: Arc<World>) -> TestResult 
             assert_eq!(upload.state(), state, "{name}");
             let found = world.statistics(OPERATOR, &device).await?.map_or(0, |statistics| statistics.count);
             assert_eq!(found, count, "{name} counts once");
-            let history = world.client.services.uploads.history(&upload.id).await?;
+            let history = world.client.services.uploads.history(upload.id()).await?;
             assert!(kinds(&history).values().all(|count| *count == 1), "{name}: {:?}", kinds(&history));
         }
     }
@@ -86,13 +86,13 @@ pub async fn the_same_bytes_at_the_same_time_count_once(world: Arc<World>) -> Te
     let mut duplicates = Vec::new();
     for upload in uploads.collect::<Vec<_>>() {
         let upload = upload.await??;
-        match &upload.decision {
+        match upload.decision() {
             Some(Decision::Duplicate { of }) => duplicates.push(of.clone()),
             _ => accepted.push(upload),
         }
     }
     assert_eq!((accepted.len(), duplicates.len()), (1, 5));
-    assert!(duplicates.iter().all(|of| *of == accepted[0].id), "each names the one that counts");
+    assert!(duplicates.iter().all(|of| of == accepted[0].id()), "each names the one that counts");
     assert_eq!(world.statistics(&user.owner, "same").await?.map(|statistics| statistics.count), Some(2));
     let theirs = world.upload(&other, &document("copy.ndjson", body)).await?;
     assert_eq!(theirs.state(), UploadState::Accepted, "another owner's like bytes are another owner's");
@@ -131,8 +131,8 @@ pub async fn what_is_owed_is_resumed_after_a_crash_at_every_step(world: Arc<Worl
             assert_eq!(answer.error, None, "{name} after {keep} events: {} {}", answer.payload, answer.log);
             let resumed = world.client.settled(&id).await?;
             assert_eq!(resumed.state(), state, "{name} after {keep} events");
-            assert_eq!(resumed.quarantined, whole.quarantined, "{name} after {keep} events");
-            assert_eq!(resumed.noted, whole.noted, "{name} after {keep} events");
+            assert_eq!(resumed.quarantine_location(), whole.quarantine_location(), "{name} after {keep} events");
+            assert_eq!(resumed.is_occurrence_recorded(), whole.is_occurrence_recorded(), "{name} after {keep} events");
             let again = world.client.services.uploads.history(&id).await?;
             assert_eq!(kinds(&again), kinds(&history), "{name} after {keep} events");
             let found = world.statistics(OPERATOR, &device).await?.map_or(0, |statistics| statistics.count);
@@ -207,14 +207,14 @@ pub async fn an_object_deleted_before_it_is_read(world: Arc<World>) -> TestResul
     let upload = world.client.settled(&id).await?;
     assert_eq!(upload.rejection().and_then(|r| r.primary_failure()).map(|f| f.code.as_str()), Some("OBJECT_MISSING"));
     assert_eq!(
-        upload.quarantined.as_ref().map(|quarantined| &quarantined.key),
+        upload.quarantine_location().map(|quarantined| &quarantined.key),
         Some(&None),
         "there is nothing to keep"
     );
     assert_eq!(report_on(&world.client, &upload).await?["upload_failure"]["code"], "OBJECT_MISSING");
     // Told once; by which notice depends on what else of the operator's failed so.
     let history = world.client.services.uploads.history(&id).await?;
-    assert_eq!(kinds(&history).get("noted"), Some(&1));
+    assert_eq!(kinds(&history).get("occurrence_recorded"), Some(&1));
     Ok(())
 }
 

@@ -68,7 +68,7 @@ pub async fn from_a_key_to_statistics(world: Arc<World>) -> TestResult {
     assert_eq!(status_url, format!("{}/uploads/{id}", world.client.api));
     let receipt = outcome(&world, &user, &id).await?;
     assert_eq!((&receipt["state"], &receipt["accepted"]), (&json!("accepted"), &json!(1)), "{receipt:#}");
-    assert_eq!(receipt["history"][0]["event"], "posted");
+    assert_eq!(receipt["history"][0]["event"], "message_posted");
     assert_eq!(receipt["size"], json!(body.to_string().len()), "its own size, not that of the log it lies in");
     assert_eq!(receipt["history"][0]["by"], json!(key_id));
     assert_eq!(world.stats(&user, "12345").await?["mean"], 22.5);
@@ -162,7 +162,7 @@ pub async fn nothing_that_a_client_sends_changes_the_call(world: Arc<World>) -> 
         let id = acknowledged(post(&world, &headers, body.clone()).await?)?;
         assert_eq!(outcome(&world, &user, &id).await?["state"], "accepted", "{idempotency_key}");
         let upload = world.client.services.uploads.load(&UploadId::parse(&id)?).await?.ok_or("not known")?;
-        let kept = upload.message.and_then(|message| message.idempotency_key);
+        let kept = upload.message().and_then(|message| message.idempotency_key.clone());
         assert_eq!(kept.as_deref(), Some(&idempotency_key[..idempotency_key.len().min(255)]));
         let again = acknowledged(post(&world, &headers, body).await?)?;
         assert_eq!(outcome(&world, &user, &again).await?["duplicate_of"], json!(id), "{idempotency_key}");

@@ -65,7 +65,7 @@ pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Te
     let denied: Result<_, BoxError> = async {
         let id = world.client.upload(&user, &document("x.json", "{}")).await?;
         let decided = world.client.wait(&id, |upload| upload.next() != Some(Step::Process)).await?;
-        let object = decided.object.clone().ok_or("no object")?;
+        let object = decided.object().cloned().ok_or("no object")?;
         let denied = world.deliver(&object, "denied").await?;
         let mails = world.mailbox.about(id.as_str());
         Ok((id, object, denied, mails))
@@ -79,7 +79,7 @@ pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Te
     let healed = world.deliver(&object, "healed").await?;
     assert_eq!(healed.error, None, "{}", healed.payload);
     let upload = world.client.settled(&id).await?;
-    assert_eq!((upload.state(), world.mails_about(&upload.id).await.len()), (UploadState::Quarantined, 1));
+    assert_eq!((upload.state(), world.mails_about(upload.id()).await.len()), (UploadState::Quarantined, 1));
     Ok(())
 }
 
@@ -95,7 +95,7 @@ pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<W
     .await;
     restore(&world, whole).await?;
     let (issued, object, failed) = failed?;
-    assert!(failed.failure_reason.as_ref().is_some_and(|reason| reason.contains("Denied")), "{failed:?}");
+    assert!(failed.failure_reason().is_some_and(|reason| reason.contains("Denied")), "{failed:?}");
     assert!(world.mailbox.about(issued.upload_id.as_str()).is_empty(), "what the sender cannot mend is not mailed");
     assert!(world.object(&object.bucket, &object.key, None).await?.is_some(), "and nothing is lost");
     let healed = world.deliver(&object, "healed").await?;
@@ -129,17 +129,17 @@ pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<Wor
         upload.rejection().and_then(|r| r.primary_failure()).map(|f| f.code.as_str()),
         Some("PROCESSING_FAILED")
     );
-    let quarantined = upload.quarantined.as_ref().ok_or("not in quarantine")?;
+    let quarantined = upload.quarantine_location().ok_or("not in quarantine")?;
     let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
     assert!(held == Some(sample.bytes), "quarantine holds what was sent");
     assert_eq!(world.object(&object.bucket, &object.key, Some(&object.version_id)).await?, None);
     assert_eq!(world.statistics(&user.owner, "slow").await?, None, "nothing of it counts");
-    assert_eq!(world.mails_about(&upload.id).await.len(), 1);
+    assert_eq!(world.mails_about(upload.id()).await.len(), 1);
 
     // The operator has mended the cause; the owner tries the very same once more, and it counts once.
-    world.retry(&user, upload.id.as_str(), None).await?.expect(202)?;
+    world.retry(&user, upload.id().as_str(), None).await?.expect(202)?;
     let receipt =
-        world.receipt(&user, upload.id.as_str(), |receipt| receipt["quarantine"]["status"] == "resolved").await?;
+        world.receipt(&user, upload.id().as_str(), |receipt| receipt["quarantine"]["status"] == "resolved").await?;
     assert_eq!((&receipt["state"], &receipt["accepted"]), (&json!("accepted"), &json!(10_000_000)));
     assert_eq!(world.statistics(&user.owner, "slow").await?.map(|statistics| statistics.count), Some(10_000_000));
     Ok(())

@@ -139,8 +139,8 @@ pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>
     let peak = watch.peak_mib().await;
     assert_eq!((upload.accepted(), upload.rejected()), (1, 200_000));
     assert!((1..LIMIT_MIB).contains(&peak), "{peak} MiB resident");
-    let quarantined = upload.quarantined.ok_or("not in quarantine")?;
-    let held = world.object(&quarantined.bucket, &quarantined.key.unwrap_or_default(), None).await?;
+    let quarantined = upload.quarantine_location().ok_or("not in quarantine")?;
+    let held = world.object(&quarantined.bucket, &quarantined.key.clone().unwrap_or_default(), None).await?;
     let lines = held.unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
     assert_eq!(lines, 200_000, "every rejected record is kept");
     Ok(())
@@ -150,10 +150,10 @@ pub async fn a_large_rejected_object_is_moved_in_parts(world: Arc<World>) -> Tes
     let size = (600 << 20) + 1;
     let upload = world.upload(&world.user(), &document("large.json", vec![b'7'; size])).await?;
     assert_eq!(upload.state(), UploadState::Quarantined);
-    let quarantined = upload.quarantined.ok_or("not in quarantine")?;
-    let held = world.object(&quarantined.bucket, &quarantined.key.unwrap_or_default(), None).await?;
+    let quarantined = upload.quarantine_location().ok_or("not in quarantine")?;
+    let held = world.object(&quarantined.bucket, &quarantined.key.clone().unwrap_or_default(), None).await?;
     assert_eq!(held.map(|held| held.len()), Some(size));
-    let object = upload.object.ok_or("no object")?;
+    let object = upload.object().ok_or("no object")?;
     assert_eq!(world.object(&object.bucket, &object.key, Some(&object.version_id)).await?, None);
     Ok(())
 }

@@ -302,12 +302,12 @@ pub async fn a_message_is_taken_back_out_of_a_shared_chunk(world: Arc<World>) ->
 
 /// A line of the raw log, or a whole object: the body that came with a message, as it is kept.
 pub async fn kept_body(world: &World, upload: &Upload) -> Result<Vec<u8>, BoxError> {
-    let object = upload.object.clone().ok_or("no object")?;
+    let object = upload.object().clone().ok_or("no object")?;
     let kept = world.object(&object.bucket, &object.key, Some(&object.version_id)).await?.ok_or("it is gone")?;
     let Some(number) = object.line else { return Ok(kept) };
     let line = kept.split(|byte| *byte == b'\n').nth(usize::try_from(number)? - 1).ok_or("no such line")?;
     let line: Value = serde_json::from_slice(line)?;
-    assert_eq!((&line["upload_id"], &line["owner"]), (&json!(upload.id.as_str()), &json!(upload.intake.owner)));
+    assert_eq!((&line["upload_id"], &line["owner"]), (&json!(upload.id().as_str()), &json!(&upload.origin().owner)));
     Ok(line["body"].as_str().ok_or("no body")?.as_bytes().to_vec())
 }
 
@@ -323,7 +323,7 @@ pub async fn the_raw_log_holds_every_message_that_counts(world: Arc<World>) -> T
     assert_eq!(deliver(&world, &batch).await?, Vec::<usize>::new());
     for sent in batch {
         let upload = outcome(&world, sent).await?;
-        let Some(Decision::Accepted { sha256: counted, .. }) = &upload.decision else {
+        let Some(Decision::Accepted { sha256: counted, .. }) = upload.decision() else {
             return Err(format!("not accepted: {upload:?}").into());
         };
         let kept = kept_body(&world, &upload).await?;

@@ -89,7 +89,7 @@ async fn crossed_off(world: &World, user: &User) -> TestResult {
 }
 
 async fn upload(world: &World, user: &User, name: &str, body: &Value) -> Result<UploadId, BoxError> {
-    Ok(world.upload(user, &document(name, body.to_string())).await?.id)
+    Ok(world.upload(user, &document(name, body.to_string())).await?.id().clone())
 }
 
 fn wrong_value(device: &str, second: u32) -> Value {
@@ -215,7 +215,7 @@ pub async fn what_is_no_news_is_not_mailed(world: Arc<World>) -> TestResult {
     world.client.issue(&user, &good).await?; // never sent
     let id = upload(&world, &user, "bad.json", &wrong_value("quiet", 2)).await?;
     // The same delivery again, many times.
-    let object = world.client.settled(&id).await?.object.ok_or("no object")?;
+    let object = world.client.settled(&id).await?.object().cloned().ok_or("no object")?;
     for _ in 0..3 {
         world.deliver(&object, "again").await?;
     }

@@ -37,10 +37,10 @@ pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) ->
         let name = sample.path.display().to_string();
         let report = report_on(&world.client, &upload).await?;
         assert_valid(&world, "report/1.0", &report);
-        assert_eq!(report["upload_id"], upload.id.as_str(), "{name}");
+        assert_eq!(report["upload_id"], upload.id().as_str(), "{name}");
         let (object, quarantined) =
-            (upload.object.clone().ok_or("no object")?, upload.quarantined.clone().ok_or("none")?);
-        let key = quarantined.key.ok_or("no object in quarantine")?;
+            (upload.object().clone().ok_or("no object")?, upload.quarantine_location().clone().ok_or("none")?);
+        let key = quarantined.key.clone().ok_or("no object in quarantine")?;
         let held = world.object(&quarantined.bucket, &key, None).await?.ok_or("not there")?;
         let raw = world.object(&object.bucket, &object.key, Some(&object.version_id)).await?;
         if upload.state() == UploadState::Quarantined {

@@ -131,10 +131,10 @@ async fn show_samples(stack: &Stack, client: &Client, demo: &User, mailbox: &Mai
         uploads.push(upload);
     }
     for upload in new_groups(&uploads, &demo.owner) {
-        let id = upload.id.as_str();
+        let id = upload.id().as_str();
         if mailbox.wait(NOTICE_PATIENCE, |mail| mail.text.contains(id)).await.is_none() {
             unexpected += 1;
-            println!("   ✗ not as expected: no mail tells of {}, upload {id}", upload.intake.file_name);
+            println!("   ✗ not as expected: no mail tells of {}, upload {id}", &upload.origin().file_name);
         }
     }
     match unexpected {
@@ -167,12 +167,12 @@ async fn simulate(stack: &Stack, client: &Client) -> Result<bool, BoxError> {
 /// # Errors
 /// When the stack does not answer.
 pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(SeriesStatistics, Statistics)>, BoxError> {
-    let Some(Decision::Accepted { series, .. }) = &upload.decision else { return Ok(Vec::new()) };
+    let Some(Decision::Accepted { series, .. }) = upload.decision() else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for count in series.iter().take(show::SERIES_SHOWN) {
         let (entity, measure) = (count.entity.clone(), count.measure.clone());
-        let series = Series { owner: upload.intake.owner.clone(), entity, measure };
-        if let Some(statistics) = client.services.chunks.of_upload(&series, &upload.id).await? {
+        let series = Series { owner: upload.origin().owner.clone(), entity, measure };
+        if let Some(statistics) = client.services.chunks.of_upload(&series, upload.id()).await? {
             all.push((count.clone(), statistics));
         }
     }
@@ -184,7 +184,7 @@ pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(Seri
 /// # Errors
 /// When the stack does not answer, or the report is not there.
 pub async fn report_on(client: &Client, upload: &Upload) -> Result<Value, BoxError> {
-    let Some(quarantined) = &upload.quarantined else { return Ok(Value::Null) };
+    let Some(quarantined) = upload.quarantine_location() else { return Ok(Value::Null) };
     let report = client.services.objects.get(&quarantined.bucket, &quarantined.report_key, None).await?;
     Ok(serde_json::from_slice(&report.ok_or("there is no report")?.body.collect().await?.to_vec())?)
 }
@@ -194,7 +194,8 @@ pub async fn report_on(client: &Client, upload: &Upload) -> Result<Value, BoxErr
 #[must_use]
 pub fn new_groups<'a>(uploads: &'a [Upload], owner: &str) -> Vec<&'a Upload> {
     let mut known = BTreeSet::new();
-    let of_owner = uploads.iter().filter(|upload| upload.intake.owner == owner && upload.quarantined.is_some());
+    let of_owner =
+        uploads.iter().filter(|upload| upload.origin().owner == owner && upload.quarantine_location().is_some());
     let is_new = |upload: &&Upload| {
         let groups = upload.rejection().map_or(&[][..], |rejection| &rejection.fingerprints);
         // Each of them becomes known, so no short cut.

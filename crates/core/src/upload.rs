@@ -5,6 +5,7 @@
 //! delivery resumes where an earlier one stopped. Writing is the shell's part (`eventpulse-aws`): every append is
 //! conditional on the number of events that were read.
 
+mod accessors;
 mod decision;
 mod event;
 pub mod report;
@@ -46,60 +47,33 @@ pub struct PendingRetry {
 /// earlier rounds accepted goes on counting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Upload {
-    /// Its id.
-    pub id: UploadId,
-    /// How it came to be, and what the client asked for.
-    pub intake: Origin,
-    /// When its first event happened.
-    pub since: Timestamp,
-    /// When the latest event happened.
-    pub changed: Timestamp,
-    /// The object version that is processed in this round, once one arrived.
-    pub object: Option<ObjectVersion>,
-    /// Goes from the S3 event through every log line, the report and the notice.
-    pub correlation_id: Option<String>,
-    /// The digest that is claimed for it while its chunks are being written.
-    pub claimed: Option<String>,
-    /// What was decided in this round, once it was.
-    pub decision: Option<Decision>,
-    /// Where what was rejected in this round lies, once it does.
-    pub quarantined: Option<QuarantineLocation>,
-    /// When something of it came to lie in quarantine for the last time.
-    pub quarantined_at: Option<Timestamp>,
-    /// When what became of this round was decided.
-    pub decided_at: Option<Timestamp>,
-    /// Whether it was noted for the owner's notices.
-    pub noted: bool,
-    /// Why it is stuck, if it is.
-    pub failure_reason: Option<String>,
-    /// How often processing failed for good.
-    pub failed_deliveries: u32,
-    /// How many retries arrived: the number of this round.
-    pub attempt: u32,
-    /// How many retries were asked for.
-    pub retries_requested: u32,
-    /// The retry that was asked for last, until it arrives.
-    pub retry: Option<PendingRetry>,
-    /// What this round's object is, if it is a retry's.
-    pub form: Option<RetryForm>,
-    /// What the rounds before this one brought.
+    id: UploadId,
+    origin: Origin,
+    created_at: Timestamp,
+    changed_at: Timestamp,
+    object: Option<ObjectVersion>,
+    correlation_id: Option<String>,
+    open_claim: Option<String>,
+    decision: Option<Decision>,
+    quarantine_location: Option<QuarantineLocation>,
+    quarantined_at: Option<Timestamp>,
+    decided_at: Option<Timestamp>,
+    occurrence_recorded: bool,
+    failure_reason: Option<String>,
+    failed_deliveries: u32,
+    attempt: u32,
+    retries_requested: u32,
+    pending_retry: Option<PendingRetry>,
+    retry_form: Option<RetryForm>,
     earlier: Earlier,
-    /// The claims that were made for what counts.
-    pub claims: Vec<String>,
-    /// How many chunks all rounds wrote.
-    pub chunks: u64,
-    /// The chunks that it shares with other uploads.
-    pub shared: Vec<SharedChunk>,
-    /// What came with the message that it is, if it is one.
-    pub message: Option<MessageMetadata>,
-    /// Whether the owner discarded what was rejected.
-    pub discarded: bool,
-    /// Whether the owner wants it taken back.
-    pub withdrawal_requested: bool,
-    /// Whether it is.
-    pub withdrawn: bool,
-    /// How many events the history has: what an append is conditional on.
-    pub revision: usize,
+    claims: Vec<String>,
+    chunk_count: u64,
+    shared_chunks: Vec<SharedChunk>,
+    message: Option<MessageMetadata>,
+    discarded: bool,
+    withdrawal_requested: bool,
+    withdrawn: bool,
+    revision: usize,
 }
 
 /// What earlier rounds brought.
@@ -128,34 +102,34 @@ impl Upload {
         let Some((RecordedEvent { at, fact, .. }, rest)) = history.split_first() else {
             return Err(InvalidHistory { id });
         };
-        let (intake, message) = match fact {
-            UploadEvent::Issued { intake } | UploadEvent::Found { intake } => (intake, None),
-            UploadEvent::Posted { intake, message } => (intake, Some(message.clone())),
+        let (origin, message) = match fact {
+            UploadEvent::Issued { origin } | UploadEvent::ObjectFound { origin } => (origin, None),
+            UploadEvent::MessagePosted { origin, message } => (origin, Some(message.clone())),
             _ => return Err(InvalidHistory { id }),
         };
         let mut upload = Self {
             id,
-            intake: intake.clone(),
-            since: *at,
-            changed: *at,
+            origin: origin.clone(),
+            created_at: *at,
+            changed_at: *at,
             object: None,
             correlation_id: None,
-            claimed: None,
+            open_claim: None,
             decision: None,
-            quarantined: None,
+            quarantine_location: None,
             quarantined_at: None,
             decided_at: None,
-            noted: false,
+            occurrence_recorded: false,
             failure_reason: None,
             failed_deliveries: 0,
             attempt: 0,
             retries_requested: 0,
-            retry: None,
-            form: None,
+            pending_retry: None,
+            retry_form: None,
             earlier: Earlier::default(),
             claims: Vec::new(),
-            chunks: 0,
-            shared: Vec::new(),
+            chunk_count: 0,
+            shared_chunks: Vec::new(),
             message,
             discarded: false,
             withdrawal_requested: false,
@@ -171,58 +145,59 @@ impl Upload {
     /// Takes one more event in. No logic here: what may happen next is decided before an event is written.
     pub fn apply(&mut self, event: &RecordedEvent) {
         self.revision += 1;
-        self.changed = event.at;
+        self.changed_at = event.at;
         match &event.fact {
             UploadEvent::Issued { .. }
-            | UploadEvent::Found { .. }
-            | UploadEvent::Posted { .. }
+            | UploadEvent::ObjectFound { .. }
+            | UploadEvent::MessagePosted { .. }
             | UploadEvent::LateVersionRemoved { .. } => {}
             UploadEvent::Received { object, correlation_id } => {
-                if let Some(retry) = self.retry.take_if(|retry| retry.key == object.key) {
+                if let Some(retry) = self.pending_retry.take_if(|retry| retry.key == object.key) {
                     self.begin_round(retry.form);
                 }
                 self.object = Some(object.clone());
                 self.correlation_id = Some(correlation_id.clone());
             }
-            UploadEvent::AcceptanceBegan { sha256 } => self.claimed = Some(sha256.clone()),
+            UploadEvent::AcceptanceBegan { sha256 } => self.open_claim = Some(sha256.clone()),
             UploadEvent::Decided { decision } => {
                 if let Decision::Accepted { sha256, chunks, shared, .. } = decision {
                     self.claims.push(self.claim(sha256));
-                    self.chunks += chunks;
-                    self.shared.extend(shared.iter().cloned());
+                    self.chunk_count += chunks;
+                    self.shared_chunks.extend(shared.iter().cloned());
                 }
                 self.decision = Some(decision.clone());
                 self.decided_at = Some(event.at);
                 self.failure_reason = None;
             }
+            UploadEvent::RolledBack => self.open_claim = None,
             UploadEvent::Withdrawn => {
-                self.claimed = None;
-                self.withdrawn = self.withdrawal_requested;
+                self.open_claim = None;
+                self.withdrawn = true;
             }
             UploadEvent::Quarantined { quarantined } => {
-                self.quarantined = Some(quarantined.clone());
+                self.quarantine_location = Some(quarantined.clone());
                 self.quarantined_at = Some(event.at);
                 self.failure_reason = None;
             }
-            UploadEvent::Notified { .. } | UploadEvent::Noted { .. } => {
-                self.noted = true;
+            UploadEvent::OccurrenceRecorded { .. } => {
+                self.occurrence_recorded = true;
                 self.failure_reason = None;
             }
-            UploadEvent::Failed { reason, .. } => {
+            UploadEvent::DeliveryFailed { reason, .. } => {
                 self.failure_reason = Some(reason.clone());
                 self.failed_deliveries += 1;
             }
             UploadEvent::RetryRequested { key, form, expires_at, .. } => {
                 self.retries_requested += 1;
-                self.retry = Some(PendingRetry { key: key.clone(), form: *form, expires_at: *expires_at });
+                self.pending_retry = Some(PendingRetry { key: key.clone(), form: *form, expires_at: *expires_at });
             }
             UploadEvent::Discarded { .. } => {
                 self.discarded = true;
-                self.retry = None;
+                self.pending_retry = None;
             }
             UploadEvent::WithdrawalRequested { .. } => {
                 self.withdrawal_requested = true;
-                self.retry = None;
+                self.pending_retry = None;
             }
         }
     }
@@ -234,25 +209,25 @@ impl Upload {
         objects.extend(self.object.take());
         self.earlier = Earlier { objects, accepted: self.accepted(), series, series_omitted };
         self.attempt += 1;
-        self.form = Some(form);
-        self.claimed = None;
+        self.retry_form = Some(form);
+        self.open_claim = None;
         self.decision = None;
-        self.quarantined = None;
+        self.quarantine_location = None;
         self.decided_at = None;
-        self.noted = false;
+        self.occurrence_recorded = false;
         self.failure_reason = None;
     }
 
     /// The effect that is owed next; none when everything is done.
     #[must_use]
     pub fn next(&self) -> Option<Step> {
-        match (&self.decision, &self.quarantined) {
+        match (&self.decision, &self.quarantine_location) {
             _ if self.withdrawal_requested || self.discarded => None,
             (None, _) => Some(Step::Process),
-            (Some(Decision::Rejected { .. }), _) if self.claimed.is_some() => Some(Step::RollBack),
+            (Some(Decision::Rejected { .. }), _) if self.open_claim.is_some() => Some(Step::RollBack),
             (Some(_), _) if self.rejection().is_none() => None,
             (Some(_), None) => Some(Step::Quarantine),
-            (Some(_), Some(_)) if !self.noted => Some(Step::RecordOccurrence),
+            (Some(_), Some(_)) if !self.occurrence_recorded => Some(Step::RecordOccurrence),
             (Some(_), Some(_)) => None,
         }
     }
@@ -273,9 +248,9 @@ impl Upload {
     /// Whether the next object under this key is the one to process.
     #[must_use]
     pub fn awaits(&self, key: &str) -> bool {
-        match &self.retry {
+        match &self.pending_retry {
             Some(retry) if retry.key == key => true,
-            _ => self.object.is_none() && self.intake.key == key,
+            _ => self.object.is_none() && self.origin.key == key,
         }
     }
 
@@ -287,13 +262,13 @@ impl Upload {
             number.and_then(|(digits, _)| digits.parse::<u32>().ok()).is_some_and(|n| n <= self.retries_requested)
         };
         let folder = format!("{UPLOADS_PREFIX}{}/", self.id);
-        self.intake.key == key || key.strip_prefix(&folder).is_some_and(is_of_retry)
+        self.origin.key == key || key.strip_prefix(&folder).is_some_and(is_of_retry)
     }
 
     /// Whether what was rejected in this round lies in quarantine, with nothing owed any more; that it was told to nobody
     /// is for an operator to mend, and keeps nobody from correcting it.
     fn is_in_quarantine(&self) -> bool {
-        self.quarantined.is_some() && (self.next().is_none() || self.failure_reason.is_some())
+        self.quarantine_location.is_some() && (self.next().is_none() || self.failure_reason.is_some())
     }
 
     /// Whether an object is being worked on: the owner has to wait before doing more with it.
@@ -306,7 +281,7 @@ impl Upload {
     /// twice all the same.
     #[must_use]
     pub fn claim(&self, sha256: &str) -> String {
-        match self.form {
+        match self.retry_form {
             Some(RetryForm::UnchangedRecords) => format!("{}/{}", self.id, self.attempt),
             _ => sha256.to_owned(),
         }
@@ -335,7 +310,7 @@ impl Upload {
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> UploadState {
         match self.state() {
-            UploadState::Issued if self.intake.expires_at.is_some_and(|expires_at| expires_at <= now) => {
+            UploadState::Issued if self.origin.expires_at.is_some_and(|expires_at| expires_at <= now) => {
                 UploadState::Expired
             }
             state => state,
@@ -350,7 +325,7 @@ impl Upload {
             QuarantineStatus::Withdrawn
         } else if self.discarded {
             QuarantineStatus::Discarded
-        } else if self.retry.as_ref().is_some_and(|retry| now < retry.expires_at) || self.decision.is_none() {
+        } else if self.pending_retry.as_ref().is_some_and(|retry| now < retry.expires_at) || self.decision.is_none() {
             QuarantineStatus::Retrying
         } else if self.rejection().is_none() {
             QuarantineStatus::Resolved

@@ -20,7 +20,7 @@ use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
 use eventpulse_core::upload::report::{self, Report};
 use serde_json::{Value, json};
-use support::{Sample, examine, failed, news, sample, samples, upload};
+use support::{Sample, changed, examine, failed, news, sample, samples, upload};
 
 fn contract(path: &str) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts").join(path);
@@ -34,7 +34,7 @@ fn violations(contract: &Value, document: &Value) -> Vec<String> {
 
 fn report_of(upload: &Upload, inspection: &Inspection) -> Value {
     let now = Timestamp::from_micros(support::id_time() + 3_250_000);
-    let report = Report::new(upload, upload.quarantined.as_ref().unwrap(), &inspection.rejections, now);
+    let report = Report::new(upload, upload.quarantine_location().unwrap(), &inspection.rejections, now);
     serde_json::to_value(report).unwrap()
 }
 
@@ -157,9 +157,10 @@ fn each_kind_of_notice_has_its_own_members() {
 #[test]
 fn an_object_that_was_gone_has_a_report_too() {
     let inspection = failed(Failure::new(FailureCode::ObjectMissing, "", "the object was deleted before it was read"));
-    let mut upload = upload("gone.json", &inspection);
-    upload.quarantined.as_mut().unwrap().key = None;
-    (upload.object, upload.correlation_id) = (None, None);
+    let upload = changed(&upload("gone.json", &inspection), |draft| {
+        draft.location.as_mut().unwrap().key = None;
+        draft.object = None;
+    });
     assert_eq!(violations(&contract("report/1.0.json"), &report_of(&upload, &inspection)), [""; 0]);
     let notice = json_of(&news::notice(&upload).unwrap());
     assert_eq!(violations(&contract("notice/2.0.json"), &notice), [""; 0]);

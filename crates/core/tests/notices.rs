@@ -26,7 +26,7 @@ use eventpulse_core::upload::{Decision, Upload};
 use examples::{digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
 use proptest::prelude::*;
 use support::news::{self, failing, group, group_of, notice, other, profile, repeat, repeat_with, resolution};
-use support::{examine, failed, sample, upload};
+use support::{changed, examine, failed, sample, upload};
 
 #[test]
 fn notices_read_as_agreed() {
@@ -188,7 +188,7 @@ fn what_passed_since_is_not_what_passed_before() {
             Failure { pointer: "/value".to_owned(), ..Failure::at(FailureCode::Type, "must be a number", 1, 0) },
         ),
     );
-    let decided = upload.decided_at;
+    let decided = upload.decided_at();
     for (passed, is_told) in [(decided, false), (decided.map(|at| at.plus_seconds(-60)), true)] {
         let known = Profile { last_passed_at: passed, ..profile(3, &[("/value", &[(JsonType::Number, 3)])]) };
         let told = failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap();
@@ -331,13 +331,14 @@ fn the_largest_notice_can_be_published() {
     }
 }
 
-fn as_large(mut upload: Upload) -> Upload {
-    let name = upload.intake.file_name.clone();
-    upload.intake.owner = "o".repeat(100);
-    let quarantined = upload.quarantined.as_mut().unwrap();
-    quarantined.key = Some(format!("{}{name}", "k".repeat(200)));
-    quarantined.report_key = format!("{}{name}.report.json", "k".repeat(200));
-    upload
+fn as_large(upload: Upload) -> Upload {
+    let name = upload.origin().file_name.clone();
+    changed(&upload, |draft| {
+        draft.origin.owner = "o".repeat(100);
+        let location = draft.location.as_mut().unwrap();
+        location.key = Some(format!("{}{name}", "k".repeat(200)));
+        location.report_key = format!("{}{name}.report.json", "k".repeat(200));
+    })
 }
 
 proptest! {
@@ -354,8 +355,7 @@ proptest! {
         let others = [other(1, "batch/1.0", &[(FailureCode::Type, &pointer), (FailureCode::Required, &pointer)])];
         check(&failing(kind, &upload, &named, Some(&known), &others).unwrap());
         // Without the cleaning that issue and arrival do, too.
-        let mut raw: Upload = upload;
-        raw.intake.file_name = file_name;
+        let raw = changed(&upload, |draft| draft.origin.file_name = file_name);
         let notice = failing(kind, &raw, &named, Some(&known), &[]).unwrap();
         check(&notice);
         prop_assert_eq!(notice.text.lines().filter(|line| line.starts_with("  File:")).count(), 1);
@@ -367,15 +367,16 @@ proptest! {
     /// A rejection as it may come out of a history is no worse.
     #[test]
     fn counts_do_not_matter(accepted in 0u64..4, rejected in 0u64..4, uploads in 0u64..4) {
-        let mut upload = upload("a.json", &failed(Failure::new(FailureCode::EmptyUpload, "", "none")));
+        let upload = upload("a.json", &failed(Failure::new(FailureCode::EmptyUpload, "", "none")));
         let rejection = Rejection { rejected, ..Rejection::of_upload(Failure::new(FailureCode::EmptyUpload, "", "none"), "reading/1.0") };
         let empty = Rejection { upload_failure: None, groups: Vec::new(), ..rejection.clone() };
         for rejection in [rejection, empty] {
-            upload.decision = Some(if accepted == 0 {
+            let decision = if accepted == 0 {
                 Decision::Rejected { rejection }
             } else {
                 Decision::Accepted { sha256: String::new(), accepted, chunks: 1, shared: Vec::new(), series: Vec::new(), series_omitted: 0, rejection: Some(rejection) }
-            });
+            };
+            let upload = changed(&upload, |draft| draft.decision = decision);
             check(&notice(&upload).unwrap());
             let named = Problem { uploads, uploads_in_life: uploads, records: rejected, ..group_of(&upload) };
             check(&failing(NoticeKind::Regressed, &upload, &named, None, &[]).unwrap());

@@ -147,8 +147,8 @@ pub async fn the_self_test_goes_the_whole_way_and_mails_nobody(world: Arc<World>
     let begun = begun.filter_map(|line| line["upload_id"].as_str().map(str::to_owned)).next();
     let id = UploadId::parse(&begun.ok_or_else(|| format!("no upload id: {log}"))?)?;
     let upload = world.client.settled(&id).await?;
-    assert_eq!((upload.intake.owner.as_str(), upload.state()), (SYNTHETIC_CHECK_OWNER, UploadState::Quarantined));
-    assert!(upload.quarantined.is_some() && upload.noted);
+    assert_eq!((upload.origin().owner.as_str(), upload.state()), (SYNTHETIC_CHECK_OWNER, UploadState::Quarantined));
+    assert!(upload.quarantine_location().is_some() && upload.is_occurrence_recorded());
 
     // It came through when notify says so, in the words that the alarm listens to.
     let came_through = |line: &Value| line["message"] == "the self-test came through";

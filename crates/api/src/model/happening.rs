@@ -32,14 +32,14 @@ impl From<RecordedEvent> for Happening {
     fn from(event: RecordedEvent) -> Self {
         let (mut by, mut detail, mut form) = (None, None, None);
         let name = match event.fact {
-            UploadEvent::Issued { intake } => {
-                by = Some(intake.owner);
+            UploadEvent::Issued { origin } => {
+                by = Some(origin.owner);
                 "issued"
             }
-            UploadEvent::Found { .. } => "found",
-            UploadEvent::Posted { message, .. } => {
+            UploadEvent::ObjectFound { .. } => "object_found",
+            UploadEvent::MessagePosted { message, .. } => {
                 by = message.key_id;
-                "posted"
+                "message_posted"
             }
             UploadEvent::Received { object, .. } => {
                 detail = Some(format!("{} bytes", object.size));
@@ -50,17 +50,17 @@ impl From<RecordedEvent> for Happening {
                 detail = Some(decided(&decision));
                 "decided"
             }
+            UploadEvent::RolledBack => "rolled_back",
             UploadEvent::Withdrawn => "withdrawn",
             UploadEvent::Quarantined { .. } => "quarantined",
-            UploadEvent::Notified { .. } => "notified",
-            UploadEvent::Noted { groups } => {
-                let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-                detail = Some(groups.join(", "));
-                "noted"
+            UploadEvent::OccurrenceRecorded { problems } => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                detail = Some(problems.join(", "));
+                "occurrence_recorded"
             }
-            UploadEvent::Failed { reason, .. } => {
+            UploadEvent::DeliveryFailed { reason, .. } => {
                 detail = Some(reason);
-                "failed"
+                "delivery_failed"
             }
             UploadEvent::RetryRequested { by: who, form: what, .. } => {
                 (by, form) = (Some(who), Some(form_word(what)));

@@ -127,24 +127,24 @@ pub(crate) async fn show(
 ) -> Result<axum::Json<Item>, ApiError> {
     let now = (app.clock)();
     let (upload, history) = load(&app, &owner, &id).await?;
-    let (Some(status), Some(at)) = (upload.quarantine_status(now), upload.quarantined_at) else {
+    let (Some(status), Some(at)) = (upload.quarantine_status(now), upload.quarantined_at()) else {
         return Err(ApiError::not_found(
             "Nothing of this upload was ever rejected. GET /uploads/{upload_id} tells where it stands.",
         ));
     };
     let lies =
-        upload.quarantined.as_ref().filter(|_| matches!(status, QuarantineStatus::Open | QuarantineStatus::Retrying));
+        upload.quarantine_location().filter(|_| matches!(status, QuarantineStatus::Open | QuarantineStatus::Retrying));
     let (download, report) = match lies {
         Some(quarantined) => (downloads(&app, quarantined).await?, report(&app, quarantined).await?),
         None => (Downloads { object: None, report: None }, None),
     };
     let base = &app.config.api_url;
-    let this = format!("{base}/quarantine/{}", upload.id);
+    let this = format!("{base}/quarantine/{}", upload.id());
     Ok(axum::Json(Item {
-        upload_id: upload.id.to_string(),
+        upload_id: upload.id().to_string(),
         state: upload.state_at(now).into(),
         status: status.into(),
-        file_name: upload.intake.file_name.clone(),
+        file_name: upload.origin().file_name.clone(),
         accepted: upload.accepted(),
         rejected: upload.rejected(),
         quarantined_at: Time(at),
@@ -153,7 +153,7 @@ pub(crate) async fn show(
         download,
         history,
         links: ItemLinks {
-            upload: format!("{base}/uploads/{}", upload.id),
+            upload: format!("{base}/uploads/{}", upload.id()),
             retry: format!("{this}/retry"),
             correction: format!("{this}/correction"),
             this,
@@ -244,8 +244,8 @@ pub(crate) async fn retry(
         this: format!("{}/quarantine/{id}", app.config.api_url),
         upload: format!("{}/uploads/{id}", app.config.api_url),
     };
-    let form = upload.retry.as_ref().map_or(RetryForm::Corrected, |retry| retry.form);
-    let attempt = upload.retries_requested;
+    let form = upload.pending_retry().map_or(RetryForm::Corrected, |retry| retry.form);
+    let attempt = upload.retries_requested();
     let retrying =
         Retrying { upload_id: id.to_string(), status: Status::Retrying, attempt, form: form_word(form), links };
     Ok((StatusCode::ACCEPTED, axum::Json(retrying)).into_response())

@@ -300,20 +300,20 @@ impl UploadReceipt {
         let rejection = upload.rejection();
         let (features, features_omitted) = upload.features();
         let status = upload.quarantine_status(now);
-        let (id, base) = (&upload.id, &app.config.api_url);
+        let (id, base) = (upload.id(), &app.config.api_url);
         Self {
             upload_id: id.to_string(),
             state: upload.state_at(now).into(),
-            file_name: upload.intake.file_name.clone(),
-            schema: upload.intake.schema.clone(),
-            max_rejected: upload.intake.max_rejected.map(|most| match most {
+            file_name: upload.origin().file_name.clone(),
+            schema: upload.origin().schema.clone(),
+            max_rejected: upload.origin().max_rejected.map(|most| match most {
                 MaxRejected::Count(count) => Limit::Count(count),
                 MaxRejected::Ratio(ratio) => Limit::Ratio(ratio),
             }),
-            size: upload.object.as_ref().map(|object| object.size),
-            created_at: Time(upload.since),
-            changed_at: Time(upload.changed),
-            expires_at: upload.intake.expires_at.map(Time),
+            size: upload.object().map(|object| object.size),
+            created_at: Time(upload.created_at()),
+            changed_at: Time(upload.changed_at()),
+            expires_at: upload.origin().expires_at.map(Time),
             accepted: upload.accepted(),
             rejected: upload.rejected(),
             duplicate_of: upload.duplicate_of().map(ToString::to_string),
@@ -321,7 +321,7 @@ impl UploadReceipt {
             features_omitted,
             failures: rejection.map_or_else(Vec::new, |rejection| rejection.groups.iter().map(Failure::from).collect()),
             failures_omitted: rejection.map_or(0, |rejection| rejection.groups_omitted),
-            failure_reason: upload.failure_reason.clone(),
+            failure_reason: upload.failure_reason().map(str::to_owned),
             quarantine: status.map(|status| InQuarantine { status: status.into() }),
             notifications: Notified::of(app, owner, now).await,
             history,
@@ -341,7 +341,7 @@ pub(crate) async fn load(app: &App, owner: &Owner, id: &str) -> Result<(Upload, 
         return Err(upload_commands::CommandRefusal::NotFound.into());
     }
     let upload = Upload::fold(id, &history).map_err(|_| ApiError::internal())?;
-    if upload.intake.owner != owner.0 {
+    if upload.origin().owner != owner.0 {
         return Err(upload_commands::CommandRefusal::NotFound.into());
     }
     Ok((upload, history.into_iter().map(Happening::from).collect()))

@@ -103,13 +103,13 @@ impl UploadStore {
     /// When DynamoDB does not answer, or refuses.
     pub async fn append(&self, after: &Upload, revision: usize, events: &[RecordedEvent]) -> Result<Append, Error> {
         let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
-        let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
+        let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id())));
         let update = update.update_expression(expression).condition_expression(condition);
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
         match update.send().await {
             Ok(_) => Ok(Append::Done),
             Err(error) if is_condition_failed(&error) => Ok(Append::Conflict),
-            Err(error) => Err(Error::sdk("UpdateItem", self.target(&after.id), error)),
+            Err(error) => Err(Error::sdk("UpdateItem", self.target(&after.id()), error)),
         }
     }
 
@@ -125,7 +125,7 @@ impl UploadStore {
         other: TransactWriteItem,
     ) -> Result<Append, Error> {
         let actions = vec![self.append_action(after, revision, events)?, other];
-        transact(&self.client, actions, || self.target(&after.id)).await
+        transact(&self.client, actions, || self.target(&after.id())).await
     }
 
     /// Whether these chunks fit one transaction with a claim and an append.
@@ -154,7 +154,7 @@ impl UploadStore {
         match transaction(&self.client).set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(ClaimOutcome::Acquired),
             Err(error) => why_canceled(reasons(&error))
-                .ok_or_else(|| Error::sdk("TransactWriteItems", self.target(&after.id), error)),
+                .ok_or_else(|| Error::sdk("TransactWriteItems", self.target(&after.id()), error)),
         }
     }
 
@@ -166,7 +166,7 @@ impl UploadStore {
         events: &[RecordedEvent],
     ) -> Result<TransactWriteItem, Error> {
         let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
-        let update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id)));
+        let update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id())));
         let update = update.update_expression(expression).condition_expression(condition);
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
         let update = update.build().map_err(|error| self.unsendable(error))?;
@@ -177,10 +177,10 @@ impl UploadStore {
     fn claim_action(&self, after: &Upload, sha256: &str) -> Result<TransactWriteItem, Error> {
         let claim = Put::builder()
             .table_name(&self.table)
-            .item("pk", s(digest_pk(&after.intake.owner, sha256)))
-            .item("upload_id", s(after.id.as_str()))
+            .item("pk", s(digest_pk(&after.origin().owner, sha256)))
+            .item("upload_id", s(after.id().as_str()))
             .condition_expression("attribute_not_exists(pk) OR upload_id = :me")
-            .expression_attribute_values(":me", s(after.id.as_str()))
+            .expression_attribute_values(":me", s(after.id().as_str()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let claim = claim.build().map_err(|error| self.unsendable(error))?;
         Ok(TransactWriteItem::builder().put(claim).build())
@@ -212,7 +212,7 @@ impl UploadStore {
 
     /// The expressions that append `events` behind `revision` others; `after` is the upload with them applied.
     fn append_terms(&self, after: &Upload, revision: usize, events: &[RecordedEvent]) -> Result<AppendTerms, Error> {
-        let failed = |error| Error::new("UpdateItem", self.target(&after.id), Kind::Corrupt).with_source(error);
+        let failed = |error| Error::new("UpdateItem", self.target(&after.id()), Kind::Corrupt).with_source(error);
         let mut texts = Vec::with_capacity(events.len());
         for event in events {
             texts.push(s(serde_json::to_string(event).map_err(failed)?));

@@ -54,7 +54,7 @@ pub async fn record_failed_delivery(
         // Rejected here before, or at this moment by another one of the same event: what is still owed of it is for here, too.
         let rejection = work.upload.rejection().and_then(Rejection::primary_failure);
         let is_rejected_here = rejection.is_some_and(|failure| failure.code == FailureCode::ProcessingFailed);
-        let is_undecided = work.upload.decision.is_none();
+        let is_undecided = work.upload.decision().is_none();
         if failed_delivery.deaths >= DEATHS_OF_A_POISON && (is_undecided || is_rejected_here) {
             if is_undecided {
                 let message = format!(
@@ -70,12 +70,12 @@ pub async fn record_failed_delivery(
             let (reason, correlation_id) =
                 (failed_delivery.reason.clone(), failed_delivery.delivery.correlation_id.clone());
             let told_already = work.upload.state() == UploadState::Failed
-                && work.upload.failure_reason.as_ref() == Some(&reason)
-                && work.upload.correlation_id.as_ref() == Some(&correlation_id);
+                && work.upload.failure_reason() == Some(&reason)
+                && work.upload.correlation_id() == Some(&correlation_id);
             if told_already {
                 return Ok(work.settled());
             }
-            work.happened(UploadEvent::Failed { reason, correlation_id });
+            work.happened(UploadEvent::DeliveryFailed { reason, correlation_id });
             if work.store().await? == Append::Done {
                 return Ok(work.settled());
             }

@@ -61,7 +61,7 @@ pub async fn issue(
     let key = upload_key(&upload_id, request.file_name);
     let lifetime = i64::try_from(request.expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp::from_micros(now.as_micros().saturating_add(lifetime));
-    let intake = Origin {
+    let origin = Origin {
         owner: request.owner.to_owned(),
         key: key.clone(),
         file_name: clean_file_name(request.file_name),
@@ -69,7 +69,7 @@ pub async fn issue(
         max_rejected: request.max_rejected,
         expires_at: Some(expires_at),
     };
-    let events = [RecordedEvent::new(now, UploadEvent::Issued { intake })];
+    let events = [RecordedEvent::new(now, UploadEvent::Issued { origin })];
     let failed = |kind| Error::new("issuing", upload_id.as_str(), kind);
     let upload = Upload::fold(upload_id.clone(), &events).map_err(|error| failed(Kind::Corrupt).with_source(error))?;
     if services.uploads.append(&upload, 0, &events).await? == Append::Conflict {

@@ -70,7 +70,7 @@ pub async fn process_messages(
 impl Message {
     /// What its history begins with: the same for each delivery.
     fn posted(&self) -> RecordedEvent {
-        let intake = Origin {
+        let origin = Origin {
             owner: self.owner.clone(),
             key: message_key(&self.upload_id),
             file_name: MESSAGE_FILE_NAME.to_owned(),
@@ -80,7 +80,7 @@ impl Message {
         };
         let idempotency_key = self.idempotency_key.as_ref().map(|key| key.chars().take(MAX_KEY_CHARS).collect());
         let message = upload::MessageMetadata { key_id: self.key_id.clone(), idempotency_key };
-        RecordedEvent::new(self.posted_at, UploadEvent::Posted { intake, message })
+        RecordedEvent::new(self.posted_at, UploadEvent::MessagePosted { origin, message })
     }
 
     /// Its header `Idempotency-Key`, as it is stored; `body` is the digest of its body.

@@ -105,7 +105,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
             let (object, correlation_id) = (work.object.clone(), work.correlation_id.clone());
             work.happened(UploadEvent::Received { object, correlation_id });
         }
-        tracing::Span::current().record("upload_id", work.upload.id.as_str());
+        tracing::Span::current().record("upload_id", work.upload.id().as_str());
         Ok(work)
     }
 
@@ -118,13 +118,13 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
         correlation_id: String,
         clock: C,
     ) -> Self {
-        let stored = upload.revision - unstored.len();
+        let stored = upload.revision() - unstored.len();
         Self { services, upload, object, correlation_id, clock, stored, unstored }
     }
 
     /// Whether another invocation took this upload up a moment ago and still has steps to take.
     pub(crate) fn is_in_other_hands(&self) -> bool {
-        let idle = self.now().as_micros() - self.upload.changed.as_micros();
+        let idle = self.now().as_micros() - self.upload.changed_at().as_micros();
         self.unstored.is_empty() && self.upload.next().is_some() && idle < TAKE_OVER_AFTER_MICROS
     }
 
@@ -145,7 +145,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
                         return Ok(Append::Conflict);
                     }
                     self.withdraw().await?;
-                    self.happened(UploadEvent::Withdrawn);
+                    self.happened(UploadEvent::RolledBack);
                 }
                 Step::Quarantine => {
                     if self.store().await? == Append::Conflict {
@@ -207,7 +207,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
         terms: InspectionSpec,
     ) -> Result<Append, Error> {
         let in_one = inspection.chunks.as_deref().is_some_and(UploadStore::fits_one_transaction);
-        if self.upload.claimed.as_deref() == Some(claim) {
+        if self.upload.open_claim() == Some(claim) {
             return self.write_what_counts(inspection, terms).await; // an earlier attempt claimed them
         }
         let event = RecordedEvent::new(
@@ -233,8 +233,9 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
                 // Whether they count, the other upload has yet to show: it may still be given up.
                 let other = self.services.uploads.load(&of).await?;
                 // What it claimed counts whatever became of its retries.
-                let counts =
-                    |other: Upload| !other.withdrawal_requested && other.claims.iter().any(|known| known == claim);
+                let counts = |other: Upload| {
+                    !other.is_withdrawal_requested() && other.claims().iter().any(|known| known == claim)
+                };
                 if !other.is_some_and(counts) {
                     return Err(Error::new("claiming the bytes of", of.as_str(), Kind::Contended));
                 }
@@ -258,9 +259,9 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
         let append = self.store().await?;
         if append == Append::Conflict {
             // Given up meanwhile? Then what was withdrawn has just been written again.
-            let upload = self.services.uploads.load(&self.upload.id).await?;
-            if upload.is_some_and(|upload| matches!(upload.decision, Some(Decision::Rejected { .. }))) {
-                self.services.chunks.delete_of_upload(&self.upload.id, Some(self.upload.attempt)).await?;
+            let upload = self.services.uploads.load(self.upload.id()).await?;
+            if upload.is_some_and(|upload| matches!(upload.decision(), Some(Decision::Rejected { .. }))) {
+                self.services.chunks.delete_of_upload(self.upload.id(), Some(self.upload.attempt())).await?;
             }
         }
         Ok(append)
@@ -268,9 +269,9 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
 
     /// Takes back the chunks and the claim of a round that died half-way.
     async fn withdraw(&self) -> Result<(), Error> {
-        self.services.chunks.delete_of_upload(&self.upload.id, Some(self.upload.attempt)).await?;
-        match &self.upload.claimed {
-            Some(sha256) => self.services.uploads.release(&self.upload.intake.owner, sha256, &self.upload.id).await,
+        self.services.chunks.delete_of_upload(self.upload.id(), Some(self.upload.attempt())).await?;
+        match &self.upload.open_claim() {
+            Some(sha256) => self.services.uploads.release(&self.upload.origin().owner, sha256, self.upload.id()).await,
             None => Ok(()),
         }
     }
@@ -279,7 +280,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     async fn write_chunks_of_second_reading(&self, terms: InspectionSpec) -> Result<Inspection, Error> {
         let mut inspector = Inspector::new(&self.services.catalog, terms, Retention::Chunks);
         let body = self.reopen().await?.body;
-        drive(&self.upload.id, body, &mut inspector, async |inspector| {
+        drive(self.upload.id(), body, &mut inspector, async |inspector| {
             self.services.chunks.write(&inspector.drain_chunks()).await
         })
         .await?;
@@ -296,32 +297,32 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     /// What the upload is examined against.
     pub(crate) fn terms(&self, object: &Object) -> Result<InspectionSpec, Failure> {
         let (content_type, encoding) = (object.content_type.as_deref(), object.content_encoding.as_deref());
-        let intake = &self.upload.intake;
+        let origin = self.upload.origin();
         let unknown = |name: &String| {
             let message = format!("`{name}` is not of the form <name>/<major>.<minor>");
             Failure::new(FailureCode::UnknownSchema, "", message)
         };
         let mut limits = Limits::default();
-        if self.upload.form == Some(RetryForm::UnchangedRecords) {
+        if self.upload.retry_form() == Some(RetryForm::UnchangedRecords) {
             limits.record_bytes += LINE_BYTES_AROUND_RECORD;
         }
-        let schema = intake.schema.as_ref().map(|name| SchemaRef::parse(name).map_err(|_| unknown(name)));
+        let schema = origin.schema.as_ref().map(|name| SchemaRef::parse(name).map_err(|_| unknown(name)));
         Ok(InspectionSpec {
-            owner: intake.owner.clone(),
-            upload_id: self.upload.id.clone(),
-            round: self.upload.attempt,
-            form: self.upload.form,
+            owner: origin.owner.clone(),
+            upload_id: self.upload.id().clone(),
+            round: self.upload.attempt(),
+            form: self.upload.retry_form(),
             media: Media::parse(content_type, encoding, &file_name_in_key(&self.object.key))?,
             schema: schema.transpose()?,
             default_schema: self.services.config.default_schema.clone(),
             // Where something counts already, the limit was kept; the rest is a few records, all of which may be wrong.
-            max_rejected: intake.max_rejected.filter(|_| self.upload.accepted() == 0),
+            max_rejected: origin.max_rejected.filter(|_| self.upload.accepted() == 0),
             limits,
         })
     }
 
     pub(crate) fn reject(&mut self, failure: Failure) {
-        let wanted = self.upload.intake.schema.as_ref().and_then(|name| SchemaRef::parse(name).ok());
+        let wanted = self.upload.origin().schema.as_ref().and_then(|name| SchemaRef::parse(name).ok());
         let asked = self.services.catalog.asked(wanted.as_ref(), &self.services.config.default_schema);
         let rejection = Rejection::of_upload(failure, &asked);
         self.happened(UploadEvent::Decided { decision: Decision::Rejected { rejection } });
@@ -369,10 +370,10 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
                 break;
             }
             // Somebody else wrote meanwhile: it is noted behind that.
-            let Some(upload) = self.services.uploads.load(&self.upload.id).await? else { break };
-            (self.stored, self.unstored, self.upload) = (upload.revision, Vec::new(), upload);
+            let Some(upload) = self.services.uploads.load(self.upload.id()).await? else { break };
+            (self.stored, self.unstored, self.upload) = (upload.revision(), Vec::new(), upload);
         }
-        Ok(DeliveryOutcome::LateVersionRemoved(self.upload.id))
+        Ok(DeliveryOutcome::LateVersionRemoved(self.upload.id().clone()))
     }
 }
 
@@ -384,7 +385,7 @@ async fn version(services: &Services, delivery: &Delivery, issued: Option<&Uploa
         return Ok(ObjectVersion { bucket, key, version_id, size, line: None });
     }
     let current = services.objects.head(&bucket, &key, None).await?;
-    let known = issued.and_then(|upload| upload.object.as_ref()).filter(|object| object.key == key);
+    let known = issued.and_then(|upload| upload.object()).filter(|object| object.key == key);
     let (version_id, size) = match (current, known) {
         (Some(current), _) => (current.version_id, current.size),
         (None, Some(known)) => (known.version_id.clone(), known.size),
@@ -403,7 +404,7 @@ async fn dropped(
     if let Some(upload) = services.uploads.load(&id).await? {
         return Ok((upload, Vec::new()));
     }
-    let found = vec![RecordedEvent::new(now, UploadEvent::Found { intake: found(&object.key) })];
+    let found = vec![RecordedEvent::new(now, UploadEvent::ObjectFound { origin: found(&object.key) })];
     let upload = Upload::fold(id, &found);
     let upload = upload.map_err(|error| Error::new("fold", &object.key, Kind::Corrupt).with_source(error))?;
     Ok((upload, found))

@@ -18,8 +18,8 @@ pub(crate) async fn quarantine<C: Fn() -> Timestamp>(
     found: Option<Inspection>,
 ) -> Result<QuarantineLocation, Error> {
     let upload = &work.upload;
-    let counts_in_part = matches!(upload.decision, Some(Decision::Accepted { .. }));
-    let records = counts_in_part || upload.form == Some(RetryForm::UnchangedRecords);
+    let counts_in_part = matches!(upload.decision(), Some(Decision::Accepted { .. }));
+    let records = counts_in_part || upload.retry_form() == Some(RetryForm::UnchangedRecords);
     let mut quarantined = QuarantineLocation {
         bucket: work.services.config.quarantine_bucket.clone(),
         key: Some(quarantine_key(upload, records)),
@@ -64,7 +64,7 @@ async fn partly<C: Fn() -> Timestamp>(
             let terms = work.terms(&object).map_err(|_| contradiction(work))?;
             let mut inspector = Inspector::new(&work.services.catalog, terms, Retention::Rejected);
             let write = async |inspector: &mut Inspector<'_>| writer.write(&inspector.drain_rejected()).await;
-            drive(&work.upload.id, object.body, &mut inspector, write).await?;
+            drive(work.upload.id(), object.body, &mut inspector, write).await?;
         }
     }
     writer.finish().await?;
@@ -138,5 +138,5 @@ async fn report<C: Fn() -> Timestamp>(
 
 /// What cannot be, by what was decided before.
 fn contradiction<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>) -> Error {
-    Error::new("quarantine", work.upload.id.as_str(), Kind::Corrupt)
+    Error::new("quarantine", work.upload.id().as_str(), Kind::Corrupt)
 }

@@ -15,12 +15,12 @@ use crate::error::{Error, Kind};
 impl<C: Fn() -> Timestamp> UploadWork<'_, C> {
     /// Notes what was rejected for the owner's notices, once: the history says so in the same transaction.
     pub(crate) async fn note(&mut self) -> Result<Append, Error> {
-        let corrupt = || Error::new("note", self.upload.id.as_str(), Kind::Corrupt);
+        let corrupt = || Error::new("note", self.upload.id().as_str(), Kind::Corrupt);
         let occurrence = Occurrence::of_rejection(&self.upload).ok_or_else(corrupt)?;
         self.mark_open(&occurrence).await?;
-        let put = self.services.groups.note(&self.upload.intake.owner, &occurrence)?;
-        let groups = occurrence.fingerprints().iter().map(|fingerprint| fingerprint.id.clone()).collect();
-        self.happened(UploadEvent::Noted { groups });
+        let put = self.services.groups.note(&self.upload.origin().owner, &occurrence)?;
+        let problems = occurrence.fingerprints().iter().map(|fingerprint| fingerprint.id.clone()).collect();
+        self.happened(UploadEvent::OccurrenceRecorded { problems });
         let append = self.services.uploads.append_with(&self.upload, self.stored, &self.unstored, put).await?;
         Ok(self.appended(append))
     }
@@ -35,7 +35,7 @@ impl<C: Fn() -> Timestamp> UploadWork<'_, C> {
 
     /// Counts an accepted upload in its owner's profile, and notes that it passed.
     pub(crate) async fn accepted(&self, inspection: &Inspection, asked: &str) {
-        match &self.upload.decision {
+        match self.upload.decision() {
             Some(Decision::Accepted { rejection: None, .. }) => {
                 let mut passed = Passed::default();
                 passed.add(&inspection.shapes);
@@ -49,7 +49,7 @@ impl<C: Fn() -> Timestamp> UploadWork<'_, C> {
 
     async fn mark_open(&self, occurrence: &Occurrence) -> Result<(), Error> {
         for fingerprint in occurrence.fingerprints() {
-            let owner = &self.upload.intake.owner;
+            let owner = &self.upload.origin().owner;
             self.services.groups.mark_open(owner, &fingerprint.kind, occurrence.at).await?;
         }
         Ok(())
@@ -60,7 +60,7 @@ impl<C: Fn() -> Timestamp> UploadWork<'_, C> {
 /// that is news. The uploads count whatever becomes of this: a failure costs the profile a count, no record.
 pub(crate) async fn note_passed(services: &Services, upload: &Upload, passed: &Passed, now: Timestamp) {
     let groups = &services.groups;
-    let owner = &upload.intake.owner;
+    let owner = &upload.origin().owner;
     let open = groups.count(owner, passed, now).await.unwrap_or_else(|error| {
         tracing::warn!(error = error.chain(), "what passed could not be counted in its owner's profile");
         passed.kinds() // a pass that resolves nothing is no news, one that is not noted would be missed

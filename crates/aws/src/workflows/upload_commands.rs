@@ -131,7 +131,7 @@ pub async fn presign_correction(
         Err(refused) => return Ok(Err(refused)),
     };
     let put = services.objects.presign_put(&services.config.process_bucket, &key, terms).await?;
-    Ok(Ok(Issued { upload_id: upload.id, key, put, expires_at: now.plus_seconds(seconds) }))
+    Ok(Ok(Issued { upload_id: upload.id().clone(), key, put, expires_at: now.plus_seconds(seconds) }))
 }
 
 async fn request_correction(
@@ -155,7 +155,7 @@ async fn request_correction(
 pub async fn discard(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<Upload> {
     let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(CommandRefusal::NotFound)) };
     // Again, it is only tidied up: an earlier call may have been cut short.
-    if !upload.discarded || upload.withdrawal_requested {
+    if !upload.is_discarded() || upload.is_withdrawal_requested() {
         let discarded = decide(services, owner, id, now, |upload| match upload.quarantine_status(now) {
             Some(QuarantineStatus::Open) => Ok((UploadEvent::Discarded { by: owner.to_owned() }, ())),
             Some(QuarantineStatus::Retrying) if !upload.is_at_work() => {
@@ -168,7 +168,7 @@ pub async fn discard(services: &Services, owner: &str, id: &UploadId, now: Times
             Err(refused) => return Ok(Err(refused)),
         }
     }
-    if let Some(QuarantineLocation { bucket, key, report_key, .. }) = &upload.quarantined {
+    if let Some(QuarantineLocation { bucket, key, report_key, .. }) = upload.quarantine_location() {
         for key in key.iter().chain([report_key]) {
             services.objects.hide(bucket, key).await?;
         }
@@ -182,10 +182,10 @@ pub async fn discard(services: &Services, owner: &str, id: &UploadId, now: Times
 /// When AWS does not answer, or refuses: call again.
 pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<Withdrawal> {
     let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(CommandRefusal::NotFound)) };
-    if upload.withdrawn {
+    if upload.is_withdrawn() {
         return Ok(Ok(Withdrawal::Done(Box::new(upload))));
     }
-    let is_resumed = upload.withdrawal_requested;
+    let is_resumed = upload.is_withdrawal_requested();
     if !is_resumed {
         let requested = decide(services, owner, id, now, |upload| match why_not_to_withdraw(upload, now) {
             None => Ok((UploadEvent::WithdrawalRequested { by: owner.to_owned() }, ())),
@@ -197,12 +197,12 @@ pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Time
         }
     }
     // How many an earlier call removed is not known: then the index is believed.
-    let expected = if is_resumed { 0 } else { upload.chunks };
+    let expected = if is_resumed { 0 } else { upload.chunk_count() };
     match tokio::time::timeout(WITHDRAWAL_PATIENCE, remove_chunks(services, &upload, expected)).await {
         Ok(removed) => removed?,
         Err(_) => return Ok(Ok(Withdrawal::Unfinished(Box::new(upload)))),
     }
-    for claim in &upload.claims {
+    for claim in upload.claims() {
         services.uploads.release(owner, claim, id).await?;
     }
     let done = decide(services, owner, id, now, |_| Ok((UploadEvent::Withdrawn, ()))).await?;
@@ -212,9 +212,9 @@ pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Time
 /// Takes the upload out of the chunks that it shares, and removes its own until at least so many are removed and no more
 /// are known: the index may lag behind the table. Not for ever: another call may have removed some.
 async fn remove_chunks(services: &Services, upload: &Upload, expected: u64) -> Result<(), Error> {
-    let Upload { id, intake, .. } = upload;
-    for SharedChunk { entity, measure, sort_key } in &upload.shared {
-        let series = Series { owner: intake.owner.clone(), entity: entity.clone(), measure: measure.clone() };
+    let (id, origin) = (upload.id(), upload.origin());
+    for SharedChunk { entity, measure, sort_key } in upload.shared_chunks() {
+        let series = Series { owner: origin.owner.clone(), entity: entity.clone(), measure: measure.clone() };
         services.chunks.take_out(&series, sort_key, id).await?;
     }
     let mut removed = 0;
@@ -248,13 +248,13 @@ fn why_not_to_withdraw(upload: &Upload, now: Timestamp) -> Option<String> {
 
 /// The upload, if it is this owner's.
 async fn owned(services: &Services, owner: &str, id: &UploadId) -> Result<Option<Upload>, Error> {
-    Ok(services.uploads.load(id).await?.filter(|upload| upload.intake.owner == owner))
+    Ok(services.uploads.load(id).await?.filter(|upload| upload.origin().owner == owner))
 }
 
 /// What lies in quarantine, if that can be tried again now.
 fn retryable(upload: &Upload, now: Timestamp) -> Result<&QuarantineLocation, CommandRefusal> {
     let status = upload.quarantine_status(now);
-    if let Some(retry) = upload.retry.as_ref().filter(|retry| now < retry.expires_at) {
+    if let Some(retry) = upload.pending_retry().filter(|retry| now < retry.expires_at) {
         // Another request now would leave what this one brings unread.
         let why =
             format!("a retry is on its way: wait for its outcome, or until {} if it never arrives", retry.expires_at);
@@ -263,17 +263,17 @@ fn retryable(upload: &Upload, now: Timestamp) -> Result<&QuarantineLocation, Com
     if status != Some(QuarantineStatus::Open) {
         return Err(nothing_in_quarantine(status));
     }
-    if upload.attempt + 1 >= MAX_ROUNDS {
+    if upload.attempt() + 1 >= MAX_ROUNDS {
         let why = "it was tried too often: make a new upload of what is corrected, and discard this";
         return Err(CommandRefusal::Conflict(why.to_owned()));
     }
-    upload.quarantined.as_ref().ok_or_else(|| nothing_in_quarantine(status))
+    upload.quarantine_location().ok_or_else(|| nothing_in_quarantine(status))
 }
 
 /// That a retry is asked for, and the key that it is to come under.
 fn request(upload: &Upload, form: RetryForm, file_name: &str, seconds: i64, now: Timestamp) -> (UploadEvent, String) {
-    let key = retry_key(&upload.id, upload.retries_requested + 1, file_name);
-    let (by, expires_at) = (upload.intake.owner.clone(), now.plus_seconds(seconds));
+    let key = retry_key(upload.id(), upload.retries_requested() + 1, file_name);
+    let (by, expires_at) = (upload.origin().owner.clone(), now.plus_seconds(seconds));
     (UploadEvent::RetryRequested { by, key: key.clone(), form, expires_at }, key)
 }
 
@@ -305,7 +305,7 @@ async fn decide<T>(
             Ok(decided) => decided,
             Err(refused) => return Ok(Err(refused)),
         };
-        let (event, revision) = (RecordedEvent::new(now, fact), upload.revision);
+        let (event, revision) = (RecordedEvent::new(now, fact), upload.revision());
         upload.apply(&event);
         if services.uploads.append(&upload, revision, &[event]).await? == Append::Done {
             return Ok(Ok((upload, more)));

@@ -16,21 +16,21 @@ pub const SERIES_SHOWN: usize = 10;
 #[must_use]
 pub fn upload(upload: &Upload, about: &str, statistics: &[(SeriesStatistics, Statistics)]) -> String {
     let mut text = String::new();
-    let name = &upload.intake.file_name;
+    let name = &upload.origin().file_name;
     let _ = writeln!(text, "\n── {name} {}", "─".repeat(74usize.saturating_sub(name.chars().count())));
     if !about.is_empty() {
         let _ = writeln!(text, "   {about}");
     }
     let (state, accepted, rejected) = (upload.state().as_str(), upload.accepted(), upload.rejected());
-    let _ = writeln!(text, "   {state}: {accepted} accepted, {rejected} rejected   (upload {})", upload.id);
-    if let Some(Decision::Duplicate { of }) = &upload.decision {
+    let _ = writeln!(text, "   {state}: {accepted} accepted, {rejected} rejected   (upload {})", upload.id());
+    if let Some(Decision::Duplicate { of }) = upload.decision() {
         let _ = writeln!(text, "   the same bytes count already, under upload {of}");
     }
     table(&mut text, upload, statistics);
     if let Some(rejection) = upload.rejection() {
         failures(&mut text, rejection);
     }
-    if let Some(quarantined) = &upload.quarantined {
+    if let Some(quarantined) = upload.quarantine_location() {
         if let Some(key) = &quarantined.key {
             let _ = writeln!(text, "   now at s3://{}/{key}", quarantined.bucket);
         }
@@ -81,7 +81,7 @@ fn table(text: &mut String, upload: &Upload, statistics: &[(SeriesStatistics, St
         }
         let _ = writeln!(text);
     }
-    if let Some(Decision::Accepted { series, series_omitted, .. }) = &upload.decision {
+    if let Some(Decision::Accepted { series, series_omitted, .. }) = upload.decision() {
         let beyond = series.len() as u64 + series_omitted - statistics.len() as u64;
         if beyond > 0 {
             let _ = writeln!(text, "   ... and {beyond} further series");

@@ -41,17 +41,17 @@ impl Occurrence {
     /// Something of an upload was rejected and lies in quarantine; none if nothing was.
     #[must_use]
     pub fn of_rejection(upload: &Upload) -> Option<Self> {
-        let (at, fingerprints) = (upload.decided_at?, upload.rejection()?.fingerprints.clone());
-        let is_test = upload.intake.owner == SYNTHETIC_CHECK_OWNER;
+        let (at, fingerprints) = (upload.decided_at()?, upload.rejection()?.fingerprints.clone());
+        let is_test = upload.origin().owner == SYNTHETIC_CHECK_OWNER;
         let seen = if is_test { Outcome::Tested(fingerprints) } else { Outcome::Failed(fingerprints) };
-        Some(Self { at, upload_id: upload.id.clone(), revision: upload.revision, seen })
+        Some(Self { at, upload_id: upload.id().clone(), revision: upload.revision(), seen })
     }
 
     /// All of an upload counts, and groups of these kinds may be open.
     #[must_use]
     pub fn of_pass(upload: &Upload, kinds: Vec<Kind>, now: Timestamp) -> Self {
-        let at = upload.decided_at.unwrap_or(now);
-        Self { at, upload_id: upload.id.clone(), revision: upload.revision, seen: Outcome::Passed(kinds) }
+        let at = upload.decided_at().unwrap_or(now);
+        Self { at, upload_id: upload.id().clone(), revision: upload.revision(), seen: Outcome::Passed(kinds) }
     }
 
     /// The groups that it is about by name.

@@ -22,7 +22,7 @@ pub const MAX_KEPT_VALUES: usize = 4 << 20;
 ///
 /// ```
 /// # use eventpulse_core::statistics::answer::{Answer, AnswerError, Pass};
-/// # use eventpulse_core::{chunk::Chunk, statistics::Statistics};
+/// # use eventpulse_core::statistics::{chunk::Chunk, summary::Statistics};
 /// fn answer(chunks: &[Chunk]) -> Result<Option<Statistics>, AnswerError> {
 ///     let mut answer = Answer::new(None, None);
 ///     loop {

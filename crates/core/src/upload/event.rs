@@ -38,17 +38,17 @@ pub enum UploadEvent {
     /// A presigned URL was handed out.
     Issued {
         /// What was asked for and granted.
-        intake: Origin,
+        origin: Origin,
     },
     /// An object lay in the bucket that nobody was issued a URL for.
-    Found {
+    ObjectFound {
         /// What its key tells.
-        intake: Origin,
+        origin: Origin,
     },
     /// A message came by `POST /data`.
-    Posted {
+    MessagePosted {
         /// Whose it is, and where its body goes if it becomes an object.
-        intake: Origin,
+        origin: Origin,
         /// What came with it.
         message: MessageMetadata,
     },
@@ -70,26 +70,22 @@ pub enum UploadEvent {
         /// What was decided.
         decision: Decision,
     },
-    /// Chunks and claims were taken back: those of an acceptance that never came to its end or, if the owner asked for
-    /// it, all of the upload.
+    /// The chunks and the claim of an unfinished acceptance were removed.
+    RolledBack,
+    /// The chunks and claims of the whole upload were removed, as its owner requested.
     Withdrawn,
     /// What was rejected lies in quarantine, with its report.
     Quarantined {
         /// Where.
         quarantined: QuarantineLocation,
     },
-    /// The owner was told by a notice of this upload alone, as it was before notices told groups.
-    Notified {
-        /// The id that SNS gave the message.
-        message_id: String,
-    },
     /// What was rejected was noted for the owner's notices, in the same transaction as this.
-    Noted {
-        /// The groups that it belongs to.
-        groups: Vec<ProblemId>,
+    OccurrenceRecorded {
+        /// The problems it belongs to.
+        problems: Vec<ProblemId>,
     },
     /// A delivery was given up: the function died, timed out or erred too often, or was never reached.
-    Failed {
+    DeliveryFailed {
         /// For the operator.
         reason: String,
         /// The id of the delivery.
@@ -241,7 +237,7 @@ pub fn report_key(upload: &Upload) -> String {
 
 /// Each retry has a folder of its own, so that nothing writes over what was quarantined before.
 fn stem(upload: &Upload) -> String {
-    let Upload { id, intake: Origin { owner, file_name, .. }, attempt, .. } = upload;
+    let Upload { id, origin: Origin { owner, file_name, .. }, attempt, .. } = upload;
     match attempt {
         0 => format!("{owner}/{id}/{file_name}"),
         attempt => format!("{owner}/{id}/retry-{attempt}/{file_name}"),

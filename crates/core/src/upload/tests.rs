@@ -3,7 +3,7 @@
 use super::*;
 use crate::intake::failure::{Failure, FailureCode};
 
-fn intake() -> Origin {
+fn origin() -> Origin {
     Origin {
         owner: "u1".to_owned(),
         key: "uploads/x/a.json".to_owned(),
@@ -25,7 +25,7 @@ fn object(version_id: &str) -> ObjectVersion {
 }
 
 fn issued() -> UploadEvent {
-    UploadEvent::Issued { intake: intake() }
+    UploadEvent::Issued { origin: origin() }
 }
 
 fn received() -> UploadEvent {
@@ -84,11 +84,11 @@ fn quarantined() -> UploadEvent {
 }
 
 fn noted() -> UploadEvent {
-    UploadEvent::Noted { groups: Vec::new() }
+    UploadEvent::OccurrenceRecorded { problems: Vec::new() }
 }
 
 fn failed() -> UploadEvent {
-    UploadEvent::Failed { reason: "timed out".into(), correlation_id: "c1".into() }
+    UploadEvent::DeliveryFailed { reason: "timed out".into(), correlation_id: "c1".into() }
 }
 
 fn id() -> UploadId {
@@ -108,7 +108,7 @@ fn the_state_and_the_step_that_is_owed() {
     use UploadState as S;
     let rows: Vec<(&str, Vec<UploadEvent>, UploadState, Option<Step>)> = vec![
         ("issued", vec![issued()], S::Issued, Some(Step::Process)),
-        ("found", vec![UploadEvent::Found { intake: intake() }], S::Issued, Some(Step::Process)),
+        ("found", vec![UploadEvent::ObjectFound { origin: origin() }], S::Issued, Some(Step::Process)),
         ("received", vec![issued(), received()], S::Received, Some(Step::Process)),
         ("writing", vec![issued(), received(), began()], S::Received, Some(Step::Process)),
         ("accepted", vec![issued(), received(), accepted(None)], S::Accepted, None),
@@ -128,8 +128,8 @@ fn the_state_and_the_step_that_is_owed() {
             Some(Step::RollBack),
         ),
         (
-            "and withdrawn",
-            vec![issued(), received(), began(), failed(), rejected(), UploadEvent::Withdrawn],
+            "and rolled back",
+            vec![issued(), received(), began(), failed(), rejected(), UploadEvent::RolledBack],
             S::Quarantined,
             Some(Step::Quarantine),
         ),
@@ -318,13 +318,13 @@ fn what_two_rounds_gave_a_series_is_told_together() {
     assert_eq!((told.len(), told[0].count, told[0].median), (1, 3, None));
     assert!((told[0].mean - 66.0).abs() < 1e-9);
     assert!((told[0].standard_deviation.unwrap() - expected.standard_deviation().unwrap()).abs() < 1e-9);
-    assert_eq!(upload.chunks, 4);
+    assert_eq!(upload.chunk_count(), 4);
 }
 
 #[test]
 fn nothing_arrived_before_the_url_expired() {
-    let intake = Origin { expires_at: Some(Timestamp::from_micros(5)), ..intake() };
-    let upload = after(vec![UploadEvent::Issued { intake }]);
+    let origin = Origin { expires_at: Some(Timestamp::from_micros(5)), ..origin() };
+    let upload = after(vec![UploadEvent::Issued { origin }]);
     let state = |micros| upload.state_at(Timestamp::from_micros(micros));
     assert_eq!((state(4), state(5)), (UploadState::Issued, UploadState::Expired));
 }

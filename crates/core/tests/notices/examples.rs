@@ -18,7 +18,7 @@ use eventpulse_core::upload::{
 use crate::support::news::{
     self, as_message, at, failing, group, group_of, noon, notice, other, profile, repeat, repeat_with, resolution,
 };
-use crate::support::{Expected, Sample, examine, failed, sample, upload};
+use crate::support::{Expected, Sample, changed, examine, failed, sample, upload};
 
 pub fn upload_of(sample: &Sample) -> Upload {
     upload(&sample.name, &examine(sample))
@@ -102,7 +102,7 @@ pub fn links() -> Notice {
 }
 
 pub fn object_missing() -> Notice {
-    let mut upload = upload(
+    let upload = upload(
         "gone.json",
         &failed(Failure::new(
             FailureCode::ObjectMissing,
@@ -110,8 +110,7 @@ pub fn object_missing() -> Notice {
             "the object was deleted before it was read: upload it again",
         )),
     );
-    upload.quarantined.as_mut().unwrap().key = None;
-    notice(&upload).unwrap()
+    notice(&changed(&upload, |draft| draft.location.as_mut().unwrap().key = None)).unwrap()
 }
 
 /// Some records counted; the others were sent again and are as wrong as before.
@@ -121,13 +120,13 @@ pub fn retry() -> Notice {
     let mut upload = first;
     let (key, form) = ("uploads/retry-1".to_owned(), RetryForm::Corrected);
     let (by, expires_at) = ("demo".to_owned(), at("13:34"));
-    let mut object = upload.object.clone().unwrap();
+    let mut object = upload.object().unwrap().clone();
     object.key.clone_from(&key);
     let facts = [
-        UploadEvent::Notified { message_id: "1".to_owned() },
+        UploadEvent::OccurrenceRecorded { problems: Vec::new() },
         UploadEvent::RetryRequested { by, key, form, expires_at },
         UploadEvent::Received { object, correlation_id: "0f8b5a1c-2d3e-4f60-8a9b-7c6d5e4f3a2b".to_owned() },
-        UploadEvent::Decided { decision: again.decision.unwrap() },
+        UploadEvent::Decided { decision: again.decision().unwrap().clone() },
     ];
     for fact in facts {
         upload.apply(&RecordedEvent::new(at("12:40"), fact));
@@ -218,8 +217,7 @@ pub fn regressed() -> Notice {
 pub fn self_test() -> Notice {
     let bytes = br#"{"schema": "eventpulse_self_test/0.0"}"#.to_vec();
     let known_bad = Sample { name: "self-test.json".to_owned(), bytes, expected: Expected::default() };
-    let mut upload = upload_of(&known_bad);
-    upload.intake.owner = SYNTHETIC_CHECK_OWNER.to_owned();
+    let upload = changed(&upload_of(&known_bad), |draft| draft.origin.owner = SYNTHETIC_CHECK_OWNER.to_owned());
     let group = group_of(&upload);
     let first = FeaturedProblem { group: &group, upload: &upload, profile: None };
     let told = NoticeContents::Failing { kind: NoticeKind::SelfTest, first, others: &[] };
@@ -267,9 +265,9 @@ pub fn resolved_but_back() -> Notice {
 
 /// A message with an id as long as one may be.
 pub fn longest_id() -> Notice {
-    let mut upload = as_message(upload_of(&sample("10-wrong-type.json")));
-    upload.id = UploadId::of_message(&"m".repeat(64)).unwrap();
-    notice(&upload).unwrap()
+    let message = as_message(upload_of(&sample("10-wrong-type.json")));
+    let longest = UploadId::of_message(&"m".repeat(64)).unwrap();
+    notice(&changed(&message, |draft| draft.id = longest)).unwrap()
 }
 
 pub fn digest_of_many() -> Notice {

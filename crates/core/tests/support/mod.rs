@@ -14,8 +14,8 @@ use eventpulse_core::intake::rejection::Rejections;
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{
-    Decision, MaxRejected, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, Upload, UploadEvent,
-    quarantine_key, report_key,
+    Decision, MaxRejected, MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, Upload,
+    UploadEvent, quarantine_key, report_key,
 };
 use serde::Deserialize;
 
@@ -151,13 +151,59 @@ pub fn id() -> UploadId {
     UploadId::new(Timestamp::from_micros(id_time()), *b"eventpulse")
 }
 
-/// The upload whose examination this is, moved to quarantine if need be.
+/// What the history of an upload holds: tests change it, and fold it again.
+pub struct Draft {
+    pub id: UploadId,
+    pub origin: Origin,
+    pub message: Option<MessageMetadata>,
+    pub object: Option<(ObjectVersion, String)>,
+    pub decision: Decision,
+    pub location: Option<QuarantineLocation>,
+}
+
+impl Draft {
+    /// Returns the history of an upload.
+    pub fn of(upload: &Upload) -> Self {
+        Self {
+            id: upload.id().clone(),
+            origin: upload.origin().clone(),
+            message: upload.message().cloned(),
+            object: upload.object().cloned().zip(upload.correlation_id().map(str::to_owned)),
+            decision: upload.decision().unwrap().clone(),
+            location: upload.quarantine_location().cloned(),
+        }
+    }
+
+    /// Returns the upload with this history.
+    pub fn fold(self) -> Upload {
+        let at = |second: i64| Timestamp::from_micros(id_time() + second * 1_000_000);
+        let Self { id, origin, message, object, decision, location } = self;
+        let first = match message {
+            Some(message) => UploadEvent::MessagePosted { origin, message },
+            None => UploadEvent::Issued { origin: origin },
+        };
+        let received = object.map(|(object, correlation_id)| (1, UploadEvent::Received { object, correlation_id }));
+        let quarantined = location.map(|quarantined| (3, UploadEvent::Quarantined { quarantined }));
+        let events = [Some((0, first)), received, Some((2, UploadEvent::Decided { decision })), quarantined];
+        let history: Vec<RecordedEvent> =
+            events.into_iter().flatten().map(|(second, event)| RecordedEvent::new(at(second), event)).collect();
+        Upload::fold(id, &history).unwrap()
+    }
+}
+
+/// Returns the upload with a changed history.
+pub fn changed(upload: &Upload, change: impl FnOnce(&mut Draft)) -> Upload {
+    let mut draft = Draft::of(upload);
+    change(&mut draft);
+    draft.fold()
+}
+
+/// Returns the upload with this inspection, moved to quarantine.
 pub fn upload(file_name: &str, inspection: &Inspection) -> Upload {
-    let at = |second: i64| Timestamp::from_micros(id_time() + second * 1_000_000);
+    let expires_at = Some(Timestamp::from_micros(id_time() + 3_600_000_000));
     let (owner, file_name) = ("demo".to_owned(), clean_file_name(file_name));
     let key = upload_key(&id(), &file_name);
-    let intake =
-        Origin { owner, key: key.clone(), file_name, schema: None, max_rejected: None, expires_at: Some(at(3600)) };
+    let origin = Origin { owner, key: key.clone(), file_name, schema: None, max_rejected: None, expires_at };
     let object = ObjectVersion {
         bucket: "eventpulse-process".into(),
         key,
@@ -167,21 +213,19 @@ pub fn upload(file_name: &str, inspection: &Inspection) -> Upload {
     };
     let correlation_id = "17793124-05d4-b198-2fde-7ededc63b103".to_owned();
     let decision = inspection.decision();
-    let partial = matches!(decision, Decision::Accepted { .. });
-    let facts = [
-        UploadEvent::Issued { intake },
-        UploadEvent::Received { object, correlation_id },
-        UploadEvent::Decided { decision },
-    ];
-    let history: Vec<RecordedEvent> =
-        facts.into_iter().zip(0..).map(|(fact, second)| RecordedEvent::new(at(second), fact)).collect();
-    let mut upload = Upload::fold(id(), &history).unwrap();
-    let quarantined = QuarantineLocation {
+    let is_partial = matches!(decision, Decision::Accepted { .. });
+    let draft =
+        Draft { id: id(), origin, message: None, object: Some((object, correlation_id)), decision, location: None };
+    in_quarantine(&draft.fold(), is_partial)
+}
+
+/// Returns the upload with its rejected part in quarantine.
+fn in_quarantine(upload: &Upload, is_partial: bool) -> Upload {
+    let location = QuarantineLocation {
         bucket: "eventpulse-quarantine".to_owned(),
-        key: Some(quarantine_key(&upload, partial)),
-        records: partial,
-        report_key: report_key(&upload),
+        key: Some(quarantine_key(upload, is_partial)),
+        records: is_partial,
+        report_key: report_key(upload),
     };
-    upload.apply(&RecordedEvent::new(at(3), UploadEvent::Quarantined { quarantined }));
-    upload
+    changed(upload, |draft| draft.location = Some(location))
 }

@@ -18,6 +18,8 @@ use eventpulse_core::notification::rendering::{
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{MessageMetadata, Upload, quarantine_key, report_key};
 
+use super::changed;
+
 /// The id of every notice here.
 pub const NOTICE_ID: &str = "ntc_01JN68V1F2G3H4J5K6M7N8P9QR";
 
@@ -116,18 +118,21 @@ pub fn profile(uploads: u64, members: &[(&str, &[(JsonType, u64)])]) -> Profile 
 }
 
 /// The same upload, had it come by `POST /data`.
-pub fn as_message(mut upload: Upload) -> Upload {
-    upload.id = UploadId::of_message("JF7zZGlVFiAEPVQ=").unwrap();
-    upload.intake.file_name = MESSAGE_FILE_NAME.to_owned();
-    upload.intake.key = message_key(&upload.id);
+pub fn as_message(upload: Upload) -> Upload {
     let key_id = Some("key_01JN5ZQ4T2V8W6X0Y3Z7A9B1CD".to_owned());
-    upload.message = Some(MessageMetadata { key_id, idempotency_key: None });
-    let partial = upload.accepted_in_round() > 0;
-    let (key, report_key) = (quarantine_key(&upload, partial), report_key(&upload));
-    if let Some(quarantined) = &mut upload.quarantined {
-        (quarantined.key, quarantined.report_key) = (Some(key), report_key);
-    }
-    upload
+    let message = changed(&upload, |draft| {
+        draft.id = UploadId::of_message("JF7zZGlVFiAEPVQ=").unwrap();
+        draft.origin.file_name = MESSAGE_FILE_NAME.to_owned();
+        draft.origin.key = message_key(&draft.id);
+        draft.message = Some(MessageMetadata { key_id, idempotency_key: None });
+    });
+    let partial = message.accepted_in_round() > 0;
+    let (key, report_key) = (quarantine_key(&message, partial), report_key(&message));
+    changed(&message, |draft| {
+        if let Some(location) = &mut draft.location {
+            (location.key, location.report_key) = (Some(key), report_key);
+        }
+    })
 }
 
 /// One more group that is new.

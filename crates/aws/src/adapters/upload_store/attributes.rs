@@ -24,48 +24,48 @@ pub(super) const QUARANTINED: &str = "quarantined";
 /// The attributes of an upload's item, and those that it is not to have any more.
 pub(super) fn of(upload: &Upload) -> Vec<(&'static str, Option<AttributeValue>)> {
     let state = upload.state();
-    let forget_at = upload.intake.expires_at.filter(|_| upload.object.is_none());
-    let is_test = upload.intake.owner == SYNTHETIC_CHECK_OWNER;
-    let forget_at = forget_at.or_else(|| is_test.then_some(upload.since));
+    let forget_at = upload.origin().expires_at.filter(|_| upload.object().is_none());
+    let is_test = upload.origin().owner == SYNTHETIC_CHECK_OWNER;
+    let forget_at = forget_at.or_else(|| is_test.then_some(upload.created_at()));
     let forget_at = forget_at.map(|at| at.as_micros() / 1_000_000 + REMEMBER_UNSENT_SECONDS);
     let open = open_since(upload, state);
     let is_quarantined = open.as_ref().is_some_and(|open| open.starts_with(QUARANTINED));
     let rejection = upload.rejection().filter(|_| is_quarantined);
     let time = |at: Timestamp| s(at.to_string());
     vec![
-        ("owner", Some(s(&upload.intake.owner))),
-        ("listed", Some(s(position(upload.since, upload)))),
+        ("owner", Some(s(&upload.origin().owner))),
+        ("listed", Some(s(position(upload.created_at(), upload)))),
         ("state", Some(s(state.as_str()))),
-        ("file_name", Some(s(&upload.intake.file_name))),
+        ("file_name", Some(s(&upload.origin().file_name))),
         ("accepted", Some(n(upload.accepted().to_string()))),
         ("rejected", Some(n(upload.rejected().to_string()))),
-        ("created_at", Some(time(upload.since))),
-        ("changed_at", Some(time(upload.changed))),
-        ("url_expires_at", upload.intake.expires_at.filter(|_| upload.object.is_none()).map(|at| s(at.sortable()))),
+        ("created_at", Some(time(upload.created_at()))),
+        ("changed_at", Some(time(upload.changed_at()))),
+        ("url_expires_at", upload.origin().expires_at.filter(|_| upload.object().is_none()).map(|at| s(at.sortable()))),
         ("expires_at", forget_at.map(|second| n(second.to_string()))),
-        ("open_owner", open.is_some().then(|| s(&upload.intake.owner))),
+        ("open_owner", open.is_some().then(|| s(&upload.origin().owner))),
         ("open_since", open.map(s)),
         ("codes", rejection.and_then(|rejection| set(codes(rejection)))),
         ("schemas", rejection.and_then(|rejection| set(schemas(rejection)))),
-        ("quarantined_at", upload.quarantined_at.filter(|_| is_quarantined).map(time)),
+        ("quarantined_at", upload.quarantined_at().filter(|_| is_quarantined).map(time)),
         (
             "retry_expires_at",
-            upload.retry.as_ref().filter(|_| is_quarantined).map(|retry| s(retry.expires_at.sortable())),
+            upload.pending_retry().filter(|_| is_quarantined).map(|retry| s(retry.expires_at.sortable())),
         ),
     ]
 }
 
 /// A place in a list that is in the order of time.
 fn position(at: Timestamp, upload: &Upload) -> String {
-    format!("{}#{}", at.sortable(), upload.id)
+    format!("{}#{}", at.sortable(), upload.id())
 }
 
 fn open_since(upload: &Upload, state: UploadState) -> Option<String> {
     // As if any retry that was asked for had lapsed: then it is open once more.
     let status = upload.quarantine_status(Timestamp::MAX);
-    match (state, status, upload.quarantined_at) {
+    match (state, status, upload.quarantined_at()) {
         (UploadState::Received | UploadState::Failed, _, _) => {
-            Some(format!("{PENDING}#{}", position(upload.changed, upload)))
+            Some(format!("{PENDING}#{}", position(upload.changed_at(), upload)))
         }
         (_, Some(QuarantineStatus::Open), Some(at)) => Some(format!("{QUARANTINED}#{}", position(at, upload))),
         _ => None,

@@ -132,9 +132,9 @@ impl UploadStore {
         match reasons.first().and_then(|reason| reason.item()).and_then(earlier) {
             Some(earlier) => Ok(earlier),
             None if is_contended(reasons) => {
-                Err(Error::new("TransactWriteItems", self.target(&upload.id), Kind::Contended))
+                Err(Error::new("TransactWriteItems", self.target(upload.id()), Kind::Contended))
             }
-            None => Err(Error::sdk("TransactWriteItems", self.target(&upload.id), error)),
+            None => Err(Error::sdk("TransactWriteItems", self.target(upload.id()), error)),
         }
     }
 
@@ -142,13 +142,13 @@ impl UploadStore {
         let second = now.as_micros() / 1_000_000;
         let put = Put::builder()
             .table_name(&self.table)
-            .item("pk", s(key_pk(&upload.intake.owner, key)))
-            .item("upload_id", s(upload.id.as_str()))
+            .item("pk", s(key_pk(&upload.origin().owner, key)))
+            .item("upload_id", s(upload.id().as_str()))
             .item("sha256", s(&key.sha256))
             .item("expires_at", n((second + REMEMBER_KEY_SECONDS).to_string()))
             // DynamoDB takes its time to delete what has expired.
             .condition_expression("attribute_not_exists(pk) OR upload_id = :me OR expires_at < :now")
-            .expression_attribute_values(":me", s(upload.id.as_str()))
+            .expression_attribute_values(":me", s(upload.id().as_str()))
             .expression_attribute_values(":now", n(second.to_string()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         put.build().map_err(|error| self.unsendable(error))

@@ -265,8 +265,8 @@ async fn write_log(
 fn log_group(settled: &[Settled]) {
     for Settled { after, .. } in settled {
         tracing::info!(
-            upload_id = after.id.as_str(),
-            correlation_id = after.correlation_id.as_deref(),
+            upload_id = after.id().as_str(),
+            correlation_id = after.correlation_id(),
             state = after.state().as_str(),
             accepted = after.accepted(),
             rejected = 0,

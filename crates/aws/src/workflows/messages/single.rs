@@ -64,7 +64,7 @@ async fn step(
     clock: impl Fn() -> Timestamp + Copy,
 ) -> Result<Option<Upload>, Error> {
     let mut work = begin(services, message, placed, clock).await?;
-    if work.upload.attempt > 0 {
+    if work.upload.attempt() > 0 {
         return Ok(Some(work.upload)); // its retries come as objects
     }
     let is_done = !work.is_in_other_hands() && work.run().await? == Append::Done;
@@ -83,8 +83,8 @@ async fn begin<'a, C: Fn() -> Timestamp + Copy>(
     let corrupt = || Error::new("ingest", id.as_str(), Kind::Corrupt);
     let (upload, object, unstored) = match services.uploads.load(id).await? {
         Some(upload) => {
-            let is_its_own = upload.message.is_some() && upload.intake.owner == message.owner;
-            let object = upload.object.clone().filter(|_| is_its_own).ok_or_else(corrupt)?;
+            let is_its_own = upload.message().is_some() && upload.origin().owner == message.owner;
+            let object = upload.object().cloned().filter(|_| is_its_own).ok_or_else(corrupt)?;
             (upload, object, Vec::new())
         }
         None => {
@@ -102,8 +102,8 @@ async fn begin<'a, C: Fn() -> Timestamp + Copy>(
     };
     let mut work = UploadWork::resume(services, upload, object, unstored, message.correlation_id.clone(), clock);
     if let Some(key) = message.key(&sha256(&message.body))
-        && work.upload.decision.is_none()
-        && work.upload.attempt == 0
+        && work.upload.decision().is_none()
+        && work.upload.attempt() == 0
     {
         match services.uploads.claim_key(&work.upload, &key, clock()).await? {
             // The same body: whether that counts already, the claim on its digest tells.

@@ -23,7 +23,7 @@ pub(super) enum Retry {
 pub(super) fn advice(told: &ProblemDetails<'_>) -> Advice {
     let corrected = |words| Advice { words, retry: Retry::Corrected };
     let counts_already = told.upload.accepted() > 0;
-    let is_message = told.upload.message.is_some();
+    let is_message = told.upload.message().is_some();
     if told.quarantined.records && told.quarantined.key.is_some() {
         return corrected(
             "Correct the rejected records and send just those. What you save below has one of them on each line, \

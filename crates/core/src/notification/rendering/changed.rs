@@ -26,7 +26,7 @@ pub(super) struct PassHistory<'a> {
 impl<'a> PassHistory<'a> {
     /// None if no upload passed.
     pub(super) fn before(upload: &Upload, profile: &'a Profile) -> Option<Self> {
-        let is_before = |passed: &Timestamp| upload.decided_at.is_none_or(|decided| *passed < decided);
+        let is_before = |passed: &Timestamp| upload.decided_at().is_none_or(|decided| *passed < decided);
         let last_passed_at = profile.last_passed_at.filter(is_before);
         (profile.uploads > 0).then_some(Self { profile, last_passed_at })
     }

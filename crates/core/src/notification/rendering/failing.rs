@@ -48,7 +48,7 @@ impl<'a> ProblemDetails<'a> {
     /// None if nothing of the upload was rejected and quarantined.
     pub(super) fn of(case: &FeaturedProblem<'a>) -> Option<Self> {
         let FeaturedProblem { group, upload, profile } = *case;
-        let (rejection, quarantined) = (upload.rejection()?, upload.quarantined.as_ref()?);
+        let (rejection, quarantined) = (upload.rejection()?, upload.quarantine_location()?);
         let is_of_group = |failure: &FailureGroup| match &failure.schema {
             Some(schema) => kind_of(schema) == group.kind,
             None => group.failures.iter().any(|at| (at.code, &at.pointer) == (failure.code, &failure.pointer)),
@@ -56,7 +56,7 @@ impl<'a> ProblemDetails<'a> {
         let mut failures: Vec<&FailureGroup> = rejection.groups.iter().collect();
         failures.sort_by_key(|failure| !is_of_group(failure));
         let extent = match upload.rejected() {
-            rejected if matches!(upload.decision, Some(Decision::Accepted { .. })) => {
+            rejected if matches!(upload.decision(), Some(Decision::Accepted { .. })) => {
                 Extent::Part { rejected, accepted: upload.accepted_in_round() }
             }
             _ if rejection.upload_failure.is_some() => Extent::Whole,
@@ -71,7 +71,7 @@ impl<'a> ProblemDetails<'a> {
 
     /// When something of it came to lie in quarantine.
     pub(super) fn at(&self) -> Timestamp {
-        self.upload.quarantined_at.unwrap_or(self.upload.changed)
+        self.upload.quarantined_at().unwrap_or(self.upload.changed_at())
     }
 
     /// Until when that is kept.
@@ -95,8 +95,8 @@ pub(super) fn text(
         _ => text.paragraph("", &format!("{} {}", opening(told), life(kind, group))),
     }
     text.blank();
-    match &upload.message {
-        None => text.field("File", &upload.intake.file_name),
+    match &upload.message() {
+        None => text.field("File", &upload.origin().file_name),
         Some(message) => {
             if let Some(key) = &message.key_id {
                 text.field("Sent with the key", key);
@@ -117,19 +117,19 @@ pub(super) fn text(
 
     text.heading("If you ask for help, quote");
     owned_by(&mut text, owner);
-    text.field("Upload", upload.id.as_str());
-    if upload.attempt > 0 {
-        text.field("Retry", &upload.attempt.to_string());
+    text.field("Upload", upload.id().as_str());
+    if upload.attempt() > 0 {
+        text.field("Retry", &upload.attempt().to_string());
     }
     text.field("Group", group.id.as_str());
-    if let Some(id) = &upload.correlation_id {
+    if let Some(id) = &upload.correlation_id() {
         text.field("Correlation id", id);
     }
 
     text.heading("How long it is kept");
     let days = words::count(u64::from(site.retention_days), "day");
     let until = words::day(told.kept_until(site));
-    let what = match (&quarantined.key, told.extent, &upload.message) {
+    let what = match (&quarantined.key, told.extent, &upload.message()) {
         (None, ..) => "There was nothing to keep but the report. It stays",
         (Some(_), Extent::Part { .. }, _) => "The rejected records and the report stay",
         (Some(_), _, None) => "The file and the report stay",
@@ -144,8 +144,8 @@ pub(super) fn text(
 
 fn opening(told: &ProblemDetails<'_>) -> String {
     let upload = told.upload;
-    let is_message = upload.message.is_some();
-    let (yours, it) = match (is_message, upload.attempt) {
+    let is_message = upload.message().is_some();
+    let (yours, it) = match (is_message, upload.attempt()) {
         (false, 0) => ("Your upload".to_owned(), "your upload"),
         (true, 0) => ("A message that came by POST /data".to_owned(), "a message that came by POST /data"),
         (_, attempt) => (format!("Retry {attempt} of your upload"), "your retry"),
@@ -254,7 +254,7 @@ fn what_changed(text: &mut Text, told: &ProblemDetails<'_>, room: DetailLimits) 
 }
 
 fn what_to_do(text: &mut Text, told: &ProblemDetails<'_>, site: &DeploymentInfo<'_>) {
-    let id = &told.upload.id;
+    let id = told.upload.id();
     let advice = advice(told);
     text.paragraph("  ", advice.words);
     let (again, file) = match advice.retry {
@@ -278,7 +278,7 @@ fn what_to_do(text: &mut Text, told: &ProblemDetails<'_>, site: &DeploymentInfo<
     text.paragraph("  ", "To see the report:");
     request(text, "GET", id, "");
     // What came with a call can be sent by one.
-    let is_small = told.upload.message.is_some();
+    let is_small = told.upload.message().is_some();
     text.paragraph(
         "  ",
         &match advice.retry {

@@ -212,16 +212,16 @@ impl<'a> GroupForm<'a> {
 impl<'a> UploadForm<'a> {
     fn of(told: &ProblemDetails<'a>, site: &DeploymentInfo<'_>, room: DetailLimits) -> Self {
         let ProblemDetails { upload, rejection, .. } = *told;
-        let is_partial = matches!(upload.decision, Some(Decision::Accepted { .. }));
-        let is_message = upload.message.is_some();
+        let is_partial = matches!(upload.decision(), Some(Decision::Accepted { .. }));
+        let is_message = upload.message().is_some();
         let beyond = told.failures.len().saturating_sub(room.failures) as u64;
         Self {
-            upload_id: upload.id.as_str(),
-            attempt: upload.attempt,
-            correlation_id: upload.correlation_id.as_deref(),
-            file_name: (!is_message).then_some(upload.intake.file_name.as_str()),
+            upload_id: upload.id().as_str(),
+            attempt: upload.attempt(),
+            correlation_id: upload.correlation_id(),
+            file_name: (!is_message).then_some(upload.origin().file_name.as_str()),
             is_message,
-            key_id: upload.message.as_ref().and_then(|message| message.key_id.as_deref()),
+            key_id: upload.message().and_then(|message| message.key_id.as_deref()),
             outcome: if is_partial { UploadState::PartiallyAccepted } else { UploadState::Quarantined }.as_str(),
             accepted: upload.accepted_in_round(),
             accepted_earlier: upload.accepted() - upload.accepted_in_round(),

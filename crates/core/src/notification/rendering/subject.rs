@@ -13,7 +13,7 @@ const NAME: &str = "[EventPulse]";
 
 /// `[EventPulse] 3 of 120 records rejected: REQUIRED /items/*/price (orders 1.0)`.
 pub(super) fn failing(kind: NoticeKind, told: &ProblemDetails<'_>, others: usize) -> String {
-    let is_message = told.upload.message.is_some();
+    let is_message = told.upload.message().is_some();
     let what = match told.extent {
         Extent::Whole | Extent::Only if is_message => "message rejected".to_owned(),
         Extent::Whole => "upload rejected".to_owned(),

@@ -1,0 +1,165 @@
+//! Read access to the state of an upload.
+
+use super::{
+    Decision, MessageMetadata, ObjectVersion, Origin, PendingRetry, QuarantineLocation, RetryForm, SharedChunk, Upload,
+};
+use crate::id::UploadId;
+use crate::time::Timestamp;
+
+impl Upload {
+    /// Returns the id.
+    #[must_use]
+    pub fn id(&self) -> &UploadId {
+        &self.id
+    }
+
+    /// Returns how the upload came to be and what its client asked for.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Returns the time of the first event.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// Returns the time of the latest event.
+    #[must_use]
+    pub fn changed_at(&self) -> Timestamp {
+        self.changed_at
+    }
+
+    /// Returns the object version that this attempt processes, once it has arrived.
+    #[must_use]
+    pub fn object(&self) -> Option<&ObjectVersion> {
+        self.object.as_ref()
+    }
+
+    /// Returns the id that links the S3 event, every log line, the report and the notice.
+    #[must_use]
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.correlation_id.as_deref()
+    }
+
+    /// Returns the claim under which this attempt is writing its chunks, until it is decided or rolled back.
+    #[must_use]
+    pub fn open_claim(&self) -> Option<&str> {
+        self.open_claim.as_deref()
+    }
+
+    /// Returns the decision of this attempt, once there is one.
+    #[must_use]
+    pub fn decision(&self) -> Option<&Decision> {
+        self.decision.as_ref()
+    }
+
+    /// Returns the location in quarantine of what this attempt rejected, once it is there.
+    #[must_use]
+    pub fn quarantine_location(&self) -> Option<&QuarantineLocation> {
+        self.quarantine_location.as_ref()
+    }
+
+    /// Returns the time of the latest move into quarantine, of any attempt.
+    #[must_use]
+    pub fn quarantined_at(&self) -> Option<Timestamp> {
+        self.quarantined_at
+    }
+
+    /// Returns the time of the decision of this attempt.
+    #[must_use]
+    pub fn decided_at(&self) -> Option<Timestamp> {
+        self.decided_at
+    }
+
+    /// Returns whether the occurrence of this attempt is recorded for the owner's notices.
+    #[must_use]
+    pub fn is_occurrence_recorded(&self) -> bool {
+        self.occurrence_recorded
+    }
+
+    /// Returns why processing is stuck, if it is.
+    #[must_use]
+    pub fn failure_reason(&self) -> Option<&str> {
+        self.failure_reason.as_deref()
+    }
+
+    /// Returns the number of deliveries that failed for good.
+    #[must_use]
+    pub fn failed_deliveries(&self) -> u32 {
+        self.failed_deliveries
+    }
+
+    /// Returns the number of this attempt: 0 for the first object, then one more for each retry that arrived.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Returns the number of retries requested, arrived or not.
+    #[must_use]
+    pub fn retries_requested(&self) -> u32 {
+        self.retries_requested
+    }
+
+    /// Returns the latest requested retry, until it arrives.
+    #[must_use]
+    pub fn pending_retry(&self) -> Option<&PendingRetry> {
+        self.pending_retry.as_ref()
+    }
+
+    /// Returns the form of this attempt's object, if it is a retry.
+    #[must_use]
+    pub fn retry_form(&self) -> Option<RetryForm> {
+        self.retry_form
+    }
+
+    /// Returns the claims made for the accepted records of all attempts.
+    #[must_use]
+    pub fn claims(&self) -> &[String] {
+        &self.claims
+    }
+
+    /// Returns the number of chunks that all attempts wrote.
+    #[must_use]
+    pub fn chunk_count(&self) -> u64 {
+        self.chunk_count
+    }
+
+    /// Returns the chunks shared with other uploads.
+    #[must_use]
+    pub fn shared_chunks(&self) -> &[SharedChunk] {
+        &self.shared_chunks
+    }
+
+    /// Returns the metadata of the message, if the upload is one.
+    #[must_use]
+    pub fn message(&self) -> Option<&MessageMetadata> {
+        self.message.as_ref()
+    }
+
+    /// Returns whether the owner discarded the rejected records.
+    #[must_use]
+    pub fn is_discarded(&self) -> bool {
+        self.discarded
+    }
+
+    /// Returns whether the owner asked to withdraw the upload.
+    #[must_use]
+    pub fn is_withdrawal_requested(&self) -> bool {
+        self.withdrawal_requested
+    }
+
+    /// Returns whether the upload is withdrawn.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        self.withdrawn
+    }
+
+    /// Returns the number of events in the history; appends are conditional on it.
+    #[must_use]
+    pub fn revision(&self) -> usize {
+        self.revision
+    }
+}
