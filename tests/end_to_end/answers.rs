@@ -141,7 +141,7 @@ pub async fn unchanged_answers_are_not_sent_again(world: Arc<World>) -> TestResu
     let changed = world.send("GET", "/?device_id=tagged", &headers, Vec::new()).await?;
     assert_eq!(changed.expect(200)?["count"], 2);
     // The series exists for its owner only.
-    let series = Series { owner: "somebody".into(), entity: "tagged".into(), measure: "value".into() };
+    let series = Series { owner: "somebody".parse().unwrap(), entity: "tagged".into(), measure: "value".into() };
     assert!(world.client.services.chunks.answer(&series, None, None).await?.is_none());
     Ok(())
 }

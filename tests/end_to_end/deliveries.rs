@@ -15,10 +15,10 @@ use eventpulse_aws::workflows::process_upload::{DeliveryOutcome, process_upload}
 use eventpulse_aws::{Services, clock};
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::report_on;
-use eventpulse_core::id::UploadId;
+use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Decision, OPERATOR, ObjectVersion, RecordedEvent, Upload, UploadEvent, UploadState};
+use eventpulse_core::upload::{Decision, ObjectVersion, RecordedEvent, Upload, UploadEvent, UploadState};
 use serde_json::Value;
 
 use crate::TestResult;
@@ -64,7 +64,7 @@ pub async fn twice_in_any_interleaving_is_once(world: Arc<World>) -> TestResult 
             }
             let upload = world.client.settled(&id_of(&object)).await?;
             assert_eq!(upload.state(), state, "{name}");
-            let found = world.statistics(OPERATOR, &device).await?.map_or(0, |statistics| statistics.count);
+            let found = world.statistics(OwnerId::OPERATOR, &device).await?.map_or(0, |statistics| statistics.count);
             assert_eq!(found, count, "{name} counts once");
             let history = world.client.services.uploads.history(upload.id()).await?;
             assert!(kinds(&history).values().all(|count| *count == 1), "{name}: {:?}", kinds(&history));
@@ -135,7 +135,7 @@ pub async fn what_is_owed_is_resumed_after_a_crash_at_every_step(world: Arc<Worl
             assert_eq!(resumed.is_occurrence_recorded(), whole.is_occurrence_recorded(), "{name} after {keep} events");
             let again = world.client.services.uploads.history(&id).await?;
             assert_eq!(kinds(&again), kinds(&history), "{name} after {keep} events");
-            let found = world.statistics(OPERATOR, &device).await?.map_or(0, |statistics| statistics.count);
+            let found = world.statistics(OwnerId::OPERATOR, &device).await?.map_or(0, |statistics| statistics.count);
             assert_eq!(found, count, "{name} after {keep} events");
         }
     }
@@ -153,7 +153,7 @@ pub async fn many_series_are_written_once_or_withdrawn(world: Arc<World>) -> Tes
     let began =
         history.iter().position(|event| matches!(event.fact, UploadEvent::AcceptanceBegan { .. })).ok_or("in one")?;
     let count = async |device: &str| -> Result<u64, BoxError> {
-        Ok(world.statistics(OPERATOR, device).await?.map_or(0, |statistics| statistics.count))
+        Ok(world.statistics(OwnerId::OPERATOR, device).await?.map_or(0, |statistics| statistics.count))
     };
     for keep in [1, began + 1] {
         rewind(&world, &id, &history, keep).await?;

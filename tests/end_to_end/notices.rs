@@ -190,7 +190,7 @@ pub async fn two_owners_with_like_failures_never_see_each_other(world: Arc<World
         assert!(mails[0].text.contains(own.as_str()));
         assert!(mails.iter().all(|mail| !mail.text.contains(other.as_str())));
     }
-    assert!(!of_one.iter().any(|mail| mail.text.contains(&two.owner)));
+    assert!(!of_one.iter().any(|mail| mail.text.contains(two.owner.as_str())));
     minute(&world).await?;
     assert_eq!(notices(&world, &two).len(), 1, "what one resolved the other has still");
     Ok(())

@@ -134,7 +134,7 @@ impl World {
 
     /// All that counts of a device's `value`.
     pub async fn statistics(&self, owner: &str, entity: &str) -> Result<Option<Statistics>, BoxError> {
-        let series = Series { owner: owner.to_owned(), entity: entity.to_owned(), measure: "value".to_owned() };
+        let series = Series { owner: owner.parse()?, entity: entity.to_owned(), measure: "value".to_owned() };
         Ok(self.client.services.chunks.answer(&series, None, None).await?.map(|answer| answer.statistics))
     }
 

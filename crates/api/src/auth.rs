@@ -1,5 +1,6 @@
 //! Who asks. API Gateway has checked the token's signature, issuer and times; what it does not check is checked here.
 
+use eventpulse_core::id::OwnerId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ pub struct Claims(pub BTreeMap<String, String>);
 
 /// The tenant: the `sub` of an ID token that was made for this API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner(pub String);
+pub struct Owner(pub OwnerId);
 
 /// The e-mail address of who asks, if it is verified, or why there is none.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +57,10 @@ impl Claims {
         }
         match claim("sub") {
             "" => Err(ApiError::unauthorized("The token names nobody. Sign in again.")),
-            owner => Ok(Owner(owner.to_owned())),
+            sub => match OwnerId::parse(sub) {
+                Ok(owner) => Ok(Owner(owner)),
+                Err(_) => Err(ApiError::unauthorized("The token's subject is not an owner id. Sign in again.")),
+            },
         }
     }
 }
@@ -93,7 +97,7 @@ mod tests {
             claims.insert(changed.0.to_owned(), changed.1.to_owned());
             Claims(claims)
         };
-        assert_eq!(claims(("sub", "u1")).owner("pool", "client"), Ok(Owner("u1".to_owned())));
+        assert_eq!(claims(("sub", "u1")).owner("pool", "client"), Ok(Owner("u1".parse().unwrap())));
         for wrong in [("token_use", "access"), ("iss", "other"), ("aud", "other"), ("sub", ""), ("token_use", "")] {
             let problem = claims(wrong).owner("pool", "client").unwrap_err();
             assert_eq!(problem.status(), 401, "{wrong:?}");

@@ -194,8 +194,9 @@ pub async fn report_on(client: &Client, upload: &Upload) -> Result<Value, BoxErr
 #[must_use]
 pub fn new_groups<'a>(uploads: &'a [Upload], owner: &str) -> Vec<&'a Upload> {
     let mut known = BTreeSet::new();
-    let of_owner =
-        uploads.iter().filter(|upload| upload.origin().owner == owner && upload.quarantine_location().is_some());
+    let of_owner = uploads
+        .iter()
+        .filter(|upload| upload.origin().owner.as_str() == owner && upload.quarantine_location().is_some());
     let is_new = |upload: &&Upload| {
         let groups = upload.rejection().map_or(&[][..], |rejection| &rejection.fingerprints);
         // Each of them becomes known, so no short cut.

@@ -1,4 +1,4 @@
-//! Upload ids and the object keys that carry them.
+//! Ids of owners, devices and uploads, and the object keys that carry upload ids.
 
 use std::fmt;
 
@@ -25,6 +25,144 @@ pub const MESSAGE_FILE_NAME: &str = "message.json";
 
 /// The longest file name kept in a key, in bytes.
 const MAX_FILE_NAME_BYTES: usize = 200;
+
+/// The most bytes of an owner id.
+const MAX_OWNER_BYTES: usize = 128;
+/// The most bytes of a device id: the entity of its series.
+pub const MAX_DEVICE_BYTES: usize = 1024;
+
+/// Names the owner of uploads, keys and statistics: the `sub` of an ID token, or a reserved name.
+///
+/// It stands in keys of tables and objects, so it holds printable ASCII without spaces, `#` and `/`, at most 128 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OwnerId(String);
+
+/// The reason why a text is not an owner id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an owner id is 1 to 128 printable ASCII characters without spaces, `#` and `/`")]
+pub struct InvalidOwnerId;
+
+impl OwnerId {
+    /// Parses an owner id.
+    ///
+    /// # Errors
+    /// Returns [`InvalidOwnerId`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, InvalidOwnerId> {
+        let is_allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'/');
+        let fits = (1..=MAX_OWNER_BYTES).contains(&text.len()) && text.bytes().all(is_allowed);
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidOwnerId) }
+    }
+
+    /// The text of [`OwnerId::operator`].
+    pub const OPERATOR: &str = "operator";
+    /// The text of [`OwnerId::synthetic_check`].
+    pub const SYNTHETIC_CHECK: &str = "self-test";
+
+    /// Returns the owner of objects that an operator copied into the bucket without an issued upload.
+    #[must_use]
+    pub fn operator() -> Self {
+        Self(Self::OPERATOR.to_owned())
+    }
+
+    /// Returns the owner of the uploads by which a deployment checks itself. Nobody signs in as this owner.
+    #[must_use]
+    pub fn synthetic_check() -> Self {
+        Self(Self::SYNTHETIC_CHECK.to_owned())
+    }
+
+    /// Returns the owner of files that are checked on the sender's own machine.
+    #[must_use]
+    pub fn local() -> Self {
+        Self("local".to_owned())
+    }
+
+    /// Returns whether this is the owner of the synthetic check.
+    #[must_use]
+    pub fn is_synthetic_check(&self) -> bool {
+        self.0 == Self::SYNTHETIC_CHECK
+    }
+
+    /// Returns the id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Names a device, or whatever else a series belongs to: 1 to 1,024 bytes of any text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceId(String);
+
+/// The reason why a text is not a device id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a device id is 1 to 1024 bytes of text")]
+pub struct InvalidDeviceId;
+
+impl DeviceId {
+    /// Parses a device id.
+    ///
+    /// # Errors
+    /// Returns [`InvalidDeviceId`] when the text is empty or too long.
+    pub fn parse(text: &str) -> Result<Self, InvalidDeviceId> {
+        let fits = (1..=MAX_DEVICE_BYTES).contains(&text.len());
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidDeviceId) }
+    }
+
+    /// Returns the id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Implements the conversions that every id has.
+macro_rules! id_conversions {
+    ($id:ty, $error:ty) => {
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::ops::Deref for $id {
+            type Target = str;
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $id {
+            type Err = $error;
+            fn from_str(text: &str) -> Result<Self, $error> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<String> for $id {
+            type Error = $error;
+            fn try_from(text: String) -> Result<Self, $error> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<&$id> for String {
+            fn from(id: &$id) -> Self {
+                id.0.clone()
+            }
+        }
+
+        impl From<$id> for String {
+            fn from(id: $id) -> Self {
+                id.0
+            }
+        }
+    };
+}
+
+id_conversions!(OwnerId, InvalidOwnerId);
+id_conversions!(DeviceId, InvalidDeviceId);
+id_conversions!(UploadId, InvalidUploadId);
 
 /// Names one upload: `up_` and 26 characters of Crockford's base 32, 128 bits; of a message, `up_m-` and the id that API
 /// Gateway gave its request.
@@ -91,25 +229,6 @@ impl UploadId {
     }
 }
 
-impl fmt::Display for UploadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for UploadId {
-    type Error = InvalidUploadId;
-    fn try_from(text: String) -> Result<Self, InvalidUploadId> {
-        Self::parse(&text)
-    }
-}
-
-impl From<UploadId> for String {
-    fn from(id: UploadId) -> Self {
-        id.0
-    }
-}
-
 /// The key in the process bucket that an issued upload is sent to: `uploads/<upload id>/<file name>`.
 #[must_use]
 pub fn upload_key(id: &UploadId, file_name: &str) -> String {
@@ -154,6 +273,26 @@ pub fn clean_file_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn owner_ids_are_short_printable_ascii_without_separators() {
+        for owner in ["u1", "operator", "0b3f6c9e-7a51-4d0c-9a58-1f5f6c0f9d11", "a%23b", "a+b", &"x".repeat(128)] {
+            assert_eq!(OwnerId::parse(owner).map(String::from), Ok(owner.to_owned()));
+        }
+        for other in ["", " ", "a b", "#", "a#b", "a/b", "\0", "\n", "é", "a\u{301}", &"x".repeat(129)] {
+            assert_eq!(OwnerId::parse(other), Err(InvalidOwnerId), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn device_ids_are_any_text_of_1_to_1024_bytes() {
+        for device in ["d", ".", "..", "#", "a b", "é", "\0", &"x".repeat(1024)] {
+            assert_eq!(DeviceId::parse(device).map(String::from), Ok(device.to_owned()));
+        }
+        for other in ["", &"x".repeat(1025), &"é".repeat(513)] {
+            assert_eq!(DeviceId::parse(other), Err(InvalidDeviceId), "{} bytes", other.len());
+        }
+    }
 
     #[test]
     fn ids_sort_by_the_time_of_issue_and_read_back() {

@@ -25,11 +25,6 @@ use crate::id::{UPLOADS_PREFIX, UploadId};
 use crate::intake::rejection::Rejection;
 use crate::time::Timestamp;
 
-/// The owner of objects that an operator dropped into the bucket without issuing an upload.
-pub const OPERATOR: &str = "operator";
-/// The owner of the uploads by which a deployment tests itself. Nobody signs in as it.
-pub const SYNTHETIC_CHECK_OWNER: &str = "self-test";
-
 /// A retry that was asked for and has not arrived yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingRetry {

@@ -334,7 +334,7 @@ fn the_largest_notice_can_be_published() {
 fn as_large(upload: Upload) -> Upload {
     let name = upload.origin().file_name.clone();
     changed(&upload, |draft| {
-        draft.origin.owner = "o".repeat(100);
+        draft.origin.owner = "o".repeat(100).parse().unwrap();
         let location = draft.location.as_mut().unwrap();
         location.key = Some(format!("{}{name}", "k".repeat(200)));
         location.report_key = format!("{}{name}.report.json", "k".repeat(200));

@@ -10,7 +10,7 @@ use eventpulse_core::upload::RetryForm;
 
 fn examine(content: &[u8], form: Option<RetryForm>, catalog: &Catalog, default_schema: &str) -> Inspection {
     let terms = InspectionSpec {
-        owner: "demo".to_owned(),
+        owner: "demo".parse().unwrap(),
         upload_id: support::id(),
         round: u32::from(form.is_some()),
         form,

@@ -77,9 +77,9 @@ async fn decide(keys: &CredentialLookup, event: &Event) -> Result<Answer, Diagno
     };
     let decision = judge(known, clock());
     match &decision {
-        Decision::Allowed(of) => tracing::info!(key_id = %of.key_id, owner = of.owner, "the key is allowed"),
+        Decision::Allowed(of) => tracing::info!(key_id = %of.key_id, owner = %of.owner, "the key is allowed"),
         Decision::Denied { why, of: Some(of) } => {
-            tracing::info!(key_id = %of.key_id, owner = of.owner, why, "the key is denied");
+            tracing::info!(key_id = %of.key_id, owner = %of.owner, why, "the key is denied");
         }
         Decision::Denied { why, of: None } => tracing::info!(why, "the key is denied"),
     }
@@ -129,7 +129,7 @@ fn answer(decision: Decision, resource: String) -> Answer {
             principal_id: known.key_id.to_string(),
             policy_document: policy_document("Allow"),
             usage_identifier_key: Some(known.usage_key.reveal().to_owned()),
-            context: Some(Context { owner: known.owner, key_id: known.key_id.to_string() }),
+            context: Some(Context { owner: known.owner.into(), key_id: known.key_id.to_string() }),
         },
         Decision::Denied { .. } => Answer {
             principal_id: "nobody".to_owned(),
@@ -168,7 +168,7 @@ mod tests {
 
     fn credential(state: KeyState, valid_until: Option<i64>) -> Credential {
         Credential {
-            owner: "u1".to_owned(),
+            owner: "u1".parse().unwrap(),
             key_id: KeyId::new(Timestamp::from_micros(0), [0; 10]),
             state,
             valid_until: valid_until.map(Timestamp::from_micros),

@@ -37,7 +37,10 @@ pub fn parse(record: &SqsMessage) -> Result<Message, Unreadable> {
     let sent = sent.or_else(|| record.attributes.get("SentTimestamp").cloned().and_then(milliseconds));
     Ok(Message {
         upload_id: UploadId::of_message(&correlation_id).map_err(|_| Unreadable("its correlation_id is no id"))?,
-        owner: attribute("owner").ok_or(Unreadable("it has no attribute owner"))?,
+        owner: attribute("owner")
+            .ok_or(Unreadable("it has no attribute owner"))?
+            .parse()
+            .map_err(|_| Unreadable("its attribute owner is not an owner id"))?,
         key_id: attribute("key_id"),
         idempotency_key: attribute("idempotency_key"),
         posted_at: sent.map_or_else(clock, |sent| Timestamp::from_micros(sent.saturating_mul(1_000))),

@@ -11,8 +11,8 @@ use eventpulse_aws::adapters::notice_store::PublishLease;
 use eventpulse_aws::clock;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
-use eventpulse_core::id::UploadId;
-use eventpulse_core::upload::{SYNTHETIC_CHECK_OWNER, UploadState};
+use eventpulse_core::id::{OwnerId, UploadId};
+use eventpulse_core::upload::UploadState;
 use serde_json::{Value, json};
 
 use super::{crossed_off, groups, invoke, minute, notices, outbox, subscriber, upload, wait_for, wrong_value};
@@ -147,7 +147,7 @@ pub async fn the_self_test_goes_the_whole_way_and_mails_nobody(world: Arc<World>
     let begun = begun.filter_map(|line| line["upload_id"].as_str().map(str::to_owned)).next();
     let id = UploadId::parse(&begun.ok_or_else(|| format!("no upload id: {log}"))?)?;
     let upload = world.client.settled(&id).await?;
-    assert_eq!((upload.origin().owner.as_str(), upload.state()), (SYNTHETIC_CHECK_OWNER, UploadState::Quarantined));
+    assert_eq!((upload.origin().owner.as_str(), upload.state()), (OwnerId::SYNTHETIC_CHECK, UploadState::Quarantined));
     assert!(upload.quarantine_location().is_some() && upload.is_occurrence_recorded());
 
     // It came through when notify says so, in the words that the alarm listens to.

@@ -33,7 +33,7 @@ impl From<RecordedEvent> for Happening {
         let (mut by, mut detail, mut form) = (None, None, None);
         let name = match event.fact {
             UploadEvent::Issued { origin } => {
-                by = Some(origin.owner);
+                by = Some(origin.owner.into());
                 "issued"
             }
             UploadEvent::ObjectFound { .. } => "object_found",
@@ -63,15 +63,15 @@ impl From<RecordedEvent> for Happening {
                 "delivery_failed"
             }
             UploadEvent::RetryRequested { by: who, form: what, .. } => {
-                (by, form) = (Some(who), Some(form_word(what)));
+                (by, form) = (Some(who.into()), Some(form_word(what)));
                 "retry_requested"
             }
             UploadEvent::Discarded { by: who } => {
-                by = Some(who);
+                by = Some(who.into());
                 "discarded"
             }
             UploadEvent::WithdrawalRequested { by: who } => {
-                by = Some(who);
+                by = Some(who.into());
                 "withdrawal_requested"
             }
             UploadEvent::LateVersionRemoved { .. } => {

@@ -17,6 +17,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, Select, TransactWriteItem};
 use eventpulse_core::device::key::{ApiKey, KeyId, KeyState, UsageKey, UsagePlan};
+use eventpulse_core::id::OwnerId;
 use eventpulse_core::time::Timestamp;
 pub use lookup::CredentialLookup;
 
@@ -46,7 +47,7 @@ pub struct Key {
     /// Its id.
     pub key_id: KeyId,
     /// Whose it is.
-    pub owner: String,
+    pub owner: OwnerId,
     /// What the owner calls it.
     pub name: Option<String>,
     /// How much it may send.
@@ -182,7 +183,7 @@ impl KeyStore {
     /// When AWS does not answer, or refuses.
     pub async fn create(
         &self,
-        owner: &str,
+        owner: &OwnerId,
         name: Option<&str>,
         plan: UsagePlan,
         now: Timestamp,
@@ -197,7 +198,7 @@ impl KeyStore {
         let usage_key_id = self.gateway.create(&key_id, plan, &usage_key).await?;
         let key = Key {
             key_id,
-            owner: owner.to_owned(),
+            owner: owner.clone(),
             name: name.map(str::to_owned),
             plan,
             state: KeyState::Active,
@@ -220,7 +221,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// When DynamoDB does not answer or refuses, or what is stored cannot be read.
-    pub async fn list(&self, owner: &str, limit: usize, after: Option<&str>) -> Result<Page<Key>, Error> {
+    pub async fn list(&self, owner: &OwnerId, limit: usize, after: Option<&str>) -> Result<Page<Key>, Error> {
         let start = after.and_then(|after| {
             let pk = key_pk(&id_at(after)?);
             Some(
@@ -242,12 +243,12 @@ impl KeyStore {
     ///
     /// # Errors
     /// When DynamoDB does not answer or refuses, or what is stored cannot be read.
-    pub async fn get(&self, owner: &str, id: &KeyId) -> Result<Option<Key>, Error> {
+    pub async fn get(&self, owner: &OwnerId, id: &KeyId) -> Result<Option<Key>, Error> {
         let get = self.client.get_item().table_name(&self.table).key("pk", s(key_pk(id))).consistent_read(true);
         let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.target(id), error))?;
         let Some(item) = output.item else { return Ok(None) };
         let key = key_of(&item).ok_or_else(|| Error::new("GetItem", self.target(id), Kind::Corrupt))?;
-        Ok((key.owner == owner).then_some(key))
+        Ok((key.owner == *owner).then_some(key))
     }
 
     /// Gives a key another secret. The present one works for `keep_old_seconds` more, and so do, at most, those before
@@ -257,7 +258,7 @@ impl KeyStore {
     /// When AWS does not answer, or refuses.
     pub async fn rotate(
         &self,
-        owner: &str,
+        owner: &OwnerId,
         id: &KeyId,
         keep_old_seconds: u32,
         now: Timestamp,
@@ -286,7 +287,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// When AWS does not answer, or refuses.
-    pub async fn revoke(&self, owner: &str, id: &KeyId, now: Timestamp) -> Result<Result<Key, KeyRefusal>, Error> {
+    pub async fn revoke(&self, owner: &OwnerId, id: &KeyId, now: Timestamp) -> Result<Result<Key, KeyRefusal>, Error> {
         for _ in 0..MAX_ATTEMPTS {
             let Some(old) = self.get(owner, id).await? else { return Ok(Err(KeyRefusal::NotFound)) };
             let key = match old.state {
@@ -310,7 +311,7 @@ impl KeyStore {
 
     /// How many active keys an owner has, as the index knows it: creations at the same moment may pass the limit by a
     /// few. It is there against runaway scripts; the gateway has limits of its own.
-    async fn count_active(&self, owner: &str) -> Result<usize, Error> {
+    async fn count_active(&self, owner: &OwnerId) -> Result<usize, Error> {
         let query = self.of_owner(owner).filter_expression("#state = :active").select(Select::Count);
         let query = query.expression_attribute_names("#state", "state");
         let query = query.expression_attribute_values(":active", s(KeyState::Active.as_str()));
@@ -322,7 +323,7 @@ impl KeyStore {
         Ok(count)
     }
 
-    fn of_owner(&self, owner: &str) -> QueryFluentBuilder {
+    fn of_owner(&self, owner: &OwnerId) -> QueryFluentBuilder {
         let query = self.client.query().table_name(&self.table).index_name("by_owner").scan_index_forward(false);
         let query = query.key_condition_expression("#owner = :owner");
         query.expression_attribute_names("#owner", "owner").expression_attribute_values(":owner", s(owner))

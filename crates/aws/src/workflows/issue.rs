@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eventpulse_core::id::{UploadId, clean_file_name, upload_key};
+use eventpulse_core::id::{OwnerId, UploadId, clean_file_name, upload_key};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{MaxRejected, Origin, RecordedEvent, Upload, UploadEvent};
 
@@ -15,7 +15,7 @@ use crate::error::{Error, Kind};
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// The tenant, as it was authenticated.
-    pub owner: &'a str,
+    pub owner: &'a OwnerId,
     /// What the client calls its file.
     pub file_name: &'a str,
     /// `Content-Type` that it will send.
@@ -62,7 +62,7 @@ pub async fn issue(
     let lifetime = i64::try_from(request.expires_in.as_micros()).unwrap_or(i64::MAX);
     let expires_at = Timestamp::from_micros(now.as_micros().saturating_add(lifetime));
     let origin = Origin {
-        owner: request.owner.to_owned(),
+        owner: request.owner.clone(),
         key: key.clone(),
         file_name: clean_file_name(request.file_name),
         schema: request.schema.map(str::to_owned),

@@ -9,7 +9,7 @@ mod batch;
 mod single;
 
 use eventpulse_core::encoding::sha256;
-use eventpulse_core::id::{MESSAGE_FILE_NAME, UploadId, message_key};
+use eventpulse_core::id::{MESSAGE_FILE_NAME, OwnerId, UploadId, message_key};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{self, Origin, RecordedEvent, UploadEvent};
 use futures_util::{StreamExt as _, stream};
@@ -34,7 +34,7 @@ pub struct Message {
     /// The upload that it is.
     pub upload_id: UploadId,
     /// The tenant, as the authorizer told it.
-    pub owner: String,
+    pub owner: OwnerId,
     /// Goes through every log line, the report and the notice.
     pub correlation_id: String,
     /// The API key that it came with, by its id.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use eventpulse_core::id::{UploadId, file_name_in_key, upload_id_in_key};
+use eventpulse_core::id::{OwnerId, UploadId, file_name_in_key, upload_id_in_key};
 use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
@@ -13,7 +13,7 @@ use eventpulse_core::intake::rejection::Rejection;
 use eventpulse_core::intake::schema::SchemaRef;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{
-    Arrival, Decision, OPERATOR, ObjectVersion, Origin, RecordedEvent, RetryForm, Step, Upload, UploadEvent,
+    Arrival, Decision, ObjectVersion, Origin, RecordedEvent, RetryForm, Step, Upload, UploadEvent,
 };
 
 use crate::Services;
@@ -413,7 +413,7 @@ async fn dropped(
 /// The intake of an object that nobody was issued a URL for.
 fn found(key: &str) -> Origin {
     Origin {
-        owner: OPERATOR.to_owned(),
+        owner: OwnerId::operator(),
         key: key.to_owned(),
         file_name: file_name_in_key(key),
         schema: None,

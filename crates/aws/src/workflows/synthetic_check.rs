@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use eventpulse_core::id::UploadId;
+use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::SYNTHETIC_CHECK_OWNER;
 
 use crate::Services;
 use crate::error::Error;
@@ -26,7 +25,7 @@ const EXPIRES_IN: Duration = Duration::from_secs(60);
 /// When AWS does not answer, or refuses.
 pub async fn begin(services: &Services, now: Timestamp, random: [u8; 10]) -> Result<UploadId, Error> {
     let request = Request {
-        owner: SYNTHETIC_CHECK_OWNER,
+        owner: &OwnerId::synthetic_check(),
         file_name: FILE_NAME,
         content_type: MEDIA_TYPE,
         content_encoding: None,

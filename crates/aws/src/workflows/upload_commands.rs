@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use eventpulse_core::id::UploadId;
+use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::reader::{Format, Media};
 use eventpulse_core::statistics::chunk::MAX_ROUNDS;
 use eventpulse_core::statistics::series::Series;
@@ -68,7 +68,7 @@ type Answer<T> = Result<Result<T, CommandRefusal>, Error>;
 ///
 /// # Errors
 /// When AWS does not answer, or refuses.
-pub async fn retry_as_it_is(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<Upload> {
+pub async fn retry_as_it_is(services: &Services, owner: &OwnerId, id: &UploadId, now: Timestamp) -> Answer<Upload> {
     let Some(upload) = owned(services, owner, id).await? else { return Ok(Err(CommandRefusal::NotFound)) };
     let quarantined = match retryable(&upload, now) {
         Ok(quarantined) => quarantined.clone(),
@@ -99,7 +99,7 @@ pub async fn retry_as_it_is(services: &Services, owner: &str, id: &UploadId, now
 /// When AWS does not answer, or refuses.
 pub async fn retry_corrected(
     services: &Services,
-    owner: &str,
+    owner: &OwnerId,
     id: &UploadId,
     correction: Correction<'_>,
     now: Timestamp,
@@ -120,7 +120,7 @@ pub async fn retry_corrected(
 /// When AWS does not answer, or refuses.
 pub async fn presign_correction(
     services: &Services,
-    owner: &str,
+    owner: &OwnerId,
     id: &UploadId,
     terms: &PutOptions<'_>,
 ) -> Answer<Issued> {
@@ -136,7 +136,7 @@ pub async fn presign_correction(
 
 async fn request_correction(
     services: &Services,
-    owner: &str,
+    owner: &OwnerId,
     id: &UploadId,
     (content_type, seconds): (&str, i64),
     now: Timestamp,
@@ -152,14 +152,14 @@ async fn request_correction(
 ///
 /// # Errors
 /// When AWS does not answer, or refuses: call again.
-pub async fn discard(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<Upload> {
+pub async fn discard(services: &Services, owner: &OwnerId, id: &UploadId, now: Timestamp) -> Answer<Upload> {
     let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(CommandRefusal::NotFound)) };
     // Again, it is only tidied up: an earlier call may have been cut short.
     if !upload.is_discarded() || upload.is_withdrawal_requested() {
         let discarded = decide(services, owner, id, now, |upload| match upload.quarantine_status(now) {
-            Some(QuarantineStatus::Open) => Ok((UploadEvent::Discarded { by: owner.to_owned() }, ())),
+            Some(QuarantineStatus::Open) => Ok((UploadEvent::Discarded { by: owner.clone() }, ())),
             Some(QuarantineStatus::Retrying) if !upload.is_at_work() => {
-                Ok((UploadEvent::Discarded { by: owner.to_owned() }, ()))
+                Ok((UploadEvent::Discarded { by: owner.clone() }, ()))
             }
             status => Err(nothing_in_quarantine(status)),
         });
@@ -180,7 +180,7 @@ pub async fn discard(services: &Services, owner: &str, id: &UploadId, now: Times
 ///
 /// # Errors
 /// When AWS does not answer, or refuses: call again.
-pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Timestamp) -> Answer<Withdrawal> {
+pub async fn withdraw(services: &Services, owner: &OwnerId, id: &UploadId, now: Timestamp) -> Answer<Withdrawal> {
     let Some(mut upload) = owned(services, owner, id).await? else { return Ok(Err(CommandRefusal::NotFound)) };
     if upload.is_withdrawn() {
         return Ok(Ok(Withdrawal::Done(Box::new(upload))));
@@ -188,7 +188,7 @@ pub async fn withdraw(services: &Services, owner: &str, id: &UploadId, now: Time
     let is_resumed = upload.is_withdrawal_requested();
     if !is_resumed {
         let requested = decide(services, owner, id, now, |upload| match why_not_to_withdraw(upload, now) {
-            None => Ok((UploadEvent::WithdrawalRequested { by: owner.to_owned() }, ())),
+            None => Ok((UploadEvent::WithdrawalRequested { by: owner.clone() }, ())),
             Some(why) => Err(CommandRefusal::Conflict(why)),
         });
         match requested.await? {
@@ -247,8 +247,8 @@ fn why_not_to_withdraw(upload: &Upload, now: Timestamp) -> Option<String> {
 }
 
 /// The upload, if it is this owner's.
-async fn owned(services: &Services, owner: &str, id: &UploadId) -> Result<Option<Upload>, Error> {
-    Ok(services.uploads.load(id).await?.filter(|upload| upload.origin().owner == owner))
+async fn owned(services: &Services, owner: &OwnerId, id: &UploadId) -> Result<Option<Upload>, Error> {
+    Ok(services.uploads.load(id).await?.filter(|upload| upload.origin().owner == *owner))
 }
 
 /// What lies in quarantine, if that can be tried again now.
@@ -294,7 +294,7 @@ fn nothing_in_quarantine(status: Option<QuarantineStatus>) -> CommandRefusal {
 /// Appends what is decided of an upload of this owner; decides anew when somebody else wrote in between.
 async fn decide<T>(
     services: &Services,
-    owner: &str,
+    owner: &OwnerId,
     id: &UploadId,
     now: Timestamp,
     decision: impl Fn(&Upload) -> Result<(UploadEvent, T), CommandRefusal>,

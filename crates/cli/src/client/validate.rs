@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use eventpulse_core::id::UploadId;
+use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::failure::Failure;
 use eventpulse_core::intake::inspection::{InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{self, Limits};
@@ -62,7 +62,7 @@ pub fn validate(
 ) -> Result<Verdict, ValidateError> {
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
     let terms = InspectionSpec {
-        owner: String::new(),
+        owner: OwnerId::local(),
         upload_id: UploadId::of_object("", "", ""),
         round: 0,
         form: None,

@@ -10,7 +10,7 @@ use aws_sdk_s3::config::Credentials;
 use eventpulse_aws::adapters::object_store::Presigned;
 use eventpulse_aws::workflows::issue::Issued;
 use eventpulse_aws::{Config, Services};
-use eventpulse_core::id::{UploadId, upload_key};
+use eventpulse_core::id::{OwnerId, UploadId, upload_key};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
@@ -31,7 +31,7 @@ pub struct User {
     /// The user name.
     pub name: String,
     /// The owner of what this user uploads: Cognito's `sub`.
-    pub owner: String,
+    pub owner: OwnerId,
     /// The ID token.
     pub token: String,
 }
@@ -107,7 +107,7 @@ impl Client {
         for (name, owner) in stack.add_users(names).await? {
             let tokens = self.tokens(&name).await?;
             let token = tokens["IdToken"].as_str().unwrap_or_default().to_owned();
-            users.push(User { name, owner, token });
+            users.push(User { name, owner: owner.parse()?, token });
         }
         Ok(users)
     }

@@ -6,7 +6,7 @@ const HOUR: i64 = 3_600_000_000;
 /// A message of `points` (time in hours, value) of each of some devices.
 fn member(upload: &str, devices: &[&str], points: &[(i64, f64)]) -> BatchCandidate {
     let chunk = |device: &&str| {
-        let series = Series { owner: "u".into(), entity: (*device).into(), measure: "value".into() };
+        let series = Series { owner: "u".parse().unwrap(), entity: (*device).into(), measure: "value".into() };
         let point = |&(hour, value): &(i64, f64)| Point { time: Timestamp::from_micros(hour * HOUR), value };
         Chunk::new(series, upload, 0, points.iter().map(point).collect()).unwrap()
     };

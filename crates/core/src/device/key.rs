@@ -3,6 +3,7 @@
 //! The key itself is told once, to whoever creates it, and kept nowhere: what is stored is its digest. A digest without
 //! salt or stretching is enough, because there are 256 random bits to guess.
 
+use crate::id::OwnerId;
 use std::fmt;
 
 use base64::Engine as _;
@@ -215,7 +216,7 @@ impl KeyState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
     /// Whose data it sends.
-    pub owner: String,
+    pub owner: OwnerId,
     /// The key that it is a secret of.
     pub key_id: KeyId,
     /// Whether that was revoked.
@@ -348,6 +349,6 @@ mod tests {
 
     fn credential(state: KeyState, valid_until: Option<Timestamp>) -> Credential {
         let key_id = KeyId::new(Timestamp::from_micros(0), [0; 10]);
-        Credential { owner: "u1".to_owned(), key_id, state, valid_until, usage_key: UsageKey::stored("secret") }
+        Credential { owner: "u1".parse().unwrap(), key_id, state, valid_until, usage_key: UsageKey::stored("secret") }
     }
 }

@@ -11,7 +11,7 @@ mod wrapped;
 use sha2::{Digest, Sha256};
 
 use crate::encoding::hexadecimal;
-use crate::id::UploadId;
+use crate::id::{OwnerId, UploadId};
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::reader::{Frame, Limits, Media, Reader, Sink};
 use crate::intake::rejection::{RejectedRecord, Rejections};
@@ -30,7 +30,7 @@ const FULL_BYTES: usize = 4 << 20;
 #[derive(Debug, Clone)]
 pub struct InspectionSpec {
     /// The tenant.
-    pub owner: String,
+    pub owner: OwnerId,
     /// The upload.
     pub upload_id: UploadId,
     /// Which of its rounds this is: 0, or the number of the retry.

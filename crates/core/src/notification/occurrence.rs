@@ -9,7 +9,7 @@ use crate::id::UploadId;
 use crate::intake::fingerprint::{Fingerprint, Kind, ProblemId};
 use crate::notification::kind::NoticeKind;
 use crate::time::Timestamp;
-use crate::upload::{SYNTHETIC_CHECK_OWNER, Upload};
+use crate::upload::Upload;
 
 /// What became of one upload, as far as notices go. Written once, in the transaction that stores it in the upload's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ impl Occurrence {
     #[must_use]
     pub fn of_rejection(upload: &Upload) -> Option<Self> {
         let (at, fingerprints) = (upload.decided_at()?, upload.rejection()?.fingerprints.clone());
-        let is_test = upload.origin().owner == SYNTHETIC_CHECK_OWNER;
+        let is_test = upload.origin().owner.is_synthetic_check();
         let seen = if is_test { Outcome::Tested(fingerprints) } else { Outcome::Failed(fingerprints) };
         Some(Self { at, upload_id: upload.id().clone(), revision: upload.revision(), seen })
     }

@@ -1,5 +1,6 @@
 //! What is measured: a series of points.
 
+use crate::id::OwnerId;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
@@ -17,7 +18,7 @@ pub struct Point {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Series {
     /// The tenant.
-    pub owner: String,
+    pub owner: OwnerId,
     /// What is measured: a device, a station. Any Unicode.
     pub entity: String,
     /// Which of its quantities. Any Unicode.

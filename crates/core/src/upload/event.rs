@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Decision, Upload};
-use crate::id::{UPLOADS_PREFIX, UploadId, clean_file_name};
+use crate::id::{OwnerId, UPLOADS_PREFIX, UploadId, clean_file_name};
 use crate::intake::fingerprint::ProblemId;
 use crate::time::Timestamp;
 
@@ -94,7 +94,7 @@ pub enum UploadEvent {
     /// The owner asked for another try of what was rejected. It happens once an object arrives under `key`.
     RetryRequested {
         /// Who.
-        by: String,
+        by: OwnerId,
         /// The key in the process bucket.
         key: String,
         /// What it brings.
@@ -105,12 +105,12 @@ pub enum UploadEvent {
     /// The owner discarded what was rejected.
     Discarded {
         /// Who.
-        by: String,
+        by: OwnerId,
     },
     /// The owner wants what counts taken back. [`UploadEvent::Withdrawn`] says that it is.
     WithdrawalRequested {
         /// Who.
-        by: String,
+        by: OwnerId,
     },
     /// A further version came under an id that has its object already. It was removed, unread.
     LateVersionRemoved {
@@ -123,7 +123,7 @@ pub enum UploadEvent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
     /// The tenant.
-    pub owner: String,
+    pub owner: OwnerId,
     /// The key in the process bucket.
     pub key: String,
     /// What the client calls the file, cleaned; hostile text all the same.

@@ -5,7 +5,7 @@ use crate::intake::failure::{Failure, FailureCode};
 
 fn origin() -> Origin {
     Origin {
-        owner: "u1".to_owned(),
+        owner: "u1".parse().unwrap(),
         key: "uploads/x/a.json".to_owned(),
         file_name: "a.json".to_owned(),
         schema: None,
@@ -57,7 +57,12 @@ const RETRY: &str = "retry-1/a.json";
 
 fn retry_requested(form: RetryForm) -> UploadEvent {
     let expires_at = Timestamp::from_micros(60_000_000);
-    UploadEvent::RetryRequested { by: "u1".into(), key: format!("uploads/{}/{RETRY}", id()), form, expires_at }
+    UploadEvent::RetryRequested {
+        by: "u1".parse().unwrap(),
+        key: format!("uploads/{}/{RETRY}", id()),
+        form,
+        expires_at,
+    }
 }
 
 fn retry_received() -> UploadEvent {
@@ -205,7 +210,14 @@ fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
             0,
             Some(Step::Quarantine),
         ),
-        ("discarded", whole(vec![UploadEvent::Discarded { by: "u1".into() }]), S::Discarded, Q::Discarded, 0, None),
+        (
+            "discarded",
+            whole(vec![UploadEvent::Discarded { by: "u1".parse().unwrap() }]),
+            S::Discarded,
+            Q::Discarded,
+            0,
+            None,
+        ),
         ("part", part(vec![]), S::PartiallyAccepted, Q::Open, 3, None),
         ("its rest passes", part([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 6, None),
         (
@@ -227,7 +239,7 @@ fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
         ),
         (
             "its rest discarded",
-            part(vec![UploadEvent::Discarded { by: "u1".into() }]),
+            part(vec![UploadEvent::Discarded { by: "u1".parse().unwrap() }]),
             S::PartiallyAccepted,
             Q::Discarded,
             3,
@@ -235,7 +247,7 @@ fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
         ),
         (
             "taken back",
-            part(vec![UploadEvent::WithdrawalRequested { by: "u1".into() }, UploadEvent::Withdrawn]),
+            part(vec![UploadEvent::WithdrawalRequested { by: "u1".parse().unwrap() }, UploadEvent::Withdrawn]),
             S::Withdrawn,
             Q::Withdrawn,
             3,
@@ -287,8 +299,11 @@ fn only_the_object_of_the_retry_that_was_asked_for_last_is_processed() {
     assert_eq!(arrived.arrival(&object("v1")), Arrival::AlreadyProcessed, "what counts in part stays where it is");
     assert_eq!(arrived.arrival(&object("v9")), Arrival::Late);
     let discarded = after(
-        [in_quarantine(), vec![retry_requested(RetryForm::Corrected), UploadEvent::Discarded { by: "u1".into() }]]
-            .concat(),
+        [
+            in_quarantine(),
+            vec![retry_requested(RetryForm::Corrected), UploadEvent::Discarded { by: "u1".parse().unwrap() }],
+        ]
+        .concat(),
     );
     assert_eq!(discarded.arrival(&under(&key, "v2")), Arrival::Late);
 }
@@ -340,8 +355,8 @@ fn a_history_survives_its_stored_form() {
         noted(),
         UploadEvent::LateVersionRemoved { version_id: "v2".into() },
         retry_requested(RetryForm::UnchangedRecords),
-        UploadEvent::Discarded { by: "u1".into() },
-        UploadEvent::WithdrawalRequested { by: "u1".into() },
+        UploadEvent::Discarded { by: "u1".parse().unwrap() },
+        UploadEvent::WithdrawalRequested { by: "u1".parse().unwrap() },
     ];
     for event in history(facts) {
         let stored = serde_json::to_string(&event).unwrap();

@@ -1,6 +1,6 @@
 //! A notice of each kind, on uploads as they come.
 
-use eventpulse_core::id::UploadId;
+use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::failure::{Failure, FailureCode, MAX_TARGET_CHARS};
 use eventpulse_core::intake::inspection::Inspection;
 use eventpulse_core::intake::rejection::{RejectedRecord, Rejections};
@@ -11,8 +11,7 @@ use eventpulse_core::notification::rendering::{
     FeaturedProblem, Notice, NoticeContents, RemainderTotals, RepeatedProblem, ResolvedProblem,
 };
 use eventpulse_core::upload::{
-    QuarantineLocation, RecordedEvent, RetryForm, SYNTHETIC_CHECK_OWNER, Upload, UploadEvent, quarantine_key,
-    report_key,
+    QuarantineLocation, RecordedEvent, RetryForm, Upload, UploadEvent, quarantine_key, report_key,
 };
 
 use crate::support::news::{
@@ -119,7 +118,7 @@ pub fn retry() -> Notice {
     let again = upload("08-mixed.ndjson", &of_one_record(0, missing("value")));
     let mut upload = first;
     let (key, form) = ("uploads/retry-1".to_owned(), RetryForm::Corrected);
-    let (by, expires_at) = ("demo".to_owned(), at("13:34"));
+    let (by, expires_at) = ("demo".parse().unwrap(), at("13:34"));
     let mut object = upload.object().unwrap().clone();
     object.key.clone_from(&key);
     let facts = [
@@ -217,11 +216,11 @@ pub fn regressed() -> Notice {
 pub fn self_test() -> Notice {
     let bytes = br#"{"schema": "eventpulse_self_test/0.0"}"#.to_vec();
     let known_bad = Sample { name: "self-test.json".to_owned(), bytes, expected: Expected::default() };
-    let upload = changed(&upload_of(&known_bad), |draft| draft.origin.owner = SYNTHETIC_CHECK_OWNER.to_owned());
+    let upload = changed(&upload_of(&known_bad), |draft| draft.origin.owner = OwnerId::synthetic_check());
     let group = group_of(&upload);
     let first = FeaturedProblem { group: &group, upload: &upload, profile: None };
     let told = NoticeContents::Failing { kind: NoticeKind::SelfTest, first, others: &[] };
-    Notice::of(news::NOTICE_ID, SYNTHETIC_CHECK_OWNER, &told, &news::SITE).unwrap()
+    Notice::of(news::NOTICE_ID, OwnerId::SYNTHETIC_CHECK, &told, &news::SITE).unwrap()
 }
 
 pub fn resolved_several() -> Notice {

@@ -121,7 +121,7 @@ pub fn examine(sample: &Sample) -> Inspection {
         Err(failure) => return failed(failure),
     };
     let terms = InspectionSpec {
-        owner: "demo".to_owned(),
+        owner: "demo".parse().unwrap(),
         upload_id: id(),
         round: 0,
         form: None,
@@ -201,7 +201,7 @@ pub fn changed(upload: &Upload, change: impl FnOnce(&mut Draft)) -> Upload {
 /// Returns the upload with this inspection, moved to quarantine.
 pub fn upload(file_name: &str, inspection: &Inspection) -> Upload {
     let expires_at = Some(Timestamp::from_micros(id_time() + 3_600_000_000));
-    let (owner, file_name) = ("demo".to_owned(), clean_file_name(file_name));
+    let (owner, file_name) = ("demo".parse().unwrap(), clean_file_name(file_name));
     let key = upload_key(&id(), &file_name);
     let origin = Origin { owner, key: key.clone(), file_name, schema: None, max_rejected: None, expires_at };
     let object = ObjectVersion {

@@ -54,7 +54,7 @@ mod tests {
         let secret = ApiKey::new([0; 32]);
         Key {
             key_id: KeyId::new(at(0), [0; 10]),
-            owner: "u1".to_owned(),
+            owner: "u1".parse().unwrap(),
             name: None,
             plan: UsagePlan::Standard,
             state: KeyState::Active,

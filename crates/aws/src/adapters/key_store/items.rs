@@ -71,7 +71,7 @@ pub(super) fn key_of(item: &Item) -> Option<Key> {
     };
     Some(Key {
         key_id: KeyId::parse(text(item, "key_id")?).ok()?,
-        owner: text(item, "owner")?.to_owned(),
+        owner: text(item, "owner")?.parse().ok()?,
         name: text(item, "name").map(str::to_owned),
         plan: UsagePlan::parse(text(item, "plan")?)?,
         state: KeyState::parse(text(item, "state")?)?,
@@ -112,7 +112,7 @@ pub(super) fn credential_of(item: &Item) -> Option<Credential> {
         false => None,
     };
     Some(Credential {
-        owner: text(item, "owner")?.to_owned(),
+        owner: text(item, "owner")?.parse().ok()?,
         key_id: KeyId::parse(text(item, "key_id")?).ok()?,
         state: KeyState::parse(text(item, "state")?)?,
         valid_until,
@@ -139,7 +139,7 @@ mod tests {
         let at = Timestamp::from_micros(1_740_744_000_123_456);
         Key {
             key_id: KeyId::new(at, [3; 10]),
-            owner: "u1".to_owned(),
+            owner: "u1".parse().unwrap(),
             name: name.map(str::to_owned),
             plan: UsagePlan::Fast,
             state: if revoked_at.is_some() { KeyState::Revoked } else { KeyState::Active },

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use eventpulse_core::intake::rejection::Rejection;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{QuarantineStatus, SYNTHETIC_CHECK_OWNER, Upload, UploadState};
+use eventpulse_core::upload::{QuarantineStatus, Upload, UploadState};
 
 use crate::adapters::dynamodb::item::{n, s};
 
@@ -25,7 +25,7 @@ pub(super) const QUARANTINED: &str = "quarantined";
 pub(super) fn of(upload: &Upload) -> Vec<(&'static str, Option<AttributeValue>)> {
     let state = upload.state();
     let forget_at = upload.origin().expires_at.filter(|_| upload.object().is_none());
-    let is_test = upload.origin().owner == SYNTHETIC_CHECK_OWNER;
+    let is_test = upload.origin().owner.is_synthetic_check();
     let forget_at = forget_at.or_else(|| is_test.then_some(upload.created_at()));
     let forget_at = forget_at.map(|at| at.as_micros() / 1_000_000 + REMEMBER_UNSENT_SECONDS);
     let open = open_since(upload, state);

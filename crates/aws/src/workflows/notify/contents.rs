@@ -1,5 +1,6 @@
 //! What a notice tells: read when it is sent, so that what happened while it waited goes with it.
 
+use eventpulse_core::id::OwnerId;
 use std::collections::{BTreeMap, BTreeSet};
 
 use eventpulse_core::intake::fingerprint::ProblemId;
@@ -12,7 +13,7 @@ use eventpulse_core::notification::rendering::{
     DeploymentInfo, FeaturedProblem, MAX_GROUPS_IN_NOTICE, Notice, NoticeContents, OtherProblem, RemainderTotals,
     RepeatedProblem, ResolvedProblem,
 };
-use eventpulse_core::upload::{SYNTHETIC_CHECK_OWNER, Upload};
+use eventpulse_core::upload::Upload;
 
 use super::Notifier;
 use crate::adapters::notice_store::Keyed;
@@ -90,7 +91,7 @@ impl Notifier {
     }
 
     async fn profile(&self, owner: &str, group: &Problem) -> Result<Option<Profile>, Error> {
-        if owner == SYNTHETIC_CHECK_OWNER {
+        if owner == OwnerId::SYNTHETIC_CHECK {
             return Ok(None);
         }
         self.groups.profile(owner, &group.kind).await.map(Some)

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use crate::upload::{Decision, QuarantineLocation, Upload};
 
 /// What the self-test says of itself.
-const SYNTHETIC_CHECK_OWNER: &str = "This is the self-test of EventPulse. It sent something wrong on purpose, and that was \
+const SYNTHETIC_CHECK_INTRODUCTION: &str = "This is the self-test of EventPulse. It sent something wrong on purpose, and that was \
                          rejected and told, as it must be. There is nothing to do.";
 /// How many kinds of failure the text tells.
 const FAILURES_IN_TEXT: usize = 5;
@@ -91,7 +91,7 @@ pub(super) fn text(
     let ProblemDetails { upload, group, quarantined, .. } = told;
     let mut text = Text::default();
     match kind {
-        NoticeKind::SelfTest => text.paragraph("", SYNTHETIC_CHECK_OWNER),
+        NoticeKind::SelfTest => text.paragraph("", SYNTHETIC_CHECK_INTRODUCTION),
         _ => text.paragraph("", &format!("{} {}", opening(told), life(kind, group))),
     }
     text.blank();

@@ -102,7 +102,7 @@ mod tests {
 
     fn chunk(segment: u32, points: &[(i64, f64)]) -> Chunk {
         let points = points.iter().map(|(second, value)| Point { time: at(*second), value: *value }).collect();
-        let series = Series { owner: "u1".into(), entity: "d".into(), measure: "value".into() };
+        let series = Series { owner: "u1".parse().unwrap(), entity: "d".into(), measure: "value".into() };
         Chunk::new(series, "up_1", segment, points).unwrap()
     }
 

@@ -10,7 +10,7 @@ fn at(micros: i64) -> Timestamp {
 }
 
 fn chunk(segment: u32, points: &[(i64, f64)]) -> Chunk {
-    let series = Series { owner: "u1".into(), entity: "12345".into(), measure: "value".into() };
+    let series = Series { owner: "u1".parse().unwrap(), entity: "12345".into(), measure: "value".into() };
     let points = points.iter().map(|(micros, value)| Point { time: at(*micros), value: *value }).collect();
     Chunk::new(series, "up_1", segment, points).unwrap()
 }
@@ -97,7 +97,7 @@ fn memory_is_bounded_and_so_are_the_passes() {
     let rows: [Row; 3] = [("sine", sine, 2), ("equal", equal, 4), ("close", close, 5)];
     for (name, value, at_most) in rows {
         let mut chunks = Vec::new();
-        let mut builder = ChunkBuilder::new("u1", "up_1", 0);
+        let mut builder = ChunkBuilder::new(&"u1".parse().unwrap(), "up_1", 0);
         for i in 0..400_000 {
             builder.add("e", "m", at(i), value(i), |chunk| chunks.push(chunk));
         }

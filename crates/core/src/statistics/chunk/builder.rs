@@ -1,5 +1,6 @@
 //! From the points of an upload, in the order of its records, to chunks.
 
+use crate::id::OwnerId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ const LIMITS: Limits = Limits { points: 1 << 20, series: 1 << 15, name_bytes: 4 
 /// same points in the same order make the same chunks, so that a second delivery of an upload writes over what the first one wrote.
 /// (For that, the limits must not change while an upload may still be retried.)
 pub struct ChunkBuilder {
-    owner: String,
+    owner: OwnerId,
     upload_id: String,
     /// The number of the next chunk.
     segment: u32,
@@ -57,13 +58,13 @@ struct OpenSeries {
 impl ChunkBuilder {
     /// A builder for one round of one upload of `owner`; see [`first_segment`].
     #[must_use]
-    pub fn new(owner: &str, upload_id: &str, round: u32) -> ChunkBuilder {
+    pub fn new(owner: &OwnerId, upload_id: &str, round: u32) -> ChunkBuilder {
         ChunkBuilder::with_limits(owner, upload_id, round, LIMITS)
     }
 
-    fn with_limits(owner: &str, upload_id: &str, round: u32, limits: Limits) -> ChunkBuilder {
+    fn with_limits(owner: &OwnerId, upload_id: &str, round: u32, limits: Limits) -> ChunkBuilder {
         ChunkBuilder {
-            owner: owner.to_owned(),
+            owner: owner.clone(),
             upload_id: upload_id.to_owned(),
             segment: first_segment(round),
             measures: HashMap::new(),

@@ -10,7 +10,7 @@ fn at(second: i64) -> Timestamp {
 
 fn build(limits: Limits, points: impl IntoIterator<Item = (String, &'static str, i64, f64)>) -> Vec<Chunk> {
     let mut chunks = Vec::new();
-    let mut builder = ChunkBuilder::with_limits("u1", "up_1", 0, limits);
+    let mut builder = ChunkBuilder::with_limits(&"u1".parse().unwrap(), "up_1", 0, limits);
     for (entity, measure, second, value) in points {
         builder.add(&entity, measure, at(second), value, |chunk| chunks.push(chunk));
         assert!(builder.points < limits.points.max(MAX_POINTS));
@@ -108,7 +108,7 @@ proptest! {
 fn two_rounds_of_an_upload_write_chunks_of_different_keys() {
     let of_round = |round| {
         let mut chunks = Vec::new();
-        let mut builder = ChunkBuilder::new("u1", "up_1", round);
+        let mut builder = ChunkBuilder::new(&"u1".parse().unwrap(), "up_1", round);
         builder.add("a", "value", at(0), 1.0, |chunk| chunks.push(chunk));
         builder.finish(|chunk| chunks.push(chunk));
         chunks[0].sort_key()

@@ -107,7 +107,7 @@ mod tests {
     use crate::statistics::series::Series;
 
     fn chunk(upload: &str, points: &[(i64, f64)]) -> Chunk {
-        let series = Series { owner: "u".into(), entity: "d".into(), measure: "value".into() };
+        let series = Series { owner: "u".parse().unwrap(), entity: "d".into(), measure: "value".into() };
         let points = points.iter().map(|(time, value)| Point { time: Timestamp::from_micros(*time), value: *value });
         Chunk::new(series, upload, 0, points.collect()).unwrap()
     }
