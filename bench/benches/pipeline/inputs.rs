@@ -1,6 +1,7 @@
 //! What is measured: made on the fly, the same in every run.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use eventpulse_core::time::Timestamp;
 
@@ -10,7 +11,7 @@ use crate::ours::PIECE_BYTES;
 pub(crate) const EVENT: &[u8] = br#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5}"#;
 
 /// 2025-01-01T00:00:00Z.
-const START_MICROS: i64 = 1_735_689_600_000_000;
+const START: Timestamp = Timestamp::from_secs(1_735_689_600);
 
 /// Hundredths of a degree around 20, from a multiplicative hash: no two devices alike.
 fn value(number: u64) -> f64 {
@@ -23,7 +24,7 @@ pub(crate) fn batch(readings: usize) -> Vec<u8> {
     let mut text = br#"{"schema": "batch/1.0", "device_id": "12345", "readings": ["#.to_vec();
     for number in 0..readings as u64 {
         let comma = if number > 0 { ", " } else { "" };
-        let time = Timestamp::from_micros(START_MICROS + number as i64 * 60_000_000);
+        let time = START + Duration::from_secs(number * 60);
         // Writing to a vector does not fail.
         let _ = write!(text, "{comma}{{\"timestamp\": \"{time}\", \"value\": {}}}", value(number));
     }
@@ -49,7 +50,7 @@ impl Events {
             return None;
         }
         let (device, round) = (self.next % self.devices, self.next / self.devices);
-        let time = Timestamp::from_micros(START_MICROS + (round * 60 + device % 60) as i64 * 1_000_000);
+        let time = START + Duration::from_secs(round * 60 + device % 60);
         let value = value(self.next);
         self.next += 1;
         Some(format!("{{\"device_id\": \"device-{device:04}\", \"timestamp\": \"{time}\", \"value\": {value}}}\n"))
@@ -103,7 +104,7 @@ pub(crate) fn hostile(name: &str, bytes: usize, push: Push<'_>) -> bool {
     let wrong_record = |number| format!("{{\"m{number}\":0}}");
     let wrong = |number| format!("{{\"timestamp\":\"{number}\",\"valeu\":\"22.5\"}}");
     let right = |number| {
-        let time = Timestamp::from_micros(START_MICROS + number as i64 * 1_000_000);
+        let time = START + Duration::from_secs(number);
         format!("{{\"timestamp\":\"{time}\",\"value\":{}}}", value(number))
     };
     let readings = r#"{"device_id":"12345","readings":["#;

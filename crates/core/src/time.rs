@@ -1,6 +1,8 @@
-//! Instants, as RFC 3339 writes them and as this crate keeps them.
+//! Instants with microsecond resolution, in the notation of RFC 3339.
 
 use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
 
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,8 +13,23 @@ const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted, within the years 0000 to 9999 of UTC.
 ///
-/// Those bounds hold for every value, so that [`Display`](fmt::Display) always writes what [`Timestamp::parse`] reads.
-/// Serializes as that string.
+/// The bounds hold for every value, so [`Timestamp::parse`] reads everything that [`Display`](fmt::Display) writes.
+/// Serializes as that string. Adding or subtracting a [`Duration`] drops nanoseconds and saturates at [`MIN`](Self::MIN)
+/// and [`MAX`](Self::MAX).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use eventpulse_core::time::Timestamp;
+///
+/// let noon = Timestamp::parse("2025-02-28T14:00:00+02:00").unwrap();
+/// assert_eq!(noon.to_string(), "2025-02-28T12:00:00Z");
+///
+/// let later = noon + Duration::from_millis(1_500);
+/// assert_eq!(later.to_string(), "2025-02-28T12:00:01.5Z");
+/// assert_eq!(later.duration_since(noon), Duration::from_millis(1_500));
+/// assert_eq!(Timestamp::MAX + Duration::from_secs(1), Timestamp::MAX);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -22,7 +39,8 @@ impl Timestamp {
     /// 9999-12-31T23:59:59.999999Z.
     pub const MAX: Timestamp = Timestamp(days_from_civil(10_000, 1, 1) * MICROS_PER_DAY - 1);
 
-    /// The instant `micros` microseconds after the Unix epoch; beyond [`MIN`](Self::MIN) or [`MAX`](Self::MAX), that bound.
+    /// Returns the instant `micros` microseconds after the Unix epoch, saturated at [`MIN`](Self::MIN) and
+    /// [`MAX`](Self::MAX).
     pub const fn from_micros(micros: i64) -> Timestamp {
         if micros < Self::MIN.0 {
             Self::MIN
@@ -33,21 +51,40 @@ impl Timestamp {
         }
     }
 
-    /// The instant `micros` microseconds after the Unix epoch; `None` beyond [`MIN`](Self::MIN) or [`MAX`](Self::MAX).
+    /// Returns the instant `micros` microseconds after the Unix epoch; `None` beyond [`MIN`](Self::MIN) or
+    /// [`MAX`](Self::MAX).
     pub const fn try_from_micros(micros: i64) -> Option<Timestamp> {
         if micros < Self::MIN.0 || micros > Self::MAX.0 { None } else { Some(Timestamp(micros)) }
     }
 
-    /// Microseconds since the Unix epoch; negative before it.
+    /// Returns the instant `seconds` seconds after the Unix epoch, saturated at [`MIN`](Self::MIN) and
+    /// [`MAX`](Self::MAX).
+    pub const fn from_secs(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds.saturating_mul(MICROS_PER_SECOND))
+    }
+
+    /// Returns the microseconds since the Unix epoch; negative before it.
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 
-    /// Reads a date-time of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339#section-5.6), and nothing looser.
+    /// Returns the whole seconds since the Unix epoch, rounded down; negative before it.
+    pub const fn as_secs(self) -> i64 {
+        self.0.div_euclid(MICROS_PER_SECOND)
+    }
+
+    /// Returns the time from `earlier` to `self`; zero if `earlier` is the later one.
+    pub const fn duration_since(self, earlier: Timestamp) -> Duration {
+        let micros = self.0 - earlier.0;
+        Duration::from_micros(if micros < 0 { 0 } else { micros.unsigned_abs() })
+    }
+
+    /// Parses a date-time of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339#section-5.6), and nothing looser.
     ///
-    /// `T` and `Z` may be lowercase; a space is not a `T`; the day must exist; offsets go up to 23:59. A fraction may have any number
-    /// of digits, those after the microsecond are dropped. A leap second must be 23:59:60 in UTC and is the second that follows it.
-    /// `None` also when the offset moves the instant out of the years 0000 to 9999.
+    /// `T` and `Z` may be lowercase; a space instead of `T` is refused; the day must exist; offsets go up to 23:59. A
+    /// fraction may have any number of digits; those after the microsecond are dropped. A leap second must be 23:59:60 in
+    /// UTC and equals the second that follows it. Returns `None` also if the offset moves the instant out of the years
+    /// 0000 to 9999.
     pub fn parse(text: &str) -> Option<Timestamp> {
         let (head, tail) = text.as_bytes().split_first_chunk::<19>()?;
         let [y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T' | b't', h1, h2, b':', mi1, mi2, b':', s1, s2] = *head
@@ -72,7 +109,7 @@ impl Timestamp {
         Timestamp::try_from_micros(seconds * MICROS_PER_SECOND + fraction)
     }
 
-    /// RFC 3339 with all six digits of the fraction: sorts as the times do, and an operator can read it.
+    /// Returns RFC 3339 text with all six digits of the fraction, whose order as text is the order in time.
     #[must_use]
     pub fn sortable(self) -> String {
         let fraction = self.0.rem_euclid(MICROS_PER_SECOND);
@@ -81,12 +118,33 @@ impl Timestamp {
         format!("{text}.{fraction:06}Z")
     }
 
-    /// The time so many seconds later, or the last one there is.
+    /// Returns the instant `seconds` seconds later (earlier if negative), saturated at [`MIN`](Self::MIN) and
+    /// [`MAX`](Self::MAX).
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Timestamp {
         let micros = self.0.saturating_add(seconds.saturating_mul(MICROS_PER_SECOND));
         Timestamp::try_from_micros(micros).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
     }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    fn add(self, duration: Duration) -> Timestamp {
+        Timestamp::from_micros(self.0.saturating_add(saturating_micros(duration)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    fn sub(self, duration: Duration) -> Timestamp {
+        Timestamp::from_micros(self.0.saturating_sub(saturating_micros(duration)))
+    }
+}
+
+fn saturating_micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Splits `.123456789Z` into 123456 microseconds and `Z`; no fraction is 0.
@@ -100,13 +158,13 @@ fn fraction(tail: &[u8]) -> Option<(i64, &[u8])> {
     }
     let (digits, zone) = rest.split_at(digits);
     let mut micros = 0;
-    for place in 0..6 {
-        micros = micros * 10 + digits.get(place).map_or(0, |byte| i64::from(byte - b'0'));
+    for index in 0..6 {
+        micros = micros * 10 + digits.get(index).map_or(0, |byte| i64::from(byte - b'0'));
     }
     Some((micros, zone))
 }
 
-/// Minutes east of Greenwich.
+/// Parses a time zone; returns the minutes east of UTC.
 fn offset_minutes(zone: &[u8]) -> Option<i64> {
     match *zone {
         [b'Z' | b'z'] => Some(0),
@@ -139,13 +197,13 @@ const fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Of 400 years.
+/// The days of 400 years.
 const DAYS_PER_ERA: u32 = 146_097;
 
-/// Days from 1970-01-01 in the proleptic Gregorian calendar, of a year from 0.
-/// Howard Hinnant, <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>.
+/// Returns the days from 1970-01-01 to a date of the proleptic Gregorian calendar, for years from 0. After Howard
+/// Hinnant, <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>.
 const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    // From an era earlier, so that nothing is negative: divisions of small unsigned numbers are quick.
+    // Counts from one era earlier, so that no number is negative: small unsigned divisions are fast.
     let year = (if month <= 2 { year + 399 } else { year + 400 }) as u32;
     let (era, year_of_era) = (year / 400, year % 400);
     let day_of_year = (153 * ((month as u32 + 9) % 12) + 2) / 5 + day as u32 - 1;
@@ -153,7 +211,7 @@ const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     days as i64 - (719_468 + DAYS_PER_ERA as i64)
 }
 
-/// Year, month and day: the inverse of [`days_from_civil`], from the same page.
+/// Returns year, month and day: the inverse of [`days_from_civil`], from the same page.
 const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
@@ -168,7 +226,8 @@ const fn civil_from_days(days: i64) -> (i64, i64, i64) {
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC, such as `2025-02-28T12:00:00Z`; a fraction only if there is one, without trailing zeros.
+    /// Writes RFC 3339 in UTC, such as `2025-02-28T12:00:00Z`, with a fraction only if it is not zero, without trailing
+    /// zeros.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = civil_from_days(self.0.div_euclid(MICROS_PER_DAY));
         let micros_of_day = self.0.rem_euclid(MICROS_PER_DAY);
@@ -203,7 +262,7 @@ impl<'de> Deserialize<'de> for Timestamp {
                 f.write_str("an RFC 3339 date-time")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
-                // The text is not repeated in the message: it may come from a payload.
+                // The message does not repeat the text, which may come from a payload.
                 Timestamp::parse(text).ok_or_else(|| E::custom("not an RFC 3339 date-time"))
             }
         }
@@ -222,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn date_times_of_rfc_3339_are_read() {
+    fn parse_accepts_rfc_3339() {
         let rows = [
             ("1970-01-01T00:00:00Z", 0),
             ("1970-01-01t00:00:00z", 0),
@@ -253,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_looser_is_refused() {
+    fn parse_rejects_other_notations() {
         let rows = [
             "",
             "Z",
@@ -310,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_in_utc_with_the_fraction_it_needs() {
+    fn display_is_utc_with_the_shortest_fraction() {
         let rows = [
             ("2025-02-28T14:00:00+02:00", "2025-02-28T12:00:00Z"),
             ("2025-02-28T12:00:00.500Z", "2025-02-28T12:00:00.5Z"),
@@ -328,7 +387,29 @@ mod tests {
     }
 
     #[test]
-    fn it_serializes_as_text() {
+    fn arithmetic_with_durations_saturates() {
+        let (at, second) = (Timestamp::from_secs(100), Duration::from_secs(1));
+        let rows = [
+            ("add", at + second, Timestamp::from_secs(101)),
+            ("subtract past the epoch", at - Duration::from_secs(101), Timestamp::from_secs(-1)),
+            ("nanoseconds are dropped", at + Duration::from_nanos(1_999), Timestamp::from_micros(100_000_001)),
+            ("past the last instant", Timestamp::MAX + second, Timestamp::MAX),
+            ("before the first instant", Timestamp::MIN - second, Timestamp::MIN),
+            ("the longest duration added", Timestamp::MIN + Duration::MAX, Timestamp::MAX),
+            ("the longest duration subtracted", Timestamp::MAX - Duration::MAX, Timestamp::MIN),
+            ("seconds beyond the last instant", Timestamp::from_secs(i64::MAX), Timestamp::MAX),
+        ];
+        for (name, actual, expected) in rows {
+            assert_eq!(actual, expected, "{name}");
+        }
+        assert_eq!((at + second).duration_since(at), second);
+        assert_eq!(at.duration_since(at + second), Duration::ZERO);
+        assert_eq!(Timestamp::MIN + Timestamp::MAX.duration_since(Timestamp::MIN), Timestamp::MAX);
+        assert_eq!(Timestamp::from_micros(-1).as_secs(), -1);
+    }
+
+    #[test]
+    fn serializes_as_text() {
         let time = Timestamp::parse("2025-02-28T12:00:00.25Z").unwrap();
         let json = serde_json::to_string(&time).unwrap();
         assert_eq!(json, r#""2025-02-28T12:00:00.25Z""#);
@@ -338,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_the_calendar_follows_the_one_before() {
+    fn calendar_days_are_consecutive() {
         let (mut year, mut month, mut day) = (0, 1, 1);
         let mut number = Timestamp::MIN.as_micros() / MICROS_PER_DAY;
         while year < 10_000 {
@@ -357,14 +438,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(micros in Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros()) {
+        fn parse_inverts_display(micros in Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros()) {
             let time = Timestamp::from_micros(micros);
             prop_assert_eq!(time.as_micros(), micros);
             prop_assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
         }
 
         #[test]
-        fn no_text_panics(text in "\\PC*", near in "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}[.0-9]{0,9}[-+Zz0-9:]{1,6}") {
+        fn parse_never_panics(text in "\\PC*", near in "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}[.0-9]{0,9}[-+Zz0-9:]{1,6}") {
             let _ = Timestamp::parse(&text);
             let _ = Timestamp::parse(&near);
         }

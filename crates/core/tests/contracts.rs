@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use eventpulse_core::intake::failure::{Failure, FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
 use eventpulse_core::intake::fingerprint::MAX_FAILURES_TOLD;
@@ -16,7 +17,6 @@ use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::notification::rendering::{
     self, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, Notice, NoticeContents, RemainderTotals, RepeatedProblem,
 };
-use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
 use eventpulse_core::upload::report::{self, Report};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ fn violations(contract: &Value, document: &Value) -> Vec<String> {
 }
 
 fn report_of(upload: &Upload, inspection: &Inspection) -> Value {
-    let now = Timestamp::from_micros(support::id_time() + 3_250_000);
+    let now = support::id_time() + Duration::from_millis(3_250);
     let report = Report::new(upload, upload.quarantine_location().unwrap(), &inspection.rejections, now);
     serde_json::to_value(report).unwrap()
 }

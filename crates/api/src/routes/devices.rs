@@ -1,6 +1,7 @@
 //! What there is data of, and buckets of it for plots.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -23,7 +24,7 @@ use crate::routes::uploads::list::{page_limit, position};
 use crate::state::App;
 
 /// The widest bucket, in days.
-const MAX_BUCKET_DAYS: i64 = 3_660;
+const MAX_BUCKET_DAYS: u64 = 3_660;
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -183,7 +184,7 @@ pub(crate) async fn series(
 ) -> Result<Response, ApiError> {
     let SeriesParams { measure, from, to, bucket } = params;
     let bucket = bucket.unwrap_or_else(|| "1d".to_owned());
-    let width = width_micros(&bucket)?;
+    let width = width(&bucket)?;
     let (series, range) = asked(&app, &owner, &device, &StatsParams { measure, from, to }).await?;
     let buckets = app.services.chunks.buckets(&series, range.0, range.1, width).await?.map_err(too_much)?;
     if buckets.is_empty() {
@@ -210,7 +211,7 @@ fn too_much(too_much: TooMuch) -> ApiError {
 }
 
 /// The width of a bucket.
-fn width_micros(bucket: &str) -> Result<i64, ApiError> {
+fn width(bucket: &str) -> Result<Duration, ApiError> {
     let wrong = || {
         ApiError::parameter(
             "bucket",
@@ -232,8 +233,8 @@ fn width_micros(bucket: &str) -> Result<i64, ApiError> {
     {
         return Err(wrong());
     }
-    let seconds = digits.parse::<i64>().map_err(|_| wrong())? * seconds;
-    if (1..=MAX_BUCKET_DAYS * 86_400).contains(&seconds) { Ok(seconds * 1_000_000) } else { Err(wrong()) }
+    let seconds = digits.parse::<u64>().map_err(|_| wrong())? * seconds;
+    if (1..=MAX_BUCKET_DAYS * 86_400).contains(&seconds) { Ok(Duration::from_secs(seconds)) } else { Err(wrong()) }
 }
 
 #[cfg(test)]
@@ -245,11 +246,11 @@ mod tests {
         for (bucket, expected) in
             [("1s", Some(1)), ("15m", Some(900)), ("1h", Some(3_600)), ("3660d", Some(316_224_000))]
         {
-            assert_eq!(width_micros(bucket).ok(), expected.map(|seconds: i64| seconds * 1_000_000), "{bucket}");
+            assert_eq!(width(bucket).ok(), expected.map(Duration::from_secs), "{bucket}");
         }
         for bucket in ["", "d", "0s", "01s", "1", "1w", "-1s", "+1s", "1.5h", "3661d", "999999999d", "1 h", "1é", "é"]
         {
-            assert!(width_micros(bucket).is_err(), "{bucket}");
+            assert!(width(bucket).is_err(), "{bucket}");
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod news;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use eventpulse_core::id::{UploadId, clean_file_name, upload_key};
 use eventpulse_core::intake::failure::{Failure, FailureCode};
@@ -108,8 +109,8 @@ pub fn sample(name: &str) -> Sample {
 }
 
 /// The time of the upload.
-pub fn id_time() -> i64 {
-    Timestamp::parse("2025-02-28T12:34:56Z").unwrap().as_micros()
+pub fn id_time() -> Timestamp {
+    Timestamp::parse("2025-02-28T12:34:56Z").unwrap()
 }
 
 /// Examines a sample as the shell does, in pieces.
@@ -148,7 +149,7 @@ pub fn failed(failure: Failure) -> Inspection {
 
 /// The id of the upload.
 pub fn id() -> UploadId {
-    UploadId::new(Timestamp::from_micros(id_time()), *b"eventpulse")
+    UploadId::new(id_time(), *b"eventpulse")
 }
 
 /// What the history of an upload holds: tests change it, and fold it again.
@@ -176,7 +177,7 @@ impl Draft {
 
     /// Returns the upload with this history.
     pub fn fold(self) -> Upload {
-        let at = |second: i64| Timestamp::from_micros(id_time() + second * 1_000_000);
+        let at = |second: u64| id_time() + Duration::from_secs(second);
         let Self { id, origin, message, object, decision, location } = self;
         let first = match message {
             Some(message) => UploadEvent::MessagePosted { origin, message },
@@ -200,7 +201,7 @@ pub fn changed(upload: &Upload, change: impl FnOnce(&mut Draft)) -> Upload {
 
 /// Returns the upload with this inspection, moved to quarantine.
 pub fn upload(file_name: &str, inspection: &Inspection) -> Upload {
-    let expires_at = Some(Timestamp::from_micros(id_time() + 3_600_000_000));
+    let expires_at = Some(id_time() + Duration::from_secs(3_600));
     let (owner, file_name) = ("demo".parse().unwrap(), clean_file_name(file_name));
     let key = upload_key(&id(), &file_name);
     let origin = Origin { owner, key: key.clone(), file_name, schema: None, max_rejected: None, expires_at };

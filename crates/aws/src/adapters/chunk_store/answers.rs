@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
 
 use eventpulse_core::id::UploadId;
 use eventpulse_core::statistics::answer::{Answer, AnswerError, Bucket, Buckets, Pass, TooMuch, key_ranges};
@@ -98,9 +99,9 @@ impl ChunkStore {
         series: &Series,
         from: Option<Timestamp>,
         to: Option<Timestamp>,
-        width_micros: i64,
+        width: Duration,
     ) -> Result<Result<Vec<Bucket>, TooMuch>, Error> {
-        let mut buckets = Buckets::new(from, to, width_micros);
+        let mut buckets = Buckets::new(from, to, width);
         let mut too_much = None;
         self.each(series, (from, to), |chunk| {
             let added = buckets.add(chunk)?;

@@ -1,6 +1,7 @@
 //! The statistics of a series bucket by bucket, for plots.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::median::{Found, Median};
 use super::{AnswerError, MAX_KEPT_VALUES, inside, overlaps};
@@ -44,8 +45,9 @@ pub struct Buckets {
 impl Buckets {
     /// No points yet. A width of less than a microsecond is taken for one.
     #[must_use]
-    pub fn new(from: Option<Timestamp>, to: Option<Timestamp>, width_micros: i64) -> Self {
-        Self { from, to, width_micros: width_micros.max(1), open: BTreeMap::new(), points: 0 }
+    pub fn new(from: Option<Timestamp>, to: Option<Timestamp>, width: Duration) -> Self {
+        let width_micros = i64::try_from(width.as_micros()).unwrap_or(i64::MAX).max(1);
+        Self { from, to, width_micros, open: BTreeMap::new(), points: 0 }
     }
 
     /// Adds a chunk, once, in any order.
@@ -107,12 +109,12 @@ mod tests {
     }
 
     fn at(second: i64) -> Timestamp {
-        Timestamp::from_micros(second * 1_000_000)
+        Timestamp::from_secs(second)
     }
 
     #[test]
     fn each_point_is_in_the_bucket_of_its_time_and_in_no_other() {
-        let mut buckets = Buckets::new(Some(at(-60)), Some(at(121)), 60_000_000);
+        let mut buckets = Buckets::new(Some(at(-60)), Some(at(121)), Duration::from_secs(60));
         for chunk in [
             chunk(0, &[(-61, 9.0), (-60, 1.0), (-1, 3.0), (0, 35.0), (59, 40.0), (60, 7.0)]),
             chunk(1, &[(30, 123.0), (120, 5.0), (121, 9.0)]),
@@ -135,7 +137,7 @@ mod tests {
 
     #[test]
     fn more_buckets_than_an_answer_holds() {
-        let mut buckets = Buckets::new(None, None, 1_000_000);
+        let mut buckets = Buckets::new(None, None, Duration::from_secs(1));
         let points: Vec<(i64, f64)> = (0..=2000).map(|second| (second, 1.0)).collect();
         assert_eq!(buckets.add(&chunk(0, &points[..2000])).unwrap(), Ok(()));
         assert_eq!(buckets.add(&chunk(1, &points[2000..])).unwrap(), Err(TooMuch::Buckets));

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn at(second: i64) -> Timestamp {
-    Timestamp::from_micros(second * 1_000_000)
+    Timestamp::from_secs(second)
 }
 
 fn build(limits: Limits, points: impl IntoIterator<Item = (String, &'static str, i64, f64)>) -> Vec<Chunk> {
@@ -30,7 +30,7 @@ fn contents(chunks: &[Chunk]) -> BTreeMap<(String, String), Vec<(i64, u64)>> {
         let series = chunk.series();
         let points = chunk.points().unwrap();
         assert_eq!(chunk.summary(), &crate::statistics::summary::Summary::of(&points).unwrap());
-        let points = points.iter().map(|point| (point.time.as_micros() / 1_000_000, point.value.to_bits()));
+        let points = points.iter().map(|point| (point.time.as_secs(), point.value.to_bits()));
         contents.entry((series.entity.clone(), series.measure.clone())).or_default().extend(points);
     }
     contents.values_mut().for_each(|points| points.sort_unstable());

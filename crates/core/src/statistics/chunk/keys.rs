@@ -1,11 +1,13 @@
 //! Keys of the chunks table: deterministic, injective, and such that one key range per span class finds all that overlaps a query.
 
+use std::time::Duration;
+
 use sha2::{Digest, Sha256};
 
 use crate::statistics::series::{Point, Series};
 use crate::time::Timestamp;
 
-const MICROS_PER_DAY: i64 = 86_400_000_000;
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// A part of a partition key is at most so long; three of them stay well under DynamoDB's 2,048 bytes.
 const MAX_PART_BYTES: usize = 600;
@@ -46,7 +48,7 @@ impl SpanClass {
     /// The class of a chunk with these first and last times.
     #[must_use]
     pub fn of(first: Timestamp, last: Timestamp) -> SpanClass {
-        let span = last.as_micros() - first.as_micros();
+        let span = last.duration_since(first);
         if span <= SpanClass::Day.longest() {
             SpanClass::Day
         } else if span <= SpanClass::Month.longest() {
@@ -58,13 +60,13 @@ impl SpanClass {
         }
     }
 
-    /// The longest span of the class in microseconds.
-    const fn longest(self) -> i64 {
+    /// Returns the longest span of the class.
+    fn longest(self) -> Duration {
         match self {
-            SpanClass::Day => MICROS_PER_DAY,
-            SpanClass::Month => 31 * MICROS_PER_DAY,
-            SpanClass::ThreeYears => 1096 * MICROS_PER_DAY,
-            SpanClass::Any => Timestamp::MAX.as_micros() - Timestamp::MIN.as_micros(),
+            SpanClass::Day => DAY,
+            SpanClass::Month => 31 * DAY,
+            SpanClass::ThreeYears => 1096 * DAY,
+            SpanClass::Any => Timestamp::MAX.duration_since(Timestamp::MIN),
         }
     }
 
@@ -91,7 +93,7 @@ pub fn key_ranges(from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<KeyRang
     let range = |class: SpanClass| {
         let word = class.word();
         // A chunk that begins earlier than this is over before `from`.
-        let earliest = Timestamp::from_micros(from.as_micros() - class.longest());
+        let earliest = from - class.longest();
         KeyRange {
             lo: format!("{word}#{}", earliest.sortable()),
             // Every key goes on after the time, so that of a chunk that begins at `to` is larger than this.
@@ -176,8 +178,8 @@ fn cut_into(points: &[Point], class: SpanClass, most: usize) -> Option<Vec<&[Poi
         if pieces.len() == most {
             return None;
         }
-        let end = first.time.as_micros() + class.longest();
-        let (piece, after) = rest.split_at(rest.partition_point(|point| point.time.as_micros() <= end));
+        let end = first.time + class.longest();
+        let (piece, after) = rest.split_at(rest.partition_point(|point| point.time <= end));
         pieces.push(piece);
         rest = after;
     }

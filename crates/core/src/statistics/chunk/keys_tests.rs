@@ -119,7 +119,7 @@ fn points(times: impl IntoIterator<Item = i64>) -> Vec<Point> {
 #[test]
 fn points_are_cut_where_it_is_worth_it() {
     let minute = 60_000_000;
-    let day = MICROS_PER_DAY;
+    let day = 1_440 * minute;
     let every = |step: i64, count: i64| points((0..count).map(|i| i * step));
     let with_lost_clock = points((0..4096).map(|i| if i == 0 { 0 } else { 20_000 * day + i }));
     let rows = [
@@ -140,7 +140,7 @@ fn points_are_cut_where_it_is_worth_it() {
 }
 
 fn any_time() -> impl Strategy<Value = Timestamp> {
-    let near = 2_000 * MICROS_PER_DAY;
+    let near: i64 = 2_000 * 86_400_000_000;
     prop_oneof![-near..near, Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros()].prop_map(Timestamp::from_micros)
 }
 

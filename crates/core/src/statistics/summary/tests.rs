@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn points(values: &[f64]) -> Vec<Point> {
-    let time = |second: usize| Timestamp::from_micros(second as i64 * 1_000_000);
+    let time = |second: usize| Timestamp::from_secs(second as i64);
     values.iter().enumerate().map(|(second, value)| Point { time: time(second), value: *value }).collect()
 }
 
