@@ -11,7 +11,7 @@ use crate::TestResult;
 use crate::owners::lines;
 use crate::world::{World, document, reading};
 
-pub async fn exact_over_any_range_and_told_what_they_stand_on(world: Arc<World>) -> TestResult {
+pub async fn statistics_over_any_range_are_exact_and_name_their_uploads(world: Arc<World>) -> TestResult {
     let user = world.user();
     // Several chunks of 4,096 points, in two uploads that overlap in time.
     let values: Vec<(u32, f64)> = (0..9_000).map(|second| (second, f64::from(second * 7919 % 10_007))).collect();
@@ -61,7 +61,7 @@ fn statistics(values: &[(u32, f64)]) -> Statistics {
     Summary::of(&points).expect("points").statistics(median)
 }
 
-pub async fn devices_measures_and_buckets(world: Arc<World>) -> TestResult {
+pub async fn devices_measures_and_buckets_are_listed(world: Arc<World>) -> TestResult {
     let user = world.user();
     let odd = "a b+c/d%é#?&☃";
     let devices = ["alpha", "beta", odd];
@@ -122,7 +122,7 @@ pub async fn devices_measures_and_buckets(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn unchanged_answers_are_not_sent_again(world: Arc<World>) -> TestResult {
+pub async fn unchanged_answer_is_not_modified(world: Arc<World>) -> TestResult {
     let user = world.user();
     world.upload_by_rest(&user, &document("a.json", reading("tagged", 0, 1.0).to_string())).await?;
     let token = format!("Bearer {}", user.token);

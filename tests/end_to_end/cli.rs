@@ -79,7 +79,7 @@ fn mode(path: &Path) -> Result<u32, BoxError> {
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o777)
 }
 
-pub async fn the_whole_trip_at_the_terminal(world: Arc<World>) -> TestResult {
+pub async fn cli_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<World>) -> TestResult {
     let (user, person) = (world.user(), Person::new(&world).await?);
     let signed_out = person.exits(3, &["uploads"]).await?;
     assert!(signed_out.err.contains("eventpulse login"), "{}", signed_out.err);
@@ -156,7 +156,7 @@ pub async fn the_whole_trip_at_the_terminal(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn many_large_files_at_a_time(world: Arc<World>) -> TestResult {
+pub async fn cli_uploads_many_large_files_in_parallel(world: Arc<World>) -> TestResult {
     let (user, person) = (world.user(), Person::new(&world).await?);
     let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
     assert_eq!(person.runs(&login, &format!("{PASSWORD}\n")).await?.code, 0);
@@ -177,7 +177,7 @@ pub async fn many_large_files_at_a_time(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn who_is_invited_chooses_a_password(world: Arc<World>) -> TestResult {
+pub async fn invited_user_chooses_a_password(world: Arc<World>) -> TestResult {
     world.stack.invite_user("invited").await?;
     let found = discover(&world.http, &world.client.api).await?;
     let mut asked = Vec::new();
@@ -193,7 +193,7 @@ pub async fn who_is_invited_chooses_a_password(world: Arc<World>) -> TestResult 
     Ok(())
 }
 
-pub async fn keys_and_a_simulated_fleet(world: Arc<World>) -> TestResult {
+pub async fn cli_manages_keys_and_simulates_a_fleet(world: Arc<World>) -> TestResult {
     let (user, person) = (world.user(), Person::new(&world).await?);
     let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
     assert_eq!(person.runs(&login, &format!("{PASSWORD}\n")).await?.code, 0);

@@ -11,7 +11,7 @@ use crate::world::{World, document, reading};
 /// How many requests are made up for each operation.
 const EXAMPLES: &str = "30";
 
-pub async fn a_property_based_tester_finds_no_answer_that_the_document_does_not_tell(world: Arc<World>) -> TestResult {
+pub async fn every_answer_conforms_to_the_openapi_document(world: Arc<World>) -> TestResult {
     let user = world.user();
     world.upload_by_rest(&user, &document("good.json", reading("12345", 0, 1.0).to_string())).await?;
     world.upload_by_rest(&user, &document("bad.json", "{}")).await?;

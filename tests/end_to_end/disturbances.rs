@@ -59,7 +59,7 @@ async fn send(world: &World, user: &User, sample: &Sample) -> Result<(Issued, Ob
     Ok((issued, ObjectVersion { bucket, key, version_id, size, line: None }))
 }
 
-pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> TestResult {
+pub async fn missing_permission_fails_the_delivery_until_restored(world: Arc<World>) -> TestResult {
     let user = world.user();
     let whole = without_statement(&world, "IngestObjectRole", "NoteOccurrences").await?;
     let denied: Result<_, BoxError> = async {
@@ -83,7 +83,7 @@ pub async fn a_missing_permission_is_a_denial_and_heals(world: Arc<World>) -> Te
     Ok(())
 }
 
-pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<World>) -> TestResult {
+pub async fn unreadable_upload_becomes_failed_and_recovers(world: Arc<World>) -> TestResult {
     let user = world.user();
     let sample = document("x.json", reading("healed", 0, 7.0).to_string());
     let whole = without(&world, "IngestObjectRole", "s3:GetObjectVersion").await?;
@@ -105,7 +105,7 @@ pub async fn an_upload_that_cannot_be_read_becomes_failed_and_heals(world: Arc<W
     Ok(())
 }
 
-pub async fn an_upload_that_kills_the_function_goes_to_quarantine(world: Arc<World>) -> TestResult {
+pub async fn upload_that_kills_the_function_is_quarantined(world: Arc<World>) -> TestResult {
     let user = world.user();
     // Takes far longer than the second that the function is given.
     let lines: String = (0..20_000).map(|second| format!("{}\n", reading("slow", second, 1.0))).collect();

@@ -56,7 +56,7 @@ fn peak_of_functions() -> u64 {
     peaks.max().unwrap_or(0) / 1024
 }
 
-pub async fn a_gibibyte_in_flat_memory(world: Arc<World>) -> TestResult {
+pub async fn gibibyte_upload_uses_flat_memory(world: Arc<World>) -> TestResult {
     // A hundred devices in turn, one reading a second each; 80 bytes a line.
     let mut body = Vec::with_capacity((1 << 30) + 100);
     let (mut second, mut records) = (0u64, 0u64);
@@ -93,7 +93,7 @@ pub async fn a_gibibyte_in_flat_memory(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn hostile_records_in_flat_memory(world: Arc<World>) -> TestResult {
+pub async fn hostile_records_use_flat_memory(world: Arc<World>) -> TestResult {
     let size = (16 << 20) - 64;
     let members: String = (0..1_100_000).map(|number| format!("\"{number:07}\":0,")).collect();
     let readings = r#"{"timestamp":"x","value":"y"},"#.repeat(size / 30);
@@ -119,7 +119,7 @@ pub async fn hostile_records_in_flat_memory(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>) -> TestResult {
+pub async fn compressed_hostile_lines_are_drained_while_reading(world: Arc<World>) -> TestResult {
     // One good record, then eight lines of 16 MiB that no parser takes: a few kilobytes of zstd.
     let good = format!("{}\n", crate::world::reading("drained", 0, 1.0));
     let line = [vec![1; (16 << 20) - 1], vec![b'\n']].concat();
@@ -146,7 +146,7 @@ pub async fn compressed_hostile_lines_are_drained_as_they_come(world: Arc<World>
     Ok(())
 }
 
-pub async fn a_large_rejected_object_is_moved_in_parts(world: Arc<World>) -> TestResult {
+pub async fn large_rejected_object_is_moved_in_parts(world: Arc<World>) -> TestResult {
     let size = (600 << 20) + 1;
     let upload = world.upload(&world.user(), &document("large.json", vec![b'7'; size])).await?;
     assert_eq!(upload.state(), UploadState::Quarantined);

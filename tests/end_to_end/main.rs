@@ -1,7 +1,7 @@
 //! EventPulse end to end: the real functions, deployed from the real template, on the local stack with IAM enforced.
-//! Without a stack these tests fail; nothing is skipped, nothing is tried twice to hide a failure.
+//! Without a stack these tests fail. No test is skipped, and no failure is retried.
 
-// A test may panic: that is how it fails.
+// A test fails by a panic.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod answers;
@@ -13,7 +13,6 @@ mod devices;
 mod disturbances;
 mod http;
 mod large;
-mod mending;
 mod messages;
 mod notices;
 mod notifications;
@@ -21,46 +20,49 @@ mod owners;
 mod poll;
 mod requests;
 mod samples;
+mod upload_commands;
 mod world;
 
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use deliveries::{cost_and_logs, crash_recovery, repeated};
+use devices::{keys, limits, sending};
 use libtest_mimic::{Arguments, Failed, Trial};
 use notices::{crashes, floods};
 use tokio::runtime::Handle;
 use world::World;
 
-/// What a test returns: any error fails it.
+/// The result of a test. Any error fails it.
 type TestResult = Result<(), eventpulse_cli::BoxError>;
 
-/// How many tests run at a time, unless the command line says otherwise.
+/// The number of tests that run at a time, unless the command line says otherwise.
 const TESTS_AT_ONCE: usize = 4;
 
-/// What a test does to the others.
+/// Whether a test may run beside others.
 #[derive(Clone, Copy, PartialEq)]
-enum Manners {
-    /// It runs beside them.
-    Shares,
-    /// It changes functions or roles: it runs alone.
-    Alone,
+enum Isolation {
+    /// It runs beside others.
+    Shared,
+    /// It changes functions or roles, so it runs alone.
+    Exclusive,
 }
 
-fn trial<F>(world: &Arc<World>, handle: &Handle, manners: Manners, name: &str, test: fn(Arc<World>) -> F) -> Trial
+fn trial<F>(world: &Arc<World>, handle: &Handle, isolation: Isolation, name: &str, test: fn(Arc<World>) -> F) -> Trial
 where
     F: Future<Output = TestResult> + 'static,
 {
     let (world, handle) = (Arc::clone(world), handle.clone());
     Trial::test(name, move || {
         handle.block_on(async {
-            let (mut shared, mut alone) = (None, None);
-            match manners {
-                Manners::Shares => shared = Some(world.quiet.read().await),
-                Manners::Alone => alone = Some(world.quiet.write().await),
+            let (mut shared, mut exclusive) = (None, None);
+            match isolation {
+                Isolation::Shared => shared = Some(world.quiet.read().await),
+                Isolation::Exclusive => exclusive = Some(world.quiet.write().await),
             }
             let result = test(Arc::clone(&world)).await;
-            drop((shared.take(), alone.take()));
+            drop((shared.take(), exclusive.take()));
             result.map_err(|error| Failed::from(error.to_string()))
         })
     })
@@ -68,7 +70,7 @@ where
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Most of a test is waiting: for functions, for a mail's turn.
+    // Tests mostly wait for functions and mails.
     arguments.test_threads.get_or_insert(TESTS_AT_ONCE);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let world = match runtime.block_on(World::start()) {
@@ -80,86 +82,97 @@ fn main() -> ExitCode {
     };
     let handle = runtime.handle().clone();
     macro_rules! trials {
-        ($($manners:ident $module:ident :: $test:ident),* $(,)?) => {
-            vec![$(trial(&world, &handle, Manners::$manners, concat!(stringify!($module), "::", stringify!($test)), $module::$test)),*]
+        ($($isolation:ident $module:ident :: $test:ident),* $(,)?) => {
+            vec![$(trial(&world, &handle, Isolation::$isolation, concat!(stringify!($module), "::", stringify!($test)), $module::$test)),*]
         };
     }
     let trials = trials![
-        Shares samples::each_ends_as_its_expectation_says,
-        Shares samples::quarantine_holds_the_bytes_and_a_valid_report,
-        Shares samples::the_bootstrap_runs_on_amazon_linux_2023,
-        Shares bad_input::each_has_its_code_and_nothing_is_lost,
-        Shares bad_input::keys_with_special_characters,
-        Shares bad_input::presigned_urls_take_only_what_was_asked_for,
-        Shares bad_input::a_later_version_is_removed_unread,
-        Shares bad_input::the_quarantine_bucket_triggers_nothing,
-        Shares deliveries::twice_in_any_interleaving_is_once,
-        Shares deliveries::the_same_bytes_at_the_same_time_count_once,
-        Shares deliveries::what_is_owed_is_resumed_after_a_crash_at_every_step,
-        Shares deliveries::many_series_are_written_once_or_withdrawn,
-        Shares deliveries::an_object_deleted_before_it_is_read,
-        Shares deliveries::logs_carry_one_correlation_id_and_no_payload,
-        Shares deliveries::a_small_upload_takes_at_most_five_round_trips,
-        Shares owners::the_whole_trip,
-        Shares owners::every_route_as_its_owner_as_another_one_and_as_nobody,
-        Shares owners::only_a_sound_id_token_opens_the_door,
-        Shares owners::receipts_tell_every_state,
-        Shares owners::lists_page_filter_and_hold_their_cursors,
-        Shares owners::the_console_s_origin_and_no_other,
-        Shares answers::exact_over_any_range_and_told_what_they_stand_on,
-        Shares answers::devices_measures_and_buckets,
-        Shares answers::unchanged_answers_are_not_sent_again,
-        Shares mending::a_partly_accepted_upload_is_corrected_in_steps,
-        Shares mending::a_correction_that_fails_again_updates_the_same_item,
-        Shares mending::many_retries_at_once_count_once,
-        Shares mending::a_large_correction_goes_by_presigned_url,
-        Shares mending::what_is_discarded_is_gone_and_what_is_withdrawn_leaves_every_answer,
-        Shares mending::a_used_url_brings_nothing_into_a_terminal_upload,
-        Shares requests::each_wrong_request_has_its_own_answer,
-        Shares requests::validate_tells_what_an_upload_would_and_stores_nothing,
-        Shares requests::the_gateway_s_own_answers_are_problems,
-        Shares cli::the_whole_trip_at_the_terminal,
-        Shares cli::many_large_files_at_a_time,
-        Shares cli::who_is_invited_chooses_a_password,
-        Shares cli::keys_and_a_simulated_fleet,
-        Shares messages::one_bad_message_costs_no_good_one,
-        Shares messages::twice_delivered_is_once_counted,
-        Shares messages::an_idempotency_key_is_one_message,
-        Shares messages::a_message_is_taken_back_out_of_a_shared_chunk,
-        Shares messages::the_raw_log_holds_every_message_that_counts,
-        Shares devices::from_a_key_to_statistics,
-        Shares devices::what_no_schema_could_accept_is_refused_at_once,
-        Shares devices::nothing_that_a_client_sends_changes_the_call,
-        Shares devices::keys_are_made_listed_rotated_and_revoked,
-        Shares devices::each_key_has_a_rate_of_its_own,
-        Shares notifications::from_the_first_mail_to_the_last,
-        Shares notifications::many_calls_at_once_send_one_mail,
-        Shares notifications::everybody_sees_and_changes_only_their_own,
-        Shares notifications::an_address_that_is_not_verified_is_not_mailed,
-        Shares notifications::another_address_of_the_account_is_asked_and_the_old_one_left_alone,
-        Shares notifications::wrong_bodies_name_the_place,
-        Shares notices::new_repeating_resolved_and_back,
-        Shares floods::a_thousand_groups_go_within_the_rate_and_none_is_missing,
-        Shares notices::two_owners_with_like_failures_never_see_each_other,
-        Shares notices::a_first_upload_that_is_partly_wrong_has_no_past,
-        Shares notices::what_is_no_news_is_not_mailed,
-        Shares notices::machines_get_the_same_as_json,
-        Shares notices::the_operator_gets_everything_within_the_rate,
-        Shares crashes::the_self_test_goes_the_whole_way_and_mails_nobody,
-        Shares contract::a_property_based_tester_finds_no_answer_that_the_document_does_not_tell,
-        Alone large::a_gibibyte_in_flat_memory,
-        Alone large::hostile_records_in_flat_memory,
-        Alone large::compressed_hostile_lines_are_drained_as_they_come,
-        Alone large::a_large_rejected_object_is_moved_in_parts,
-        Alone disturbances::a_missing_permission_is_a_denial_and_heals,
-        Alone disturbances::an_upload_that_cannot_be_read_becomes_failed_and_heals,
-        Alone messages::what_cannot_be_finished_alone_is_delivered_again,
-        Alone floods::a_thousand_failures_of_one_group_are_two_mails,
-        Alone crashes::who_dies_with_the_turn_holds_nobody_up_for_long,
-        Alone crashes::a_crash_between_publishing_and_recording_repeats_one_notice_at_most,
-        Alone devices::a_burst_of_five_thousand_is_told_to_the_last_one,
-        Alone devices::what_was_given_up_comes_back_by_one_command,
-        Alone disturbances::an_upload_that_kills_the_function_goes_to_quarantine,
+        Shared samples::each_sample_ends_as_expected,
+        Shared samples::rejected_samples_are_quarantined_with_a_valid_report,
+        Shared samples::bootstraps_run_on_amazon_linux_2023,
+        Shared bad_input::each_bad_upload_is_quarantined_with_its_code,
+        Shared bad_input::uploads_with_special_characters_in_the_key_are_processed,
+        Shared bad_input::presigned_url_refuses_other_content,
+        Shared bad_input::late_version_is_removed_unread,
+        Shared bad_input::object_in_the_quarantine_bucket_triggers_nothing,
+        Shared repeated::parallel_deliveries_of_one_object_count_once,
+        Shared repeated::parallel_uploads_of_equal_bytes_count_once,
+        Shared crash_recovery::crash_after_each_event_is_resumed,
+        Shared crash_recovery::crash_while_writing_chunks_is_resumed,
+        Shared crash_recovery::failed_delivery_while_writing_chunks_is_rolled_back,
+        Shared crash_recovery::failed_delivery_recorded_twice_ends_in_quarantine,
+        Shared crash_recovery::bytes_of_a_rolled_back_upload_can_be_sent_again,
+        Shared repeated::deleted_object_is_quarantined_as_missing,
+        Shared cost_and_logs::logs_carry_one_correlation_id_and_no_payload,
+        Shared cost_and_logs::small_upload_takes_at_most_five_round_trips,
+        Shared owners::owner_uploads_reads_statistics_and_fixes_the_quarantine,
+        Shared owners::every_route_refuses_other_owners_and_anonymous_calls,
+        Shared owners::invalid_tokens_are_refused,
+        Shared owners::receipts_show_every_state,
+        Shared owners::lists_page_and_filter_and_refuse_foreign_cursors,
+        Shared owners::cors_allows_the_console_origin_only,
+        Shared answers::statistics_over_any_range_are_exact_and_name_their_uploads,
+        Shared answers::devices_measures_and_buckets_are_listed,
+        Shared answers::unchanged_answer_is_not_modified,
+        Shared upload_commands::partially_accepted_upload_is_corrected_in_steps,
+        Shared upload_commands::rejected_correction_updates_the_same_item,
+        Shared upload_commands::parallel_retries_count_once,
+        Shared upload_commands::large_correction_is_sent_by_presigned_url,
+        Shared upload_commands::discarded_records_are_hidden_and_withdrawn_uploads_leave_every_answer,
+        Shared upload_commands::used_url_does_not_change_a_terminal_upload,
+        Shared requests::each_invalid_request_gets_a_specific_error,
+        Shared requests::validate_returns_the_verdict_of_an_upload_and_stores_nothing,
+        Shared requests::gateway_errors_are_problem_details,
+        Shared cli::cli_uploads_reads_statistics_and_fixes_the_quarantine,
+        Shared cli::cli_uploads_many_large_files_in_parallel,
+        Shared cli::invited_user_chooses_a_password,
+        Shared cli::cli_manages_keys_and_simulates_a_fleet,
+        Shared messages::bad_message_does_not_affect_its_batch,
+        Shared messages::repeated_message_counts_once,
+        Shared messages::messages_with_one_idempotency_key_count_once,
+        Shared messages::withdrawn_message_leaves_its_shared_chunk,
+        Shared messages::raw_log_holds_every_accepted_message,
+        Shared sending::message_is_accepted_and_counted,
+        Shared sending::array_with_a_wrong_element_is_partially_accepted,
+        Shared sending::message_of_another_schema_is_accepted,
+        Shared sending::message_that_no_schema_accepts_is_refused,
+        Shared sending::message_of_500_records_is_accepted,
+        Shared sending::large_untyped_or_unauthorized_message_is_refused,
+        Shared sending::hostile_bodies_reach_the_queue_unchanged,
+        Shared sending::hostile_headers_change_neither_owner_nor_queue_call,
+        Shared keys::created_keys_are_listed_without_their_secret,
+        Shared keys::revoked_key_is_refused_within_the_cache_time,
+        Shared keys::rotated_key_replaces_the_old_secret,
+        Shared keys::rotated_key_keeps_the_old_secret_on_request_until_it_is_revoked,
+        Shared limits::each_key_is_throttled_separately,
+        Shared notifications::subscription_passes_through_every_state,
+        Shared notifications::parallel_subscribe_calls_send_one_mail,
+        Shared notifications::owners_see_and_change_only_their_own_subscription,
+        Shared notifications::unverified_address_is_refused,
+        Shared notifications::changed_address_is_subscribed_and_the_old_one_is_not_reused,
+        Shared notifications::invalid_body_names_the_member,
+        Shared notices::problem_is_notified_when_new_repeated_resolved_and_regressed,
+        Shared floods::thousand_problems_are_notified_within_the_rate,
+        Shared notices::owners_with_like_failures_get_separate_notices,
+        Shared notices::first_partially_accepted_upload_has_no_history_section,
+        Shared notices::duplicates_and_repeated_deliveries_send_no_mail,
+        Shared notices::machine_subscribers_get_the_notice_as_json,
+        Shared notices::operator_gets_every_notice_within_the_rate,
+        Shared crashes::synthetic_check_is_published_and_mails_nobody,
+        Shared contract::every_answer_conforms_to_the_openapi_document,
+        Exclusive large::gibibyte_upload_uses_flat_memory,
+        Exclusive large::hostile_records_use_flat_memory,
+        Exclusive large::compressed_hostile_lines_are_drained_while_reading,
+        Exclusive large::large_rejected_object_is_moved_in_parts,
+        Exclusive disturbances::missing_permission_fails_the_delivery_until_restored,
+        Exclusive disturbances::unreadable_upload_becomes_failed_and_recovers,
+        Exclusive messages::unfinished_message_is_redelivered,
+        Exclusive floods::thousand_failures_of_one_problem_send_two_mails,
+        Exclusive crashes::abandoned_publish_lease_expires,
+        Exclusive crashes::crash_between_publishing_and_recording_repeats_at_most_one_notice,
+        Exclusive limits::burst_of_five_thousand_messages_is_settled_completely,
+        Exclusive limits::dead_letters_are_redriven_by_one_command,
+        Exclusive disturbances::upload_that_kills_the_function_is_quarantined,
     ];
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(handle);

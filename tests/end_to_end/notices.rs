@@ -115,7 +115,7 @@ fn assert_spaced(world: &World) -> TestResult {
     Ok(())
 }
 
-pub async fn new_repeating_resolved_and_back(world: Arc<World>) -> TestResult {
+pub async fn problem_is_notified_when_new_repeated_resolved_and_regressed(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     for second in 0..3 {
         upload(&world, &user, "good.json", &reading("life", second, 1.0)).await?;
@@ -175,7 +175,7 @@ pub async fn new_repeating_resolved_and_back(world: Arc<World>) -> TestResult {
     assert_spaced(&world)
 }
 
-pub async fn two_owners_with_like_failures_never_see_each_other(world: Arc<World>) -> TestResult {
+pub async fn owners_with_like_failures_get_separate_notices(world: Arc<World>) -> TestResult {
     let (one, two) = (subscriber(&world).await?, subscriber(&world).await?);
     let mut uploads = Vec::new();
     for user in [&one, &two] {
@@ -196,7 +196,7 @@ pub async fn two_owners_with_like_failures_never_see_each_other(world: Arc<World
     Ok(())
 }
 
-pub async fn a_first_upload_that_is_partly_wrong_has_no_past(world: Arc<World>) -> TestResult {
+pub async fn first_partially_accepted_upload_has_no_history_section(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     let body = format!("{}\n{}\n", reading("past", 1, 1.0), wrong_value("past", 2));
     let upload = world.upload(&user, &document("mixed.ndjson", body)).await?;
@@ -207,7 +207,7 @@ pub async fn a_first_upload_that_is_partly_wrong_has_no_past(world: Arc<World>) 
     Ok(())
 }
 
-pub async fn what_is_no_news_is_not_mailed(world: Arc<World>) -> TestResult {
+pub async fn duplicates_and_repeated_deliveries_send_no_mail(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     let good = document("good.json", reading("quiet", 1, 1.0).to_string());
     assert_eq!(world.upload(&user, &good).await?.state(), UploadState::Accepted);
@@ -227,7 +227,7 @@ pub async fn what_is_no_news_is_not_mailed(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn machines_get_the_same_as_json(world: Arc<World>) -> TestResult {
+pub async fn machine_subscribers_get_the_notice_as_json(world: Arc<World>) -> TestResult {
     let user = world.user();
     let topic = &world.client.services.config.notices_topic_arn;
     let policy = json!({ "Version": "2012-10-17", "Statement": [{
@@ -274,7 +274,7 @@ pub async fn machines_get_the_same_as_json(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn the_operator_gets_everything_within_the_rate(world: Arc<World>) -> TestResult {
+pub async fn operator_gets_every_notice_within_the_rate(world: Arc<World>) -> TestResult {
     let owners: Vec<User> = (0..3).map(|_| world.user()).collect();
     let mut ids = Vec::new();
     for (number, owner) in (0..).zip(&owners) {

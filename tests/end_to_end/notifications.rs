@@ -77,7 +77,7 @@ async fn with_attributes(world: &World, user: &User, attributes: &Value) -> Resu
     Ok(User { token: tokens["IdToken"].as_str().unwrap_or_default().to_owned(), ..user.clone() })
 }
 
-pub async fn from_the_first_mail_to_the_last(world: Arc<World>) -> TestResult {
+pub async fn subscription_passes_through_every_state(world: Arc<World>) -> TestResult {
     let user = world.user();
     let email = address(&user);
     let none = world.get(&user, PATH).await?;
@@ -135,7 +135,7 @@ pub async fn from_the_first_mail_to_the_last(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn many_calls_at_once_send_one_mail(world: Arc<World>) -> TestResult {
+pub async fn parallel_subscribe_calls_send_one_mail(world: Arc<World>) -> TestResult {
     let user = world.user();
     let mut calls = tokio::task::JoinSet::new();
     for call in 0..6 {
@@ -153,7 +153,7 @@ pub async fn many_calls_at_once_send_one_mail(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn everybody_sees_and_changes_only_their_own(world: Arc<World>) -> TestResult {
+pub async fn owners_see_and_change_only_their_own_subscription(world: Arc<World>) -> TestResult {
     let (user, other) = (world.user(), world.user());
     put(&world, &user, json!({})).await?;
     follow(&world, &link(&world, &address(&user), 1).await?).await?;
@@ -186,7 +186,7 @@ async fn what_is_ended_before_it_is_confirmed_stays_ended(world: &World) -> Test
     Ok(())
 }
 
-pub async fn an_address_that_is_not_verified_is_not_mailed(world: Arc<World>) -> TestResult {
+pub async fn unverified_address_is_refused(world: Arc<World>) -> TestResult {
     let user = with_attributes(&world, &world.user(), &json!({ "email_verified": "false" })).await?;
     let refused = world.call(&user, "PUT", PATH, json!({})).await?;
     let problem = refused.problem(409, "conflict")?;
@@ -197,7 +197,7 @@ pub async fn an_address_that_is_not_verified_is_not_mailed(world: Arc<World>) ->
     Ok(())
 }
 
-pub async fn another_address_of_the_account_is_asked_and_the_old_one_left_alone(world: Arc<World>) -> TestResult {
+pub async fn changed_address_is_subscribed_and_the_old_one_is_not_reused(world: Arc<World>) -> TestResult {
     let user = world.user();
     put(&world, &user, json!({ "kinds": ["new"] })).await?;
     follow(&world, &link(&world, &address(&user), 1).await?).await?;
@@ -236,7 +236,7 @@ async fn an_earlier_address_is_the_owner_s_own(world: &World) -> TestResult {
     Ok(())
 }
 
-pub async fn wrong_bodies_name_the_place(world: Arc<World>) -> TestResult {
+pub async fn invalid_body_names_the_member(world: Arc<World>) -> TestResult {
     let user = world.user();
     for (body, pointer) in [
         (json!({ "kinds": [] }), "/kinds"),

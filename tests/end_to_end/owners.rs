@@ -18,7 +18,7 @@ pub fn lines(records: &[Value]) -> String {
     records.iter().map(|record| format!("{record}\n")).collect()
 }
 
-pub async fn the_whole_trip(world: Arc<World>) -> TestResult {
+pub async fn owner_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<World>) -> TestResult {
     let user = world.user();
     let good = document("good.json", reading("trip", 0, 35.0).to_string());
     let mixed = lines(&[reading("trip", 1, 40.0), json!({ "device_id": "trip", "value": 1 })]);
@@ -69,7 +69,7 @@ pub async fn the_whole_trip(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn every_route_as_its_owner_as_another_one_and_as_nobody(world: Arc<World>) -> TestResult {
+pub async fn every_route_refuses_other_owners_and_anonymous_calls(world: Arc<World>) -> TestResult {
     let (user, other) = (world.user(), world.user());
     let receipt = world.upload_by_rest(&user, &document("x.json", "{}")).await?;
     let id = receipt["upload_id"].as_str().ok_or("no id")?;
@@ -124,7 +124,7 @@ pub async fn every_route_as_its_owner_as_another_one_and_as_nobody(world: Arc<Wo
     Ok(())
 }
 
-pub async fn only_a_sound_id_token_opens_the_door(world: Arc<World>) -> TestResult {
+pub async fn invalid_tokens_are_refused(world: Arc<World>) -> TestResult {
     let user = world.user();
     let parts: Vec<&str> = user.token.split('.').collect();
     let mut claims: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(parts[1])?)?;
@@ -152,7 +152,7 @@ pub async fn only_a_sound_id_token_opens_the_door(world: Arc<World>) -> TestResu
     Ok(())
 }
 
-pub async fn receipts_tell_every_state(world: Arc<World>) -> TestResult {
+pub async fn receipts_show_every_state(world: Arc<World>) -> TestResult {
     let user = world.user();
     let sample = document("x.json", reading("states", 0, 1.0).to_string());
     let issued = world.client.issue(&user, &sample).await?;
@@ -190,7 +190,7 @@ pub async fn receipts_tell_every_state(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn lists_page_filter_and_hold_their_cursors(world: Arc<World>) -> TestResult {
+pub async fn lists_page_and_filter_and_refuse_foreign_cursors(world: Arc<World>) -> TestResult {
     let (user, other) = (world.user(), world.user());
     let mut ids = Vec::new();
     for number in 0..7 {
@@ -249,7 +249,7 @@ fn listed(page: &Value) -> BTreeSet<String> {
     items.iter().filter_map(|item| item["upload_id"].as_str().map(str::to_owned)).collect()
 }
 
-pub async fn the_console_s_origin_and_no_other(world: Arc<World>) -> TestResult {
+pub async fn cors_allows_the_console_origin_only(world: Arc<World>) -> TestResult {
     let user = world.user();
     let token = format!("Bearer {}", user.token);
     for (origin, allowed) in [("http://localhost:5173", true), ("https://evil.example", false)] {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::TestResult;
 use crate::world::{World, document, gzip, reading};
 
-pub async fn each_wrong_request_has_its_own_answer(world: Arc<World>) -> TestResult {
+pub async fn each_invalid_request_gets_a_specific_error(world: Arc<World>) -> TestResult {
     let user = world.user();
     let receipt = world.upload_by_rest(&user, &document("x.json", reading("asked", 0, 1.0).to_string())).await?;
     let id = receipt["upload_id"].as_str().ok_or("no id")?;
@@ -210,7 +210,7 @@ pub async fn each_wrong_request_has_its_own_answer(world: Arc<World>) -> TestRes
     Ok(())
 }
 
-pub async fn validate_tells_what_an_upload_would_and_stores_nothing(world: Arc<World>) -> TestResult {
+pub async fn validate_returns_the_verdict_of_an_upload_and_stores_nothing(world: Arc<World>) -> TestResult {
     let user = world.user();
     let token = format!("Bearer {}", user.token);
     let mixed = format!("{}\n{}\nno JSON\n", reading("tried", 0, 35.0), json!({ "device_id": "tried" }));
@@ -249,7 +249,7 @@ pub async fn validate_tells_what_an_upload_would_and_stores_nothing(world: Arc<W
     Ok(())
 }
 
-pub async fn the_gateway_s_own_answers_are_problems(world: Arc<World>) -> TestResult {
+pub async fn gateway_errors_are_problem_details(world: Arc<World>) -> TestResult {
     let user = world.user();
     for (name, method, path, headers) in [
         ("no token", "GET", "/uploads", vec![]),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::TestResult;
 use crate::world::World;
 
-pub async fn each_ends_as_its_expectation_says(world: Arc<World>) -> TestResult {
+pub async fn each_sample_ends_as_expected(world: Arc<World>) -> TestResult {
     let samples = Sample::read_all(&world.stack.root.join("events/uploads"))?;
     assert!(samples.len() >= 10, "there are {} samples", samples.len());
     let user = world.user();
@@ -25,7 +25,7 @@ pub async fn each_ends_as_its_expectation_says(world: Arc<World>) -> TestResult 
     Ok(())
 }
 
-pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) -> TestResult {
+pub async fn rejected_samples_are_quarantined_with_a_valid_report(world: Arc<World>) -> TestResult {
     let user = world.user();
     let mut seen = 0;
     for sample in Sample::read_all(&world.stack.root.join("events/uploads"))? {
@@ -67,7 +67,7 @@ pub async fn quarantine_holds_the_bytes_and_a_valid_report(world: Arc<World>) ->
     Ok(())
 }
 
-pub async fn the_bootstrap_runs_on_amazon_linux_2023(world: Arc<World>) -> TestResult {
+pub async fn bootstraps_run_on_amazon_linux_2023(world: Arc<World>) -> TestResult {
     for function in ["IngestObject", "IngestFailed"] {
         let bootstrap = std::fs::read(world.stack.root.join(".aws-sam/local/build").join(function).join("bootstrap"))?;
         assert!(bootstrap.starts_with(b"\x7fELF\x02\x01"), "{function} is no 64-bit little-endian ELF file");

@@ -33,7 +33,7 @@ async fn logged(world: &World, least: usize, is_meant: impl Fn(&Value) -> bool) 
     .await
 }
 
-pub async fn a_crash_between_publishing_and_recording_repeats_one_notice_at_most(world: Arc<World>) -> TestResult {
+pub async fn crash_between_publishing_and_recording_repeats_at_most_one_notice(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     // A sender that dies before it publishes: it may not. What it wrote down stands, and is sent once it may again.
     let whole = without(&world, "NotifyRole", "sns:Publish").await?;
@@ -113,7 +113,7 @@ fn item_of(world: &World, user: &User, sort_key: String) -> PutItemFluentBuilder
     put.item("pk", AttributeValue::S(format!("owner#{}", user.owner))).item("sk", AttributeValue::S(sort_key))
 }
 
-pub async fn who_dies_with_the_turn_holds_nobody_up_for_long(world: Arc<World>) -> TestResult {
+pub async fn abandoned_publish_lease_expires(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     let table = &world.client.services.groups;
     let take = async || {
@@ -140,7 +140,7 @@ pub async fn who_dies_with_the_turn_holds_nobody_up_for_long(world: Arc<World>) 
     Ok(())
 }
 
-pub async fn the_self_test_goes_the_whole_way_and_mails_nobody(world: Arc<World>) -> TestResult {
+pub async fn synthetic_check_is_published_and_mails_nobody(world: Arc<World>) -> TestResult {
     let begin = r#"{"self_test": "begin"}"#;
     let log = invoke(&world, "SelfTestFunctionName", begin).await?;
     let begun = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

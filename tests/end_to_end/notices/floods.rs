@@ -59,7 +59,7 @@ async fn count(world: &World, user: &User, uploads: u64) -> TestResult {
     .await
 }
 
-pub async fn a_thousand_failures_of_one_group_are_two_mails(world: Arc<World>) -> TestResult {
+pub async fn thousand_failures_of_one_problem_send_two_mails(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     let (_, secret) = key(&world, &user, "fast").await?;
     let bodies = (0..1_000).map(
@@ -129,7 +129,7 @@ fn wrong_weather(number: usize) -> Value {
     record
 }
 
-pub async fn a_thousand_groups_go_within_the_rate_and_none_is_missing(world: Arc<World>) -> TestResult {
+pub async fn thousand_problems_are_notified_within_the_rate(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
     let (_, secret) = key(&world, &user, "fast").await?;
     let ids = post_all(&world, &secret, (0..1_000).map(wrong_weather).collect()).await?;

@@ -27,7 +27,7 @@ fn one_of_three(device: &str) -> String {
     ])
 }
 
-pub async fn a_partly_accepted_upload_is_corrected_in_steps(world: Arc<World>) -> TestResult {
+pub async fn partially_accepted_upload_is_corrected_in_steps(world: Arc<World>) -> TestResult {
     let user = world.user();
     let receipt = world.upload_by_rest(&user, &document("steps.ndjson", one_of_three("steps"))).await?;
     let id = id_of(&receipt);
@@ -71,7 +71,7 @@ pub async fn a_partly_accepted_upload_is_corrected_in_steps(world: Arc<World>) -
     Ok(())
 }
 
-pub async fn a_correction_that_fails_again_updates_the_same_item(world: Arc<World>) -> TestResult {
+pub async fn rejected_correction_updates_the_same_item(world: Arc<World>) -> TestResult {
     let user = world.user();
     let receipt = world.upload_by_rest(&user, &document("again.json", "{")).await?;
     let id = id_of(&receipt);
@@ -96,7 +96,7 @@ pub async fn a_correction_that_fails_again_updates_the_same_item(world: Arc<Worl
     Ok(())
 }
 
-pub async fn many_retries_at_once_count_once(world: Arc<World>) -> TestResult {
+pub async fn parallel_retries_count_once(world: Arc<World>) -> TestResult {
     let user = world.user();
     let receipt = world.upload_by_rest(&user, &document("many.json", "{")).await?;
     let id = id_of(&receipt);
@@ -124,7 +124,7 @@ pub async fn many_retries_at_once_count_once(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
-pub async fn a_large_correction_goes_by_presigned_url(world: Arc<World>) -> TestResult {
+pub async fn large_correction_is_sent_by_presigned_url(world: Arc<World>) -> TestResult {
     let user = world.user();
     let receipt = world.upload_by_rest(&user, &document("large.json", "{")).await?;
     let id = id_of(&receipt);
@@ -148,7 +148,7 @@ pub async fn a_large_correction_goes_by_presigned_url(world: Arc<World>) -> Test
     Ok(())
 }
 
-pub async fn what_is_discarded_is_gone_and_what_is_withdrawn_leaves_every_answer(world: Arc<World>) -> TestResult {
+pub async fn discarded_records_are_hidden_and_withdrawn_uploads_leave_every_answer(world: Arc<World>) -> TestResult {
     let user = world.user();
     let partly = world.upload_by_rest(&user, &document("gone.ndjson", one_of_three("gone"))).await?;
     let whole = world.upload_by_rest(&user, &document("gone.json", "{")).await?;
@@ -188,7 +188,7 @@ pub async fn what_is_discarded_is_gone_and_what_is_withdrawn_leaves_every_answer
     Ok(())
 }
 
-pub async fn a_used_url_brings_nothing_into_a_terminal_upload(world: Arc<World>) -> TestResult {
+pub async fn used_url_does_not_change_a_terminal_upload(world: Arc<World>) -> TestResult {
     let user = world.user();
     let sample = document("used.json", "{}");
     let issued = world.client.issue(&user, &sample).await?;

@@ -1,0 +1,192 @@
+//! Limits of the devices' API, large bursts, and messages that went to the dead-letter queue.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use eventpulse_cli::BoxError;
+use serde_json::{Value, json};
+
+use super::{acknowledged, key, outcome, send};
+use crate::TestResult;
+use crate::disturbances::{restore, without};
+use crate::http::Reply;
+use crate::poll::{SOON, found, poll};
+use crate::world::{World, reading};
+
+pub async fn each_key_is_throttled_separately(world: Arc<World>) -> TestResult {
+    let user = world.user();
+    let ((_, slow), (_, other)) = (key(&world, &user, "standard").await?, key(&world, &user, "standard").await?);
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let (world, slow) = (Arc::clone(&world), slow.clone());
+        calls.spawn(async move {
+            let reply = send(&world, &slow, &reading("throttled", number, 1.0)).await.map_err(|e| e.to_string())?;
+            Ok::<Reply, String>(reply)
+        });
+    }
+    let (mut taken, mut throttled) = (Vec::new(), 0);
+    while let Some(call) = calls.join_next().await {
+        let reply = call??;
+        if reply.status == 202 {
+            taken.push(acknowledged(reply)?);
+            continue;
+        }
+        assert!(reply.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{reply:?}");
+        reply.problem(429, "too-many-requests")?;
+        throttled += 1;
+    }
+    assert!(throttled > 0, "200 calls at once, of which a burst of 20 is taken");
+    assert!(taken.len() >= 20);
+    acknowledged(send(&world, &other, &reading("throttled", 99, 1.0)).await?)?;
+    for id in &taken {
+        assert_eq!(outcome(&world, &user, id).await?["state"], "accepted", "what was acknowledged counts");
+    }
+    Ok(())
+}
+
+pub async fn burst_of_five_thousand_messages_is_settled_completely(world: Arc<World>) -> TestResult {
+    const MESSAGES: u32 = 5_000;
+    const DEVICES: u32 = 50;
+    let user = world.user();
+    let (_, secret) = key(&world, &user, "fast").await?;
+    let body = |number: u32| {
+        let (device, second) = (format!("burst-{}", number % DEVICES), number / DEVICES);
+        match number % 20 {
+            7 => {
+                json!({ "device_id": device, "timestamp": format!("2025-02-30T00:00:{:02}Z", second % 60), "value": number })
+            }
+            _ => reading(&device, second, f64::from(number)),
+        }
+    };
+    let mut calls = tokio::task::JoinSet::new();
+    let places = Arc::new(tokio::sync::Semaphore::new(32));
+    for number in 0..MESSAGES {
+        let (world, secret, body, places) = (Arc::clone(&world), secret.clone(), body(number), Arc::clone(&places));
+        calls.spawn(async move {
+            let _place = places.acquire_owned().await.map_err(|error| error.to_string())?;
+            let reply = send(&world, &secret, &body).await.map_err(|error| error.to_string())?;
+            acknowledged(reply).map(|id| (id, number % 20 == 7)).map_err(|error| error.to_string())
+        });
+    }
+    let mut sent = BTreeMap::new();
+    while let Some(call) = calls.join_next().await {
+        let (id, is_bad) = call??;
+        sent.insert(id, is_bad);
+    }
+    assert_eq!(sent.len(), MESSAGES as usize, "each has an id of its own");
+
+    let told = poll(Duration::from_secs(2), async || {
+        let mut told = BTreeMap::new();
+        let mut path = "/uploads?limit=100".to_owned();
+        loop {
+            let page = world.get(&user, &path).await?;
+            for upload in page["uploads"].as_array().ok_or("no list")? {
+                let state = upload["state"].as_str().unwrap_or_default().to_owned();
+                if matches!(state.as_str(), "accepted" | "quarantined") {
+                    told.insert(upload["upload_id"].as_str().unwrap_or_default().to_owned(), state == "quarantined");
+                }
+            }
+            let Some(next) = page["next"].as_str() else { break };
+            path = format!("/uploads?limit=100&cursor={next}");
+        }
+        let seen = told.len();
+        found((seen >= sent.len()).then_some(told), || format!("{seen} of {} messages have an outcome", sent.len()))
+    })
+    .await?;
+    assert_eq!(told, sent, "accepted and quarantined are what was acknowledged, each as it should be");
+    let mut count = 0;
+    for device in 0..DEVICES {
+        let answer = world.stats(&user, &format!("burst-{device}")).await?;
+        let numbers = (0..MESSAGES).filter(|number| number % DEVICES == device && number % 20 != 7);
+        let numbers: Vec<f64> = numbers.map(f64::from).collect();
+        count += numbers.len();
+        if numbers.is_empty() {
+            assert_eq!(answer, Value::Null);
+            continue;
+        }
+        let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
+        assert_eq!(answer["count"], json!(numbers.len()), "burst-{device}");
+        assert!(answer["mean"].as_f64().is_some_and(|found| (found - mean).abs() < 1e-9), "burst-{device}: {answer}");
+    }
+    assert_eq!(count, 4_750);
+    Ok(())
+}
+
+pub async fn dead_letters_are_redriven_by_one_command(world: Arc<World>) -> TestResult {
+    let user = world.user();
+    let (_, secret) = key(&world, &user, "fast").await?;
+    let (queue, dead) =
+        (world.output("MessageQueueUrl").to_owned(), world.output("MessageDeadLetterQueueUrl").to_owned());
+    let arn = world.output("MessageDeadLetterQueueArn").to_owned();
+    world
+        .sqs("set_queue_attributes", &json!({ "QueueUrl": queue, "Attributes": { "VisibilityTimeout": "1" } }))
+        .await?;
+    let failed = async || -> Result<u64, BoxError> {
+        let lines = world.logs("IngestMessageLogGroup").await?;
+        Ok(lines.iter().filter_map(|line| line["failed"].as_u64()).sum())
+    };
+    let failed_before = failed().await?;
+    let whole = without(&world, "IngestMessageRole", "s3:PutObject").await?;
+    let set_aside = async |wanted: &str| {
+        poll(SOON, async || {
+            let asked = json!({ "QueueUrl": dead, "AttributeNames": ["ApproximateNumberOfMessages"] });
+            let answer = world.sqs("get_queue_attributes", &asked).await?;
+            let seen = &answer["Attributes"]["ApproximateNumberOfMessages"];
+            found((*seen == wanted).then_some(()), || format!("{seen} messages are set aside, not {wanted}"))
+        })
+        .await
+    };
+    let given_up: Result<_, BoxError> = async {
+        let mut sent = Vec::new();
+        for second in 0..12 {
+            sent.push(acknowledged(send(&world, &secret, &reading("redriven", second, f64::from(second))).await?)?);
+        }
+        set_aside("12").await?;
+        // Whoever received one for the fifth time may still be at it.
+        poll(Duration::from_secs(1), async || {
+            let failures = failed().await? - failed_before;
+            found((failures >= 60).then_some(()), || format!("{failures} of 60 deliveries failed"))
+        })
+        .await?;
+        Ok(sent)
+    }
+    .await;
+    restore(&world, whole).await?;
+    world
+        .sqs("set_queue_attributes", &json!({ "QueueUrl": queue, "Attributes": { "VisibilityTimeout": "720" } }))
+        .await?;
+    let sent = given_up?; // after five receives each is set aside, and none is lost
+    assert_eq!(world.stats(&user, "redriven").await?, Value::Null);
+
+    world.sqs("start_message_move_task", &json!({ "SourceArn": arn })).await?;
+    for id in &sent {
+        assert_eq!(outcome(&world, &user, id).await?["state"], "accepted", "under the id that was acknowledged");
+    }
+    set_aside("0").await?;
+    assert_eq!(world.stats(&user, "redriven").await?["count"], 12);
+
+    // A copy of a message that counts already, brought back by mistake, changes nothing.
+    let copy = json!({
+        "QueueUrl": queue,
+        "MessageBody": BASE64_STANDARD.encode(reading("redriven", 3, 3.0).to_string()),
+        "MessageAttributes": {
+            "owner": { "DataType": "String", "StringValue": user.owner },
+            "correlation_id": { "DataType": "String", "StringValue": sent[3].trim_start_matches("up_m-") },
+        },
+    });
+    world.sqs("send_message", &copy).await?;
+    let asked = json!({ "QueueUrl": queue, "AttributeNames": ["All"] });
+    poll(SOON, async || {
+        let answer = world.sqs("get_queue_attributes", &asked).await?;
+        let none = |name: &str| answer["Attributes"][name] == "0";
+        let is_done = none("ApproximateNumberOfMessages") && none("ApproximateNumberOfMessagesNotVisible");
+        found(is_done.then_some(()), || format!("the copy is not dealt with: {answer}"))
+    })
+    .await?;
+    set_aside("0").await?;
+    assert_eq!(world.stats(&user, "redriven").await?["count"], 12);
+    Ok(())
+}
