@@ -114,7 +114,10 @@ fn read_modules(directory: &Path, parent: &Module, files: &mut BTreeMap<Module, 
         if path.is_dir() {
             read_modules(&path, &child, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let module = if matches!(name.as_str(), "lib" | "main" | "mod") { parent.clone() } else { child };
+            // Beside a library, the binary is a crate of its own.
+            let is_root =
+                matches!(name.as_str(), "lib" | "mod") || name == "main" && !directory.join("lib.rs").exists();
+            let module = if is_root { parent.clone() } else { child };
             let text = fs::read_to_string(&path).unwrap();
             let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             files.insert(module, file);

@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::{InvocationType, LogType};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use eventpulse_cli::BoxError;
-use eventpulse_cli::client::http_client;
+use eventpulse_cli::client::http::http_client;
 use eventpulse_cli::dev::client::{Client, User};
 use eventpulse_cli::dev::mailbox::{Mail, Mailbox};
 use eventpulse_cli::dev::samples::{Expected, Sample};

@@ -9,9 +9,10 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-pub use super::error::ClientError;
+use super::error::ClientError;
+use super::http::{CALL, http_client, now};
 use super::profile::{self, Profile};
-use super::{CALL, http_client, now, sign_in};
+use super::sign_in;
 
 /// An ID token is exchanged this long before it expires, in seconds.
 const EARLY: i64 = 60;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use serde::{Deserialize, Serialize};
 
-use super::api::ClientError;
+use super::error::ClientError;
 
 /// Who is signed in, where, and with which tokens.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,48 +1,17 @@
 //! A file on its way to a presigned URL, in pieces: however large it is, a mebibyte of it is in memory.
 
 mod body;
+mod error;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use body::FileBody;
-
-/// How much of a file is read at a time.
-const PIECE_BYTES: usize = 256 << 10;
-
-/// Why a file was not sent.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The file cannot be read.
-    #[error("cannot read {}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// Somebody writes to the file. Nothing of it has arrived: a `PUT` that breaks off leaves no object.
-    #[error(
-        "{} changed while it was sent: it had {expected} bytes, now it has {found}; upload it again when it is complete",
-        .path.display()
-    )]
-    Changed {
-        /// The file.
-        path: PathBuf,
-        /// How large it was when the upload was asked for.
-        expected: u64,
-        /// How large it is.
-        found: u64,
-    },
-    /// The other side was not reached, or the connection broke.
-    #[error("the file did not reach the storage")]
-    Http(#[source] reqwest::Error),
-}
+use body::{FileBody, PIECE_BYTES};
+pub use error::SendError;
 
 /// The size of a file in bytes, and the lower-case hex SHA-256 of them, in one pass. Blocks.
 ///

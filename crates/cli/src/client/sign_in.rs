@@ -7,8 +7,8 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::CALL;
 use super::error::ClientError;
+use super::http::{CALL, now};
 use super::profile::Profile;
 
 /// How often a code of the authenticator may be wrong.
@@ -170,7 +170,7 @@ fn take_tokens(profile: &mut Profile, result: &Value) -> Result<(), ClientError>
     if let Some(refresh_token) = result["RefreshToken"].as_str() {
         profile.refresh_token = refresh_token.to_owned();
     }
-    profile.expires_at = super::now() + result["ExpiresIn"].as_i64().unwrap_or(0);
+    profile.expires_at = now() + result["ExpiresIn"].as_i64().unwrap_or(0);
     Ok(())
 }
 

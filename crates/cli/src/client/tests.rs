@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::error::ClientError;
+use super::http::{http_client, now};
 use super::profile::{self, Profile};
 use super::sign_in::{self, Prompt, SignIn};
-use super::{http_client, now};
 
 /// What one answer is: status, `Retry-After`, body.
 type Answer = (u16, Option<&'static str>, Value);

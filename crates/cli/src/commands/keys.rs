@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Global, Outcome, cell, show, table};
+use super::output::{Global, Outcome, cell, show, table};
 use crate::client::amount::parse_span;
-use crate::client::api::{Api, ClientError};
+use crate::client::api::Api;
+use crate::client::error::ClientError;
 use crate::client::text::clean;
 
 /// What a key id is after `key_`: 26 digits of Crockford's base 32.
@@ -90,7 +91,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
             show(global, &key, || format!("{id} is revoked: it stops working within {}.\n", cached(&data)));
         }
     }
-    Ok(Outcome::Well)
+    Ok(Outcome::Success)
 }
 
 /// Where data goes.

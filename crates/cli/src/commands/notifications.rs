@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Global, Outcome, cell, items, show};
-use crate::client::api::{Api, ClientError};
+use super::output::{Global, Outcome, cell, items, show};
+use crate::client::api::Api;
+use crate::client::error::ClientError;
 
 const PATH: &str = "/notifications";
 
@@ -46,7 +47,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
         }
     };
     show(global, &answer, || text(&answer));
-    Ok(Outcome::Well)
+    Ok(Outcome::Success)
 }
 
 fn text(answer: &Value) -> String {

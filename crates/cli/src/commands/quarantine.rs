@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
+use super::output::{Global, Outcome, cell, failure_text, given, items, show, table, upload_id};
 use super::upload::{Waiting, digest, draw_target, outcome, send_issued};
-use super::{Global, Outcome, cell, failure_text, given, items, show, table, upload_id};
-use crate::client::api::{Api, ClientError};
+use crate::client::api::Api;
 use crate::client::download::download;
+use crate::client::error::ClientError;
 use crate::client::media::Media;
 use crate::client::text::file_name;
 
@@ -101,7 +102,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
                     ]
                 })
             });
-            Ok(Outcome::Well)
+            Ok(Outcome::Success)
         }
         Action::Show { id, download, force } => {
             let item = api.get(&format!("/quarantine/{id}"), &[]).await?;
@@ -112,7 +113,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
                 }
             }
             show(global, &item, || item_text(&item, &saved));
-            Ok(Outcome::Well)
+            Ok(Outcome::Success)
         }
         Action::Retry { id, file, waiting } => retry(api, &id, file.as_deref(), waiting, global).await,
         Action::Discard { id, yes } => {
@@ -122,7 +123,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
             }
             api.delete(&format!("/quarantine/{id}")).await?;
             show(global, &json!({ "upload_id": id, "status": "discarded" }), || format!("{id}: discarded\n"));
-            Ok(Outcome::Well)
+            Ok(Outcome::Success)
         }
     }
 }
@@ -198,7 +199,7 @@ async fn retry(
     let receipt = outcome(api, id, waiting).await?;
     show(global, &receipt, || super::uploads::receipt_text(&receipt));
     let is_well = waiting.is_unwaited() || receipt["state"] == "accepted" || receipt["state"] == "duplicate";
-    Ok(if is_well { Outcome::Well } else { Outcome::Rejected })
+    Ok(if is_well { Outcome::Success } else { Outcome::Rejected })
 }
 
 /// Sends a correction: along with the call, or by a presigned URL.

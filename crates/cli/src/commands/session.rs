@@ -4,10 +4,11 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 
 use serde_json::json;
 
-use super::{Global, Outcome, show};
-use crate::client::api::ClientError;
+use super::output::{Global, Outcome, show};
+use crate::client::error::ClientError;
+use crate::client::http::http_client;
+use crate::client::profile;
 use crate::client::sign_in::{self, Prompt};
-use crate::client::{http_client, profile};
 
 /// The arguments of `eventpulse login`.
 #[derive(Debug, clap::Args)]
@@ -51,7 +52,7 @@ pub async fn login(args: &Args, global: &Global) -> Result<Outcome, ClientError>
     profile::save(&path, &signed_in)?;
     let answer = json!({ "api": api, "username": username, "profile": path });
     show(global, &answer, || format!("Signed in to {api} as {username}.\n"));
-    Ok(Outcome::Well)
+    Ok(Outcome::Success)
 }
 
 /// Forgets the tokens.
@@ -62,7 +63,7 @@ pub fn logout(global: &Global) -> Result<Outcome, ClientError> {
     let path = profile::path(global.profile.clone())?;
     profile::remove(&path)?;
     show(global, &json!({ "profile": path }), || "Signed out.\n".to_owned());
-    Ok(Outcome::Well)
+    Ok(Outcome::Success)
 }
 
 fn ask(what: &str) -> Result<String, ClientError> {

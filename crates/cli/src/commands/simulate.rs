@@ -15,10 +15,12 @@ use tokio::sync::watch;
 use self::fleet::Fleet;
 use self::sender::{Pace, Sender};
 use self::tally::{Tally, lock};
-use super::{Global, Outcome, cell, keys, show, told};
+use super::keys;
+use super::output::{Global, Outcome, cell, show, told};
 use crate::client::amount::{parse_rate, parse_share, parse_span};
-use crate::client::api::{Api, ClientError};
-use crate::client::http_client;
+use crate::client::api::Api;
+use crate::client::error::ClientError;
+use crate::client::http::http_client;
 
 /// How long it sends when nothing says.
 const DURATION: Duration = Duration::from_secs(60);
@@ -75,7 +77,7 @@ pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<Outcome, Cli
     show(global, &document, || text(&document));
     match unrevoked {
         Some(error) => Err(error),
-        None if document["well"] == true => Ok(Outcome::Well),
+        None if document["well"] == true => Ok(Outcome::Success),
         None => Ok(Outcome::Rejected),
     }
 }

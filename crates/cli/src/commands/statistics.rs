@@ -3,8 +3,9 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{Global, Outcome, cell, given, items, show, table};
-use crate::client::api::{Api, ClientError};
+use super::output::{Global, Outcome, cell, given, items, show, table};
+use crate::client::api::Api;
+use crate::client::error::ClientError;
 
 /// The arguments of `eventpulse stats`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +48,7 @@ pub async fn stats(api: &Api, args: &StatsArgs, global: &Global) -> Result<Outco
     query.push(("device_id", &args.device));
     let answer = api.get("/", &query).await?;
     show(global, &answer, || stats_text(&answer));
-    Ok(Outcome::Well)
+    Ok(Outcome::Success)
 }
 
 fn stats_text(answer: &Value) -> String {
@@ -81,7 +82,7 @@ pub async fn devices(api: &Api, global: &Global) -> Result<Outcome, ClientError>
             vec![cell(&device["device_id"]), measures.join(", ")]
         })
     });
-    Ok(Outcome::Well)
+    Ok(Outcome::Success)
 }
 
 /// Shows the statistics of a device bucket by bucket.
@@ -105,5 +106,5 @@ pub async fn series(api: &Api, args: &SeriesArgs, global: &Global) -> Result<Out
                 .into()
         })
     });
-    Ok(Outcome::Well)
+    Ok(Outcome::Success)
 }

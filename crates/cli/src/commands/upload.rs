@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::notifications::unmailed;
-use super::{Global, Outcome, cell, first_failure, show, table, told};
-use crate::client::api::{Api, ClientError};
+use super::output::{Global, Outcome, cell, first_failure, show, table, told};
+use crate::client::api::Api;
+use crate::client::error::ClientError;
 use crate::client::media::{Media, parse_max_rejected};
 use crate::client::send;
+use crate::client::text::clean;
 
 /// How long to wait before a receipt is looked at again: at first, and at last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
@@ -112,7 +114,7 @@ async fn one(
 ) -> Result<Sent, ClientError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let bar = bars.add(ProgressBar::no_length());
-    bar.set_prefix(super::clean(&name));
+    bar.set_prefix(clean(&name));
     let request = request(file, &name, terms).await?;
     let issued = api.post_json("/uploads", &request).await?;
     send_issued(api, file, &request, &issued, &bar).await?;
@@ -249,7 +251,7 @@ fn tell(args: &Args, results: Vec<Result<Sent, ClientError>>, global: &Global) -
         matches!(state, "accepted" | "duplicate") || (args.waiting.no_wait && result.is_ok())
     };
     if results.iter().all(accepted) {
-        return Ok(Outcome::Well);
+        return Ok(Outcome::Success);
     }
     // Nothing was sent at all: that is no verdict on the files.
     if results.iter().all(Result::is_err)

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::notifications::unmailed;
-use super::{Global, Outcome, cell, failures, given, items, show, table, upload_id};
-use crate::client::api::{Api, ClientError};
+use super::output::{Global, Outcome, cell, failures, given, items, show, table, upload_id};
+use crate::client::api::Api;
+use crate::client::error::ClientError;
+use crate::client::text::clean;
 
 /// How often a withdrawal is called for: each call takes back what it can in 20 s.
 const WITHDRAWAL_CALLS: u32 = 100;
@@ -66,14 +68,14 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
         Some(Action::Show { id }) => {
             let receipt = api.get(&format!("/uploads/{id}"), &[]).await?;
             show(global, &receipt, || receipt_text(&receipt));
-            Ok(Outcome::Well)
+            Ok(Outcome::Success)
         }
         Some(Action::Withdraw { id }) => {
             for _ in 0..WITHDRAWAL_CALLS {
                 let receipt = api.delete(&format!("/uploads/{id}")).await?;
                 if receipt["state"] == "withdrawn" {
                     show(global, &receipt, || format!("{id}: nothing of it counts any more.\n"));
-                    return Ok(Outcome::Well);
+                    return Ok(Outcome::Success);
                 }
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -93,7 +95,7 @@ async fn list(api: &Api, args: &ListArgs, global: &Global) -> Result<Outcome, Cl
                 .into()
         })
     });
-    Ok(Outcome::Well)
+    Ok(Outcome::Success)
 }
 
 /// A receipt, for a person.
@@ -108,7 +110,7 @@ pub fn receipt_text(receipt: &Value) -> String {
         receipt["rejected"]
     );
     if let Some(of) = receipt["duplicate_of"].as_str() {
-        text.push_str(&format!("the same bytes count already, under {}\n", super::clean(of)));
+        text.push_str(&format!("the same bytes count already, under {}\n", clean(of)));
     }
     if receipt["failure_reason"].is_string() {
         text.push_str(&format!("failed: {}\n", cell(&receipt["failure_reason"])));

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use eventpulse_core::intake::schema::Catalog;
 use serde_json::{Value, json};
 
-use super::{Global, Outcome, show, told};
-use crate::client::api::ClientError;
+use super::output::{Global, Outcome, show, told};
+use crate::client::error::ClientError;
 use crate::client::media::Media;
 use crate::client::validate::{Verdict, validate};
 
@@ -48,7 +48,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, ClientError> {
     show(global, &json!(answer), || verdicts.iter().map(|(file, verdict)| verdict.to_text(file)).collect());
     let all_good = answer.iter().all(|one| one["verdict"]["outcome"] == "accepted");
     // A file without a verdict does not hide the verdicts on the others.
-    Ok(if all_good && !unread { Outcome::Well } else { Outcome::Rejected })
+    Ok(if all_good && !unread { Outcome::Success } else { Outcome::Rejected })
 }
 
 fn one(catalog: &Catalog, file: &Path, args: &Args) -> Result<Verdict, ClientError> {

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::BoxError;
-use crate::client::http_client;
+use crate::client::http::http_client;
 use crate::dev::samples::Sample;
 use crate::stack::{PASSWORD, Stack};
 

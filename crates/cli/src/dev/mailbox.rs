@@ -8,7 +8,7 @@ use std::{fs, io};
 use mail_parser::{Address, MessageParser};
 use tokio::time::{Instant, sleep};
 
-use crate::client::http_client;
+use crate::client::http::http_client;
 use crate::stack::Stack;
 
 /// What SNS appends to each notification begins so.

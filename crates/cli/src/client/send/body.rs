@@ -11,8 +11,10 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 
-use super::{PIECE_BYTES, SendError};
+use super::error::SendError;
 
+/// How much of a file is read at a time.
+pub(super) const PIECE_BYTES: usize = 256 << 10;
 /// How many pieces may wait for the connection.
 const PIECES_AHEAD: usize = 2;
 

@@ -77,7 +77,7 @@ async fn exactly_the_file_and_the_headers_arrive() {
         let (bytes, progress) = (bytes(size), Arc::new(AtomicU64::new(0)));
         let (file, told) = (file_of(&bytes), Arc::clone(&progress));
         let status = put(
-            &crate::client::http_client().unwrap(),
+            &crate::client::http::http_client().unwrap(),
             &format!("{url}/uploads/x%20y?X-Amz-Signature=a%2Bb"),
             &given,
             file.path(),
@@ -103,7 +103,7 @@ async fn a_length_among_the_headers_is_not_sent_twice() {
     let (url, seen) = storage().await;
     let file = file_of(b"[]");
     let given = headers(&[("content-length", "2")]);
-    put(&crate::client::http_client().unwrap(), &url, &given, file.path(), 2, |_| {}).await.unwrap();
+    put(&crate::client::http::http_client().unwrap(), &url, &given, file.path(), 2, |_| {}).await.unwrap();
     let (_, _, arrived, _) = seen.lock().unwrap().pop().unwrap();
     let lengths: Vec<_> = arrived.iter().filter(|(name, _)| name == "content-length").collect();
     assert_eq!(lengths, [&("content-length".to_owned(), "2".to_owned())]);
@@ -114,8 +114,9 @@ async fn a_file_of_another_size_is_not_sent() {
     let (url, seen) = storage().await;
     for expected in [0, 9, 11] {
         let file = file_of(b"0123456789");
-        let error =
-            put(&crate::client::http_client().unwrap(), &url, &[], file.path(), expected, |_| {}).await.unwrap_err();
+        let error = put(&crate::client::http::http_client().unwrap(), &url, &[], file.path(), expected, |_| {})
+            .await
+            .unwrap_err();
         assert!(matches!(error, SendError::Changed { found: 10, .. }), "{error}");
         assert!(
             error.to_string().contains(&format!("had {expected} bytes, now it has 10; upload it again")),
@@ -134,7 +135,7 @@ async fn a_file_that_changes_while_it_is_sent_never_arrives() {
         let other = file.reopen().unwrap();
         let change = move |_| other.set_len(new_size).unwrap();
         let error =
-            put(&crate::client::http_client().unwrap(), &url, &[], file.path(), size, change).await.unwrap_err();
+            put(&crate::client::http::http_client().unwrap(), &url, &[], file.path(), size, change).await.unwrap_err();
         assert!(matches!(error, SendError::Changed { found, .. } if found == new_size), "{what}: {error}");
     }
     assert!(seen.lock().unwrap().is_empty());
@@ -144,7 +145,7 @@ async fn a_file_that_changes_while_it_is_sent_never_arrives() {
 async fn a_refusal_is_a_status_and_silence_an_error_without_the_url() {
     let (url, _) = storage().await;
     let file = file_of(b"[]");
-    let http = crate::client::http_client().unwrap();
+    let http = crate::client::http::http_client().unwrap();
     assert_eq!(put(&http, &format!("{url}/no"), &[], file.path(), 2, |_| {}).await.unwrap(), 403);
     let closed = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let error = put(&http, &format!("http://{closed}/?X-Amz-Signature=secret"), &[], file.path(), 2, |_| {}).await;

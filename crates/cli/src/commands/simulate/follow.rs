@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::sender::stopped;
 use super::tally::{Tally, lock};
 use crate::client::api::Api;
-use crate::commands::told;
+use crate::commands::output::told;
 
 /// How long the last outcomes may take.
 const OUTCOMES: Duration = Duration::from_secs(60);

@@ -179,7 +179,7 @@ fn pause(failed: u32) -> Duration {
 
 fn refusal(status: u16, body: &[u8]) -> String {
     let status = reqwest::StatusCode::from_u16(status).unwrap_or_default();
-    super::super::told(&ClientError::problem(status, body)).join("; ")
+    crate::commands::output::told(&ClientError::problem(status, body)).join("; ")
 }
 
 /// A [token bucket](https://en.wikipedia.org/wiki/Token_bucket) that starts with one token.

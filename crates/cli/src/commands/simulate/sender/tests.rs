@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::*;
-use crate::client::http_client;
+use crate::client::http::http_client;
 
 /// What arrived: idempotency key, key, body.
 type Seen = Vec<[String; 3]>;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::text::clean;
-use crate::commands::{cell, items};
+use crate::commands::output::{cell, items};
 
 /// How many ids of a kind are told.
 const IDS_TOLD: usize = 5;
