@@ -1,4 +1,4 @@
-//! A client of the REST API, as any client could be: it knows its URL, who is signed in, and nothing else.
+//! A client of the REST API. It knows the API's URL and the signed-in user, and nothing about AWS.
 
 pub mod amount;
 pub mod api;

@@ -1,4 +1,4 @@
-//! The commands that speak the REST API, and nothing else: what they can do, any client can.
+//! The commands of `eventpulse`. They use the REST API only, so any other client can do the same.
 
 pub mod keys;
 pub mod notifications;
@@ -18,48 +18,48 @@ use clap::Subcommand;
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::profile;
-use output::told;
+use output::error_lines;
 pub use output::{Global, Outcome};
 
-/// Not everything that was asked for came out well: an upload was rejected, a file is wrong.
+/// The exit code when an upload was rejected or a file is invalid.
 const SOME_REJECTED: u8 = 1;
 
 /// The commands of an owner.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Signs in, and keeps the tokens in a file that only you can read.
+    /// Sign in, and store the tokens in a file that only you can read.
     Login(session::Args),
-    /// Forgets the tokens.
+    /// Sign out: delete the stored tokens.
     Logout,
-    /// Uploads files and waits for what becomes of them. Exits with 0 only if all were accepted.
+    /// Upload files and wait for their outcomes. Exits with 0 only if all records were accepted.
     Upload(upload::Args),
-    /// Lists uploads, shows one, or takes one back.
+    /// List uploads, show one, or withdraw one.
     Uploads(uploads::Args),
-    /// Statistics of a device, and what they stand on.
+    /// Show the statistics of a device, and the uploads that they include.
     Stats(statistics::StatsArgs),
-    /// The devices that there is data of.
+    /// List the devices that have data.
     Devices,
-    /// Statistics of a device bucket by bucket.
+    /// Show the statistics of a device for each time bucket.
     Series(statistics::SeriesArgs),
-    /// What was rejected: lists, shows, tries again, discards.
+    /// List, show, retry or discard quarantined uploads.
     Quarantine(quarantine::Args),
-    /// The keys of devices: lists, makes, exchanges, revokes.
+    /// List, create, rotate or revoke the API keys of devices.
     Keys(keys::Args),
-    /// Whether you are mailed about what is rejected: shows, turns on, turns off.
+    /// Show, turn on or turn off e-mails about rejected uploads.
     Notifications(notifications::Args),
-    /// Simulates devices that send data. Exits with 0 only if each message became what it was sent as.
+    /// Simulate devices that send data. Exits with 0 only if every message has the expected outcome.
     Simulate(simulate::Args),
-    /// Checks files on this machine, by the validator of the service. Exits with 0 only if all are good.
+    /// Check files on this machine with the validator of the service. Exits with 0 only if all records are valid.
     Validate(validate::Args),
 }
 
-/// Runs a command. Its answer goes to standard output, what went wrong to standard error.
+/// Runs a command. Prints its answer to standard output, and errors to standard error.
 pub async fn run(command: Command, global: &Global) -> ExitCode {
     match dispatch(command, global).await {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Rejected) => ExitCode::from(SOME_REJECTED),
         Err(error) => {
-            eprintln!("error: {}", told(&error).join("\n  "));
+            eprintln!("error: {}", error_lines(&error).join("\n  "));
             ExitCode::from(error.exit_code())
         }
     }

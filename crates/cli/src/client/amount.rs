@@ -1,25 +1,25 @@
-//! Amounts as people write them on a command line: spans of time, shares, rates.
+//! Durations, shares and rates in the notation of the command line.
 
 use std::time::Duration;
 
-/// Why an amount is none.
+/// The reason why a text is not an amount.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NotAnAmount {
-    /// Of a span of time.
-    #[error("{0:?} is no span of time, which is a whole number and s, m, h or d, such as 90s")]
+    /// The text is not a duration.
+    #[error("{0:?} is not a duration: give a whole number and s, m, h or d, such as 90s")]
     Span(String),
-    /// Of a share.
-    #[error("{0:?} is no share, which is from 0 to 1 or from 0% to 100%, such as 2% or 0.02")]
+    /// The text is not a share.
+    #[error("{0:?} is not a share: give a number from 0 to 1 or from 0% to 100%, such as 2% or 0.02")]
     Share(String),
-    /// Of a rate.
-    #[error("{0:?} is no rate, which is above 0 and at most 10000, such as 50 or 0.5")]
+    /// The text is not a rate.
+    #[error("{0:?} is not a rate: give a number above 0 and at most 10000, such as 50 or 0.5")]
     Rate(String),
 }
 
-/// Reads a span of time: a whole number and `s`, `m`, `h` or `d`.
+/// Parses a duration: a whole number and `s`, `m`, `h` or `d`.
 ///
 /// # Errors
-/// When the text is anything else.
+/// Fails for any other text.
 pub fn parse_span(text: &str) -> Result<Duration, NotAnAmount> {
     let wrong = || NotAnAmount::Span(text.to_owned());
     let unit = text.chars().next_back().ok_or_else(wrong)?;
@@ -40,10 +40,10 @@ pub fn parse_span(text: &str) -> Result<Duration, NotAnAmount> {
     count.checked_mul(seconds).filter(|&it| it <= 36_525 * 86_400).map(Duration::from_secs).ok_or_else(wrong)
 }
 
-/// Reads a share: `2%` and `0.02` are the same.
+/// Parses a share: `2%` and `0.02` are the same.
 ///
 /// # Errors
-/// When the text is anything else, or not between 0 and 1.
+/// Fails for any other text, and for shares below 0 or above 1.
 pub fn parse_share(text: &str) -> Result<f64, NotAnAmount> {
     let share = match text.strip_suffix('%') {
         Some(percent) => decimal(percent).map(|it| it / 100.0),
@@ -52,15 +52,15 @@ pub fn parse_share(text: &str) -> Result<f64, NotAnAmount> {
     share.filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| NotAnAmount::Share(text.to_owned()))
 }
 
-/// Reads a rate, in messages a second.
+/// Parses a rate in messages per second.
 ///
 /// # Errors
-/// When the text is anything else, or not above 0, or above 10000.
+/// Fails for any other text, and for rates of 0 or less, or above 10000.
 pub fn parse_rate(text: &str) -> Result<f64, NotAnAmount> {
     decimal(text).filter(|&rate| rate > 0.0 && rate <= 10_000.0).ok_or_else(|| NotAnAmount::Rate(text.to_owned()))
 }
 
-/// Digits and at most one point. The parser of floats takes words too, such as `inf` and `1e1`.
+/// Parses digits with at most one decimal point. Rust's parser also accepts texts such as `inf` and `1e1`.
 fn decimal(text: &str) -> Option<f64> {
     Some(text).filter(|it| it.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))?.parse().ok()
 }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_have_a_unit() {
+    fn durations_need_a_unit() {
         for (text, seconds) in [("0s", 0), ("60s", 60), ("5m", 300), ("1h", 3600), ("7d", 604_800), ("007s", 7)] {
             assert_eq!(parse_span(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_a_percentage_or_a_fraction() {
+    fn shares_are_percentages_or_fractions() {
         for (text, share) in [("2%", 0.02), ("0.02", 0.02), ("0", 0.0), ("100%", 1.0), ("1", 1.0), (".5%", 0.005)] {
             assert_eq!(parse_share(text), Ok(share), "{text}");
         }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_above_nothing() {
+    fn rates_are_positive() {
         for (text, rate) in [("50", 50.0), ("0.5", 0.5), ("10000", 10_000.0)] {
             assert_eq!(parse_rate(text), Ok(rate), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Calls of the REST API as the user who is signed in.
+//! Calls of the REST API as the signed-in user.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use super::http::{CALL, http_client, now};
 use super::profile::{self, Profile};
 use super::sign_in;
 
-/// An ID token is exchanged this long before it expires, in seconds.
+/// An ID token is renewed this many seconds before it expires.
 const EARLY: i64 = 60;
-/// How often a call is made again that the API could not answer just then.
+/// The most retries of a call that the API cannot answer at the moment.
 const RETRIES: u32 = 3;
-/// How long `Retry-After` may have a person wait, in seconds. For longer than that, they are told.
+/// The longest `Retry-After` to wait for, in seconds. A longer one is an error.
 const PATIENCE: u64 = 30;
-/// The most that the API puts on a page.
+/// The largest page of the API, in items.
 const PAGE: usize = 100;
 
 /// The REST API, for one user. Clones share the tokens.
@@ -31,7 +31,7 @@ pub struct Api {
     profile_path: PathBuf,
 }
 
-/// What goes along with a call.
+/// The body of a call.
 struct Body<'a> {
     content_type: Option<&'a str>,
     content_encoding: Option<&'a str>,
@@ -39,60 +39,60 @@ struct Body<'a> {
 }
 
 impl Api {
-    /// For the user of a profile.
+    /// Opens the API for the user of a profile.
     ///
     /// # Errors
-    /// When nobody is signed in, or the profile cannot be read.
+    /// Fails when nobody is signed in, or the profile cannot be read.
     pub fn open(profile_path: PathBuf) -> Result<Self, ClientError> {
         let profile = Arc::new(Mutex::new(profile::load(&profile_path)?));
         Ok(Self { http: http_client()?, profile, profile_path })
     }
 
-    /// The HTTP client, for presigned URLs: it sends no token by itself.
+    /// Returns the HTTP client, for presigned URLs. It sends no token.
     #[must_use]
     pub fn http(&self) -> &reqwest::Client {
         &self.http
     }
 
-    /// `GET`. Returns the JSON that the API answers.
+    /// Calls `GET`. Returns the JSON body.
     ///
     /// # Errors
-    /// When there is no answer, or it is a refusal.
+    /// Fails when there is no answer, or the API refuses.
     pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ClientError> {
         self.call(Method::GET, path, query, None).await
     }
 
-    /// `DELETE`. `null` when the API answers without a body.
+    /// Calls `DELETE`. Returns the JSON body, `null` if there is none.
     ///
     /// # Errors
-    /// As of [`Api::get`].
+    /// Fails as [`Api::get`].
     pub async fn delete(&self, path: &str) -> Result<Value, ClientError> {
         self.call(Method::DELETE, path, &[], None).await
     }
 
-    /// `POST` of a JSON document.
+    /// Calls `POST` with a JSON document.
     ///
     /// # Errors
-    /// As of [`Api::get`].
+    /// Fails as [`Api::get`].
     pub async fn post_json(&self, path: &str, document: &Value) -> Result<Value, ClientError> {
         let bytes = document.to_string().into_bytes();
         self.post_bytes(path, Some("application/json"), None, bytes).await
     }
 
-    /// `PUT` of a JSON document.
+    /// Calls `PUT` with a JSON document.
     ///
     /// # Errors
-    /// As of [`Api::get`].
+    /// Fails as [`Api::get`].
     pub async fn put_json(&self, path: &str, document: &Value) -> Result<Value, ClientError> {
         let bytes = document.to_string().into_bytes();
         let body = Body { content_type: Some("application/json"), content_encoding: None, bytes };
         self.call(Method::PUT, path, &[], Some(body)).await
     }
 
-    /// `POST` of bytes as they are.
+    /// Calls `POST` with bytes.
     ///
     /// # Errors
-    /// As of [`Api::get`].
+    /// Fails as [`Api::get`].
     pub async fn post_bytes(
         &self,
         path: &str,
@@ -103,10 +103,10 @@ impl Api {
         self.call(Method::POST, path, &[], Some(Body { content_type, content_encoding, bytes })).await
     }
 
-    /// A list's first `limit` items, in the API's order, page by page. `member` is what a page calls its items.
+    /// Reads a list page by page. Returns its first `limit` items in the API's order. `member` names the items of a page.
     ///
     /// # Errors
-    /// As of [`Api::get`], and when a page is none.
+    /// Fails as [`Api::get`], and when an answer is not a page.
     pub async fn pages(
         &self,
         path: &str,
@@ -123,12 +123,12 @@ impl Api {
             query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
             let mut page = self.get(path, &query).await?;
             let Value::Array(found) = page[member].take() else {
-                return Err(ClientError::Other(format!("{path} answered without {member}")));
+                return Err(ClientError::Other(format!("the answer of {path} has no member {member}")));
             };
             items.extend(found);
             match page["next"].as_str() {
                 Some(next) if cursor.as_deref() == Some(next) => {
-                    return Err(ClientError::Other(format!("{path} goes in a circle: the next page is the same one")));
+                    return Err(ClientError::Other(format!("{path} names the same page as the next one")));
                 }
                 Some(next) => cursor = Some(next.to_owned()),
                 None => break,
@@ -138,7 +138,7 @@ impl Api {
         Ok(items)
     }
 
-    /// One call, made again once with a new token and a few times when the API asks for patience.
+    /// Makes a call. Retries once with a new token, and a few times when the API is busy.
     async fn call(
         &self,
         method: Method,
@@ -181,14 +181,14 @@ impl Api {
 
     async fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, ClientError> {
         let url = format!("{}{path}", self.profile.lock().await.api);
-        let mut url = Url::parse(&url).map_err(|error| ClientError::Other(format!("{url} is no URL: {error}")))?;
+        let mut url = Url::parse(&url).map_err(|error| ClientError::Other(format!("{url} is not a URL: {error}")))?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
         Ok(url)
     }
 
-    /// The ID token: a new one when it expires soon, or when it is the one that the API has just refused.
+    /// Returns the ID token. Renews it when it expires soon, or when the API has just refused it.
     async fn token(&self, refused: Option<&str>) -> Result<String, ClientError> {
         // Held over the refresh: the other clones wait for the new token and do not each get one.
         let mut profile = self.profile.lock().await;
@@ -204,7 +204,7 @@ impl Api {
     }
 }
 
-/// What the API answered.
+/// Returns the body of an answer, or the error that it is.
 fn value(status: StatusCode, url: &Url, body: &[u8]) -> Result<Value, ClientError> {
     if !status.is_success() {
         return Err(ClientError::problem(status, body));
@@ -213,10 +213,10 @@ fn value(status: StatusCode, url: &Url, body: &[u8]) -> Result<Value, ClientErro
         return Ok(Value::Null);
     }
     serde_json::from_slice(body)
-        .map_err(|error| ClientError::Other(format!("{} answered no JSON: {error}", url.path())))
+        .map_err(|error| ClientError::Other(format!("the answer of {} is not JSON: {error}", url.path())))
 }
 
-/// How long the API asks to wait: a second if it does not say. `None` when that is too long to sit through.
+/// Returns the pause that the API asks for, one second by default. Returns nothing when it is too long to wait.
 fn wait(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok()).unwrap_or(1);
     (seconds <= PATIENCE).then(|| Duration::from_secs(seconds))

@@ -6,31 +6,32 @@ use std::time::Duration;
 
 use super::error::ClientError;
 
-/// How long a download may stand still.
+/// The longest pause within a download.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Saves what a presigned link leads to. The file appears whole, or not at all; one that is there already is written over
-/// only by force.
+/// Saves the object of a presigned URL. The file appears completely or not at all. An existing file is overwritten only
+/// by force.
 ///
 /// # Errors
-/// When the link does not work any more, the file is there already, or cannot be written.
+/// Fails when the URL has expired, or the file exists or cannot be written.
 pub async fn download(http: &reqwest::Client, url: &str, path: &Path, force: bool) -> Result<(), ClientError> {
     let unwritten = |error: std::io::Error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            ClientError::Other(format!("{} is there already: --force writes over it", path.display()))
-        }
+        ErrorKind::AlreadyExists => ClientError::Other(format!("{} exists: --force overwrites it", path.display())),
         _ => ClientError::Other(format!("cannot write {}: {error}", path.display())),
     };
     if path.exists() && !force {
         return Err(unwritten(ErrorKind::AlreadyExists.into()));
     }
-    let broken = |error: reqwest::Error| ClientError::Other(format!("the download broke off: {}", error.without_url()));
-    let stalled = |_| ClientError::Other("the download stands still: try again".to_owned());
+    let broken =
+        |error: reqwest::Error| ClientError::Other(format!("the download was interrupted: {}", error.without_url()));
+    let stalled = |_| ClientError::Other("the download stalled: try again".to_owned());
     let answer = tokio::time::timeout(PATIENCE, http.get(url).send()).await.map_err(stalled)?;
     let mut answer = answer.map_err(broken)?;
     if !answer.status().is_success() {
         let status = answer.status().as_u16();
-        return Err(ClientError::Other(format!("the link does not work any more ({status}): show it again")));
+        return Err(ClientError::Other(format!(
+            "the download URL has expired ({status}): show the item again for a new one"
+        )));
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory).map_err(unwritten)?;

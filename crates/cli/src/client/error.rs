@@ -1,4 +1,4 @@
-//! Why a client command did not get its answer.
+//! The errors of client commands.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -7,43 +7,43 @@ use super::media::{MediaError, NotMaxRejected};
 use super::send::SendError;
 use super::validate::ValidateError;
 
-/// The exit code of a command that did not get its answer. 1 and 2 are taken: by rejected data and by wrong arguments.
+/// The exit code of a failed command. 1 stands for rejected data, 2 for invalid arguments.
 const NO_ANSWER: u8 = 3;
-/// That of one that was used in a way that makes no sense, as clap has it.
+/// The exit code for invalid arguments, as in clap.
 const WRONG_USE: u8 = 2;
 
-/// Why a client command did not get its answer.
+/// The error of a client command.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The API refused: a problem of [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457), or whatever it said instead.
+    /// The API refused, with problem details of [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) or any other body.
     #[error("{title} ({status}){}{detail}", if detail.is_empty() { "" } else { ": " })]
     Problem {
         /// The HTTP status.
         status: u16,
-        /// What kind of problem it is.
+        /// The title of the error.
         title: String,
-        /// What is wrong and what to do; may be empty.
+        /// The explanation and the remedy. May be empty.
         detail: String,
-        /// What is wrong in each place of the request: `/size: must be ...`.
+        /// The error at each position of the request: `/size: must be ...`.
         errors: Vec<String>,
     },
     /// There was no answer.
     #[error("{url} cannot be reached: {}", innermost(source))]
     Unreachable {
-        /// What was called, without a query.
+        /// The URL without its query.
         url: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// Nobody is signed in, or no longer. Says how to sign in.
+    /// Nobody is signed in. The text says how to sign in.
     #[error("{0}")]
     SignedOut(String),
-    /// A file is of no type that is read here.
+    /// The type of a file is not supported.
     #[error(transparent)]
     Media(#[from] MediaError),
-    /// What was given is no limit.
+    /// A limit is invalid.
     #[error(transparent)]
     MaxRejected(#[from] NotMaxRejected),
     /// A file could not be sent.
@@ -52,12 +52,12 @@ pub enum ClientError {
     /// A file could not be validated.
     #[error("{}", chain(.0))]
     Validate(#[from] ValidateError),
-    /// Anything else, on this machine.
+    /// Any other error on this machine.
     #[error("{0}")]
     Other(String),
 }
 
-/// An error with its causes, on one line.
+/// Returns an error with its causes in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -69,7 +69,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 impl ClientError {
-    /// What the command exits with.
+    /// Returns the exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -78,13 +78,13 @@ impl ClientError {
         }
     }
 
-    /// Of a call without an answer. The query is left out: it may hold a secret.
+    /// Makes the error of a call without an answer. Leaves out the query, which may hold a secret.
     pub(crate) fn unreachable(url: &str, source: reqwest::Error) -> Self {
         let url = url.split(['?', '#']).next().unwrap_or_default().to_owned();
         Self::Unreachable { url, source: source.without_url() }
     }
 
-    /// Of an answer that is a refusal.
+    /// Makes the error of a refusal.
     pub(crate) fn problem(status: StatusCode, body: &[u8]) -> Self {
         let problem: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |member: &str| problem[member].as_str().map(str::to_owned);
@@ -96,7 +96,7 @@ impl ClientError {
     }
 }
 
-/// One of a problem's `errors`, as a line.
+/// Returns one element of `errors` as a line.
 fn place(error: &Value) -> String {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let parameter = text(&error["parameter"]).or_else(|| text(&error["pointer"]["parameter"]));
@@ -109,7 +109,7 @@ fn place(error: &Value) -> String {
     format!("{place}: {}", text(&error["detail"]).unwrap_or_default())
 }
 
-/// What an error comes down to. Of a connection, only that tells anything: "connection refused".
+/// Returns the innermost cause, the only informative one of a connection: "connection refused".
 pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_reads_well_whatever_its_body_is() {
+    fn refusals_with_any_body_become_errors() {
         for (name, status, body, text, places) in [
             (
                 "a problem",

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use super::error::{self, ClientError};
 
-/// How long the other side may take to accept a connection.
+/// The time limit for a connection to open.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a connection is kept for the next call: servers close what is not used, and that is not to happen under a call.
+/// How long an idle connection is kept. It is shorter than the idle time of servers, so that none closes during a call.
 const IDLE: Duration = Duration::from_secs(20);
-/// How long sent bytes may go unacknowledged before the connection counts as broken.
+/// How long sent bytes may stay unacknowledged before the connection counts as broken.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
-/// How long one call of the API or of Cognito may take in all. API Gateway gives up after 29 s.
+/// The time limit for a call of the API or of Cognito. API Gateway's own limit is 29 s.
 pub(crate) const CALL: Duration = Duration::from_secs(60);
 
-/// The HTTP client of all client commands: rustls on ring, the machine's certificates, no redirects.
+/// Returns the HTTP client of all client commands: rustls on ring, the machine's certificates, no redirects.
 ///
-/// It sets no limit on a whole exchange, because a large file takes as long as it takes; each call of the API has one.
+/// It has no limit for a whole exchange, because large files take long. Each call of the API has one.
 ///
 /// # Errors
-/// When TLS cannot be set up: this machine has no certificates of authorities.
+/// Fails when TLS cannot be set up because this machine has no CA certificates.
 pub fn http_client() -> Result<reqwest::Client, ClientError> {
     install_ring();
     let http = reqwest::Client::builder().connect_timeout(CONNECT).pool_idle_timeout(IDLE);
@@ -32,8 +32,7 @@ pub fn http_client() -> Result<reqwest::Client, ClientError> {
         .map_err(|error| ClientError::Other(format!("HTTPS cannot be set up: {}", error::innermost(&error))))
 }
 
-/// Makes ring the cryptography of rustls in this process: reqwest makes no client before there is one. A second time
-/// does nothing.
+/// Makes ring the cryptography of rustls in this process, which reqwest needs. A repeated call does nothing.
 pub fn install_ring() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,8 +1,8 @@
-//! What the command line says of a file: what it is, and how much of it may be wrong.
+//! The media type of a file and the limit of rejected records, from the command line.
 
 use serde_json::{Value, json};
 
-/// The content types that the service reads, as `POST /uploads` takes them.
+/// The content types that `POST /uploads` accepts.
 const CONTENT_TYPES: [&str; 8] = [
     JSON,
     NDJSON,
@@ -13,25 +13,25 @@ const CONTENT_TYPES: [&str; 8] = [
     "application/zstd",
     "application/octet-stream",
 ];
-/// Those of them that say nothing of the form: the file's ending does.
+/// The content types that do not name the format. The file's extension does.
 const OPAQUE: [&str; 3] = ["application/gzip", "application/zstd", "application/octet-stream"];
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 
-/// What an upload says it is.
+/// The media type of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Media {
-    /// For the header `Content-Type`.
+    /// The header `Content-Type`.
     pub content_type: &'static str,
-    /// For the header `Content-Encoding`; none where the file is not compressed.
+    /// The header `Content-Encoding`, for a compressed file.
     pub content_encoding: Option<&'static str>,
 }
 
-/// What was said of a file makes no sense. The text tells the person what does.
+/// The media type of a file is unknown or unsupported. The text says what to give instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MediaError {
-    /// The name says nothing, and nobody else did.
+    /// Neither the file name nor an option names the type.
     #[error(
         "the ending of `{}` does not say what it holds: endings are .json (one record, or an array of them), .ndjson \
          and .jsonl (a record a line), each also followed by .gz or .zst; rename the file, or name its content type, \
@@ -42,25 +42,25 @@ pub enum MediaError {
         /// The file's name.
         name: String,
     },
-    /// No such content type is read.
-    #[error("the content type `{}` is not read; these are: {}", .given.escape_debug(), CONTENT_TYPES.join(", "))]
+    /// The content type is not supported.
+    #[error("the content type `{}` is not supported; give one of: {}", .given.escape_debug(), CONTENT_TYPES.join(", "))]
     ContentType {
-        /// What was given.
+        /// The given text.
         given: String,
     },
-    /// No such encoding is read.
-    #[error("the content encoding `{}` is not read; gzip and zstd are, and `identity` for none", .given.escape_debug())]
+    /// The content encoding is not supported.
+    #[error("the content encoding `{}` is not supported; give gzip or zstd, or `identity` for none", .given.escape_debug())]
     ContentEncoding {
-        /// What was given.
+        /// The given text.
         given: String,
     },
 }
 
 impl Media {
-    /// What a file is: as its name's ending says, unless it is said explicitly. Capital letters do not matter.
+    /// Returns the media type of a file: from the options, else from its extension. Case does not matter.
     ///
     /// # Errors
-    /// When nothing says what the file holds, or what is said is not read by the service.
+    /// Fails when the type is unknown, or the service does not support it.
     pub fn of_file(name: &str, content_type: Option<&str>, content_encoding: Option<&str>) -> Result<Self, MediaError> {
         let (by_ending, encoding_by_ending) = endings(name);
         let no_ending = || MediaError::Ending { name: name.to_owned() };
@@ -93,7 +93,7 @@ fn known_content_type(given: &str) -> Result<&'static str, MediaError> {
     known.ok_or_else(|| MediaError::ContentType { given: given.to_owned() })
 }
 
-/// The content type and the encoding that a name ends in.
+/// Returns the content type and the encoding of a file extension.
 fn endings(name: &str) -> (Option<&'static str>, Option<&'static str>) {
     let name = name.to_ascii_lowercase();
     let compressed = |ending, encoding| name.strip_suffix(ending).map(|stem| (stem, Some(encoding)));
@@ -107,19 +107,19 @@ fn endings(name: &str) -> (Option<&'static str>, Option<&'static str>) {
     (content_type, encoding)
 }
 
-/// What was given as the most rejected records is neither a number nor a share.
+/// The limit of rejected records is neither a number nor a share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{}` is not how many records may be rejected: give a number, such as 5, or a share from 0 % to 100 %, such as 10%",
+    "`{}` is not a limit of rejected records: give a number, such as 5, or a share from 0 % to 100 %, such as 10%",
     .0.escape_debug()
 )]
 pub struct NotMaxRejected(String);
 
-/// Reads how many records may be rejected before the whole upload is, as `POST /uploads` takes it in `max_rejected`:
+/// Parses the limit of rejected records into `max_rejected` of `POST /uploads`:
 /// `5` is `{"count":5}`, `10%` is `{"ratio":0.1}`.
 ///
 /// # Errors
-/// When it is anything else: no number, a negative one, a count that is not whole, more than 100 %.
+/// Fails for any other text: not a number, negative, a fractional count, more than 100 %.
 pub fn parse_max_rejected(text: &str) -> Result<Value, NotMaxRejected> {
     let wrong = || NotMaxRejected(text.to_owned());
     let Some(share) = text.trim().strip_suffix('%') else {
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_what_its_ending_or_its_sender_says() {
+    fn media_type_comes_from_the_options_or_the_extension() {
         let gzip = Some("gzip");
         let rows = [
             ("one document", "a.json", None, None, (JSON, None)),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_told_with_what_is() {
+    fn unsupported_media_type_names_the_supported_ones() {
         let rows = [
             ("no ending", "", None, None, ".ndjson"),
             ("another ending", "a.csv", None, None, "endings are .json"),
@@ -176,7 +176,7 @@ mod tests {
             ("only the word", "json", None, None, "does not say what it holds"),
             ("opaque, and no ending", "a.bin", Some("application/octet-stream"), None, ".jsonl"),
             ("another type", "a.json", Some("text/csv"), None, "application/json, application/x-ndjson"),
-            ("another encoding", "a.json", None, Some("br"), "gzip and zstd"),
+            ("another encoding", "a.json", None, Some("br"), "gzip or zstd"),
             ("a control character", "a\u{1b}[2J", None, None, "a\\u{1b}[2J"),
         ];
         for (what, name, content_type, encoding, told) in rows {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_a_count_or_a_share() {
+    fn limit_is_a_count_or_a_share() {
         let rows = [
             ("0", json!({"count": 0})),
             ("5", json!({"count": 5})),

@@ -1,6 +1,6 @@
-//! The file that keeps who is signed in.
+//! The profile: the file with the sign-in.
 //!
-//! It holds tokens, so only its owner may read it: it is written with mode 0600 and is not read otherwise.
+//! It holds tokens, so it is written with mode 0600, and not read when others may read it.
 
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -12,26 +12,26 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ClientError;
 
-/// Who is signed in, where, and with which tokens.
+/// The signed-in user, the API, and the tokens.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// The URL of the REST API, without a trailing slash.
     pub api: String,
-    /// Where Cognito answers.
+    /// The URL of Cognito.
     pub endpoint: String,
     /// The client of the user pool.
     pub client_id: String,
-    /// Who signed in.
+    /// The user name.
     pub username: String,
-    /// What every call of the API carries.
+    /// The token that every call of the API carries.
     pub id_token: String,
-    /// What gets a new ID token.
+    /// The token that renews the ID token.
     pub refresh_token: String,
     /// When the ID token expires, in seconds since 1970.
     pub expires_at: i64,
 }
 
-/// The tokens are left out.
+/// Leaves out the tokens.
 impl std::fmt::Debug for Profile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { api, endpoint, client_id, username, expires_at, .. } = self;
@@ -41,10 +41,10 @@ impl std::fmt::Debug for Profile {
     }
 }
 
-/// Where the profile is: as told, else as `EVENTPULSE_PROFILE` says, else in the configuration directory.
+/// Returns the path of the profile: the given one, else `EVENTPULSE_PROFILE`, else one in the configuration directory.
 ///
 /// # Errors
-/// When there is no home directory.
+/// Fails when there is no home directory.
 pub fn path(explicit: Option<PathBuf>) -> Result<PathBuf, ClientError> {
     // A client's profile is no Config of a function: the command line reads this one variable, here only.
     #[allow(clippy::disallowed_methods)]
@@ -54,14 +54,14 @@ pub fn path(explicit: Option<PathBuf>) -> Result<PathBuf, ClientError> {
     }
     match etcetera::choose_base_strategy() {
         Ok(directories) => Ok(directories.config_dir().join("eventpulse").join("profile.json")),
-        Err(_) => Err(ClientError::Other("there is no home directory: say --profile FILE".to_owned())),
+        Err(_) => Err(ClientError::Other("there is no home directory: use --profile FILE".to_owned())),
     }
 }
 
 /// Reads the profile.
 ///
 /// # Errors
-/// When nobody is signed in, when others may read the file, or when it is none.
+/// Fails when nobody is signed in, when others may read the file, or when it is not a profile.
 pub fn load(path: &Path) -> Result<Profile, ClientError> {
     let failed = |error| other("cannot be read", path, &error);
     let mut file = match std::fs::File::open(path) {
@@ -86,10 +86,10 @@ pub fn load(path: &Path) -> Result<Profile, ClientError> {
     })
 }
 
-/// Writes the profile, whole or not at all, for its owner only.
+/// Writes the profile atomically, readable for its owner only.
 ///
 /// # Errors
-/// When the directory cannot be made or the file cannot be written.
+/// Fails when the directory or the file cannot be written.
 pub fn save(path: &Path, profile: &Profile) -> Result<(), ClientError> {
     let text = serde_json::to_vec_pretty(profile)
         .map_err(|error| ClientError::Other(format!("the profile cannot be written: {error}")))?;
@@ -111,18 +111,19 @@ fn write(temporary: &Path, path: &Path, text: &[u8]) -> std::io::Result<()> {
     std::fs::rename(temporary, path)
 }
 
-/// A name beside the profile that no other run of the command takes.
+/// Returns a random name beside the profile.
 fn temporary(path: &Path) -> Result<PathBuf, ClientError> {
-    let random = getrandom::u64().map_err(|error| ClientError::Other(format!("there is no randomness: {error}")))?;
+    let random =
+        getrandom::u64().map_err(|error| ClientError::Other(format!("this machine has no random numbers: {error}")))?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{random:016x}"));
     Ok(path.with_file_name(name))
 }
 
-/// Removes the profile. That there is none is well.
+/// Deletes the profile, if there is one.
 ///
 /// # Errors
-/// When the file cannot be removed.
+/// Fails when the file cannot be deleted.
 pub fn remove(path: &Path) -> Result<(), ClientError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(other("cannot be removed", path, &error)),
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_loaded_and_is_its_owners_only() {
+    fn saved_profile_is_loaded_and_private() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("new").join("profile.json");
         save(&path, &profile()).unwrap();
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_save_replaces_the_file_whole_and_leaves_nothing_beside_it() {
+    fn save_replaces_the_file_atomically() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("profile.json");
         std::fs::write(&path, "x".repeat(10_000)).unwrap(); // longer, and for all to read
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_save_that_fails_leaves_no_tokens_behind() {
+    fn failed_save_leaves_no_tokens() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("profile.json");
         std::fs::create_dir_all(path.join("in the way")).unwrap();
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_may_read_is_refused() {
+    fn readable_profile_is_refused() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("profile.json");
         save(&path, &profile()).unwrap();
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_profile_one_is_told_to_sign_in() {
+    fn missing_profile_asks_to_sign_in() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("profile.json");
         assert!(load(&path).unwrap_err().to_string().contains("sign in first: eventpulse login --api URL"));
@@ -209,13 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_in_a_log_shows_no_tokens() {
+    fn debug_output_contains_no_tokens() {
         let text = format!("{:?}", profile());
         assert!(text.contains("ada") && !text.contains("secret"), "{text}");
     }
 
     #[test]
-    fn the_path_that_is_told_is_taken() {
+    fn given_path_is_used() {
         assert_eq!(path(Some("here.json".into())).unwrap(), PathBuf::from("here.json"));
     }
 }

@@ -1,4 +1,4 @@
-//! A file on its way to a presigned URL, in pieces: however large it is, a mebibyte of it is in memory.
+//! Sends a file to a presigned URL in pieces. Memory use is about one mebibyte for any size.
 
 mod body;
 mod error;
@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 use body::{FileBody, PIECE_BYTES};
 pub use error::SendError;
 
-/// The size of a file in bytes, and the lower-case hex SHA-256 of them, in one pass. Blocks.
+/// Returns the size of a file in bytes and its lower-case hex SHA-256, in one pass. Blocks.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// Fails when the file cannot be read.
 pub fn digest(path: &Path) -> Result<(u64, String), SendError> {
     let unread = |source| SendError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(unread)?;
@@ -33,12 +33,11 @@ pub fn digest(path: &Path) -> Result<(u64, String), SendError> {
     Ok((size, format!("{:x}", Bytes::copy_from_slice(&sha256.finalize()))))
 }
 
-/// Sends a file of `size` bytes by `PUT`, with `headers`, all of which a presigned URL's signature covers, and its
-/// length. `on_progress` is told how many bytes were handed to the connection so far. Returns the status of the answer,
-/// whatever it is. The URL is a secret: it is in no error.
+/// Sends a file of `size` bytes by `PUT`, with its length and the signed `headers`. Calls `on_progress` with the number
+/// of bytes sent so far. Returns the status of the answer. No error contains the URL, which is a secret.
 ///
 /// # Errors
-/// When the file cannot be read or has not `size` bytes, and when there is no answer.
+/// Fails when the file cannot be read, when its size is not `size`, and when there is no answer.
 pub async fn put(
     http: &reqwest::Client,
     url: &str,

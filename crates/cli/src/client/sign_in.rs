@@ -1,4 +1,4 @@
-//! Signing in to Cognito's user pool, in plain HTTP: three calls need no SDK.
+//! Sign-in to Cognito's user pool by plain HTTP: three calls do not need the SDK.
 //!
 //! See [InitiateAuth](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html)
 //! and [RespondToAuthChallenge](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_RespondToAuthChallenge.html).
@@ -11,39 +11,39 @@ use super::error::ClientError;
 use super::http::{CALL, now};
 use super::profile::Profile;
 
-/// How often a code of the authenticator may be wrong.
+/// The most attempts at an authenticator code.
 const CODES: u32 = 3;
-/// How often a new password may be one that the user pool does not take.
+/// The most attempts at a new password that the user pool refuses.
 const NEW_PASSWORDS: u32 = 3;
-/// More challenges than that follow one another in no user pool.
+/// The most challenges in one sign-in.
 const CHALLENGES: u32 = 10;
 
-/// Where an API's users sign in.
+/// The user pool of an API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SignIn {
-    /// Where Cognito answers.
+    /// The URL of Cognito.
     pub endpoint: String,
     /// The client of the user pool.
     pub client_id: String,
 }
 
-/// What a person is asked for while they sign in.
+/// A prompt during sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prompt {
-    /// A password of their own, for the first one that an administrator gave them. Again when it is too weak.
+    /// A new password, in place of the administrator's temporary one. Repeated when it is too weak.
     NewPassword,
-    /// The code that their authenticator shows. Again when it was wrong.
-    FailureCode,
+    /// The code of the authenticator app. Repeated when it is wrong.
+    AuthenticatorCode,
 }
 
-/// Asks the API where its users sign in.
+/// Asks the API for its user pool.
 ///
 /// # Errors
-/// When the API cannot be reached, or is no EventPulse.
+/// Fails when the API cannot be reached, or is not an EventPulse API.
 pub async fn discover(http: &reqwest::Client, api: &str) -> Result<SignIn, ClientError> {
     let api = api.trim_end_matches('/');
     if !api.starts_with("https://") && !api.starts_with("http://") {
-        return Err(ClientError::Other(format!("{api} is no URL: it begins with https://")));
+        return Err(ClientError::Other(format!("{api} is not a URL: give one that begins with https://")));
     }
     let url = format!("{api}/health");
     let unreachable = |error| ClientError::unreachable(&url, error);
@@ -54,20 +54,22 @@ pub async fn discover(http: &reqwest::Client, api: &str) -> Result<SignIn, Clien
         return Err(ClientError::problem(status, &body));
     }
     let mut health: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let found: SignIn = serde_json::from_value(health["sign_in"].take()).map_err(|_| {
-        ClientError::Other(format!("{url} does not say where to sign in: is {api} the stack's ApiUrl?"))
-    })?;
+    let found: SignIn = serde_json::from_value(health["sign_in"].take())
+        .map_err(|_| ClientError::Other(format!("{url} names no user pool: is {api} the stack's ApiUrl?")))?;
     // The password is not sent in the clear on the word of an API that is itself reached safely.
     if api.starts_with("https://") && !found.endpoint.starts_with("https://") {
-        return Err(ClientError::Other(format!("{} is no https:// URL: no password is sent there", found.endpoint)));
+        return Err(ClientError::Other(format!(
+            "{} is not an https:// URL: no password is sent there",
+            found.endpoint
+        )));
     }
     Ok(found)
 }
 
-/// Signs a user in. What Cognito wants to know beside the password is asked by `ask`.
+/// Signs a user in. Calls `ask` for everything that Cognito requests besides the password.
 ///
 /// # Errors
-/// When Cognito cannot be reached, or refuses, and when `ask` fails.
+/// Fails when Cognito cannot be reached or refuses, and when `ask` fails.
 pub async fn sign_in(
     http: &reqwest::Client,
     api: &str,
@@ -98,7 +100,7 @@ pub async fn sign_in(
         }
         answer = respond(http, at, username, &answer, ask).await?;
     }
-    Err(ClientError::Other("Cognito goes on asking: sign in again".to_owned()))
+    Err(ClientError::Other("Cognito sends too many challenges: sign in again".to_owned()))
 }
 
 /// Answers one challenge.
@@ -115,14 +117,14 @@ async fn respond(
             (Prompt::NewPassword, "NEW_PASSWORD", &["InvalidPasswordException"][..], NEW_PASSWORDS)
         }
         "SOFTWARE_TOKEN_MFA" => (
-            Prompt::FailureCode,
+            Prompt::AuthenticatorCode,
             "SOFTWARE_TOKEN_MFA_CODE",
             &["CodeMismatchException", "ExpiredCodeException", "EnableSoftwareTokenMFAException"][..],
             CODES,
         ),
-        "" => return Err(ClientError::Other("Cognito neither signs in nor asks for anything".to_owned())),
+        "" => return Err(ClientError::Other("Cognito's answer has neither tokens nor a challenge".to_owned())),
         other => {
-            return Err(ClientError::Other(format!("Cognito asks for {other}, which this command cannot answer")));
+            return Err(ClientError::Other(format!("Cognito requires {other}, which this command does not support")));
         }
     };
     // Cognito's own name of the user, who may have signed in by an e-mail address.
@@ -144,10 +146,10 @@ async fn respond(
     }
 }
 
-/// Gets a new ID token for a profile.
+/// Renews the ID token of a profile.
 ///
 /// # Errors
-/// When Cognito cannot be reached, and [`ClientError::SignedOut`] when the user has to sign in again.
+/// Fails when Cognito cannot be reached. Returns [`ClientError::SignedOut`] when the user has to sign in again.
 pub async fn refresh(http: &reqwest::Client, profile: &Profile) -> Result<Profile, ClientError> {
     let request = json!({
         "AuthFlow": "REFRESH_TOKEN_AUTH",
@@ -161,10 +163,10 @@ pub async fn refresh(http: &reqwest::Client, profile: &Profile) -> Result<Profil
     Ok(profile)
 }
 
-/// Takes new tokens over. Of a refresh, Cognito gives a refresh token only if it exchanges that too.
+/// Stores new tokens. After a renewal, Cognito returns a refresh token only if it rotates it.
 fn take_tokens(profile: &mut Profile, result: &Value) -> Result<(), ClientError> {
     let Some(id_token) = result["IdToken"].as_str() else {
-        return Err(ClientError::Other("Cognito gave no ID token".to_owned()));
+        return Err(ClientError::Other("Cognito returned no ID token".to_owned()));
     };
     profile.id_token = id_token.to_owned();
     if let Some(refresh_token) = result["RefreshToken"].as_str() {
@@ -174,7 +176,7 @@ fn take_tokens(profile: &mut Profile, result: &Value) -> Result<(), ClientError>
     Ok(())
 }
 
-/// Cognito's no.
+/// A refusal of Cognito.
 struct Refusal {
     status: StatusCode,
     /// Such as `NotAuthorizedException`.
@@ -207,12 +209,11 @@ impl Refusal {
                 ClientError::SignedOut(format!("the code was wrong {CODES} times: sign in again"))
             }
             ("InvalidPasswordException", _) => {
-                ClientError::SignedOut(format!("the user pool does not take this password: {}", self.message))
+                ClientError::SignedOut(format!("the user pool refuses this password: {}", self.message))
             }
-            ("NotAuthorizedException", Prompt::FailureCode) => ClientError::SignedOut(format!(
-                "the code came too late: sign in again (Cognito says: {})",
-                self.message
-            )),
+            ("NotAuthorizedException", Prompt::AuthenticatorCode) => {
+                ClientError::SignedOut(format!("the code has expired: sign in again (Cognito says: {})", self.message))
+            }
             _ => self.of_sign_in(),
         }
     }
@@ -230,7 +231,7 @@ impl Refusal {
     fn other(self) -> ClientError {
         let title = match self.kind.as_str() {
             "ResourceNotFoundException" => "Cognito does not know this user pool's client".to_owned(),
-            "TooManyRequestsException" | "LimitExceededException" => "Cognito gets too many requests".to_owned(),
+            "TooManyRequestsException" | "LimitExceededException" => "Cognito receives too many requests".to_owned(),
             "" => "Cognito refused".to_owned(),
             kind => format!("Cognito refused: {kind}"),
         };
@@ -238,7 +239,7 @@ impl Refusal {
     }
 }
 
-/// One call of Cognito.
+/// Calls Cognito.
 async fn call(
     http: &reqwest::Client,
     endpoint: &str,

@@ -92,7 +92,7 @@ const REFRESH: &str = "POST /cognito InitiateAuth \
     {\"AuthFlow\":\"REFRESH_TOKEN_AUTH\",\"AuthParameters\":{\"REFRESH_TOKEN\":\"refresh\"},\"ClientId\":\"client\"}";
 
 #[tokio::test]
-async fn a_refused_token_is_refreshed_once_and_kept() {
+async fn refused_token_is_renewed_once_and_stored() {
     let answers = [(401, None, json!({})), new_token(), ok(json!({ "a": 1 }))];
     let (api, script, path, _home) = api(3600, answers).await;
     assert_eq!(api.get("/devices", &[("from", "a b+c&é")]).await.unwrap(), json!({ "a": 1 }));
@@ -104,7 +104,7 @@ async fn a_refused_token_is_refreshed_once_and_kept() {
 }
 
 #[tokio::test]
-async fn a_token_that_stays_refused_is_a_problem_and_not_a_loop() {
+async fn token_refused_twice_is_an_error() {
     let refusal = || (401, None, json!({ "title": "Unauthorized", "detail": "Sign in." }));
     let (api, script, ..) = api(3600, [refusal(), new_token(), refusal()]).await;
     assert_eq!(api.get("/devices", &[]).await.unwrap_err().to_string(), "Unauthorized (401): Sign in.");
@@ -112,7 +112,7 @@ async fn a_token_that_stays_refused_is_a_problem_and_not_a_loop() {
 }
 
 #[tokio::test]
-async fn a_token_is_refreshed_a_minute_before_it_expires_and_once_for_all_clones() {
+async fn token_is_renewed_a_minute_before_it_expires_once_for_all_clones() {
     let (api, script, _, _home) = api(59, [new_token(), ok(json!({})), ok(json!({}))]).await;
     let other = api.clone();
     let (one, two) = tokio::join!(api.get("/", &[]), other.get("/", &[]));
@@ -121,14 +121,14 @@ async fn a_token_is_refreshed_a_minute_before_it_expires_and_once_for_all_clones
 }
 
 #[tokio::test]
-async fn a_token_that_is_good_for_longer_is_used() {
+async fn valid_token_is_used() {
     let (api, script, ..) = api(70, [ok(json!({}))]).await;
     api.get("/", &[]).await.unwrap();
     assert_eq!(script.asked(), ["GET /v1/ Bearer old"]);
 }
 
 #[tokio::test]
-async fn who_cannot_refresh_is_told_to_sign_in() {
+async fn failed_renewal_asks_to_sign_in() {
     let (api, ..) = api(-1, [refused("NotAuthorizedException", "Refresh Token has expired")]).await;
     let error = api.get("/", &[]).await.unwrap_err();
     assert!(
@@ -138,7 +138,7 @@ async fn who_cannot_refresh_is_told_to_sign_in() {
 }
 
 #[tokio::test]
-async fn who_signed_out_meanwhile_stays_signed_out() {
+async fn renewal_after_sign_out_stores_nothing() {
     let (api, _, path, _home) = api(-1, [new_token(), ok(json!({}))]).await;
     profile::remove(&path).unwrap();
     api.get("/", &[]).await.unwrap();
@@ -146,7 +146,7 @@ async fn who_signed_out_meanwhile_stays_signed_out() {
 }
 
 #[tokio::test]
-async fn pages_are_followed_to_the_end_and_no_further_than_asked() {
+async fn pages_are_followed_up_to_the_limit() {
     let pages = || {
         [
             ok(json!({ "uploads": [1, 2], "next": "c/1+" })),
@@ -163,14 +163,14 @@ async fn pages_are_followed_to_the_end_and_no_further_than_asked() {
 }
 
 #[tokio::test]
-async fn pages_in_a_circle_end() {
+async fn page_that_names_itself_as_next_is_an_error() {
     let page = || ok(json!({ "uploads": [1], "next": "c" }));
     let (api, ..) = api(3600, [page(), page(), page()]).await;
-    assert!(api.pages("/uploads", &[], "uploads", 100).await.unwrap_err().to_string().contains("circle"));
+    assert!(api.pages("/uploads", &[], "uploads", 100).await.unwrap_err().to_string().contains("same page"));
 }
 
 #[tokio::test]
-async fn what_is_busy_is_asked_again_and_at_last_believed() {
+async fn busy_answers_are_retried_a_few_times() {
     let busy = |status, wait| (status, Some(wait), json!({ "title": "Busy", "detail": "Try again." }));
     for (name, answers, asked, expected) in [
         ("once", vec![busy(503, "0"), ok(json!(1))], 2, Ok(json!(1))),
@@ -188,7 +188,7 @@ async fn what_is_busy_is_asked_again_and_at_last_believed() {
 }
 
 #[tokio::test]
-async fn bytes_go_as_they_are_and_no_body_is_null() {
+async fn bytes_are_sent_unchanged_and_an_empty_answer_is_null() {
     let (api, script, ..) = api(3600, [(202, None, json!({})), (204, None, Value::Null), ok(json!({}))]).await;
     api.post_bytes("/quarantine/up_1/retry", Some("application/json"), Some("gzip"), b"[]".to_vec()).await.unwrap();
     assert_eq!(api.delete("/quarantine/up_1").await.unwrap(), Value::Null);
@@ -200,7 +200,7 @@ async fn bytes_go_as_they_are_and_no_body_is_null() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_said_with_the_reason_and_without_the_query() {
+async fn connection_error_names_the_cause_without_the_query() {
     let (api, _, path, _home) = api(3600, []).await;
     let mut nowhere = profile::load(&path).unwrap();
     nowhere.api = "http://127.0.0.1:1/v1".to_owned();
@@ -236,21 +236,24 @@ fn challenge(name: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn signing_in_answers_the_challenges() {
+async fn sign_in_answers_the_challenges() {
     let wrong = || refused("CodeMismatchException", "Invalid code");
     let answers = [challenge("NEW_PASSWORD_REQUIRED"), challenge("SOFTWARE_TOKEN_MFA"), wrong(), wrong(), tokens()];
     let (profile, prompts, asked) = login(answers, &["mine", "1", "2", "3"]).await;
     let profile = profile.unwrap();
     assert_eq!((profile.id_token.as_str(), profile.refresh_token.as_str()), ("id", "refresh"));
     assert_eq!((profile.api.as_str(), profile.username.as_str()), ("https://api/v1", "ada"));
-    assert_eq!(prompts, [Prompt::NewPassword, Prompt::FailureCode, Prompt::FailureCode, Prompt::FailureCode]);
+    assert_eq!(
+        prompts,
+        [Prompt::NewPassword, Prompt::AuthenticatorCode, Prompt::AuthenticatorCode, Prompt::AuthenticatorCode]
+    );
     assert!(asked[0].contains(r#""AuthParameters":{"PASSWORD":"pw","USERNAME":"ada"}"#), "{asked:?}");
     assert!(asked[1].contains(r#""ChallengeResponses":{"NEW_PASSWORD":"mine","USERNAME":"uuid"}"#), "{asked:?}");
     assert!(asked[4].contains(r#""SOFTWARE_TOKEN_MFA_CODE":"3""#), "{asked:?}");
 }
 
 #[tokio::test]
-async fn who_is_not_let_in_is_told_why() {
+async fn refused_sign_in_names_the_reason() {
     let wrong = || refused("CodeMismatchException", "Invalid code");
     let bad = |message| refused("com.amazonaws#NotAuthorizedException", message);
     for (answers, expected) in [
@@ -258,16 +261,16 @@ async fn who_is_not_let_in_is_told_why() {
         (vec![bad("User is disabled.")], "wrong user name or password (Cognito says: User is disabled.)"),
         (vec![refused("UserNotFoundException", "")], "wrong user name or password"),
         (vec![challenge("SOFTWARE_TOKEN_MFA"), wrong(), wrong(), wrong()], "the code was wrong 3 times: sign in again"),
-        (vec![challenge("SMS_MFA")], "Cognito asks for SMS_MFA, which this command cannot answer"),
-        (vec![ok(json!({}))], "Cognito neither signs in nor asks for anything"),
-        (vec![refused("LimitExceededException", "Slow.")], "Cognito gets too many requests (400): Slow."),
+        (vec![challenge("SMS_MFA")], "Cognito requires SMS_MFA, which this command does not support"),
+        (vec![ok(json!({}))], "Cognito's answer has neither tokens nor a challenge"),
+        (vec![refused("LimitExceededException", "Slow.")], "Cognito receives too many requests (400): Slow."),
     ] {
         assert_eq!(login(answers, &["1", "2", "3"]).await.0.unwrap_err(), expected);
     }
 }
 
 #[tokio::test]
-async fn the_api_says_where_to_sign_in() {
+async fn api_names_the_user_pool() {
     let sign_in = json!({ "endpoint": "http://cognito", "client_id": "client", "region": "eu-west-1" });
     let (url, script) = serve([ok(json!({ "status": "ok", "sign_in": sign_in })), ok(json!({ "status": "ok" }))]).await;
     let http = http_client().unwrap();
@@ -275,5 +278,5 @@ async fn the_api_says_where_to_sign_in() {
     assert_eq!(found, SignIn { endpoint: "http://cognito".to_owned(), client_id: "client".to_owned() });
     assert_eq!(script.asked(), ["GET /v1/health"]);
     assert!(sign_in::discover(&http, &url).await.unwrap_err().to_string().contains("ApiUrl"));
-    assert!(sign_in::discover(&http, "api").await.unwrap_err().to_string().contains("no URL"));
+    assert!(sign_in::discover(&http, "api").await.unwrap_err().to_string().contains("is not a URL"));
 }

@@ -1,10 +1,9 @@
-//! What a person reads at a terminal.
+//! Text for terminals.
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
-/// Text from somewhere else, safe on a terminal: control characters and those that turn the direction of writing are
-/// shown as `\u{..}`.
+/// Returns foreign text that is safe on a terminal: control characters and directional marks appear as `\u{..}`.
 #[must_use]
 pub fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
@@ -18,13 +17,13 @@ pub fn clean(text: &str) -> String {
     clean
 }
 
-/// Marks of direction, ends of line, and the byte order mark. The joiners of scripts and emoji are left alone.
+/// Returns whether a character is a directional mark, a line separator or the byte order mark. Joiners are not.
 fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// A file name from somewhere else as one to write to: its last part, clean, never hidden and never empty.
+/// Returns a safe local file name for a foreign one: its last component, cleaned, never hidden and never empty.
 #[must_use]
 pub fn file_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -35,7 +34,7 @@ pub fn file_name(name: &str) -> String {
     }
 }
 
-/// Six significant digits, without trailing zeros.
+/// Formats a number with six significant digits, without trailing zeros.
 #[must_use]
 pub fn number(value: f64) -> String {
     if value == 0.0 {
@@ -51,8 +50,8 @@ pub fn number(value: f64) -> String {
     if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.').to_owned() } else { digits }
 }
 
-/// A table without borders, two blanks between its columns, a line feed after each row. A column of numbers only, or of
-/// numbers and nothing, is aligned to the right. Cells are [`clean`]ed.
+/// Returns a table without borders, with two spaces between columns and a line feed after each row. Columns of numbers
+/// are aligned to the right. Cells are [`clean`]ed.
 #[must_use]
 pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
@@ -68,7 +67,7 @@ pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// Not `inf` or `nan`, which Rust reads as numbers and which may be names.
+/// Returns whether a text is a number. `inf` and `nan`, which may be names, are not.
 fn is_number(cell: &str) -> bool {
     cell.ends_with(|it: char| it.is_ascii_digit()) && cell.parse::<f64>().is_ok()
 }
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short_and_true() {
+    fn numbers_have_six_significant_digits() {
         for (value, expected) in [
             (0.0, "0"),
             (66.0, "66"),
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_plays_with_the_terminal_is_shown() {
+    fn control_characters_are_escaped() {
         for (name, text, expected) in [
             ("empty", "", ""),
             ("plain", "température + 1 %2B 👩‍🚀", "température + 1 %2B 👩‍🚀"),
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_name_stays_in_its_directory() {
+    fn foreign_file_name_stays_in_its_directory() {
         for (name, expected) in [
             ("readings 1+2.json", "readings 1+2.json"),
             ("../../etc/passwd", "passwd"),
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_aligns_its_numbers_to_the_right() {
+    fn number_columns_are_aligned_to_the_right() {
         let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
         let rows = [row(["sensor-1", "7", "1.5", "x"]), row(["a\nb", "12345", "", "inf"])];
         let expected = "\

@@ -1,4 +1,4 @@
-//! The keys of devices: made, listed, exchanged, revoked.
+//! `eventpulse keys`: lists, creates, rotates and revokes the API keys of devices.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::text::clean;
 
-/// What a key id is after `key_`: 26 digits of Crockford's base 32.
+/// The length of a key id after `key_`, in digits of Crockford's base 32.
 const ID_DIGITS: usize = 26;
 
 /// The arguments of `eventpulse keys`.
@@ -22,51 +22,51 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Lists the keys, without their secrets.
+    /// List the keys, without their secrets.
     List {
-        /// How many to list, the newest first.
+        /// The most keys to list, newest first.
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
-    /// Makes a key, and shows it this once.
+    /// Create a key. Its secret is shown once.
     Create {
-        /// What to call it.
+        /// The name of the key.
         #[arg(long)]
         name: Option<String>,
-        /// How fast its devices may send.
+        /// The usage plan, which limits the rate of messages.
         #[arg(long, default_value = "standard", value_parser = ["standard", "fast"])]
         plan: String,
     },
-    /// Exchanges the secret of a key, and shows the new one this once.
+    /// Rotate a key: replace its secret. The new one is shown once.
     Rotate {
-        /// The key.
+        /// The id of the key.
         #[arg(value_name = "KEY_ID", value_parser = key_id)]
         id: String,
-        /// How long the old one goes on working, such as 1h; not at all when it is left out.
+        /// How long the old secret remains valid, such as 1h [default: not at all].
         #[arg(long, value_name = "SPAN", value_parser = parse_span)]
         keep_old: Option<Duration>,
     },
-    /// Revokes a key, for good.
+    /// Revoke a key permanently.
     Revoke {
-        /// The key.
+        /// The id of the key.
         #[arg(value_name = "KEY_ID", value_parser = key_id)]
         id: String,
     },
 }
 
-/// What `GET /health` says about sending data.
+/// The part of `GET /health` about sending data.
 #[derive(Debug)]
 pub(super) struct DataApi {
-    /// Where to send it.
+    /// The URL of `POST /data`.
     pub(super) url: String,
-    /// How many seconds a revoked key may go on working.
+    /// The number of seconds for which a revoked key may still be accepted.
     pub(super) key_cache_seconds: Option<u64>,
 }
 
-/// Lists, makes, exchanges or revokes keys.
+/// Lists, creates, rotates or revokes keys.
 ///
 /// # Errors
-/// When the API cannot be reached, or refuses.
+/// Fails when the API cannot be reached or refuses.
 pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
     match args.action {
         Action::List { limit } => {
@@ -88,25 +88,25 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
         Action::Revoke { id } => {
             let data = data_api(api).await?;
             let key = revoke(api, &id).await?;
-            show(global, &key, || format!("{id} is revoked: it stops working within {}.\n", cached(&data)));
+            show(global, &key, || format!("{id} is revoked. It stops working within {}.\n", cached(&data)));
         }
     }
     Ok(Outcome::Success)
 }
 
-/// Where data goes.
+/// Returns where devices send data.
 ///
 /// # Errors
-/// When the API cannot be reached, or has no such place.
+/// Fails when the API cannot be reached, or has no URL for devices.
 pub(super) async fn data_api(api: &Api) -> Result<DataApi, ClientError> {
     let health = api.get("/health", &[]).await?;
     let url = health["data"]["url"].as_str();
     let url =
-        url.ok_or_else(|| ClientError::Other("this API takes no data by key: it is older than that".to_owned()))?;
+        url.ok_or_else(|| ClientError::Other("this API has no URL for devices: deploy a newer version".to_owned()))?;
     Ok(DataApi { url: url.to_owned(), key_cache_seconds: health["data"]["key_cache_seconds"].as_u64() })
 }
 
-/// Makes a key. Its secret is the member `api_key`.
+/// Creates a key. Its secret is the member `api_key`.
 pub(super) async fn create(api: &Api, name: Option<&str>, plan: &str) -> Result<Value, ClientError> {
     let mut request = json!({ "plan": plan });
     if let Some(name) = name {
@@ -115,19 +115,19 @@ pub(super) async fn create(api: &Api, name: Option<&str>, plan: &str) -> Result<
     api.post_json("/keys", &request).await
 }
 
-/// Revokes a key; a second time changes nothing.
+/// Revokes a key. A repeated call changes nothing.
 pub(super) async fn revoke(api: &Api, id: &str) -> Result<Value, ClientError> {
     api.delete(&format!("/keys/{id}")).await
 }
 
-/// The id of a key, on the command line: nothing else gets into a path.
+/// Parses a key id on the command line, so that no other text gets into a path.
 fn key_id(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("key_").unwrap_or_default();
     let is_digit = |it: u8| it.is_ascii_digit() || (it.is_ascii_uppercase() && !b"ILOU".contains(&it));
     if digits.len() == ID_DIGITS && digits.bytes().all(is_digit) {
         return Ok(text.to_owned());
     }
-    Err(format!("a key id is key_ and {ID_DIGITS} digits and capital letters (the key itself starts with ep_)"))
+    Err(format!("a key id is `key_` and {ID_DIGITS} digits and capital letters (ep_ starts a secret, not an id)"))
 }
 
 fn list_text(keys: &[Value]) -> String {
@@ -137,7 +137,7 @@ fn list_text(keys: &[Value]) -> String {
     })
 }
 
-/// A new secret, the only time it is shown, and how to use it.
+/// Returns a new secret, shown this once, and how to use it.
 fn secret_text(key: &Value, data: &DataApi) -> String {
     let (id, plan, secret) = (cell(&key["key_id"]), cell(&key["plan"]), cell(&key["api_key"]));
     let name = if key["name"].is_null() { String::new() } else { format!(" {:?}", cell(&key["name"])) };
@@ -151,17 +151,17 @@ fn secret_text(key: &Value, data: &DataApi) -> String {
     )
 }
 
-/// What becomes of the secret before.
+/// Returns what happens to the previous secret.
 fn old_text(keep: u64, data: &DataApi) -> String {
     let after = if keep == 0 { String::new() } else { format!("after {keep} s, and then ") };
-    format!("\nThe old one stops working {after}within {}.\n", cached(data))
+    format!("\nThe old secret stops working {after}within {}.\n", cached(data))
 }
 
 fn cached(data: &DataApi) -> String {
-    data.key_cache_seconds.map_or_else(|| "the time that keys are cached".to_owned(), |seconds| format!("{seconds} s"))
+    data.key_cache_seconds.map_or_else(|| "the cache time of the gateway".to_owned(), |seconds| format!("{seconds} s"))
 }
 
-/// Text from somewhere else as one word of a shell, to be pasted.
+/// Quotes foreign text as one shell word.
 fn shell_word(text: &str) -> String {
     format!("'{}'", clean(text).replace('\'', r"'\''"))
 }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_a_key_id_gets_into_a_path() {
+    fn only_key_ids_are_accepted() {
         assert_eq!(key_id(ID), Ok(ID.to_owned()));
         let lower = ID.to_lowercase();
         let wrong =
@@ -204,7 +204,7 @@ key_1  roof\\u{1b}  standard  revoked  x9y8     2025-02-27T12:00:00Z  2025-02-28
     }
 
     #[test]
-    fn a_secret_is_shown_with_a_call_that_works() {
+    fn secret_is_shown_with_a_working_call() {
         let key = json!({ "key_id": ID, "name": "roof", "plan": "standard", "api_key": "ep_abc" });
         let expected = format!(
             "{ID} \"roof\", plan standard\n\n  ep_abc\n\n\
@@ -216,11 +216,11 @@ key_1  roof\\u{1b}  standard  revoked  x9y8     2025-02-27T12:00:00Z  2025-02-28
     }
 
     #[test]
-    fn the_old_secret_has_its_time() {
+    fn text_says_when_the_old_secret_ends() {
         for (keep, seconds, expected) in [
-            (0, Some(60), "\nThe old one stops working within 60 s.\n"),
-            (3600, Some(60), "\nThe old one stops working after 3600 s, and then within 60 s.\n"),
-            (0, None, "\nThe old one stops working within the time that keys are cached.\n"),
+            (0, Some(60), "\nThe old secret stops working within 60 s.\n"),
+            (3600, Some(60), "\nThe old secret stops working after 3600 s, and then within 60 s.\n"),
+            (0, None, "\nThe old secret stops working within the cache time of the gateway.\n"),
         ] {
             assert_eq!(old_text(keep, &data(seconds)), expected);
         }

@@ -1,4 +1,4 @@
-//! Whether one is mailed: shown, turned on, turned off.
+//! `eventpulse notifications`: shows, turns on and turns off e-mails.
 
 use serde_json::{Value, json};
 
@@ -17,23 +17,23 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Shows whether you are mailed, as without a subcommand.
+    /// Show the state of your e-mail subscription (the default).
     Show,
-    /// Has notices mailed to the address of your account, or changes which.
+    /// Send notices to the e-mail address of your account, or change their kinds.
     On {
-        /// Which kinds of notices, such as new,digest; all of them when it is left out.
+        /// The kinds of notices, such as new,digest [default: all].
         #[arg(long, value_name = "KIND,...", value_delimiter = ',',
             value_parser = ["new", "regressed", "resolved", "digest"])]
         kinds: Vec<String>,
     },
-    /// Ends the mails.
+    /// Stop the e-mails.
     Off,
 }
 
-/// Shows whether one is mailed, or changes it.
+/// Shows or changes the e-mail subscription.
 ///
 /// # Errors
-/// When the API cannot be reached, or refuses.
+/// Fails when the API cannot be reached or refuses.
 pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
     let answer = match args.action.unwrap_or(Action::Show) {
         Action::Show => api.get(PATH, &[]).await?,
@@ -66,18 +66,22 @@ fn text(answer: &Value) -> String {
     }
     text.push_str(&format!("\n{}\n", cell(&answer["hint"])));
     if answer["state"] != "confirmed" && answer["email"].is_string() {
-        text.push_str("By this command: eventpulse notifications on\n");
+        text.push_str("To turn e-mails on: eventpulse notifications on\n");
     }
     text
 }
 
-/// Of receipts of what was rejected: that nobody is mailed. Nothing when somebody is, or it is not known.
+/// Returns a hint when a rejected upload has no e-mail subscriber. Returns nothing when there is one, or it is unknown.
 pub(super) fn unmailed<'a>(mut receipts: impl Iterator<Item = &'a Value>) -> &'static str {
     let is_unmailed = |receipt: &Value| {
         let is_rejected = receipt["quarantine"]["status"] == "open";
         is_rejected && matches!(receipt["notifications"]["state"].as_str(), Some("none" | "pending" | "gone"))
     };
-    if receipts.any(is_unmailed) { "nobody is mailed about what is rejected: eventpulse notifications\n" } else { "" }
+    if receipts.any(is_unmailed) {
+        "nobody gets e-mails about rejected uploads: eventpulse notifications\n"
+    } else {
+        ""
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_well_in_every_state() {
+    fn every_state_has_a_text() {
         let pending = json!({ "state": "pending", "email": "ann@example.com", "kinds": ["new", "digest"],
             "asked_at": "2025-02-28T12:00:00Z", "hint": "Follow the link\u{1b}." });
         let expected = "\
@@ -95,7 +99,7 @@ kinds      new, digest
 asked      2025-02-28T12:00:00Z
 
 Follow the link\\u{1b}.
-By this command: eventpulse notifications on
+To turn e-mails on: eventpulse notifications on
 ";
         assert_eq!(text(&pending), expected);
         let none = json!({ "state": "none", "email": null, "kinds": [], "hint": "Nobody is mailed." });
@@ -105,7 +109,7 @@ By this command: eventpulse notifications on
     }
 
     #[test]
-    fn who_is_not_mailed_is_told_so_once_and_only_where_something_was_rejected() {
+    fn missing_subscription_is_mentioned_once_for_rejected_uploads() {
         let receipt = |status: &str, state: Value| json!({ "quarantine": { "status": status }, "notifications": { "state": state } });
         for (name, receipts, expected) in [
             ("nothing sent", vec![], false),

@@ -9,18 +9,18 @@ use serde_json::Value;
 use crate::client::error::ClientError;
 use crate::client::text::clean;
 
-/// What every command takes.
+/// The options of every command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
     /// Print one JSON document, for scripts.
     #[arg(long, global = true)]
     pub json: bool,
-    /// The file that keeps who is signed in [default: eventpulse/profile.json in your configuration directory].
+    /// The file with your sign-in [default: eventpulse/profile.json in your configuration directory].
     #[arg(long, global = true, value_name = "FILE")]
     pub profile: Option<PathBuf>,
 }
 
-/// What a command came to.
+/// The outcome of a command.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub enum Outcome {
     /// Everything succeeded.
@@ -29,8 +29,8 @@ pub enum Outcome {
     Rejected,
 }
 
-/// An error, and the places that it tells.
-pub(super) fn told(error: &ClientError) -> Vec<String> {
+/// Returns the lines of an error: its message, then the positions it names.
+pub(super) fn error_lines(error: &ClientError) -> Vec<String> {
     let places = match error {
         ClientError::Problem { errors, .. } => errors.as_slice(),
         _ => &[],
@@ -38,20 +38,20 @@ pub(super) fn told(error: &ClientError) -> Vec<String> {
     std::iter::once(clean(&error.to_string())).chain(places.iter().map(|place| clean(place))).collect()
 }
 
-/// Prints the API's answer for a script, or what a person reads.
+/// Prints the API's answer as JSON for a script, or as text for a person.
 pub(super) fn show(global: &Global, answer: &Value, text: impl FnOnce() -> String) {
     let text = if global.json { format!("{answer:#}\n") } else { text() };
     let mut output = std::io::stdout().lock();
-    // Who closed the pipe has read enough.
+    // A closed pipe is not an error: its reader has read enough.
     drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
 }
 
-/// The id of an upload, on the command line: nothing else gets into a path.
+/// Parses an upload id on the command line, so that no other text gets into a path.
 pub(super) fn upload_id(text: &str) -> Result<String, InvalidUploadId> {
     UploadId::parse(text).map(|id| id.to_string())
 }
 
-/// A member as it is to be read: text cleaned, `null` as nothing.
+/// Returns a member as a table cell: cleaned text, empty for `null`.
 pub(super) fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -64,12 +64,12 @@ pub(super) fn cell(value: &Value) -> String {
     }
 }
 
-/// The members of a list.
+/// Returns the elements of a list member.
 pub(super) fn items<'a>(answer: &'a Value, member: &str) -> &'a [Value] {
     answer[member].as_array().map_or(&[][..], Vec::as_slice)
 }
 
-/// The first kind of failure, as one line: code, pointer, line.
+/// Returns the first kind of failure in one line: code, pointer, line.
 pub(super) fn first_failure(receipt: &Value) -> String {
     let Some(failure) = items(receipt, "failures").first() else { return String::new() };
     let mut text = cell(&failure["code"]);
@@ -82,7 +82,7 @@ pub(super) fn first_failure(receipt: &Value) -> String {
     text
 }
 
-/// All kinds of failure, for a person.
+/// Returns all kinds of failure as text.
 pub(super) fn failures(answer: &Value) -> String {
     let mut text = String::new();
     for failure in items(answer, "failures") {
@@ -94,7 +94,7 @@ pub(super) fn failures(answer: &Value) -> String {
     text
 }
 
-/// One failure, or a kind of them, for a person.
+/// Returns one failure, or one kind of failure, as text.
 pub(super) fn failure_text(failure: &Value) -> String {
     let pointer = cell(&failure["pointer"]);
     let at = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
@@ -103,18 +103,18 @@ pub(super) fn failure_text(failure: &Value) -> String {
         _ => String::new(),
     };
     let times = match failure["count"].as_u64() {
-        Some(count) if count > 1 => format!(" ({count} times, the first:)"),
+        Some(count) if count > 1 => format!(" ({count} times; the first one:)"),
         _ => String::new(),
     };
     format!("  {}{at}{place}{times}\n    {}\n", cell(&failure["code"]), cell(&failure["message"]))
 }
 
-/// The members of some objects as a table.
+/// Returns members of objects as a table.
 pub(super) fn table(headers: &[&str], objects: &[Value], row: impl Fn(&Value) -> Vec<String>) -> String {
     crate::client::text::table(headers, &objects.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Parameters that were given, by name.
+/// Returns the parameters that have a value.
 pub(super) fn given<'a>(parameters: &[(&'static str, Option<&'a str>)]) -> Vec<(&'static str, &'a str)> {
     parameters.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect()
 }

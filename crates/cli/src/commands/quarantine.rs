@@ -1,4 +1,4 @@
-//! What was rejected: listed, shown, downloaded, tried again, discarded.
+//! `eventpulse quarantine`: lists, shows, downloads, retries and discards rejected records and uploads.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use crate::client::error::ClientError;
 use crate::client::media::Media;
 use crate::client::text::file_name;
 
-/// What goes along with the call; more goes by a presigned URL.
+/// The largest correction that is sent with the call. A larger one is sent by presigned URL.
 const MAX_BYTES_IN_CALL: u64 = 4 << 20;
-/// How many codes a list shows of one item.
+/// The most codes in one row of a list.
 const CODES_SHOWN: usize = 3;
-/// How many rejected records are shown.
+/// The most rejected records to show.
 const RECORDS_SHOWN: usize = 20;
 
 /// The arguments of `eventpulse quarantine`.
@@ -30,58 +30,58 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Lists what waits, newest first.
+    /// List open items, newest first.
     List {
-        /// With this code among its failures, such as REQUIRED.
+        /// Only items with this failure code, such as REQUIRED.
         #[arg(long)]
         code: Option<String>,
-        /// With this schema, such as reading/1.0.
+        /// Only items with this schema, such as reading/1.0.
         #[arg(long)]
         schema: Option<String>,
-        /// Quarantined at this time or later, such as 2025-02-28T12:00:00Z.
+        /// Only items quarantined at this time or later, such as 2025-02-28T12:00:00Z.
         #[arg(long)]
         from: Option<String>,
-        /// Quarantined before this time.
+        /// Only items quarantined before this time.
         #[arg(long)]
         to: Option<String>,
     },
-    /// Shows what was rejected, and why.
+    /// Show the rejected records and their failures.
     Show {
-        /// The upload.
+        /// The id of the upload.
         #[arg(value_name = "UPLOAD_ID", value_parser = upload_id)]
         id: String,
-        /// Save what was rejected, and its report, into this directory.
+        /// Save the rejected records and the report in this directory.
         #[arg(long, value_name = "DIRECTORY")]
         download: Option<PathBuf>,
-        /// Write over files that are there.
+        /// Overwrite existing files.
         #[arg(long, requires = "download")]
         force: bool,
     },
-    /// Tries it again: as it is, or corrected.
+    /// Retry: unchanged, or with a corrected file.
     Retry {
-        /// The upload.
+        /// The id of the upload.
         #[arg(value_name = "UPLOAD_ID", value_parser = upload_id)]
         id: String,
-        /// The corrected file. Of an upload that counts in part: the corrected records, and no others.
+        /// The corrected file. For a partially accepted upload: only the corrected records.
         file: Option<PathBuf>,
         #[command(flatten)]
         waiting: Waiting,
     },
-    /// Discards it. What counts of the upload goes on counting.
+    /// Discard the rejected records. Accepted records stay in the statistics.
     Discard {
-        /// The upload.
+        /// The id of the upload.
         #[arg(value_name = "UPLOAD_ID", value_parser = upload_id)]
         id: String,
-        /// Do not ask.
+        /// Do not prompt for confirmation.
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Lists, shows, tries again or discards what was rejected.
+/// Lists, shows, retries or discards quarantined uploads.
 ///
 /// # Errors
-/// When the API cannot be reached, or refuses.
+/// Fails when the API cannot be reached or refuses.
 pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
     match args.action {
         Action::List { code, schema, from, to } => {
@@ -128,7 +128,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
     }
 }
 
-/// The codes of an item, the first few.
+/// Returns the first codes of an item.
 fn codes(item: &Value) -> String {
     let codes: Vec<String> = items(item, "codes").iter().map(cell).collect();
     match codes.len().saturating_sub(CODES_SHOWN) {
@@ -161,7 +161,7 @@ fn item_text(item: &Value, saved: &[PathBuf]) -> String {
     let told = items(report, "records").len();
     let more = told.saturating_sub(RECORDS_SHOWN) as u64 + report["records_omitted"].as_u64().unwrap_or(0);
     if more > 0 {
-        text.push_str(&format!("\n... and {more} further records; --download saves the whole report\n"));
+        text.push_str(&format!("\n... and {more} more records; --download saves the whole report\n"));
     }
     for path in saved {
         text.push_str(&format!("saved {}\n", path.display()));
@@ -175,7 +175,7 @@ fn item_text(item: &Value, saved: &[PathBuf]) -> String {
     text
 }
 
-/// Saves a download under its own name, and nowhere else. Returns where.
+/// Saves a download under its own file name. Returns the path.
 async fn save(api: &Api, link: &Value, directory: &Path, force: bool) -> Result<Option<PathBuf>, ClientError> {
     let (Some(url), Some(name)) = (link["url"].as_str(), link["file_name"].as_str()) else { return Ok(None) };
     let path = directory.join(file_name(name));
@@ -202,7 +202,7 @@ async fn retry(
     Ok(if is_well { Outcome::Success } else { Outcome::Rejected })
 }
 
-/// Sends a correction: along with the call, or by a presigned URL.
+/// Sends a correction: with the call, or by presigned URL.
 async fn correct(api: &Api, id: &str, file: &Path, global: &Global) -> Result<(), ClientError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Media { content_type, content_encoding } = Media::of_file(&name, None, None)?;
@@ -226,9 +226,9 @@ async fn correct(api: &Api, id: &str, file: &Path, global: &Global) -> Result<()
 
 fn confirmed(id: &str) -> Result<bool, ClientError> {
     if !std::io::stdin().is_terminal() {
-        return Err(ClientError::Other("there is no terminal to ask on: --yes discards without asking".to_owned()));
+        return Err(ClientError::Other("cannot prompt without a terminal: --yes discards without a prompt".to_owned()));
     }
-    eprint!("Discard what was rejected of {id}? [y/N] ");
+    eprint!("Discard the rejected records of {id}? [y/N] ");
     let failed = |error: std::io::Error| ClientError::Other(error.to_string());
     std::io::stderr().flush().map_err(failed)?;
     let mut answer = String::new();

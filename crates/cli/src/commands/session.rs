@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! `eventpulse login` and `eventpulse logout`.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 
@@ -16,18 +16,18 @@ pub struct Args {
     /// The URL of the API: the stack's output ApiUrl.
     #[arg(long, value_name = "URL")]
     pub api: String,
-    /// Who signs in; asked for when it is left out.
+    /// The user name or e-mail address. Prompts for it by default.
     #[arg(long)]
     pub username: Option<String>,
-    /// Read the password from standard input rather than ask for it.
+    /// Read the password from standard input instead of prompting for it.
     #[arg(long)]
     pub password_stdin: bool,
 }
 
-/// Signs in and keeps the tokens.
+/// Signs in and stores the tokens.
 ///
 /// # Errors
-/// When the API or Cognito cannot be reached, or refuse.
+/// Fails when the API or Cognito cannot be reached or refuses.
 pub async fn login(args: &Args, global: &Global) -> Result<Outcome, ClientError> {
     let path = profile::path(global.profile.clone())?;
     let http = http_client()?;
@@ -45,8 +45,8 @@ pub async fn login(args: &Args, global: &Global) -> Result<Outcome, ClientError>
         secret("Password: ")?
     };
     let mut prompt = |prompt: Prompt| match prompt {
-        Prompt::NewPassword => secret("A password of your own: "),
-        Prompt::FailureCode => ask("Code of your authenticator: "),
+        Prompt::NewPassword => secret("New password: "),
+        Prompt::AuthenticatorCode => ask("Authenticator code: "),
     };
     let signed_in = sign_in::sign_in(&http, api, &found, &username, &password, &mut prompt).await?;
     profile::save(&path, &signed_in)?;
@@ -55,10 +55,10 @@ pub async fn login(args: &Args, global: &Global) -> Result<Outcome, ClientError>
     Ok(Outcome::Success)
 }
 
-/// Forgets the tokens.
+/// Deletes the tokens.
 ///
 /// # Errors
-/// When the file cannot be removed.
+/// Fails when the file cannot be deleted.
 pub fn logout(global: &Global) -> Result<Outcome, ClientError> {
     let path = profile::path(global.profile.clone())?;
     profile::remove(&path)?;
@@ -69,7 +69,10 @@ pub fn logout(global: &Global) -> Result<Outcome, ClientError> {
 fn ask(what: &str) -> Result<String, ClientError> {
     let failed = |error: std::io::Error| ClientError::Other(error.to_string());
     if !std::io::stdin().is_terminal() {
-        return Err(ClientError::Other(format!("there is no terminal to ask for {}", what.trim_end_matches(": "))));
+        return Err(ClientError::Other(format!(
+            "cannot prompt for {} without a terminal",
+            what.trim_end_matches(": ")
+        )));
     }
     eprint!("{what}");
     std::io::stderr().flush().map_err(failed)?;
@@ -79,7 +82,6 @@ fn ask(what: &str) -> Result<String, ClientError> {
 }
 
 fn secret(what: &str) -> Result<String, ClientError> {
-    rpassword::prompt_password(what).map_err(|error| {
-        ClientError::Other(format!("the password cannot be asked for ({error}): use --password-stdin"))
-    })
+    rpassword::prompt_password(what)
+        .map_err(|error| ClientError::Other(format!("cannot prompt for the password ({error}): use --password-stdin")))
 }

@@ -1,4 +1,4 @@
-//! A fleet of simulated devices, and the proof that nothing of what they said is lost.
+//! `eventpulse simulate`: a fleet of simulated devices, and the proof that none of their messages is lost.
 
 pub mod fleet;
 mod follow;
@@ -16,60 +16,60 @@ use self::fleet::Fleet;
 use self::sender::{Pace, Sender};
 use self::tally::{Tally, lock};
 use super::keys;
-use super::output::{Global, Outcome, cell, show, told};
+use super::output::{Global, Outcome, cell, error_lines, show};
 use crate::client::amount::{parse_rate, parse_share, parse_span};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::http::http_client;
 
-/// How long it sends when nothing says.
+/// The default duration of a run.
 const DURATION: Duration = Duration::from_secs(60);
-/// How long it sends when a count ends it.
+/// The duration of a run that ends after a number of records.
 const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
-/// How long it may take until a new key takes effect at the gateway.
+/// The longest time until a new key takes effect at the gateway.
 const NEW_KEY: Duration = Duration::from_secs(60);
-/// Up to how many messages a second a key of the plan `standard` is enough for.
+/// The most messages per second for a key of the plan `standard`.
 const STANDARD_RATE: f64 = 8.0;
-/// Below which share of the rate asked it says that it could not keep up.
+/// The share of the requested rate below which the run did not keep up.
 const KEPT_UP: f64 = 0.95;
 
 /// The arguments of `eventpulse simulate`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many devices.
+    /// The number of devices.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     devices: u64,
-    /// How many messages a second, all devices together.
+    /// The number of messages per second, of all devices together.
     #[arg(long, default_value = "50", value_parser = parse_rate)]
     rate: f64,
-    /// How many of the records are wrong: 2%, or 0.02.
+    /// The share of invalid records: 2%, or 0.02.
     #[arg(long, default_value = "0", value_name = "SHARE", value_parser = parse_share)]
     bad: f64,
     /// How long to send, such as 60s or 5m [default: 60s].
     #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with = "events")]
     duration: Option<Duration>,
-    /// How many records to send, for however long it takes.
+    /// The number of records to send, without a time limit.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     events: Option<u64>,
-    /// The key, of whoever is signed in. Better in the variable: others on this machine can see what commands are given.
-    /// Without one, a key is made for the run and revoked at its end.
+    /// An API key of the signed-in user. Prefer the variable: other users of this machine can see command lines.
+    /// Without one, the command creates a key for the run and revokes it at the end.
     #[arg(long, env = "EVENTPULSE_API_KEY", hide_env_values = true)]
     key: Option<String>,
-    /// Makes the devices say the same again; which seed it was is told at the end.
+    /// The seed of the random values, to repeat a run. The summary names the seed.
     #[arg(long)]
     seed: Option<u64>,
-    /// How many records a message has.
+    /// The number of records in a message.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=500))]
     batch: u64,
-    /// How many connections at most.
+    /// The most connections.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=1000))]
     connections: u64,
 }
 
-/// Simulates devices, and counts what becomes of what they say.
+/// Simulates devices, and counts the outcomes of their messages.
 ///
 /// # Errors
-/// When the API cannot be reached, or no key can be made, or the one that was made cannot be revoked.
+/// Fails when the API cannot be reached, and when a key cannot be created or revoked.
 pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<Outcome, ClientError> {
     // Before there is a key: from here on, Ctrl-C ends the run and not the process.
     let stop = stop_on_ctrl_c(global.json);
@@ -82,7 +82,7 @@ pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<Outcome, Cli
     }
 }
 
-/// One run, with the key that was given or one of its own. Returns the account, and why that key could not be revoked.
+/// Runs with the given key, or one of its own. Returns the summary, and the error if its own key was not revoked.
 async fn simulate(
     api: &Api,
     args: &Args,
@@ -107,13 +107,13 @@ async fn simulate(
     // From here to the end nothing returns early: the key goes in any case.
     let document = drive(api, args, sender, seed, is_silent, stop).await;
     let unrevoked = keys::revoke(api, id).await.err().map(|error| {
-        let why = told(&error).join("; ");
-        ClientError::Other(format!("the key of this run still works ({why}): eventpulse keys revoke {id}"))
+        let why = error_lines(&error).join("; ");
+        ClientError::Other(format!("the key of this run is still valid ({why}): eventpulse keys revoke {id}"))
     });
     Ok((document, unrevoked))
 }
 
-/// Sends, waits for the outcomes, and accounts for them.
+/// Sends, waits for the outcomes, and sums them up.
 async fn drive(api: &Api, args: &Args, sender: Sender, seed: u64, is_silent: bool, stop: watch::Receiver<u8>) -> Value {
     let duration = args.duration.or(args.events.is_none().then_some(DURATION));
     let pace = Pace {
@@ -146,27 +146,27 @@ async fn drive(api: &Api, args: &Args, sender: Sender, seed: u64, is_silent: boo
     document
 }
 
-/// The account, for a person.
+/// Returns the summary as text.
 fn text(document: &Value) -> String {
     let mut text = tally::text(document);
     let (asked, sent) = (&document["rate"]["asked"], document["rate"]["sent"].as_f64());
     if let (Some(asked), Some(sent)) = (asked.as_f64(), sent) {
-        let kept_up = if sent < asked * KEPT_UP { "could not keep up: " } else { "" };
-        text.push_str(&format!("{kept_up}{sent:.1} messages a second of the {asked} asked\n"));
+        let kept_up = if sent < asked * KEPT_UP { "slower than requested: " } else { "" };
+        text.push_str(&format!("{kept_up}{sent:.1} of {asked} messages per second\n"));
     }
     if !document["trouble"].is_null() {
-        text.push_str(&format!("the outcomes could not be asked for: {}\n", cell(&document["trouble"])));
+        text.push_str(&format!("the outcomes could not be read: {}\n", cell(&document["trouble"])));
     }
     text + &format!("seed {}\n", document["seed"])
 }
 
-/// Counts how often Ctrl-C was pressed.
+/// Counts presses of Ctrl-C.
 fn stop_on_ctrl_c(is_silent: bool) -> watch::Receiver<u8> {
     let (said, stop) = watch::channel(0_u8);
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
             if *said.borrow() == 0 && !is_silent {
-                eprintln!("\nsends no more, and waits for the last outcomes; Ctrl-C again does not wait");
+                eprintln!("\nstopped sending; waiting for the last outcomes (Ctrl-C again to skip)");
             }
             said.send_modify(|times| *times = times.saturating_add(1));
         }
@@ -178,19 +178,19 @@ fn random() -> Result<u64, ClientError> {
     getrandom::u64().map_err(|error| ClientError::Other(format!("this machine has no random numbers: {error}")))
 }
 
-/// A count that an argument's range keeps small.
+/// Converts a count that the range of its argument keeps small.
 fn size(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-/// The key that was given, if one was. What is wrong with it is told without it.
+/// Returns the given key, if there is one. Its error does not contain it.
 fn given_key(key: Option<&str>) -> Result<Option<&str>, ClientError> {
     let Some(key) = key.map(str::trim).filter(|key| !key.is_empty()) else { return Ok(None) };
     let is_key = key.starts_with("ep_") && key.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_');
     if is_key {
         return Ok(Some(key));
     }
-    Err(ClientError::Other("the key is none: one starts with ep_ (key_ is what its id starts with)".to_owned()))
+    Err(ClientError::Other("this is not a key: a key starts with ep_ (key_ starts its id)".to_owned()))
 }
 
 #[cfg(test)]

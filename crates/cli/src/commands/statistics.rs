@@ -1,4 +1,4 @@
-//! Statistics, and what there is data of.
+//! `eventpulse stats`, `devices` and `series`.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -10,15 +10,15 @@ use crate::client::error::ClientError;
 /// The arguments of `eventpulse stats`.
 #[derive(Debug, clap::Args)]
 pub struct StatsArgs {
-    /// The device.
+    /// The id of the device.
     device: String,
-    /// The measure; may be left out when the device has one only.
+    /// The measure [default: the device's only measure].
     #[arg(long)]
     measure: Option<String>,
-    /// Measured at this time or later, such as 2025-02-28T12:00:00Z.
+    /// Only points at this time or later, such as 2025-02-28T12:00:00Z.
     #[arg(long)]
     from: Option<String>,
-    /// Measured before this time.
+    /// Only points before this time.
     #[arg(long)]
     to: Option<String>,
 }
@@ -28,7 +28,7 @@ pub struct StatsArgs {
 pub struct SeriesArgs {
     #[command(flatten)]
     of: StatsArgs,
-    /// How wide a bucket is: a number and s, m, h or d.
+    /// The width of a bucket: a number and s, m, h or d.
     #[arg(long, default_value = "1d")]
     bucket: String,
 }
@@ -42,7 +42,7 @@ impl StatsArgs {
 /// Shows the statistics of a device.
 ///
 /// # Errors
-/// When the API cannot be reached, or refuses.
+/// Fails when the API cannot be reached or refuses.
 pub async fn stats(api: &Api, args: &StatsArgs, global: &Global) -> Result<Outcome, ClientError> {
     let mut query = args.query();
     query.push(("device_id", &args.device));
@@ -55,13 +55,13 @@ fn stats_text(answer: &Value) -> String {
     let mut text = format!("{}  {}\n", cell(&answer["device_id"]), cell(&answer["measure"]));
     let rows = ["count", "mean", "median", "standard_deviation", "min", "max", "first", "last"];
     for name in rows {
-        let value = if answer[name].is_null() { "none of one value".to_owned() } else { cell(&answer[name]) };
+        let value = if answer[name].is_null() { "n/a".to_owned() } else { cell(&answer[name]) };
         text.push_str(&format!("  {:<20}{value}\n", name.replace('_', " ")));
     }
     let uploads = &answer["uploads"];
     let excluded = &uploads["excluded"];
     text.push_str(&format!(
-        "from {} uploads, exact as of {}\nnot in it: {} uploads with something in quarantine, {} pending\n",
+        "from {} uploads, exact as of {}\nnot included: {} uploads in quarantine, {} pending\n",
         uploads["included"]["count"],
         cell(&answer["as_of"]),
         excluded["quarantined"]["count"],
@@ -70,10 +70,10 @@ fn stats_text(answer: &Value) -> String {
     text
 }
 
-/// Lists the devices that there is data of.
+/// Lists the devices that have data.
 ///
 /// # Errors
-/// When the API cannot be reached, or refuses.
+/// Fails when the API cannot be reached or refuses.
 pub async fn devices(api: &Api, global: &Global) -> Result<Outcome, ClientError> {
     let devices = api.pages("/devices", &[], "devices", usize::MAX).await?;
     show(global, &json!(devices), || {
@@ -85,15 +85,15 @@ pub async fn devices(api: &Api, global: &Global) -> Result<Outcome, ClientError>
     Ok(Outcome::Success)
 }
 
-/// Shows the statistics of a device bucket by bucket.
+/// Shows the statistics of a device for each time bucket.
 ///
 /// # Errors
-/// When the API cannot be reached, or refuses.
+/// Fails when the API cannot be reached or refuses.
 pub async fn series(api: &Api, args: &SeriesArgs, global: &Global) -> Result<Outcome, ClientError> {
     let mut query = args.of.query();
     query.push(("bucket", &args.bucket));
     if matches!(args.of.device.as_str(), "." | "..") {
-        let why = "a device of this name cannot stand in a path; its statistics can: eventpulse stats";
+        let why = "this device id cannot be part of a URL path; use: eventpulse stats";
         return Err(ClientError::Other(why.to_owned()));
     }
     let device = utf8_percent_encode(&args.of.device, NON_ALPHANUMERIC);

@@ -1,4 +1,4 @@
-//! Uploads of files: issued, sent, followed to the outcome, many at a time.
+//! `eventpulse upload`: requests presigned URLs, sends files in parallel, and waits for their outcomes.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::notifications::unmailed;
-use super::output::{Global, Outcome, cell, first_failure, show, table, told};
+use super::output::{Global, Outcome, cell, error_lines, first_failure, show, table};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::media::{Media, parse_max_rejected};
 use crate::client::send;
 use crate::client::text::clean;
 
-/// How long to wait before a receipt is looked at again: at first, and at last.
+/// The pause between two reads of a receipt: the first one, and the longest one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
 /// The arguments of `eventpulse upload`.
@@ -26,43 +26,43 @@ pub struct Args {
     files: Vec<PathBuf>,
     #[command(flatten)]
     terms: Terms,
-    /// How many to send at the same time.
+    /// The number of files to send in parallel.
     #[arg(long, default_value_t = 4)]
     jobs: usize,
     #[command(flatten)]
     waiting: Waiting,
 }
 
-/// How a file is sent.
+/// The options for sending a file.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Terms {
-    /// The schema of records that name none, such as reading/1.0.
+    /// The schema of records that do not name one, such as reading/1.0.
     #[arg(long)]
     schema: Option<String>,
-    /// How many records may be wrong before the whole file is rejected: 5, or 10%.
+    /// Reject the whole file when more records than this are invalid: 5, or 10%.
     #[arg(long, value_name = "COUNT|PERCENT", value_parser = parse_max_rejected)]
     max_rejected: Option<Value>,
-    /// The Content-Type, where the file's ending does not tell.
+    /// The Content-Type [default: by the file's extension].
     #[arg(long)]
     content_type: Option<String>,
-    /// The Content-Encoding, where the file's ending does not tell.
+    /// The Content-Encoding [default: by the file's extension].
     #[arg(long)]
     content_encoding: Option<String>,
 }
 
-/// How long to wait for an outcome.
+/// The options for waiting for an outcome.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Waiting {
     /// Do not wait for the outcome.
     #[arg(long)]
     no_wait: bool,
-    /// How many seconds to wait for it.
+    /// The number of seconds to wait for the outcome.
     #[arg(long, default_value_t = 900, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
 }
 
 impl Waiting {
-    /// Whether nobody waits.
+    /// Returns whether the command does not wait.
     pub(super) fn is_unwaited(self) -> bool {
         self.no_wait
     }
@@ -71,7 +71,7 @@ impl Waiting {
 /// Uploads files.
 ///
 /// # Errors
-/// When nothing could be uploaded at all, because nobody is signed in, say.
+/// Fails when nothing can be uploaded, for example because nobody is signed in.
 pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<Outcome, ClientError> {
     let bars = MultiProgress::with_draw_target(draw_target(global));
     let mut sending = JoinSet::new();
@@ -91,16 +91,16 @@ pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<Outcome, Cli
     tell(args, results.into_iter().flatten().collect(), global)
 }
 
-/// Bars where a person looks, and nowhere else.
+/// Returns where progress bars go: to a terminal only.
 pub(super) fn draw_target(global: &Global) -> ProgressDrawTarget {
     if global.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() }
 }
 
-/// A file that S3 has.
+/// A file that was sent.
 struct Sent {
-    /// Its receipt, or what there was before one.
+    /// Its receipt, or the answer that issued its URL.
     receipt: Value,
-    /// Why there is no outcome.
+    /// The reason why there is no outcome.
     error: Option<ClientError>,
 }
 
@@ -128,7 +128,7 @@ async fn one(
     })
 }
 
-/// What `POST /uploads` is asked.
+/// Returns the body of `POST /uploads`.
 async fn request(file: &Path, name: &str, terms: &Terms) -> Result<Value, ClientError> {
     let Media { content_type, content_encoding } =
         Media::of_file(name, terms.content_type.as_deref(), terms.content_encoding.as_deref())?;
@@ -146,17 +146,17 @@ async fn request(file: &Path, name: &str, terms: &Terms) -> Result<Value, Client
     Ok(request)
 }
 
-/// Size and SHA-256 of a file. Reading a large one takes a while, so others go on meanwhile.
+/// Returns the size and the SHA-256 of a file. Runs on a thread of its own, so that other files go on.
 pub(super) async fn digest(file: &Path) -> Result<(u64, String), ClientError> {
     let file = file.to_owned();
     let read = tokio::task::spawn_blocking(move || send::digest(&file)).await;
     Ok(read.map_err(|error| ClientError::Other(error.to_string()))??)
 }
 
-/// Sends a file to where the API said.
+/// Sends a file to its presigned URL.
 ///
 /// # Errors
-/// When it cannot be read, or S3 does not take it.
+/// Fails when the file cannot be read, or S3 refuses it.
 pub(super) async fn send_issued(
     api: &Api,
     file: &Path,
@@ -179,18 +179,18 @@ pub(super) async fn send_issued(
     let status = send::put(api.http(), url, &headers, file, size, move |sent| shown.set_position(sent)).await?;
     match status {
         200 => Ok(()),
-        412 => Err(ClientError::Other("something was sent to this URL already".to_owned())),
+        412 => Err(ClientError::Other("this URL is used already: run the command again for a new one".to_owned())),
         400 | 403 => Err(ClientError::Other(format!(
-            "S3 did not take the file ({status}): it changed while it was sent, or the URL has expired. Try again."
+            "S3 refused the file ({status}): it changed while it was sent, or the URL has expired. Try again."
         ))),
-        status => Err(ClientError::Other(format!("S3 did not take the file: it answered {status}. Try again."))),
+        status => Err(ClientError::Other(format!("S3 refused the file with status {status}. Try again."))),
     }
 }
 
 /// Waits for the outcome of an upload, or of a retry.
 ///
 /// # Errors
-/// When there is none in time.
+/// Fails when there is none in time.
 pub(super) async fn outcome(api: &Api, id: &str, waiting: Waiting) -> Result<Value, ClientError> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(waiting.timeout);
     let mut pause = PAUSES.0;
@@ -214,7 +214,7 @@ pub(super) async fn outcome(api: &Api, id: &str, waiting: Waiting) -> Result<Val
         }
         if tokio::time::Instant::now() + pause > deadline {
             return Err(ClientError::Other(format!(
-                "{id} has no outcome after {} s and goes on without us: eventpulse uploads show {id}",
+                "{id} has no outcome after {} s. Processing continues: eventpulse uploads show {id}",
                 waiting.timeout
             )));
         }
@@ -223,7 +223,7 @@ pub(super) async fn outcome(api: &Api, id: &str, waiting: Waiting) -> Result<Val
     }
 }
 
-/// Whether the next call may fare better.
+/// Returns whether a repeated call may succeed.
 fn is_passing(error: &ClientError) -> bool {
     match error {
         ClientError::Unreachable { .. } => true,
@@ -232,7 +232,7 @@ fn is_passing(error: &ClientError) -> bool {
     }
 }
 
-/// Tells what became of the files. One bad file does not hide the others.
+/// Prints the outcomes of all files. An invalid file does not hide the others.
 fn tell(args: &Args, results: Vec<Result<Sent, ClientError>>, global: &Global) -> Result<Outcome, ClientError> {
     let files = args.files.iter().map(|file| file.display().to_string());
     let rows: Vec<Value> = files
@@ -240,9 +240,9 @@ fn tell(args: &Args, results: Vec<Result<Sent, ClientError>>, global: &Global) -
         .map(|(file, result)| match result {
             Ok(Sent { receipt, error: None }) => json!({ "file": file, "receipt": receipt }),
             Ok(Sent { receipt, error: Some(error) }) => {
-                json!({ "file": file, "receipt": receipt, "error": told(error).join("; ") })
+                json!({ "file": file, "receipt": receipt, "error": error_lines(error).join("; ") })
             }
-            Err(error) => json!({ "file": file, "receipt": null, "error": told(error).join("; ") }),
+            Err(error) => json!({ "file": file, "receipt": null, "error": error_lines(error).join("; ") }),
         })
         .collect();
     show(global, &json!(rows), || text(&rows));
@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_tells_outcomes_and_what_to_do() {
+    fn table_shows_outcomes_and_next_steps() {
         let rows = [
             json!({ "file": "good.json", "receipt": { "upload_id": "up_1", "state": "accepted", "accepted": 3, "rejected": 0 } }),
             json!({ "file": "bad.json", "receipt": { "upload_id": "up_2", "state": "quarantined", "accepted": 0, "rejected": 1,
@@ -303,7 +303,7 @@ good.json        accepted            3         0  up_1
 bad.json         quarantined         0         1  up_2    TYPE at /value, line 1
 a\\u{1b}[2J.json  not sent                                 cannot read it
 next: eventpulse quarantine show up_2
-nobody is mailed about what is rejected: eventpulse notifications
+nobody gets e-mails about rejected uploads: eventpulse notifications
 ";
         assert_eq!(text(&rows), expected);
     }

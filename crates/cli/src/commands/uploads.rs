@@ -1,4 +1,4 @@
-//! Lists of uploads, receipts, and withdrawals.
+//! `eventpulse uploads`: lists, receipts and withdrawals.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::text::clean;
 
-/// How often a withdrawal is called for: each call takes back what it can in 20 s.
+/// The most calls for one withdrawal. Each call works for up to 20 s.
 const WITHDRAWAL_CALLS: u32 = 100;
 
 /// The arguments of `eventpulse uploads`.
@@ -24,43 +24,43 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Lists uploads, as without a subcommand.
+    /// List uploads (the default).
     List(ListArgs),
-    /// Shows what became of an upload.
+    /// Show the receipt of an upload.
     Show {
-        /// The upload.
+        /// The id of the upload.
         #[arg(value_name = "UPLOAD_ID", value_parser = upload_id)]
         id: String,
     },
-    /// Takes an upload back: what it contributed leaves every answer.
+    /// Withdraw an upload: remove its records from all statistics.
     Withdraw {
-        /// The upload.
+        /// The id of the upload.
         #[arg(value_name = "UPLOAD_ID", value_parser = upload_id)]
         id: String,
     },
 }
 
-/// Which uploads to list.
+/// The filters of a list.
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
-    /// In this state only: accepted, quarantined, and so on.
+    /// Only uploads in this state: accepted, quarantined, and so on.
     #[arg(long)]
     state: Option<String>,
-    /// Created at this time or later, such as 2025-02-28T12:00:00Z.
+    /// Only uploads created at this time or later, such as 2025-02-28T12:00:00Z.
     #[arg(long)]
     from: Option<String>,
-    /// Created before this time.
+    /// Only uploads created before this time.
     #[arg(long)]
     to: Option<String>,
-    /// How many to list, the newest first.
+    /// The most uploads to list, newest first.
     #[arg(long, default_value_t = 50)]
     limit: usize,
 }
 
-/// Lists uploads, shows one, or takes one back.
+/// Lists uploads, shows one, or withdraws one.
 ///
 /// # Errors
-/// When the API cannot be reached, or refuses.
+/// Fails when the API cannot be reached or refuses.
 pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
     match args.action {
         None => list(api, &args.list, global).await,
@@ -74,12 +74,12 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
             for _ in 0..WITHDRAWAL_CALLS {
                 let receipt = api.delete(&format!("/uploads/{id}")).await?;
                 if receipt["state"] == "withdrawn" {
-                    show(global, &receipt, || format!("{id}: nothing of it counts any more.\n"));
+                    show(global, &receipt, || format!("{id} is withdrawn. No statistics include it any more.\n"));
                     return Ok(Outcome::Success);
                 }
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            Err(ClientError::Other(format!("{id} still counts in part: withdraw it once more")))
+            Err(ClientError::Other(format!("{id} is not completely withdrawn yet: run the command again")))
         }
     }
 }
@@ -98,7 +98,7 @@ async fn list(api: &Api, args: &ListArgs, global: &Global) -> Result<Outcome, Cl
     Ok(Outcome::Success)
 }
 
-/// A receipt, for a person.
+/// Returns a receipt as text.
 #[must_use]
 pub fn receipt_text(receipt: &Value) -> String {
     let mut text = format!(
@@ -110,7 +110,7 @@ pub fn receipt_text(receipt: &Value) -> String {
         receipt["rejected"]
     );
     if let Some(of) = receipt["duplicate_of"].as_str() {
-        text.push_str(&format!("the same bytes count already, under {}\n", clean(of)));
+        text.push_str(&format!("duplicate of {}, which has the same bytes\n", clean(of)));
     }
     if receipt["failure_reason"].is_string() {
         text.push_str(&format!("failed: {}\n", cell(&receipt["failure_reason"])));
@@ -119,7 +119,7 @@ pub fn receipt_text(receipt: &Value) -> String {
         text.push('\n');
         text.push_str(&features(items(receipt, "features")));
         if receipt["features_omitted"].as_u64().is_some_and(|omitted| omitted > 0) {
-            text.push_str(&format!("... and {} further series\n", receipt["features_omitted"]));
+            text.push_str(&format!("... and {} more series\n", receipt["features_omitted"]));
         }
     }
     if !items(receipt, "failures").is_empty() {
@@ -141,7 +141,7 @@ pub fn receipt_text(receipt: &Value) -> String {
     text
 }
 
-/// What each series received.
+/// Returns the statistics of each series as a table.
 #[must_use]
 pub fn features(features: &[Value]) -> String {
     let headers = ["device", "measure", "count", "mean", "median", "std. dev.", "min", "max"];

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use eventpulse_core::intake::schema::Catalog;
 use serde_json::{Value, json};
 
-use super::output::{Global, Outcome, show, told};
+use super::output::{Global, Outcome, error_lines, show};
 use crate::client::error::ClientError;
 use crate::client::media::Media;
 use crate::client::validate::{Verdict, validate};
@@ -38,7 +38,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, ClientError> {
         match one(&catalog, file, args) {
             Ok(verdict) => verdicts.push((file.display().to_string(), verdict)),
             Err(error) => {
-                eprintln!("error: {}", told(&error).join("\n  "));
+                eprintln!("error: {}", error_lines(&error).join("\n  "));
                 unread = true;
             }
         }

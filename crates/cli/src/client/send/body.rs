@@ -1,4 +1,4 @@
-//! The body of a request, read from a file as the connection takes it.
+//! The body of a request, read from a file while it is sent.
 
 use std::io;
 use std::path::Path;
@@ -13,25 +13,25 @@ use tokio::sync::mpsc;
 
 use super::error::SendError;
 
-/// How much of a file is read at a time.
+/// The size of one read, in bytes.
 pub(super) const PIECE_BYTES: usize = 256 << 10;
-/// How many pieces may wait for the connection.
+/// The number of pieces that may wait for the connection.
 const PIECES_AHEAD: usize = 2;
 
-/// A body of known length. Breaks off, and the request with it, when its [`Feed`] ends before all of it came.
+/// A body of known length. Fails, and the request with it, when its [`Feed`] ends early.
 pub(super) struct FileBody {
     pieces: mpsc::Receiver<Bytes>,
     left: u64,
 }
 
-/// Where the body's bytes come from.
+/// The source of the body's bytes.
 pub(super) struct Feed {
     pieces: mpsc::Sender<Bytes>,
     size: u64,
 }
 
 impl FileBody {
-    /// A body of `size` bytes, and where to put them.
+    /// Makes a body of `size` bytes, and its source.
     pub(super) fn new(size: u64) -> (Self, Feed) {
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
         (Self { pieces, left: size }, Feed { pieces: sender, size })
@@ -51,7 +51,7 @@ impl Body for FileBody {
         }
         self.pieces.poll_recv(context).map(|piece| {
             let Some(piece) = piece else {
-                return Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file was not read to its end")));
+                return Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the end of the file was not reached")));
             };
             self.left = self.left.saturating_sub(piece.len() as u64);
             Some(Ok(Frame::data(piece)))
@@ -68,8 +68,8 @@ impl Body for FileBody {
 }
 
 impl Feed {
-    /// Reads the file to its end. The last piece goes out only when the file still has its size, so that a request
-    /// whose file changes is never complete. Ends early when nobody wants more: the answer came already.
+    /// Reads the file to its end. Sends the last piece only if the file still has its size, so that the request of a
+    /// changing file is never complete. Ends early when the answer has come already.
     pub(super) async fn all_of(
         self,
         file: &mut File,
@@ -99,7 +99,7 @@ impl Feed {
     }
 }
 
-/// Whether the file has the size that it is said to have.
+/// Checks that the file has the expected size.
 pub(super) async fn unchanged(file: &File, path: &Path, expected: u64) -> Result<(), SendError> {
     let metadata = file.metadata().await.map_err(|source| SendError::Read { path: path.to_owned(), source })?;
     let found = metadata.len();

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why a file was not sent.
+/// The reason why a file was not sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -12,10 +12,10 @@ pub enum SendError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// Somebody writes to the file. Nothing of it has arrived: a `PUT` that breaks off leaves no object.
+    /// The file changed. Nothing of it has arrived: an interrupted `PUT` leaves no object.
     #[error(
         "{} changed while it was sent: it had {expected} bytes, now it has {found}; upload it again when it is complete",
         .path.display()
@@ -23,12 +23,12 @@ pub enum SendError {
     Changed {
         /// The file.
         path: PathBuf,
-        /// How large it was when the upload was asked for.
+        /// The size in bytes when the upload was requested.
         expected: u64,
-        /// How large it is.
+        /// The present size in bytes.
         found: u64,
     },
-    /// The other side was not reached, or the connection broke.
+    /// The server was not reached, or the connection broke.
     #[error("the file did not reach the storage")]
     Http(#[source] reqwest::Error),
 }

@@ -52,7 +52,7 @@ fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_digest_is_that_of_all_bytes() {
+fn digest_covers_all_bytes() {
     let rows = [
         (b"".as_slice(), 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
         (b"abc", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
@@ -66,7 +66,7 @@ fn a_digest_is_that_of_all_bytes() {
 }
 
 #[tokio::test]
-async fn exactly_the_file_and_the_headers_arrive() {
+async fn file_and_signed_headers_arrive_exactly() {
     let (url, seen) = storage().await;
     let given = headers(&[
         ("content-type", "application/x-ndjson"),
@@ -99,7 +99,7 @@ async fn exactly_the_file_and_the_headers_arrive() {
 }
 
 #[tokio::test]
-async fn a_length_among_the_headers_is_not_sent_twice() {
+async fn content_length_is_sent_once() {
     let (url, seen) = storage().await;
     let file = file_of(b"[]");
     let given = headers(&[("content-length", "2")]);
@@ -110,7 +110,7 @@ async fn a_length_among_the_headers_is_not_sent_twice() {
 }
 
 #[tokio::test]
-async fn a_file_of_another_size_is_not_sent() {
+async fn file_of_another_size_is_not_sent() {
     let (url, seen) = storage().await;
     for expected in [0, 9, 11] {
         let file = file_of(b"0123456789");
@@ -127,7 +127,7 @@ async fn a_file_of_another_size_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_file_that_changes_while_it_is_sent_never_arrives() {
+async fn file_that_changes_while_sending_never_arrives() {
     let (url, seen) = storage().await;
     let size = 40 * PIECE_BYTES as u64;
     for (what, new_size) in [("grows", size + 1), ("shrinks", size / 2), ("is emptied", 0)] {
@@ -142,7 +142,7 @@ async fn a_file_that_changes_while_it_is_sent_never_arrives() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_a_status_and_silence_an_error_without_the_url() {
+async fn refusal_returns_the_status_and_a_broken_connection_an_error_without_the_url() {
     let (url, _) = storage().await;
     let file = file_of(b"[]");
     let http = crate::client::http::http_client().unwrap();

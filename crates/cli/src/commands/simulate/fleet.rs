@@ -1,4 +1,4 @@
-//! The simulated devices, and what they say. Pure: the time and the seed are arguments.
+//! The simulated devices and their messages. Pure: the time and the seed are arguments.
 
 use std::f64::consts::TAU;
 
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// In which ways a record is wrong, in turn. Each has the members of a reading, which is all that the gateway looks at,
-/// and each is rejected by the validator, whole.
+/// The kinds of invalid records, in turn. Each has the members of a reading, so the gateway accepts it and the
+/// validator rejects it.
 const WAYS: [Way; 4] = [Way::TextValue, Way::NoSuchDay, Way::AdditionalMember, Way::EmptyDevice];
 
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ enum Way {
     EmptyDevice,
 }
 
-/// One device: a value that walks around a mean of its own, with a wave a day.
+/// A device whose value varies around a mean of its own, with a daily wave.
 #[derive(Debug)]
 struct Device {
     id: String,
@@ -30,7 +30,7 @@ struct Device {
     last: i64,
 }
 
-/// A fleet. The same seed and the same times give the same messages.
+/// A fleet. Equal seeds and times give equal messages.
 #[derive(Debug)]
 pub struct Fleet {
     devices: Vec<Device>,
@@ -40,19 +40,19 @@ pub struct Fleet {
     rng: Rng,
 }
 
-/// What is sent at once.
+/// A message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// One record, or an array of them.
+    /// A record, or an array of records.
     pub body: String,
-    /// How many of them are good.
+    /// The number of valid records.
     pub good: u64,
-    /// How many of them are not.
+    /// The number of invalid records.
     pub bad: u64,
 }
 
 impl Fleet {
-    /// Devices `sim-0001` and so on, of whose records the share `bad` is wrong.
+    /// Makes devices `sim-0001` and so on. The share `bad` of their records is invalid.
     #[must_use]
     pub fn new(devices: usize, bad: f64, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
@@ -68,9 +68,9 @@ impl Fleet {
         Self { devices, next: 0, bad, bad_so_far: 0, rng }
     }
 
-    /// The next records, of one device after the other. One record goes by itself, more go as an array.
+    /// Returns the next message, with one record of each of the next devices. Several records form an array.
     ///
-    /// `now` goes to every record; a device that has spoken at that time already speaks a microsecond later.
+    /// Each record has the time `now`, or one microsecond after the previous record of its device.
     pub fn message(&mut self, now: Timestamp, records: usize) -> Message {
         let (mut all, mut bad) = (Vec::with_capacity(records), 0);
         for _ in 0..records.max(1) {
@@ -136,14 +136,14 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides() {
+    fn equal_seeds_give_equal_messages() {
         let of = |seed| say(&mut Fleet::new(7, 0.3, seed), 50, 3);
         assert_eq!(of(1), of(1));
         assert_ne!(of(1), of(2));
     }
 
     #[test]
-    fn one_goes_by_itself_and_more_as_an_array() {
+    fn several_records_form_an_array() {
         let mut fleet = Fleet::new(2, 0.0, 1);
         let one = fleet.message(Timestamp::from_micros(NOON), 1);
         assert!(
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_times_of_a_device_increase_even_if_the_clock_does_not() {
+    fn times_of_a_device_increase_with_a_stopped_clock() {
         let mut fleet = Fleet::new(3, 0.0, 1);
         let mut last: HashMap<String, Timestamp> = HashMap::new();
         for now in [NOON, NOON, NOON - 5, NOON + 9] {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn values_wander_about_a_mean() {
+    fn values_vary_around_a_mean() {
         let values: Vec<f64> = say(&mut Fleet::new(1, 0.0, 4), 1000, 1)
             .iter()
             .map(|message| parsed(message)[0]["value"].as_f64().unwrap())
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_are_bad_as_said_and_for_no_reason_that_the_gateway_sees() {
+    fn share_of_invalid_records_is_exact_and_passes_the_gateway() {
         for (share, least, most) in [(0.0, 0, 0), (0.02, 60, 140), (1.0, 5000, 5000)] {
             let messages = say(&mut Fleet::new(100, share, 9), 5000, 1);
             let bad: u64 = messages.iter().map(|message| message.bad).sum();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_validator_finds_what_was_spoilt_and_nothing_else() {
+    fn validator_rejects_exactly_the_invalid_records() {
         let catalog = eventpulse_core::intake::schema::Catalog::bundled().unwrap();
         let mut codes = BTreeSet::new();
         for message in say(&mut Fleet::new(10, 0.5, 3), 40, 1) {

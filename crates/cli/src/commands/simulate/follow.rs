@@ -1,4 +1,4 @@
-//! Follows a run: shows how it goes, and asks what became of what was sent.
+//! Follows a run: shows its progress, and reads the outcomes of its messages.
 
 use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex};
@@ -11,18 +11,18 @@ use tokio::time::{Instant, sleep};
 use super::sender::stopped;
 use super::tally::{Tally, lock};
 use crate::client::api::Api;
-use crate::commands::output::told;
+use crate::commands::output::error_lines;
 
-/// How long the last outcomes may take.
+/// The time limit for the last outcomes.
 const OUTCOMES: Duration = Duration::from_secs(60);
-/// How often outcomes are asked for.
+/// The pause between two reads of outcomes.
 const ASK: Duration = Duration::from_secs(2);
-/// By how many seconds this clock may be ahead of the service's: while it sends, and at the end, when it matters.
+/// The seconds by which this clock may be ahead of the service's: while sending, and at the end.
 const AHEAD: (i64, i64) = (5, 120);
-/// How often the summary is written: on a terminal, and elsewhere.
+/// The pause between two progress lines: on a terminal, and elsewhere.
 const SHOW: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
-/// Shows how it goes: on a terminal in one line that changes, elsewhere in a line now and then.
+/// Shows progress: on a terminal in one changing line, elsewhere in a line from time to time.
 pub async fn show(tally: Arc<Mutex<Tally>>, is_silent: bool) {
     if is_silent {
         return;
@@ -46,7 +46,7 @@ pub async fn show(tally: Arc<Mutex<Tally>>, is_silent: bool) {
     }
 }
 
-/// Asks for outcomes again and again, so that the summary tells them. Ends when it is aborted.
+/// Reads outcomes repeatedly for the progress line, until it is aborted.
 pub async fn ask_while_sending(api: Api, tally: Arc<Mutex<Tally>>) {
     loop {
         sleep(ASK).await;
@@ -54,7 +54,7 @@ pub async fn ask_while_sending(api: Api, tally: Arc<Mutex<Tally>>) {
     }
 }
 
-/// Waits until each acknowledged message has an outcome, or for as long as that may take.
+/// Waits until each acknowledged message has an outcome, or the time limit is over.
 pub async fn settle(api: &Api, tally: &Mutex<Tally>, mut stop: watch::Receiver<u8>) {
     let deadline = Instant::now() + OUTCOMES;
     let all = async {
@@ -72,7 +72,7 @@ pub async fn settle(api: &Api, tally: &Mutex<Tally>, mut stop: watch::Receiver<u
     }
 }
 
-/// Asks what became of what was sent since the oldest message without an outcome, page by page.
+/// Reads the uploads since the oldest message without an outcome, page by page.
 async fn ask(api: &Api, tally: &Mutex<Tally>, ahead: i64) {
     let Some(oldest) = lock(tally).oldest_unsettled() else { return };
     let from = oldest.plus_seconds(-ahead).to_string();
@@ -83,6 +83,6 @@ async fn ask(api: &Api, tally: &Mutex<Tally>, ahead: i64) {
             tally.settle(&listed);
             tally.trouble = None;
         }
-        Err(error) => tally.trouble = Some(told(&error).join("; ")),
+        Err(error) => tally.trouble = Some(error_lines(&error).join("; ")),
     }
 }

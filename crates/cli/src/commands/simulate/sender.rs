@@ -1,4 +1,4 @@
-//! Sends what the fleet says, at the rate asked, over a bounded number of connections.
+//! Sends the messages of the fleet at the requested rate, over a limited number of connections.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,51 +14,51 @@ use super::fleet::{Fleet, Message};
 use super::tally::{Tally, lock};
 use crate::client::error::{ClientError, innermost};
 
-/// How often a message is sent to which there is no answer, or a 5xx.
+/// The most attempts at a message without an answer, or with a 5xx.
 const TRIES: u32 = 5;
-/// How often a message is sent that is throttled: its plan frees a place at some time.
+/// The most attempts at a throttled message.
 const THROTTLED_TRIES: u32 = 60;
-/// How long `Retry-After` may have a message wait, in seconds. A spent quota asks for more, and ends it.
+/// The longest `Retry-After` to wait for, in seconds. A used-up quota asks for more, and ends the message.
 const PATIENCE: u64 = 30;
-/// How long one try may take. API Gateway gives up after 29 s.
+/// The time limit for one attempt. API Gateway's own limit is 29 s.
 const TRY: Duration = Duration::from_secs(35);
-/// How much of the rate may be made up for after a delay, in seconds.
+/// How much of a delay is caught up, in seconds.
 const BURST: f64 = 0.1;
 
-/// Where messages go.
+/// The destination of the messages.
 #[derive(Debug, Clone)]
 pub struct Sender {
-    /// The client, of which each message in flight takes a connection.
+    /// The HTTP client. Each message in flight takes a connection.
     pub http: reqwest::Client,
     /// The URL of `POST /data`.
     pub url: String,
     /// The key.
     pub key: String,
-    /// What the idempotency keys of this run start with, and of no other run.
+    /// The prefix of this run's idempotency keys.
     pub run: String,
 }
 
-/// How fast, and until when.
+/// The rate and the end of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Messages a second.
+    /// Messages per second.
     pub rate: f64,
-    /// How many messages are in flight at most.
+    /// The most messages in flight.
     pub connections: usize,
-    /// How many records a message has.
+    /// The number of records in a message.
     pub batch: usize,
-    /// After how many records it ends.
+    /// The number of records after which it ends.
     pub records: u64,
-    /// After how long it ends.
+    /// The time after which it ends.
     pub duration: Duration,
-    /// How long the first message is sent again that is answered 403: a new key takes effect after a while.
+    /// How long the first message is retried after a 403: a new key takes effect with a delay.
     pub new_key: Duration,
 }
 
-/// Sends until the pace says, or until somebody does. The first message goes alone: when that is refused, all would be.
+/// Sends until the pace or `stop` ends it. The first message goes alone: if it is refused, all would be.
 ///
-/// Returns how long it sent, without the first message and without the wait for the last answers. `stop` at 1 sends no
-/// more and waits for these; at 2 it does not wait.
+/// Returns the time spent sending, without the first message and without the wait for the last answers. `stop` at 1
+/// stops sending and waits for these answers; at 2 it does not wait.
 pub async fn run(
     sender: &Sender,
     mut fleet: Fleet,
@@ -100,7 +100,7 @@ pub async fn run(
     took
 }
 
-/// Waits for what is in flight, unless somebody has said so often to stop. Then it is let go.
+/// Waits for the messages in flight, unless `stop` reaches the level. Then they are abandoned.
 async fn drain(sending: &mut JoinSet<()>, stop: &mut watch::Receiver<u8>, times: u8) {
     tokio::select! {
         () = async { while sending.join_next().await.is_some() {} } => {}
@@ -108,7 +108,7 @@ async fn drain(sending: &mut JoinSet<()>, stop: &mut watch::Receiver<u8>, times:
     }
 }
 
-/// Waits until somebody has said so often to stop.
+/// Waits until `stop` reaches the level.
 pub async fn stopped(stop: &mut watch::Receiver<u8>, times: u8) {
     if stop.wait_for(|&said| said >= times).await.is_err() {
         std::future::pending::<()>().await; // nobody is there who could say so
@@ -116,7 +116,7 @@ pub async fn stopped(stop: &mut watch::Receiver<u8>, times: u8) {
 }
 
 impl Sender {
-    /// Sends one message until it is acknowledged or refused for good, always under the same idempotency key.
+    /// Sends a message until it is acknowledged or refused permanently, always with the same idempotency key.
     pub async fn send(&self, message: &Message, id: &str, now: Timestamp, new_key: Duration, tally: &Mutex<Tally>) {
         let (begun, mut failed, mut throttled) = (Instant::now(), 0, 0);
         loop {
@@ -158,7 +158,7 @@ impl Sender {
         }
     }
 
-    /// One try: status, `Retry-After` in seconds, body.
+    /// Makes one attempt. Returns the status, `Retry-After` in seconds, and the body.
     async fn attempt(&self, message: &Message, id: &str) -> Result<(u16, Option<u64>, Vec<u8>), reqwest::Error> {
         let request = self.http.post(&self.url).timeout(TRY).header("x-api-key", &self.key);
         let request = request.header("content-type", "application/json").header("idempotency-key", id);
@@ -172,14 +172,14 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// How long to wait after so many failed tries: a quarter of a second, and each time twice as long.
+/// Returns the pause after a number of failed attempts: a quarter of a second, then twice as long each time.
 fn pause(failed: u32) -> Duration {
     Duration::from_millis(125 << failed.min(TRIES))
 }
 
 fn refusal(status: u16, body: &[u8]) -> String {
     let status = reqwest::StatusCode::from_u16(status).unwrap_or_default();
-    crate::commands::output::told(&ClientError::problem(status, body)).join("; ")
+    crate::commands::output::error_lines(&ClientError::problem(status, body)).join("; ")
 }
 
 /// A [token bucket](https://en.wikipedia.org/wiki/Token_bucket) that starts with one token.
@@ -195,7 +195,7 @@ impl Bucket {
         Self { rate, tokens: 1.0, filled: Duration::ZERO }
     }
 
-    /// Takes a token at a time since the start, or says how long to wait for it.
+    /// Takes a token at a time since the start, or returns the time to wait for one.
     fn take(&mut self, at: Duration) -> Option<Duration> {
         let most = (self.rate * BURST).max(1.0);
         self.tokens = (self.tokens + at.saturating_sub(self.filled).as_secs_f64() * self.rate).min(most);

@@ -1,4 +1,4 @@
-//! What was sent, and what became of it. Pure.
+//! The counts of a run: messages sent, and their outcomes. Pure.
 
 mod text;
 
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 pub use self::text::text;
 use crate::client::text::clean;
 
-/// How many reasons are kept, and one for all others: a reason may have something in it that is never the same.
+/// The most distinct reasons. All others count as one, because a reason may contain a changing text.
 const REASONS: usize = 20;
 
-/// An acknowledged message: an upload that is to have an outcome.
+/// An acknowledged message, which must get an outcome.
 #[derive(Debug)]
 struct Upload {
     good: u64,
@@ -24,7 +24,7 @@ struct Upload {
     outcome: Option<Outcome>,
 }
 
-/// What became of an upload.
+/// The outcome of an upload.
 #[derive(Debug)]
 struct Outcome {
     state: String,
@@ -32,51 +32,51 @@ struct Outcome {
     rejected: u64,
 }
 
-/// The account of a run.
+/// The counts of a run.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Messages that were begun to send.
+    /// The number of messages sent, finished or not.
     pub sent: u64,
-    /// Answers 429, each of which made its message wait.
+    /// The number of answers 429.
     pub throttled: u64,
-    /// Tries that got no answer, or a 5xx.
+    /// The number of attempts without an answer, or with a 5xx.
     pub failed_tries: u64,
-    /// Messages that never were acknowledged, by why not.
+    /// The number of refused messages, by reason.
     refused: BTreeMap<String, u64>,
     uploads: HashMap<String, Upload>,
     unsettled: usize,
-    /// How long each acknowledgement took, in microseconds.
+    /// The latency of each acknowledgement, in microseconds.
     latencies: Vec<u64>,
-    /// Why the outcomes could not be asked for, the last time.
+    /// The latest error of reading outcomes.
     pub trouble: Option<String>,
 }
 
 impl Tally {
-    /// A message was acknowledged.
+    /// Records an acknowledged message.
     pub fn acknowledged(&mut self, id: &str, (good, bad): (u64, u64), sent_at: Timestamp, took: Duration) {
         self.latencies.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         let upload = Upload { good, bad, sent_at, outcome: None };
         match self.uploads.insert(id.to_owned(), upload) {
             None => self.unsettled += 1,
             // Two messages under one id: one of them has no outcome of its own, and this is where it shows.
-            Some(_) => self.refused(format!("acknowledged under an id that another message has: {}", clean(id))),
+            Some(_) => self.refused(format!("acknowledged with the id of another message: {}", clean(id))),
         }
     }
 
-    /// A message was not acknowledged, and goes no further.
+    /// Records a refused message.
     pub fn refused(&mut self, why: String) {
         let is_room = self.refused.len() < REASONS || self.refused.contains_key(&why);
         let why = if is_room { why } else { "other reasons".to_owned() };
         *self.refused.entry(why).or_default() += 1;
     }
 
-    /// Whether any message was acknowledged.
+    /// Returns whether any message was acknowledged.
     #[must_use]
     pub fn is_any_acknowledged(&self) -> bool {
         !self.uploads.is_empty()
     }
 
-    /// Takes what it waits for from a list of uploads.
+    /// Records the outcomes in a list of uploads.
     pub fn settle(&mut self, listed: &[Value]) {
         for item in listed {
             let (Some(id), Some(state)) = (item["upload_id"].as_str(), item["state"].as_str()) else { continue };
@@ -90,19 +90,19 @@ impl Tally {
         }
     }
 
-    /// How many acknowledged messages have no known outcome.
+    /// Returns the number of acknowledged messages without an outcome.
     #[must_use]
     pub fn unsettled(&self) -> usize {
         self.unsettled
     }
 
-    /// When the oldest message was sent that has no known outcome.
+    /// Returns the time of the oldest message without an outcome.
     #[must_use]
     pub fn oldest_unsettled(&self) -> Option<Timestamp> {
         self.uploads.values().filter(|upload| upload.outcome.is_none()).map(|upload| upload.sent_at).min()
     }
 
-    /// One line, while it goes on, that fits a terminal. Settled are those accepted, if in part, and quarantined.
+    /// Returns the progress line, which fits a terminal. Settled messages are (partially) accepted or quarantined.
     #[must_use]
     pub fn line(&self) -> String {
         let (p50, p99) = self.percentiles();
@@ -117,7 +117,7 @@ impl Tally {
         )
     }
 
-    /// Whether each message was acknowledged, and became what it was sent as.
+    /// Returns whether each message was acknowledged and has the expected outcome.
     #[must_use]
     pub fn is_well(&self) -> bool {
         self.unanswered() == 0
@@ -134,7 +134,7 @@ impl Tally {
         self.uploads.values().filter(is_duplicate).count() as u64
     }
 
-    /// Everything, as one document. The counts are of messages but for `records`.
+    /// Returns the summary as JSON. All counts but `records` count messages.
     #[must_use]
     pub fn document(&self) -> Value {
         let (p50, p99) = self.percentiles();
@@ -167,7 +167,7 @@ impl Tally {
         self.refused.values().sum()
     }
 
-    /// Messages in flight, or let go: nobody knows what became of them.
+    /// Returns the number of messages without an answer.
     fn unanswered(&self) -> u64 {
         self.sent.saturating_sub(self.latencies.len() as u64 + self.not_acknowledged())
     }
@@ -190,7 +190,7 @@ impl Tally {
         found.into_iter().map(|(id, _)| id.as_str()).collect()
     }
 
-    /// The median and the 99th percentile of the acknowledgements in milliseconds: nearest rank, 0 of none.
+    /// Returns the median and the 99th percentile of the latencies in milliseconds, by nearest rank; 0 without any.
     fn percentiles(&self) -> (f64, f64) {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
@@ -204,7 +204,7 @@ impl Tally {
 }
 
 impl Upload {
-    /// A duplicate counts under another id: a message that was sent again because its answer was lost.
+    /// Returns the outcome of a duplicate, which is a message that was sent again because its answer was lost.
     fn is_as_sent(&self) -> bool {
         let Some(outcome) = &self.outcome else { return false };
         let counts = (outcome.accepted, outcome.rejected) == (self.good, self.bad);
@@ -218,7 +218,7 @@ impl Upload {
     }
 }
 
-/// The tally, for a moment.
+/// Locks the counts.
 pub fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
 }

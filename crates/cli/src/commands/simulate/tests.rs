@@ -87,7 +87,7 @@ async fn ran_until(arguments: &[&str], stop: watch::Receiver<u8>) -> (Value, Vec
 }
 
 #[tokio::test]
-async fn a_run_makes_its_key_adds_up_and_revokes_it() {
+async fn run_creates_and_revokes_its_key() {
     let (document, asked) = ran(&["--events", "200", "--rate", "2000", "--bad", "10%", "--seed", "7"]).await;
     assert_eq!((&document["well"], &document["acknowledged"]), (&json!(true), &json!(200)), "{document}");
     let outcomes = &document["outcomes"];
@@ -100,7 +100,7 @@ async fn a_run_makes_its_key_adds_up_and_revokes_it() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_stopped_adds_up_and_revokes_its_key_too() {
+async fn stopped_run_revokes_its_key() {
     let (said, stop) = watch::channel(0);
     let stopping = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -114,14 +114,14 @@ async fn a_run_that_is_stopped_adds_up_and_revokes_its_key_too() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_given_is_used_and_left() {
+async fn given_key_is_used_and_not_revoked() {
     let (document, asked) = ran(&["--events", "3", "--rate", "8", "--key", "ep_given"]).await;
     assert_eq!(document["well"], true, "{document}");
     assert_eq!(asked, ["GET /v1/health", "POST /v1/data", "GET /v1/uploads"]);
 }
 
 #[tokio::test]
-async fn a_wrong_key_ends_it_at_once() {
+async fn refused_key_ends_the_run() {
     let (document, asked) = ran(&["--key", "ep_wrong"]).await;
     assert_eq!((&document["well"], &document["sent"]), (&json!(false), &json!(1)));
     assert_eq!(document["refusals"], json!([{ "why": "Forbidden (403): No such key.", "count": 1 }]));
@@ -129,7 +129,7 @@ async fn a_wrong_key_ends_it_at_once() {
 }
 
 #[test]
-fn arguments_that_make_no_sense_are_refused() {
+fn invalid_arguments_are_refused() {
     for wrong in [
         &["--events", "5", "--duration", "60s"][..],
         &["--batch", "0"],
@@ -142,7 +142,7 @@ fn arguments_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn what_is_no_key_is_refused_without_being_told() {
+fn invalid_key_is_refused_without_repeating_it() {
     for wrong in ["key_secret", "ep_secret secret", "ep_secret\r\nx: y"] {
         let error = given_key(Some(wrong)).unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");

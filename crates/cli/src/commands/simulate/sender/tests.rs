@@ -66,7 +66,7 @@ fn noon() -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_message_is_sent_again_as_it_was_until_it_is_answered() {
+async fn unanswered_message_is_resent_unchanged() {
     for (name, answers, new_key, tries, refused) in [
         ("at once", vec![], 0, 1, None),
         ("throttled", vec![(429, "0")], 0, 2, None),
@@ -92,7 +92,7 @@ async fn a_message_is_sent_again_as_it_was_until_it_is_answered() {
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_tried_again_and_at_last_believed() {
+async fn broken_connection_is_retried_a_few_times() {
     let (mut sender, _gateway) = gateway([]).await;
     sender.url = "http://127.0.0.1:1/v1/data".to_owned();
     let tally = Mutex::new(Tally::default());
@@ -120,7 +120,7 @@ async fn ran(answers: Vec<(u16, &'static str)>, pace: Pace, said: u8) -> (Value,
 }
 
 #[tokio::test]
-async fn as_many_are_sent_as_asked_each_under_a_key_of_its_own() {
+async fn requested_number_is_sent_with_distinct_idempotency_keys() {
     let (document, mut seen) = ran(vec![(202, ""), (202, ""), (429, "0"), (503, "0")], pace(50, 60), 0).await;
     assert_eq!(
         (&document["sent"], &document["acknowledged"], &document["refused"]),
@@ -137,7 +137,7 @@ async fn as_many_are_sent_as_asked_each_under_a_key_of_its_own() {
 }
 
 #[tokio::test]
-async fn records_go_in_batches_and_the_last_one_is_what_is_left() {
+async fn records_are_sent_in_batches_with_a_smaller_last_one() {
     let (document, seen) = ran(vec![], Pace { batch: 20, ..pace(50, 60) }, 0).await;
     assert_eq!((&document["sent"], seen.len()), (&json!(3), 3));
     let mut sizes: Vec<usize> =
@@ -147,7 +147,7 @@ async fn records_go_in_batches_and_the_last_one_is_what_is_left() {
 }
 
 #[tokio::test]
-async fn it_ends_in_time_at_a_word_and_when_the_first_is_refused() {
+async fn run_ends_by_time_by_stop_and_by_a_refused_first_message() {
     for (name, answers, pace, said, sent) in [
         ("no time", vec![], pace(u64::MAX, 0), 0, 1),
         ("stopped", vec![], pace(u64::MAX, 60), 1, 1),
@@ -159,7 +159,7 @@ async fn it_ends_in_time_at_a_word_and_when_the_first_is_refused() {
 }
 
 #[test]
-fn a_bucket_gives_as_many_as_its_rate_and_forgets_what_was_not_taken() {
+fn token_bucket_limits_the_rate_and_the_burst() {
     let taken = |from: u64, to: u64, bucket: &mut Bucket| {
         let (mut at, to, mut taken) = (Duration::from_millis(from), Duration::from_millis(to), 0);
         while at < to {

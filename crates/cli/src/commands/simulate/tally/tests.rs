@@ -18,7 +18,7 @@ fn item(id: &str, state: &str, accepted: u64, rejected: u64) -> Value {
 }
 
 #[test]
-fn all_is_well_only_if_each_became_what_it_was_sent_as() {
+fn run_succeeds_only_if_every_outcome_is_expected() {
     for (name, message, outcome, expected) in [
         ("good", (1, 0), Some(item("up_0", "accepted", 1, 0)), true),
         ("bad", (0, 1), Some(item("up_0", "quarantined", 0, 1)), true),
@@ -43,7 +43,7 @@ fn all_is_well_only_if_each_became_what_it_was_sent_as() {
 }
 
 #[test]
-fn a_refused_message_is_not_well_and_neither_is_one_without_an_answer() {
+fn refused_or_unanswered_message_fails_the_run() {
     assert!(!Tally { sent: 1, ..Tally::default() }.is_well());
     let mut tally = Tally { sent: 1, ..Tally::default() };
     tally.refused("Forbidden (403)".to_owned());
@@ -51,7 +51,7 @@ fn a_refused_message_is_not_well_and_neither_is_one_without_an_answer() {
 }
 
 #[test]
-fn an_outcome_is_counted_once_however_often_it_is_listed() {
+fn repeated_outcome_is_counted_once() {
     let mut tally = tally(&[(1, 0), (1, 0), (1, 0)]);
     assert_eq!((tally.unsettled(), tally.oldest_unsettled()), (3, Some(at(0))));
     for _ in 0..2 {
@@ -63,7 +63,7 @@ fn an_outcome_is_counted_once_however_often_it_is_listed() {
 }
 
 #[test]
-fn two_messages_under_one_id_do_not_pass_for_one() {
+fn two_messages_with_one_id_fail_the_run() {
     let mut tally = tally(&[(1, 0)]);
     tally.acknowledged("up_0", (1, 0), at(1), Duration::ZERO);
     tally.settle(&[item("up_0", "accepted", 1, 0)]);
@@ -71,7 +71,7 @@ fn two_messages_under_one_id_do_not_pass_for_one() {
 }
 
 #[test]
-fn reasons_are_told_once_each_and_do_not_fill_the_memory() {
+fn reasons_are_counted_in_bounded_memory() {
     let mut tally = Tally::default();
     for n in 0..1000 {
         tally.refused(format!("reason {n}"));
@@ -83,7 +83,7 @@ fn reasons_are_told_once_each_and_do_not_fill_the_memory() {
 }
 
 #[test]
-fn percentiles_are_of_nearest_rank() {
+fn percentiles_use_the_nearest_rank() {
     for (messages, expected) in
         [(0, (0.0, 0.0)), (1, (1.0, 1.0)), (2, (1.0, 2.0)), (100, (50.0, 99.0)), (200, (100.0, 198.0))]
     {
@@ -92,7 +92,7 @@ fn percentiles_are_of_nearest_rank() {
 }
 
 #[test]
-fn the_last_word_adds_up_and_names_what_is_missing() {
+fn summary_adds_up_and_names_missing_messages() {
     let mut tally = tally(&[(1, 0); 10]);
     tally.sent = 12;
     tally.throttled = 3;
@@ -101,14 +101,14 @@ fn the_last_word_adds_up_and_names_what_is_missing() {
     let expected = "\
 10 acknowledged = 1 accepted + 1 quarantined + 1 duplicate + 7 missing
 12 sent, 1 refused, 1 without an answer, throttled 3 times; acknowledged in 5 ms (p50), 10 ms (p99)
-records: 1 of 10 good accepted, 1 of 0 bad rejected
+records: 1 of 10 valid accepted, 1 of 0 invalid rejected
   refused 1 times: Content Too Large (413)
   missing: up_3
   missing: up_4
   missing: up_5
   missing: up_6
   missing: up_7
-  ... and 2 further ones
+  ... and 2 more
   not as sent: up_1
 ";
     assert_eq!(text(&tally.document()), expected);

@@ -1,14 +1,14 @@
-//! The account of a run, for a person.
+//! The summary of a run as text.
 
 use serde_json::{Value, json};
 
 use crate::client::text::clean;
 use crate::commands::output::{cell, items};
 
-/// How many ids of a kind are told.
+/// The most ids of a kind to show.
 const IDS_TOLD: usize = 5;
 
-/// The document, for a person.
+/// Returns the summary as text.
 #[must_use]
 pub fn text(document: &Value) -> String {
     let outcomes = document["outcomes"].as_object();
@@ -32,7 +32,7 @@ pub fn text(document: &Value) -> String {
         cell(&document["acknowledgement_ms"]["p99"])
     ));
     text.push_str(&format!(
-        "records: {} of {} good accepted, {} of {} bad rejected\n",
+        "records: {} of {} valid accepted, {} of {} invalid rejected\n",
         records["accepted"], records["good"], records["rejected"], records["bad"]
     ));
     for refusal in items(document, "refusals") {
@@ -43,7 +43,7 @@ pub fn text(document: &Value) -> String {
             text.push_str(&format!("  {what}: {}\n", cell(id)));
         }
         if ids.len() > IDS_TOLD {
-            text.push_str(&format!("  ... and {} further ones\n", ids.len() - IDS_TOLD));
+            text.push_str(&format!("  ... and {} more\n", ids.len() - IDS_TOLD));
         }
     }
     text
