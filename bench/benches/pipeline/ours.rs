@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventpulse_core::id::UploadId;
-use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Format, Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::statistics::answer::{Answer, Pass};
@@ -40,8 +40,8 @@ impl Ours {
         let terms = InspectionSpec {
             owner: "2f1c7a52-0b0e-4f5e-9a50-6f0f3a1f7a11".parse().unwrap(),
             upload_id: UploadId::of_object("bucket", "key", "version"),
-            round: 0,
-            form: None,
+            attempt: 0,
+            input: InputForm::Records,
             media: Media { format, compression: None },
             schema: None,
             default_schema: SchemaRef::parse(schema)?,
@@ -69,7 +69,7 @@ impl Ours {
 
     /// Examines an upload, then answers for each of its series.
     pub(crate) fn answer(&self, input: &[u8]) -> Result<Tally, Failed> {
-        let chunks = self.examine(input).chunks.ok_or("more chunks than are kept")?;
+        let chunks = self.examine(input).chunks.ok_or("more chunks than are retained")?;
         let mut by_series: BTreeMap<&Series, Vec<&Chunk>> = BTreeMap::new();
         for chunk in &chunks {
             by_series.entry(chunk.series()).or_default().push(chunk);

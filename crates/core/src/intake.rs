@@ -7,6 +7,7 @@ pub mod failure;
 pub mod fingerprint;
 pub mod inspection;
 pub mod json;
+pub mod position;
 pub mod reader;
 pub mod rejection;
 pub mod schema;

@@ -16,8 +16,8 @@ mod tests;
 pub use crate::statistics::features::SeriesStatistics;
 pub use decision::{Arrival, Decision, SharedChunk, Step};
 pub use event::{
-    MaxRejected, MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, UploadEvent,
-    quarantine_key, report_key, retry_key,
+    MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, UploadEvent, quarantine_key,
+    report_key, retry_key,
 };
 pub use state::{QuarantineStatus, UploadState};
 

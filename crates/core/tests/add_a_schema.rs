@@ -22,16 +22,15 @@ const SOIL: &str = r#"{
 /// Tells what becomes of a record of the new kind.
 const PROBE: &str = r##"//! Checks one record.
 use eventpulse_core_copy::intake::schema::{Catalog, SchemaRef};
-use eventpulse_core_copy::intake::validation::{Parser, Verdict};
+use eventpulse_core_copy::intake::validation::{Validator, Verdict};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let record = br#"{"schema":"soil/1.0","bed":"north","at":"2025-02-28T12:00:00Z","moisture":41.5}"#;
-    let mut points = Vec::new();
-    let verdict = Catalog::bundled()?.check(&mut Parser::new(), record, None, &SchemaRef::parse("reading/1.0")?, &mut |entity, measure, time, value| {
-        points.push(format!("{entity} {measure} {time} {value}"));
-    });
-    match verdict {
-        Verdict::Accepted { .. } => println!("accepted: {}", points.join(", ")),
+    let catalog = Catalog::bundled()?;
+    match Validator::new(&catalog, None, SchemaRef::parse("reading/1.0")?).check(record) {
+        Verdict::Accepted { points, .. } => {
+            points.for_each(|point| println!("accepted: {} {} {} {}", point.entity, point.measure, point.time, point.value));
+        }
         Verdict::Rejected { failures, .. } => println!("rejected: {}", failures[0].code),
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use eventpulse_core::id::{UploadId, clean_file_name};
 use eventpulse_core::intake::failure::{self, FailureCode};
-use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::rejection::{MAX_GROUPS_IN_HISTORY, RejectedRecord};
 use eventpulse_core::upload;
@@ -174,8 +174,8 @@ pub(crate) async fn validate(
     let terms = InspectionSpec {
         owner: owner.0,
         upload_id: UploadId::of_object("", "", ""),
-        round: 0,
-        form: None,
+        attempt: 0,
+        input: InputForm::Records,
         media,
         schema,
         default_schema: app.services.config.default_schema.clone(),
@@ -209,14 +209,14 @@ fn too_much(what: &str) -> ApiError {
 fn verdict(inspection: &Inspection) -> Verdict {
     let rejections = &inspection.rejections;
     let (groups, failures_omitted) = rejections.largest_groups(MAX_GROUPS_IN_HISTORY);
-    let (outcome, accepted) = match inspection.decision() {
+    let (outcome, accepted) = match upload::Decision::of(inspection) {
         upload::Decision::Accepted { rejection: None, accepted, .. } => (Outcome::Accepted, accepted),
         upload::Decision::Accepted { accepted, .. } => (Outcome::PartiallyAccepted, accepted),
         _ => (Outcome::Quarantined, 0),
     };
     let (features, features_omitted) = match outcome {
         Outcome::Quarantined => (Vec::new(), 0),
-        _ => inspection.features.clone(),
+        _ => (inspection.series.clone(), inspection.series_omitted),
     };
     let records: Vec<Record> = rejections.records().iter().take(MAX_RECORDS_TOLD).map(Record::from).collect();
     Verdict {

@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
 use eventpulse_core::id::UploadId;
-use eventpulse_core::statistics::chunk::{Chunk, round_of_sort_key};
+use eventpulse_core::statistics::chunk::{Chunk, attempt_of_sort_key};
 use eventpulse_core::statistics::series::Series;
 use tokio::task::{JoinError, JoinSet};
 
@@ -75,7 +75,7 @@ impl ChunkStore {
             let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
             let mut requests = Vec::with_capacity(page.items().len());
             for item in page.items() {
-                if round.is_some() && text(item, "sk").and_then(round_of_sort_key) != round {
+                if round.is_some() && text(item, "sk").and_then(attempt_of_sort_key) != round {
                     continue;
                 }
                 let key = |name: &str| item.get(name).cloned().unwrap_or(AttributeValue::Null(true));

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use eventpulse_core::id::{OwnerId, UploadId, clean_file_name, upload_key};
+use eventpulse_core::intake::inspection::MaxRejected;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{MaxRejected, Origin, RecordedEvent, Upload, UploadEvent};
+use eventpulse_core::upload::{Origin, RecordedEvent, Upload, UploadEvent};
 
 use crate::Services;
 use crate::adapters::object_store::{Presigned, PutOptions};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use eventpulse_core::id::{OwnerId, UploadId, file_name_in_key, upload_id_in_key};
 use eventpulse_core::intake::failure::{Failure, FailureCode};
-use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::rejection::Rejection;
 use eventpulse_core::intake::schema::SchemaRef;
@@ -180,10 +180,10 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
             }
         };
         let mut inspection = examine(self.services, terms.clone(), object).await?;
-        let append = match inspection.decision() {
+        let append = match Decision::of(&inspection) {
             Decision::Accepted { sha256, .. } => {
                 let claim = self.upload.claim(&sha256);
-                let asked = self.services.catalog.asked(terms.schema.as_ref(), &terms.default_schema);
+                let asked = self.services.catalog.resolve(terms.schema.as_ref(), &terms.default_schema);
                 let append = self.accept(&mut inspection, &claim, terms).await?;
                 if append == Append::Done {
                     self.accepted(&inspection, &asked).await;
@@ -213,7 +213,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
         let event = RecordedEvent::new(
             self.now(),
             if in_one {
-                UploadEvent::Decided { decision: inspection.decision() }
+                UploadEvent::Decided { decision: Decision::of(inspection) }
             } else {
                 UploadEvent::AcceptanceBegan { sha256: claim.to_owned() }
             },
@@ -252,10 +252,11 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
             Some(chunks) => self.services.chunks.write(&chunks).await?,
             None => {
                 let second = self.write_chunks_of_second_reading(terms).await?;
-                (inspection.features, inspection.chunks_found) = (second.features, second.chunks_found);
+                inspection.chunk_count = second.chunk_count;
+                (inspection.series, inspection.series_omitted) = (second.series, second.series_omitted);
             }
         }
-        self.happened(UploadEvent::Decided { decision: inspection.decision() });
+        self.happened(UploadEvent::Decided { decision: Decision::of(inspection) });
         let append = self.store().await?;
         if append == Append::Conflict {
             // Given up meanwhile? Then what was withdrawn has just been written again.
@@ -310,8 +311,8 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
         Ok(InspectionSpec {
             owner: origin.owner.clone(),
             upload_id: self.upload.id().clone(),
-            round: self.upload.attempt(),
-            form: self.upload.retry_form(),
+            attempt: self.upload.attempt(),
+            input: self.upload.retry_form().map_or(InputForm::Records, RetryForm::input_form),
             media: Media::parse(content_type, encoding, &file_name_in_key(&self.object.key))?,
             schema: schema.transpose()?,
             default_schema: self.services.config.default_schema.clone(),
@@ -323,7 +324,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
 
     pub(crate) fn reject(&mut self, failure: Failure) {
         let wanted = self.upload.origin().schema.as_ref().and_then(|name| SchemaRef::parse(name).ok());
-        let asked = self.services.catalog.asked(wanted.as_ref(), &self.services.config.default_schema);
+        let asked = self.services.catalog.resolve(wanted.as_ref(), &self.services.config.default_schema);
         let rejection = Rejection::of_upload(failure, &asked);
         self.happened(UploadEvent::Decided { decision: Decision::Rejected { rejection } });
     }

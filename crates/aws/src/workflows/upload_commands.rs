@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::reader::{Format, Media};
-use eventpulse_core::statistics::chunk::MAX_ROUNDS;
+use eventpulse_core::statistics::chunk::MAX_ATTEMPTS;
 use eventpulse_core::statistics::series::Series;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{
@@ -263,7 +263,7 @@ fn retryable(upload: &Upload, now: Timestamp) -> Result<&QuarantineLocation, Com
     if status != Some(QuarantineStatus::Open) {
         return Err(nothing_in_quarantine(status));
     }
-    if upload.attempt() + 1 >= MAX_ROUNDS {
+    if upload.attempt() + 1 >= MAX_ATTEMPTS {
         let why = "it was tried too often: make a new upload of what is corrected, and discard this";
         return Err(CommandRefusal::Conflict(why.to_owned()));
     }

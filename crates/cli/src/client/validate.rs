@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::failure::Failure;
-use eventpulse_core::intake::inspection::{InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{InputForm, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{self, Limits};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 
@@ -64,8 +64,8 @@ pub fn validate(
     let terms = InspectionSpec {
         owner: OwnerId::local(),
         upload_id: UploadId::of_object("", "", ""),
-        round: 0,
-        form: None,
+        attempt: 0,
+        input: InputForm::Records,
         media: reader::Media::parse(Some(media.content_type), media.content_encoding, &file_name)
             .map_err(ValidateError::Media)?,
         schema: schema.map(|name| known_schema(catalog, name)).transpose()?,

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use eventpulse_core::upload::MaxRejected;
+use eventpulse_core::intake::inspection::MaxRejected;
 use serde::Deserialize;
 
 /// A document to upload.

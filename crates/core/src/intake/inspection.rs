@@ -1,181 +1,183 @@
-//! The examination of one upload: every record read, validated and turned into points, within flat memory.
+//! The inspection of one upload: from its bytes to accepted chunks and rejected records, in flat memory.
 //!
-//! The shell pushes bytes and, at the end, asks for the [`Inspection`]. What counts (chunks) and what does not
-//! (rejected records) is kept up to a bound, enough for all but large uploads. Of a large one only the verdict is
-//! kept: the shell then reads the object again, with [`Retention::Chunks`] or [`Retention::Rejected`], and drains them as they come. So nothing is
+//! ```text
+//! bytes ─▶ Reader ─▶ frames ─▶ Validator ─▶ verdicts ─┬─ accepted ─▶ points ─▶ ChunkCollector
+//!                                                     └─ rejected ─▶ failures ─▶ RejectionCollector
+//! ```
+//! The caller pushes bytes and takes the [`Inspection`] at the end. The inspector retains chunks and rejected records up to a
+//! limit, which is enough for all but large uploads. Of a large upload it keeps only the result; the caller then reads the
+//! object again with [`Retention::Chunks`] or [`Retention::Rejected`] and drains the findings while it pushes. So nothing is
 //! stored before the verdict on the whole upload is known.
 
-mod found;
-mod wrapped;
+mod chunk_collector;
+mod rejection_collector;
+mod retry_records;
+mod spec;
 
 use sha2::{Digest, Sha256};
 
 use crate::encoding::hexadecimal;
-use crate::id::{OwnerId, UploadId};
 use crate::intake::failure::{Failure, FailureCode};
-use crate::intake::reader::{Frame, Limits, Media, Reader, Sink};
+use crate::intake::reader::{Frame, Reader};
 use crate::intake::rejection::{RejectedRecord, Rejections};
-use crate::intake::schema::{Catalog, SchemaRef};
+use crate::intake::schema::Catalog;
 use crate::intake::shape::Shape;
-use crate::intake::validation::{Parser, Verdict};
+use crate::intake::validation::{AppliedSchema, Validator, Verdict};
 use crate::statistics::chunk::{Chunk, ChunkBuilder};
-use crate::upload::{Decision, MaxRejected, RetryForm, SeriesStatistics};
-use found::ChunkCollector;
+use crate::statistics::features::SeriesStatistics;
+use chunk_collector::{ChunkCollector, Collection};
+use rejection_collector::RejectionCollector;
+use retry_records::RetryRecord;
+pub use spec::{InputForm, InspectionSpec, MaxRejected, Retention};
 
-/// How many bytes of rejected records are kept of one upload.
-const MAX_REJECTED_BYTES_KEPT: usize = 8 << 20;
-/// How many bytes of undrained findings make an examiner full.
+/// An inspector is full when its undrained findings exceed this size.
 const FULL_BYTES: usize = 4 << 20;
-/// What an upload is examined against.
-#[derive(Debug, Clone)]
-pub struct InspectionSpec {
-    /// The tenant.
-    pub owner: OwnerId,
-    /// The upload.
-    pub upload_id: UploadId,
-    /// Which of its rounds this is: 0, or the number of the retry.
-    pub round: u32,
-    /// What the retry brings, if it is one.
-    pub form: Option<RetryForm>,
-    /// What its headers say it is.
-    pub media: Media,
-    /// The schema for records that name none, if the client named one for the upload.
-    pub schema: Option<SchemaRef>,
-    /// The schema where neither does.
-    pub default_schema: SchemaRef,
-    /// How many records may be rejected before the whole upload is.
-    pub max_rejected: Option<MaxRejected>,
-    /// How much the upload may hold.
-    pub limits: Limits,
-}
 
-/// What an examiner keeps of what it finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retention {
-    /// As much as a small function can hold; beyond that only the verdict.
-    Bounded,
-    /// The chunks, all of them, to be drained by the caller as they come.
-    Chunks,
-    /// The rejected records, all of them, to be drained by the caller as they come.
-    Rejected,
-}
-
-/// Examines one upload.
+/// Inspects one upload.
+///
+/// ```
+/// use eventpulse_core::id::{OwnerId, UploadId};
+/// use eventpulse_core::intake::inspection::{InputForm, InspectionSpec, Inspector, Retention};
+/// use eventpulse_core::intake::reader::{Limits, Media};
+/// use eventpulse_core::intake::schema::{Catalog, SchemaRef};
+///
+/// let catalog = Catalog::bundled().unwrap();
+/// let spec = InspectionSpec {
+///     owner: OwnerId::parse("owner-1").unwrap(),
+///     upload_id: UploadId::of_object("bucket", "key", "version"),
+///     attempt: 0,
+///     input: InputForm::Records,
+///     media: Media::parse(Some("application/x-ndjson"), None, "readings").unwrap(),
+///     schema: None,
+///     default_schema: SchemaRef::parse("reading/1.0").unwrap(),
+///     max_rejected: None,
+///     limits: Limits::default(),
+/// };
+/// let mut inspector = Inspector::new(&catalog, spec, Retention::Bounded);
+/// inspector.push(&mut &br#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5}"#[..]);
+/// inspector.push(&mut &b"\n{}\n"[..]);
+/// inspector.finish();
+/// let inspection = inspector.inspection();
+/// assert_eq!((inspection.accepted, inspection.rejections.rejected()), (1, 1));
+/// assert_eq!(inspection.series[0].mean, 22.5);
+/// ```
 pub struct Inspector<'c> {
-    reader: Reader<Checker<'c>>,
+    reader: Reader,
     digest: Sha256,
+    records: RecordInspector<'c>,
 }
 
-/// What was found.
+/// The result of an inspection.
 #[derive(Debug)]
 pub struct Inspection {
-    /// Lower-case hex SHA-256 of the object's bytes. Meaningless when the upload failed as a whole: reading ended early.
+    /// The SHA-256 of the object's bytes in lower-case hexadecimal. Meaningless if the upload failed as a whole, because
+    /// reading ended early.
     pub sha256: String,
-    /// How many records count.
+    /// The number of accepted records.
     pub accepted: u64,
-    /// What does not count, and why.
+    /// The rejected records and the failure of the upload as a whole, if any.
     pub rejections: Rejections,
-    /// The chunks to store; none when they are more than was kept.
+    /// The chunks to store; none if there are more than the inspector retains.
     pub chunks: Option<Vec<Chunk>>,
-    /// The rejected records as NDJSON; none when they are more than was kept.
+    /// The rejected records as NDJSON; none if there are more than the inspector retains.
     pub rejected_records: Option<Vec<u8>>,
-    /// How many chunks there are, kept or not.
-    pub chunks_found: u64,
-    /// What each series received, largest first, and how many series are not told.
-    pub features: (Vec<SeriesStatistics>, u64),
-    /// What the records that count look like, by kind.
+    /// The number of chunks, retained or not.
+    pub chunk_count: u64,
+    /// The statistics of each series, largest first, at most 100.
+    pub series: Vec<SeriesStatistics>,
+    /// The number of further series.
+    pub series_omitted: u64,
+    /// The member types of the accepted records, by kind.
     pub shapes: Vec<Shape>,
 }
 
 impl<'c> Inspector<'c> {
-    /// An examiner for one upload.
+    /// Returns an inspector for one upload.
     #[must_use]
-    pub fn new(catalog: &'c Catalog, terms: InspectionSpec, keep: Retention) -> Self {
-        let (media, limits) = (terms.media, terms.limits);
-        let checker = Checker {
-            catalog,
-            parser: Parser::default(),
-            builder: Some(ChunkBuilder::new(&terms.owner, terms.upload_id.as_str(), terms.round)),
-            accepted: 0,
-            rejections: Rejections::asking(catalog.asked(terms.schema.as_ref(), &terms.default_schema)),
-            terms,
-            found: ChunkCollector::new(keep),
-            rejected: Vec::new(),
-            rejected_dropped: keep == Retention::Chunks,
-        };
-        Self { reader: Reader::new(media, limits, checker), digest: Sha256::new() }
+    pub fn new(catalog: &'c Catalog, spec: InspectionSpec, retention: Retention) -> Self {
+        let reader = Reader::new(spec.media, spec.limits);
+        Self { reader, digest: Sha256::new(), records: RecordInspector::new(catalog, spec, retention) }
     }
 
-    /// Takes bytes of the object off the front of `bytes`, until there are no more or the examiner
-    /// [is full](Examiner::is_full). `false`: the upload has failed as a whole, more bytes change nothing.
+    /// Takes bytes of the object off the front of `bytes`, until there are no more or the inspector
+    /// [is full](Inspector::is_full). Returns `false` if the upload has failed as a whole; further bytes change nothing.
     pub fn push(&mut self, bytes: &mut &[u8]) -> bool {
         let before = *bytes;
-        let pushed = self.reader.push(bytes);
+        let inspected = self.inspect(bytes);
         self.digest.update(before.get(..before.len() - bytes.len()).unwrap_or_default());
-        self.note(pushed)
+        self.records.succeeded(inspected)
     }
 
-    /// How many records it has seen.
-    pub fn records(&mut self) -> u64 {
-        let checker = self.reader.sink();
-        checker.accepted + checker.rejections.rejected()
+    /// Returns the number of records inspected so far.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records.accepted + self.records.rejections.rejections().rejected()
     }
 
-    /// Whether its findings are to be drained, and [`Inspector::push`] called again with what is left of the bytes.
-    pub fn is_full(&mut self) -> bool {
-        self.reader.sink().is_full()
+    /// Returns whether the findings must be drained before the rest of the bytes is pushed.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.records.is_full()
     }
 
-    /// Says that there are no more bytes. To be called before the last drain. `false` as with [`Inspector::push`].
+    /// Ends the input; call it before the last drain. Returns `false` if the upload has failed as a whole.
     pub fn finish(&mut self) -> bool {
-        if self.reader.sink().rejections.upload_failure().is_some() {
+        if self.records.rejections.rejections().upload_failure().is_some() {
             return false;
         }
-        let finished = self.reader.finish();
-        let sound = self.note(finished);
-        self.reader.sink().conclude();
-        sound
+        let inspected = self.inspect_rest();
+        let succeeded = self.records.succeeded(inspected);
+        self.records.finish();
+        succeeded
     }
 
-    /// The chunks found since the last call.
+    /// Returns the chunks found since the last call.
     pub fn drain_chunks(&mut self) -> Vec<Chunk> {
-        let found = &mut self.reader.sink().found;
-        found.chunk_bytes = 0;
-        std::mem::take(&mut found.chunks)
+        self.records.chunks.drain()
     }
 
-    /// The rejected records found since the last call, as NDJSON.
+    /// Returns the rejected records found since the last call, as NDJSON.
     pub fn drain_rejected(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.reader.sink().rejected)
+        self.records.rejections.drain()
     }
 
-    /// What was found, after [`Inspector::finish`].
+    /// Returns the result, after [`Inspector::finish`].
     #[must_use]
-    pub fn inspection(mut self) -> Inspection {
-        let sha256 = hexadecimal(&self.digest.finalize());
-        let checker = self.reader.sink();
-        let features = checker.found.features();
+    pub fn inspection(self) -> Inspection {
+        let Self { digest, records, .. } = self;
+        let Collection { chunks, count, series, series_omitted } = records.chunks.finish();
+        let (rejections, rejected_records) = records.rejections.finish();
         Inspection {
-            sha256,
-            accepted: checker.accepted,
-            rejections: std::mem::take(&mut checker.rejections),
-            chunks_found: checker.found.count,
-            chunks: (!checker.found.chunks_dropped).then(|| std::mem::take(&mut checker.found.chunks)),
-            rejected_records: (!checker.rejected_dropped).then(|| std::mem::take(&mut checker.rejected)),
-            features,
-            shapes: checker.parser.shapes(),
+            sha256: hexadecimal(&digest.finalize()),
+            accepted: records.accepted,
+            rejections,
+            chunks,
+            rejected_records,
+            chunk_count: count,
+            series,
+            series_omitted,
+            shapes: records.validator.shapes(),
         }
     }
 
-    fn note(&mut self, result: Result<(), Failure>) -> bool {
-        let Err(failure) = result else { return true };
-        self.reader.sink().rejections.fail_upload(failure);
-        false
+    fn inspect(&mut self, input: &mut &[u8]) -> Result<(), Failure> {
+        while !self.records.is_full() {
+            let Some(frame) = self.reader.next_frame(input)? else { break };
+            self.records.inspect(frame)?;
+        }
+        Ok(())
+    }
+
+    fn inspect_rest(&mut self) -> Result<(), Failure> {
+        while let Some(frame) = self.reader.next_frame_at_end()? {
+            self.records.inspect(frame)?;
+        }
+        Ok(())
     }
 }
 
 impl Inspection {
-    /// The examination of an upload that was not worth reading.
+    /// Returns the inspection of an upload that was rejected unread.
     #[must_use]
     pub fn failed(rejections: Rejections) -> Self {
         Self {
@@ -184,151 +186,139 @@ impl Inspection {
             rejections,
             chunks: Some(Vec::new()),
             rejected_records: Some(Vec::new()),
-            chunks_found: 0,
-            features: (Vec::new(), 0),
+            chunk_count: 0,
+            series: Vec::new(),
+            series_omitted: 0,
             shapes: Vec::new(),
         }
     }
-
-    /// What this comes to.
-    #[must_use]
-    pub fn decision(&self) -> Decision {
-        let rejection = self.rejections.summary();
-        if self.rejections.upload_failure().is_some() || self.accepted == 0 {
-            return Decision::Rejected { rejection };
-        }
-        let (series, series_omitted) = self.features.clone();
-        Decision::Accepted {
-            sha256: self.sha256.clone(),
-            accepted: self.accepted,
-            chunks: self.chunks_found,
-            shared: Vec::new(),
-            series,
-            series_omitted,
-            rejection: (rejection.rejected > 0).then_some(rejection),
-        }
-    }
 }
 
-/// Validates each record and keeps what is found.
-struct Checker<'c> {
-    catalog: &'c Catalog,
-    terms: InspectionSpec,
-    parser: Parser,
-    /// Until the last record.
-    builder: Option<ChunkBuilder>,
+/// Turns frames into verdicts and collects points and failures.
+struct RecordInspector<'c> {
+    input: InputForm,
+    max_record_bytes: usize,
+    max_rejected: Option<MaxRejected>,
+    validator: Validator<'c>,
     accepted: u64,
-    rejections: Rejections,
-    found: ChunkCollector,
-    rejected: Vec<u8>,
-    rejected_dropped: bool,
+    chunks: ChunkCollector,
+    rejections: RejectionCollector,
+    retention: Retention,
 }
 
-impl Sink for Checker<'_> {
-    fn is_full(&self) -> bool {
-        self.found.keep != Retention::Bounded && self.found.chunk_bytes + self.rejected.len() > FULL_BYTES
-    }
-
-    fn record(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
-        match self.terms.form {
-            Some(RetryForm::UnchangedRecords) => self.rejected_line(frame),
-            _ => self.check(frame),
+impl<'c> RecordInspector<'c> {
+    fn new(catalog: &'c Catalog, spec: InspectionSpec, retention: Retention) -> Self {
+        let InspectionSpec { owner, upload_id, attempt, input, schema, default_schema, max_rejected, limits, .. } =
+            spec;
+        let rejections = Rejections::for_schema(catalog.resolve(schema.as_ref(), &default_schema));
+        let builder = ChunkBuilder::new(&owner, upload_id.as_str(), attempt);
+        Self {
+            input,
+            max_record_bytes: limits.record_bytes,
+            max_rejected,
+            validator: Validator::new(catalog, schema, default_schema),
+            accepted: 0,
+            chunks: ChunkCollector::new(builder, retention),
+            rejections: RejectionCollector::new(retention, rejections),
+            retention,
         }
     }
-}
 
-impl Checker<'_> {
-    /// A record.
-    fn check(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
+    fn is_full(&self) -> bool {
+        self.retention != Retention::Bounded && self.chunks.size_bytes() + self.rejections.size_bytes() > FULL_BYTES
+    }
+
+    fn inspect(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
+        let frame = match self.input {
+            InputForm::Records => frame,
+            InputForm::RejectedRecordLines => match retry_records::parse(&frame)? {
+                RetryRecord::Readable(record) => record,
+                RetryRecord::Unreadable(record, text) => {
+                    self.rejections.add(record, text.as_deref().map(str::as_bytes));
+                    return Ok(());
+                }
+            },
+        };
         let Some(bytes) = frame.bytes else {
-            let most = self.terms.limits.record_bytes;
-            let message = format!("the record has {} bytes, at most {most} are allowed", frame.byte_length);
-            let failure = Failure::at(FailureCode::RecordTooLarge, message, frame.line, frame.byte_offset);
-            self.reject(&frame, (None, None), vec![failure], 0);
+            self.rejections.add(too_large(&frame, self.max_record_bytes), None);
             return Ok(());
         };
-        let (builder, found) = (&mut self.builder, &mut self.found);
-        let mut on_point = |entity: &str, measure: &str, time, value| {
-            if let Some(builder) = builder.as_mut().filter(|_| !found.chunks_dropped) {
-                builder.add(entity, measure, time, value, |chunk| found.add(chunk));
+        match self.validator.check(bytes) {
+            Verdict::Accepted { points, .. } => {
+                self.accepted += 1;
+                points.for_each(|point| self.chunks.add(point));
             }
-        };
-        let terms = &self.terms;
-        let verdict =
-            self.catalog.check(&mut self.parser, bytes, terms.schema.as_ref(), &terms.default_schema, &mut on_point);
-        match verdict {
-            Verdict::Accepted { .. } => self.accepted += 1,
             Verdict::Rejected { schema, mut failures, omitted } => {
-                for failure in &mut failures {
-                    failure.line = Some(failure.line.map_or(frame.line, |line| frame.line + line - 1));
-                    failure.byte_offset = Some(frame.byte_offset + failure.byte_offset.unwrap_or(0));
+                failures.iter_mut().for_each(|failure| move_into_upload(failure, &frame));
+                if let Some(failure) = failure_of_array(&frame, &failures) {
+                    return Err(failure);
                 }
-                let fatal = |failure: &&Failure| {
-                    matches!(failure.code, FailureCode::NotJson | FailureCode::Truncated | FailureCode::NotUtf8)
-                };
-                if frame.in_array
-                    && let Some(failure) = failures.iter().find(fatal)
-                {
-                    // The array is no JSON, then, and its further bounds are guesses. It goes on, so it is not truncated.
-                    let code = if failure.code == FailureCode::Truncated { FailureCode::NotJson } else { failure.code };
-                    return Err(Failure { code, ..failure.clone() });
-                }
-                let schema =
-                    schema.map_or((None, None), |schema| (schema.requested.clone(), Some(schema.applied.to_string())));
-                self.reject(&frame, schema, failures, omitted);
+                self.rejections.add(rejected_record(&frame, schema.as_deref(), failures, omitted), Some(bytes));
             }
         }
         Ok(())
     }
 
-    fn reject(
-        &mut self,
-        frame: &Frame<'_>,
-        (schema_requested, schema_applied): (Option<String>, Option<String>),
-        failures: Vec<Failure>,
-        failures_omitted: u64,
-    ) {
-        let record = RejectedRecord {
-            index: frame.index,
-            line: frame.line,
-            byte_offset: frame.byte_offset,
-            byte_length: frame.byte_length,
-            schema_requested,
-            schema_applied,
-            failures,
-            failures_omitted,
-        };
-        self.keep_rejected(record, frame.bytes);
+    /// Completes the chunks and decides about the upload as a whole.
+    fn finish(&mut self) {
+        self.chunks.flush();
+        let rejections = self.rejections.rejections_mut();
+        let rejected = rejections.rejected();
+        let total = self.accepted + rejected;
+        if total == 0 {
+            rejections.fail_upload(Failure::new(FailureCode::EmptyUpload, "", "there is no record in it"));
+        }
+        if self.max_rejected.is_some_and(|most| most.exceeded(rejected, total)) {
+            let message = format!("{rejected} of {total} records are wrong, more than max_rejected allows");
+            rejections.fail_upload(Failure::new(FailureCode::TooManyRejected, "", message));
+        }
     }
 
-    fn keep_rejected(&mut self, record: RejectedRecord, bytes: Option<&[u8]>) {
-        if self.found.keep == Retention::Bounded
-            && self.rejected.len() + bytes.map_or(0, <[u8]>::len) > MAX_REJECTED_BYTES_KEPT
-        {
-            self.rejected_dropped = true;
-            self.rejected = Vec::new();
-        }
-        if !self.rejected_dropped {
-            record.write_line(bytes, &mut self.rejected);
-        }
-        self.rejections.add(record);
+    fn succeeded(&mut self, result: Result<(), Failure>) -> bool {
+        let Err(failure) = result else { return true };
+        self.rejections.rejections_mut().fail_upload(failure);
+        false
     }
+}
 
-    /// After the last record: the points still in hand, and what concerns the upload as a whole.
-    fn conclude(&mut self) {
-        let found = &mut self.found;
-        if let Some(builder) = self.builder.take().filter(|_| !found.chunks_dropped) {
-            builder.finish(|chunk| found.add(chunk));
-        }
-        let (accepted, rejected) = (self.accepted, self.rejections.rejected());
-        if accepted + rejected == 0 {
-            let message = "there is no record in it";
-            self.rejections.fail_upload(Failure::new(FailureCode::EmptyUpload, "", message));
-        }
-        if self.terms.max_rejected.is_some_and(|most| most.exceeded(rejected, accepted + rejected)) {
-            let message =
-                format!("{rejected} of {} records are wrong, more than max_rejected allows", accepted + rejected);
-            self.rejections.fail_upload(Failure::new(FailureCode::TooManyRejected, "", message));
-        }
+fn too_large(frame: &Frame<'_>, most: usize) -> RejectedRecord {
+    let message = format!("the record has {} bytes, at most {most} are allowed", frame.byte_length);
+    let failure = Failure::at(FailureCode::RecordTooLarge, message, frame.position.line, frame.position.byte_offset);
+    rejected_record(frame, None, vec![failure], 0)
+}
+
+/// Makes the position of a failure within its record that within the upload.
+fn move_into_upload(failure: &mut Failure, frame: &Frame<'_>) {
+    let (line, byte_offset) = (failure.line.unwrap_or(1), failure.byte_offset.unwrap_or(0));
+    failure.line = Some(frame.position.line + line - 1);
+    failure.byte_offset = Some(frame.position.byte_offset + byte_offset);
+}
+
+/// Returns the failure of a top-level array with an element that is not JSON: its further records are guesses. The array goes
+/// on, so it is not truncated.
+fn failure_of_array(frame: &Frame<'_>, failures: &[Failure]) -> Option<Failure> {
+    let is_fatal = |failure: &&Failure| {
+        matches!(failure.code, FailureCode::NotJson | FailureCode::Truncated | FailureCode::NotUtf8)
+    };
+    let failure = failures.iter().find(is_fatal).filter(|_| frame.in_array)?;
+    let code = if failure.code == FailureCode::Truncated { FailureCode::NotJson } else { failure.code };
+    Some(Failure { code, ..failure.clone() })
+}
+
+fn rejected_record(
+    frame: &Frame<'_>,
+    schema: Option<&AppliedSchema>,
+    failures: Vec<Failure>,
+    failures_omitted: u64,
+) -> RejectedRecord {
+    RejectedRecord {
+        index: frame.index,
+        line: frame.position.line,
+        byte_offset: frame.position.byte_offset,
+        byte_length: frame.byte_length,
+        schema_requested: schema.and_then(|schema| schema.requested.clone()),
+        schema_applied: schema.map(|schema| schema.applied.to_string()),
+        failures,
+        failures_omitted,
     }
 }

@@ -9,14 +9,15 @@ mod locate;
 mod node;
 mod number;
 mod parse;
-mod place;
+mod pointer;
 mod unique;
 
 pub(crate) use budget::Budget;
-pub(crate) use locate::{Position, locate, position};
+pub(crate) use locate::{locate, position};
 pub(crate) use node::{TapeJson, TapeNode};
 pub(crate) use number::TapeNumber;
 pub use parse::MAX_DEPTH;
+pub use pointer::escaped;
 
 /// A value, or the name of a member.
 #[derive(Debug, Clone, Copy)]

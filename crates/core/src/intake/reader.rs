@@ -1,104 +1,89 @@
-//! From the bytes of an upload, as they stream in, to its records.
+//! The reader: the bytes of an upload become frames, one per record.
 //!
 //! ```text
-//! bytes ─▶ Decoder (sniffs, decompresses) ─▶ Framer (finds where each record begins and ends) ─▶ Sink
+//! bytes ─▶ Decoder (detects the compression, decompresses) ─▶ Framer (finds the records) ─▶ frames
 //! ```
-//! Memory does not grow with the upload: at most one record (16 MiB) is held, and what the decompressor keeps.
+//! The reader is pulled: the caller asks for the next frame and offers input, of which the reader takes as much as it
+//! needs. Memory use does not grow with the upload: the reader holds at most one incomplete record (16 MiB), one decoded
+//! piece of input and the window of the decompressor.
 
 mod decoder;
 mod framer;
+mod limits;
 mod media;
+mod scan;
 #[cfg(test)]
 mod tests;
 
 use decoder::Decoder;
+pub use framer::Frame;
 use framer::Framer;
-pub use framer::{Frame, Sink};
+pub use limits::Limits;
 pub use media::{Compression, Format, Media};
 
 use crate::intake::failure::Failure;
 
-/// How much an upload and its records may hold.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The most bytes of one record.
-    pub record_bytes: usize,
-    /// The most bytes of an upload after decompression.
-    pub decompressed_bytes: u64,
-}
-
-impl Default for Limits {
-    /// 16 MiB a record; 8 GiB an upload, about what one invocation can read twice in its 15 minutes.
-    fn default() -> Self {
-        Self { record_bytes: 16 << 20, decompressed_bytes: 8 << 30 }
-    }
-}
-
-/// Finds the records in an upload's bytes and hands them to a [`Sink`].
-pub struct Reader<S> {
+/// Splits the bytes of an upload into frames.
+///
+/// ```
+/// use eventpulse_core::intake::reader::{Limits, Media, Reader};
+///
+/// let media = Media::parse(Some("application/x-ndjson"), None, "readings").unwrap();
+/// let mut reader = Reader::new(media, Limits::default());
+/// let mut input = &b"{\"value\": 1}\n{\"value\": 2}"[..];
+/// let mut lines = Vec::new();
+/// while let Some(frame) = reader.next_frame(&mut input).unwrap() {
+///     lines.push(frame.position.line);
+/// }
+/// while let Some(frame) = reader.next_frame_at_end().unwrap() {
+///     lines.push(frame.position.line);
+/// }
+/// assert_eq!(lines, [1, 2]);
+/// ```
+pub struct Reader {
     decoder: Decoder,
-    framer: Framer<S>,
-    /// Decoded, and not yet framed from `framed` on.
-    content: Vec<u8>,
-    framed: usize,
+    framer: Framer,
+    /// The result of the decoder's last step; none before the end of the input.
+    decoded: Option<Result<(), Failure>>,
 }
 
-impl<S: Sink> Reader<S> {
-    /// A reader for an upload of this media type.
-    pub fn new(media: Media, limits: Limits, sink: S) -> Self {
-        let framer = Framer::new(media.format, limits, sink);
-        Self { decoder: Decoder::new(media.compression), framer, content: Vec::new(), framed: 0 }
+impl Reader {
+    /// Returns a reader for an upload of this media type.
+    #[must_use]
+    pub fn new(media: Media, limits: Limits) -> Self {
+        let (decoder, framer) = (Decoder::new(media.compression), Framer::new(media.format, limits));
+        Self { decoder, framer, decoded: None }
     }
 
-    /// Takes bytes off the front of `input` until there are no more, or the sink is full: then empty the sink and call
-    /// again.
+    /// Returns the next frame. Takes bytes off the front of `input` as needed; returns `None` when it needs more.
     ///
     /// # Errors
-    /// What is wrong with the upload as a whole; reading on would be pointless.
-    pub fn push(&mut self, input: &mut &[u8]) -> Result<(), Failure> {
+    /// Returns the failure of the upload as a whole. Stop reading.
+    pub fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame<'_>>, Failure> {
         loop {
-            self.frame(true)?;
-            if self.framer.sink().is_full() {
-                return Ok(());
+            if let Some(record) = self.framer.next_record()? {
+                return Ok(Some(self.framer.frame(record)));
             }
-            if !self.decoder.step(input, &mut self.content)? {
-                return Ok(());
+            if !self.decoder.step(input, self.framer.content_mut())? {
+                return Ok(None);
             }
         }
     }
 
-    /// Says that there are no more bytes. What is found now, a full sink has to take.
+    /// Returns the next frame after the end of the input; `None` behind the last one.
     ///
     /// # Errors
-    /// What is wrong with the upload as a whole.
-    pub fn finish(&mut self) -> Result<(), Failure> {
-        self.frame(false)?;
-        let finished = self.decoder.finish(&mut self.content);
-        self.frame(false)?;
-        finished?;
-        self.framer.finish()
-    }
-
-    /// How many bytes of content were read, after decompression.
-    pub fn position(&self) -> u64 {
-        self.framer.position()
-    }
-
-    /// The sink.
-    pub fn sink(&mut self) -> &mut S {
-        self.framer.sink()
-    }
-
-    /// Frames the content at hand.
-    fn frame(&mut self, may_stop: bool) -> Result<(), Failure> {
-        while let Some(content) = self.content.get(self.framed..).filter(|content| !content.is_empty()) {
-            self.framed += self.framer.push(content)?;
-            if may_stop && self.framer.sink().is_full() {
-                return Ok(());
+    /// Returns the failure of the upload as a whole, after the records before it.
+    pub fn next_frame_at_end(&mut self) -> Result<Option<Frame<'_>>, Failure> {
+        loop {
+            if let Some(record) = self.framer.next_record()? {
+                return Ok(Some(self.framer.frame(record)));
             }
+            if let Some(decoded) = self.decoded.clone() {
+                decoded?;
+                return Ok(self.framer.last_record()?.map(|record| self.framer.frame(record)));
+            }
+            self.decoded = Some(self.decoder.finish(self.framer.content_mut()));
         }
-        self.content.clear();
-        self.framed = 0;
-        Ok(())
     }
 }

@@ -146,10 +146,10 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// A rejection of a whole upload for one reason. `asked`: see [`Rejections::asking`].
+    /// Returns the rejection of a whole upload for one reason. `schema`: see [`Rejections::for_schema`].
     #[must_use]
-    pub fn of_upload(failure: Failure, asked: &str) -> Self {
-        let mut rejections = Rejections::asking(asked.to_owned());
+    pub fn of_upload(failure: Failure, schema: &str) -> Self {
+        let mut rejections = Rejections::for_schema(schema.to_owned());
         rejections.fail_upload(failure);
         rejections.summary()
     }
@@ -164,8 +164,8 @@ impl Rejection {
 /// Gathers failures. Whatever comes, it keeps at most 1,000 groups and 5,000 failures.
 #[derive(Debug, Default)]
 pub struct Rejections {
-    /// The schema of what names none.
-    asked: Option<String>,
+    /// The schema of records that name none.
+    schema: Option<String>,
     rejected: u64,
     upload_failure: Option<Failure>,
     groups: BTreeMap<(FailureCode, String, Option<String>), FailureGroup>,
@@ -190,11 +190,11 @@ impl From<&Rejection> for Rejections {
 }
 
 impl Rejections {
-    /// Of an upload that is to be read by the schema `asked`, `orders/1.0`, where its records name none: what cannot be
-    /// read at all is of that kind.
+    /// Returns the empty rejections of an upload with this schema, such as `orders/1.0`, for records that name none. Records
+    /// that cannot be parsed count as records of that schema.
     #[must_use]
-    pub fn asking(asked: String) -> Self {
-        Self { asked: Some(asked), ..Self::default() }
+    pub fn for_schema(schema: String) -> Self {
+        Self { schema: Some(schema), ..Self::default() }
     }
 
     /// Takes a rejected record in.
@@ -254,7 +254,7 @@ impl Rejections {
             upload_failure: self.upload_failure.clone(),
             groups,
             groups_omitted,
-            fingerprints: self.prints.fingerprints(self.asked.as_deref(), self.upload_failure.as_ref()),
+            fingerprints: self.prints.fingerprints(self.schema.as_deref(), self.upload_failure.as_ref()),
         }
     }
 
@@ -271,12 +271,6 @@ impl Rejections {
             self.groups_omitted += 1; // an upper bound: a group that was not kept is not recognised again
         }
     }
-}
-
-/// A member's name as a token of a JSON Pointer.
-#[must_use]
-pub fn escaped(member: &str) -> String {
-    member.replace('~', "~0").replace('/', "~1")
 }
 
 /// A JSON Pointer with its array indexes as `*`, so that like failures of many records are one group.

@@ -1,4 +1,4 @@
-//! Which of the members that a schema declares have which types in records.
+//! The types that the members of a schema have in records.
 
 use std::sync::Arc;
 
@@ -7,11 +7,10 @@ use jsonschema::json::{Array, Node};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::intake::json::TapeNode;
-use crate::intake::rejection::escaped;
+use crate::intake::json::{TapeNode, escaped};
 use crate::intake::schema::SchemaId;
 
-/// A type of JSON, as JSON Schema names it. An `integer` is a `number` here.
+/// A JSON type, by its name in JSON Schema. An `integer` is a `number` here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
@@ -34,7 +33,7 @@ impl JsonType {
     /// Every type.
     pub const ALL: [Self; 6] = [Self::Null, Self::Boolean, Self::Number, Self::String, Self::Array, Self::Object];
 
-    /// The word.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,53 +46,53 @@ impl JsonType {
         }
     }
 
-    /// The type that a word names.
+    /// Returns the type with this name.
     #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == name)
     }
 }
 
-/// What the records of one kind that count look like, of one upload.
+/// The member types of the accepted records of one kind in one upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
-    /// The kind: `orders/1`.
+    /// The kind of upload, such as `orders/1`.
     pub kind: String,
-    /// Each type that the member at a pointer (array indexes as `*`) had.
+    /// Each type of each member, by its JSON Pointer with array indexes as `*`.
     pub members: Vec<(String, JsonType)>,
 }
 
-/// The most members of a schema that are profiled, the outermost first: DynamoDB bounds what one update may name.
+/// The maximum number of members of a schema that are recorded, the outermost first. DynamoDB limits the names in one update.
 const MAX_MEMBERS: usize = 64;
 
 /// The members that a schema declares by `properties` and `items`, at any depth.
 #[derive(Debug)]
-pub(crate) struct Members {
-    /// Their pointers, array indexes as `*`.
+pub(crate) struct DeclaredMembers {
+    /// Their JSON Pointers, with array indexes as `*`.
     pointers: Arc<[String]>,
-    root: Place,
+    root: DeclaredValue,
 }
 
 /// A value that a schema declares.
 #[derive(Debug, Default)]
-struct Place {
-    /// Its place among the pointers; none for the record itself and for elements.
-    at: Option<usize>,
-    properties: Vec<(Box<str>, Place)>,
-    items: Option<Box<Place>>,
+struct DeclaredValue {
+    /// Its index in the pointers; none for the record itself and for elements.
+    index: Option<usize>,
+    properties: Vec<(Box<str>, DeclaredValue)>,
+    items: Option<Box<DeclaredValue>>,
 }
 
-/// The types seen of each member, a bit each.
+/// The types of each member, one bit per type.
 #[derive(Debug, Clone)]
-pub(crate) struct Types {
+pub(crate) struct MemberTypes {
     pointers: Arc<[String]>,
     bits: Vec<u8>,
 }
 
-impl Members {
-    /// Those of a schema.
-    pub(crate) fn declared(schema: &Value) -> Self {
-        // Breadth first, so that what is cut off is the innermost.
+impl DeclaredMembers {
+    /// Returns the members that a schema declares.
+    pub(crate) fn of(schema: &Value) -> Self {
+        // Breadth first, so that the limit cuts off the innermost members.
         let mut pointers = Vec::new();
         let mut level = vec![(String::new(), schema)];
         while !level.is_empty() {
@@ -111,64 +110,64 @@ impl Members {
             level = next;
         }
         pointers.truncate(MAX_MEMBERS);
-        Self { root: Place::of(schema, "", &pointers), pointers: pointers.into() }
+        Self { root: DeclaredValue::of(schema, "", &pointers), pointers: pointers.into() }
     }
 
-    /// No types yet.
-    pub(crate) fn types(&self) -> Types {
-        Types { pointers: Arc::clone(&self.pointers), bits: vec![0; self.pointers.len()] }
+    /// Returns an empty record of types.
+    pub(crate) fn no_types(&self) -> MemberTypes {
+        MemberTypes { pointers: Arc::clone(&self.pointers), bits: vec![0; self.pointers.len()] }
     }
 
-    /// Takes the types of a record in.
-    pub(crate) fn note(&self, record: TapeNode<'_>, types: &mut Types) {
-        self.root.note(record, &mut types.bits);
+    /// Adds the types of a record.
+    pub(crate) fn record(&self, record: TapeNode<'_>, types: &mut MemberTypes) {
+        self.root.record(record, &mut types.bits);
     }
 }
 
-impl Place {
+impl DeclaredValue {
     fn of(schema: &Value, pointer: &str, pointers: &[String]) -> Self {
-        let mut place = Self { at: pointers.iter().position(|known| known == pointer), ..Self::default() };
+        let mut value = Self { index: pointers.iter().position(|known| known == pointer), ..Self::default() };
         for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let pointer = format!("{pointer}/{}", escaped(name));
             let inner = Self::of(property, &pointer, pointers);
-            if inner.is_of_use() {
-                place.properties.push((name.as_str().into(), inner));
+            if inner.is_recorded() {
+                value.properties.push((name.as_str().into(), inner));
             }
         }
         if let Some(items) = schema.get("items").filter(|items| items.is_object()) {
             let inner = Self::of(items, &format!("{pointer}/*"), pointers);
-            place.items = inner.is_of_use().then(|| Box::new(inner));
+            value.items = inner.is_recorded().then(|| Box::new(inner));
         }
-        place
+        value
     }
 
-    fn is_of_use(&self) -> bool {
-        self.at.is_some() || !self.properties.is_empty() || self.items.is_some()
+    fn is_recorded(&self) -> bool {
+        self.index.is_some() || !self.properties.is_empty() || self.items.is_some()
     }
 
-    fn note(&self, node: TapeNode<'_>, bits: &mut [u8]) {
-        if let Some(bits) = self.at.and_then(|at| bits.get_mut(at)) {
+    fn record(&self, node: TapeNode<'_>, bits: &mut [u8]) {
+        if let Some(bits) = self.index.and_then(|index| bits.get_mut(index)) {
             *bits |= bit(type_of(node));
         }
         if !self.properties.is_empty()
             && let Some(object) = node.object()
         {
-            for (name, place) in &self.properties {
+            for (name, value) in &self.properties {
                 if let Some(member) = object.find(name) {
-                    place.note(member, bits);
+                    value.record(member, bits);
                 }
             }
         }
-        if let (Some(place), Some(array)) = (&self.items, node.array()) {
+        if let (Some(value), Some(array)) = (&self.items, node.array()) {
             for element in array.elements() {
-                place.note(element, bits);
+                value.record(element, bits);
             }
         }
     }
 }
 
-impl Types {
-    /// What was seen, of the kind of upload that a schema is for.
+impl MemberTypes {
+    /// Returns the shape of the records of a schema.
     pub(crate) fn shape(&self, schema: &SchemaId) -> Shape {
         let members = self.pointers.iter().zip(&self.bits).flat_map(|(pointer, bits)| {
             let seen = JsonType::ALL.into_iter().filter(move |known| bits & bit(*known) != 0);
@@ -197,24 +196,24 @@ fn type_of(node: TapeNode<'_>) -> JsonType {
 mod tests {
     use super::*;
     use crate::intake::schema::{Catalog, SchemaRef};
-    use crate::intake::validation::Parser;
+    use crate::intake::validation::Validator;
 
     fn shapes(records: &[&str]) -> Vec<String> {
         let catalog = Catalog::bundled().unwrap();
         let default = SchemaRef::parse("reading/1.0").unwrap();
-        let mut parser = Parser::new();
+        let mut validator = Validator::new(&catalog, None, default);
         for record in records {
-            catalog.check(&mut parser, record.as_bytes(), None, &default, &mut |_, _, _, _| {});
+            validator.check(record.as_bytes());
         }
-        let told = |shape: Shape| {
+        let text = |shape: Shape| {
             let members = shape.members.iter().map(|(pointer, known)| format!("{pointer} {}", known.as_str()));
             format!("{}: {}", shape.kind, members.collect::<Vec<_>>().join(", "))
         };
-        parser.shapes().into_iter().map(told).collect()
+        validator.shapes().into_iter().map(text).collect()
     }
 
     #[test]
-    fn the_types_of_declared_members_of_accepted_records_are_told() {
+    fn declared_members_of_accepted_records_have_types() {
         let good = r#"{"device_id":"a","timestamp":"2025-02-28T12:00:00Z","value":1}"#;
         let wrong = r#"{"device_id":"a","timestamp":"2025-02-28T12:00:00Z","value":"1"}"#;
         assert_eq!(shapes(&[good, wrong]), ["reading/1: /device_id string, /timestamp string, /value number"]);
@@ -222,15 +221,16 @@ mod tests {
     }
 
     #[test]
-    fn elements_and_several_types_of_a_member() {
+    fn elements_and_members_of_several_types() {
         let batch =
             r#"{"schema":"batch/1.0","device_id":"a","readings":[{"timestamp":"2025-02-28T12:00:00Z","value":1}]}"#;
-        let told = "batch/1: /device_id string, /readings array, /schema string, /readings/*/timestamp string, \
+        let expected = "batch/1: /device_id string, /readings array, /schema string, /readings/*/timestamp string, \
                     /readings/*/value number";
-        assert_eq!(shapes(&[batch]), [told]);
+        assert_eq!(shapes(&[batch]), [expected]);
         let dry = r#"{"schema":"weather/1.0","station":"s","observed_at":"2025-02-28T12:00:00Z","wind_m_s":null}"#;
         let windy = r#"{"schema":"weather/1.0","station":"s","observed_at":"2025-02-28T12:00:00Z","wind_m_s":3.5}"#;
-        let told = "weather/1: /observed_at string, /schema string, /station string, /wind_m_s null, /wind_m_s number";
-        assert_eq!(shapes(&[dry, windy]), [told]);
+        let expected =
+            "weather/1: /observed_at string, /schema string, /station string, /wind_m_s null, /wind_m_s number";
+        assert_eq!(shapes(&[dry, windy]), [expected]);
     }
 }

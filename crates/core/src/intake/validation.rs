@@ -1,302 +1,146 @@
-//! The check of one record: read, pick the schema, validate, take the points out.
+//! The validator: a record becomes a verdict, with points if it is accepted.
+//!
+//! [`Validator::check`] is the only way from bytes to a verdict: it parses the record, resolves its schema, validates it and
+//! extracts its points. Whatever decides faster about common records belongs in there, ahead of these steps, and leaves the
+//! others to them.
 
 mod collect;
+mod extract;
 mod hints;
 mod message;
+mod resolve;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::intake::failure::{Failure, FailureCode};
-use crate::intake::json::{Document, Tape, TapeNode};
-use crate::intake::schema::bundle;
-use crate::intake::schema::bundle::nearest::did_you_mean;
-use crate::intake::schema::plan::{ExtractionError, Plan, Point, Sink, decimal};
+use crate::intake::failure::Failure;
+use crate::intake::json::{Document, Tape};
 use crate::intake::schema::{Catalog, Schema, SchemaId, SchemaRef};
-use crate::intake::shape::{Shape, Types};
-use crate::time::Timestamp;
+use crate::intake::shape::{MemberTypes, Shape};
+use extract::{BufferedPoint, Extraction};
 
 pub use crate::intake::json::MAX_DEPTH;
 pub use collect::MAX_FAILURES;
+pub use extract::Points;
+pub use resolve::AppliedSchema;
 
-/// Which schema a record was held against.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AppliedSchema {
-    /// The schema that the record or its upload asked for; none when the default applied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requested: Option<String>,
-    /// The schema that applied.
-    pub applied: SchemaId,
-}
-
-/// What became of a record.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
-    /// It fits its schema, and its points were told.
+/// The decision about a record.
+#[derive(Debug)]
+pub enum Verdict<'a> {
+    /// The record conforms to its schema.
     Accepted {
-        /// The schema; shared by the records that ask for the same.
+        /// The schema, shared by successive records with the same one.
         schema: Arc<AppliedSchema>,
+        /// The points of the record.
+        points: Points<'a>,
     },
-    /// It does not, and none of its points was told.
+    /// The record is not valid. None of its points counts.
     Rejected {
-        /// The schema, if the record got so far.
+        /// The schema; none if the record is not JSON or requests an unknown one.
         schema: Option<Arc<AppliedSchema>>,
-        /// What is wrong, in the order of the text; at most [`MAX_FAILURES`], at least one.
+        /// The failures in the order of the text: at least one, at most [`MAX_FAILURES`]. Positions are within the record.
         failures: Vec<Failure>,
-        /// How many failures more there are; at least so many, when a record has very many.
+        /// The number of further failures; a lower bound for records with very many.
         omitted: u64,
     },
 }
 
-/// Buffers for the check of records, reused from one to the next. One per thread.
-#[derive(Debug, Default)]
-pub struct Parser {
+/// Checks the records of one upload, one at a time, in buffers that it reuses.
+///
+/// ```
+/// use eventpulse_core::intake::schema::{Catalog, SchemaRef};
+/// use eventpulse_core::intake::validation::{Validator, Verdict};
+///
+/// let catalog = Catalog::bundled().unwrap();
+/// let mut validator = Validator::new(&catalog, None, SchemaRef::parse("reading/1.0").unwrap());
+///
+/// let record = br#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5}"#;
+/// let Verdict::Accepted { points, .. } = validator.check(record) else { panic!("rejected") };
+/// let mut values = Vec::new();
+/// points.for_each(|point| values.push((point.entity.to_owned(), point.value)));
+/// assert_eq!(values, [("12345".to_owned(), 22.5)]);
+///
+/// let record = br#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": "22.5"}"#;
+/// let Verdict::Rejected { failures, .. } = validator.check(record) else { panic!("accepted") };
+/// assert_eq!(failures[0].message, "must be a number, but is a string: write it without the quotes");
+/// ```
+pub struct Validator<'c> {
+    catalog: &'c Catalog,
+    requested: Option<SchemaRef>,
+    default: SchemaRef,
     tape: Tape,
-    buffers: Buffers,
-}
-
-#[derive(Debug, Default)]
-struct Buffers {
-    points: Vec<Held>,
+    points: Vec<BufferedPoint>,
+    /// The text of an entity that is a number.
     entity: String,
-    applied: Option<Arc<AppliedSchema>>,
-    /// The types of members in the records that were accepted, by schema.
-    types: Vec<(SchemaId, Types)>,
+    /// The schema of the previous record.
+    previous: Option<Arc<AppliedSchema>>,
+    /// The types of members in the accepted records, by schema.
+    member_types: Vec<(SchemaId, MemberTypes)>,
 }
 
-impl Parser {
-    /// Empty buffers.
-    pub fn new() -> Self {
-        Parser::default()
-    }
-
-    /// What the records that it accepted look like, by kind.
+impl<'c> Validator<'c> {
+    /// Returns a validator for an upload. A record is checked against the schema that its member `schema` names, else
+    /// against `requested`, else against `default`.
     #[must_use]
-    pub(crate) fn shapes(&self) -> Vec<Shape> {
-        self.buffers.types.iter().map(|(id, types)| types.shape(id)).collect()
+    pub fn new(catalog: &'c Catalog, requested: Option<SchemaRef>, default: SchemaRef) -> Self {
+        Self {
+            catalog,
+            requested,
+            default,
+            tape: Tape::default(),
+            points: Vec::new(),
+            entity: String::new(),
+            previous: None,
+            member_types: Vec::new(),
+        }
     }
-}
 
-/// A point of the record in hand.
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    entity: u32,
-    measure: u32,
-    time: Timestamp,
-    value: f64,
-}
-
-/// The most points that are held; a record with more is walked twice.
-const MAX_HELD: usize = 65_536;
-
-impl Catalog {
-    /// Checks one record, and tells `on_point` the entity, measure, time and value of each of its points if it is accepted.
+    /// Checks one record.
     ///
-    /// Its own `"schema"` member picks the schema, else `wanted`, else `default`. A value is finite; a measure that is absent or null
-    /// is no point. Lines and byte offsets of failures are within `record`.
-    pub fn check(
-        &self,
-        parser: &mut Parser,
-        record: &[u8],
-        wanted: Option<&SchemaRef>,
-        default: &SchemaRef,
-        on_point: &mut dyn FnMut(&str, &str, Timestamp, f64),
-    ) -> Verdict {
-        let Parser { tape, buffers } = parser;
-        let verdict = match tape.read(record) {
-            Ok(document) => self.check_document(document, buffers, (wanted, default), on_point),
-            Err(failure) => rejected(None, vec![*failure], 0),
-        };
+    /// The values of its points are finite; a measure that is absent or null is not a point.
+    pub fn check<'a>(&'a mut self, record: &'a [u8]) -> Verdict<'a> {
+        let Self { catalog, requested, default, tape, points, entity, previous, member_types } = self;
         tape.trim();
-        verdict
-    }
-
-    fn check_document(
-        &self,
-        mut document: Document<'_>,
-        Buffers { points, entity, applied, types }: &mut Buffers,
-        (wanted, default): (Option<&SchemaRef>, &SchemaRef),
-        on_point: &mut dyn FnMut(&str, &str, Timestamp, f64),
-    ) -> Verdict {
-        let (schema, applied) = match self.choose(&document, wanted, default, applied) {
-            Ok(chosen) => chosen,
-            Err(failure) => return rejected(None, collect::located(&document, vec![*failure]), 0),
+        let mut document = match tape.read(record) {
+            Ok(document) => document,
+            Err(failure) => return rejected(None, (vec![*failure], 0)),
+        };
+        let (schema, applied) = match resolve::schema(catalog, &document, requested.as_ref(), default, previous) {
+            Ok(resolved) => resolved,
+            Err(failure) => return rejected(None, (collect::located(&document, vec![*failure]), 0)),
         };
         if !schema.validator.is_valid(document.root()) {
-            let (failures, omitted) = collect::failures(&mut document, schema);
-            return rejected(Some(applied), failures, omitted);
+            return rejected(Some(applied), collect::failures(&mut document, schema));
         }
-        points.clear();
-        let mut gather = Gather { points, overflowed: false, flaws: collect::ExtractionErrors::default() };
-        schema.plan.walk(document.root(), &mut gather);
-        let Gather { overflowed, flaws, .. } = gather;
-        if !flaws.is_empty() {
-            let (failures, omitted) = flaws.finish(&document);
-            return rejected(Some(applied), failures, omitted);
-        }
-        let mut emit = Emit { plan: &schema.plan, entity, of: u32::MAX, on_point };
-        if overflowed {
-            schema.plan.walk(document.root(), &mut emit);
-        } else {
-            for held in points.iter() {
-                let Held { measure, time, value, .. } = *held;
-                emit.point(Point { entity: TapeNode::at(&document, held.entity), measure, time, value });
+        match extract::points(&document, &schema.plan, points) {
+            Extraction::Failed(errors) => return rejected(Some(applied), errors.finish(&document)),
+            Extraction::Complete => record_types(member_types, schema, &document),
+            Extraction::Overflowed => {
+                points.clear();
+                record_types(member_types, schema, &document);
             }
         }
-        let known = types.iter().position(|(id, _)| *id == schema.id);
-        let at = known.unwrap_or_else(|| {
-            types.push((schema.id.clone(), schema.members.types()));
-            types.len() - 1
-        });
-        if let Some((_, types)) = types.get_mut(at) {
-            schema.members.note(document.root(), types);
-        }
-        Verdict::Accepted { schema: applied }
+        Verdict::Accepted { schema: applied, points: Points::new(document, &schema.plan, points, entity) }
     }
 
-    /// The schema for a record.
-    fn choose<'c>(
-        &'c self,
-        document: &Document<'_>,
-        wanted: Option<&SchemaRef>,
-        default: &SchemaRef,
-        last: &mut Option<Arc<AppliedSchema>>,
-    ) -> Result<(&'c Schema, Arc<AppliedSchema>), Box<collect::Placed>> {
-        let named = document.root().member("schema");
-        let found = match (named, wanted) {
-            (Some(node), _) => {
-                let text = node.text().unwrap_or_default();
-                bundle::parse_id(text)
-                    .and_then(|(name, major, _)| self.find(name, major))
-                    .map(|schema| (schema, Some(Asked::Text(text))))
-            }
-            (None, Some(wanted)) => self.find_ref(wanted).map(|schema| (schema, Some(Asked::Ref(wanted)))),
-            (None, None) => self.find_ref(default).map(|schema| (schema, None)),
-        };
-        let Some((schema, asked)) = found else {
-            return Err(Box::new(self.unknown(named, wanted.unwrap_or(default))));
-        };
-        let same = |applied: &&Arc<AppliedSchema>| match (&applied.requested, &asked) {
-            (Some(requested), Some(asked)) => applied.applied == schema.id && asked.is(requested),
-            (None, None) => applied.applied == schema.id,
-            _ => false,
-        };
-        if let Some(applied) = last.as_ref().filter(same) {
-            return Ok((schema, Arc::clone(applied)));
-        }
-        let requested = asked.map(|asked| match asked {
-            Asked::Text(text) => text.to_owned(),
-            Asked::Ref(wanted) => wanted.to_string(),
-        });
-        let applied = Arc::new(AppliedSchema { requested, applied: schema.id.clone() });
-        *last = Some(Arc::clone(&applied));
-        Ok((schema, applied))
-    }
-
-    fn find_ref(&self, wanted: &SchemaRef) -> Option<&Schema> {
-        self.find(&wanted.requested().name, wanted.requested().major)
-    }
-
-    /// Why there is no schema for a record, and the entry of the tape that is to blame.
-    fn unknown(&self, named: Option<TapeNode<'_>>, asked: &SchemaRef) -> (Failure, Option<u32>) {
-        let Some(node) = named else {
-            let message = format!("the upload asks for the schema `{asked}`, but {}", self.instead_of(asked));
-            return (Failure::new(FailureCode::UnknownSchema, "", message), Some(0));
-        };
-        let message = match node.text().map(SchemaRef::parse) {
-            Some(Ok(asked)) => format!("the record asks for the schema `{asked}`, but {}", self.instead_of(&asked)),
-            Some(Err(_)) => {
-                "must be the name of a schema, of the form <name>/<major>.<minor>, such as reading/1.0".to_owned()
-            }
-            None => format!("must be the name of a schema, such as \"reading/1.0\", but is {}", message::kind_of(node)),
-        };
-        (Failure::new(FailureCode::UnknownSchema, "/schema", message), node.index())
-    }
-
-    fn instead_of(&self, asked: &SchemaRef) -> String {
-        let SchemaId { name, major, .. } = asked.requested();
-        let of_name: Vec<String> = self.ids().filter(|id| id.name == *name).map(ToString::to_string).collect();
-        if of_name.is_empty() {
-            let hint = did_you_mean(name, self.ids().map(|id| &*id.name));
-            return format!("there is no schema of that name{hint}");
-        }
-        format!("there is no major version {major} of it; there is {}", of_name.join(", "))
+    /// Returns the member types of the records accepted so far, by kind.
+    pub(crate) fn shapes(&self) -> Vec<Shape> {
+        self.member_types.iter().map(|(id, types)| types.shape(id)).collect()
     }
 }
 
-/// Who asked for a schema.
-enum Asked<'a> {
-    Text(&'a str),
-    Ref(&'a SchemaRef),
-}
-
-impl Asked<'_> {
-    /// Whether it was asked for in these words.
-    fn is(&self, requested: &str) -> bool {
-        match self {
-            Asked::Text(text) => *text == requested,
-            Asked::Ref(wanted) => {
-                let SchemaId { name, major, minor } = wanted.requested();
-                bundle::parse_id(requested) == Some((&**name, *major, *minor))
-            }
-        }
-    }
-}
-
-fn rejected(schema: Option<Arc<AppliedSchema>>, failures: Vec<Failure>, omitted: u64) -> Verdict {
+fn rejected<'a>(schema: Option<Arc<AppliedSchema>>, (failures, omitted): (Vec<Failure>, u64)) -> Verdict<'a> {
     Verdict::Rejected { schema, failures, omitted }
 }
 
-/// Holds the points until all of the record is known to be good.
-struct Gather<'b> {
-    points: &'b mut Vec<Held>,
-    overflowed: bool,
-    flaws: collect::ExtractionErrors,
-}
-
-impl<'a> Sink<'a> for Gather<'_> {
-    fn point(&mut self, point: Point<'a>) {
-        let Point { entity, measure, time, value } = point;
-        match (entity.index(), self.points.len() < MAX_HELD) {
-            (Some(entity), true) => self.points.push(Held { entity, measure, time, value }),
-            _ => self.overflowed = true,
-        }
+fn record_types(member_types: &mut Vec<(SchemaId, MemberTypes)>, schema: &Schema, document: &Document<'_>) {
+    let known = member_types.iter().position(|(id, _)| *id == schema.id);
+    let index = known.unwrap_or_else(|| {
+        member_types.push((schema.id.clone(), schema.members.no_types()));
+        member_types.len() - 1
+    });
+    if let Some((_, types)) = member_types.get_mut(index) {
+        schema.members.record(document.root(), types);
     }
-
-    fn flaw(&mut self, flaw: ExtractionError<'_, 'a>) {
-        self.flaws.add(flaw);
-    }
-}
-
-/// Tells the points.
-struct Emit<'b> {
-    plan: &'b Plan,
-    /// The name of the entity, when it is a number.
-    entity: &'b mut String,
-    /// The entry that [`Emit::entity`] is of.
-    of: u32,
-    on_point: &'b mut dyn FnMut(&str, &str, Timestamp, f64),
-}
-
-impl<'a> Sink<'a> for Emit<'_> {
-    fn point(&mut self, point: Point<'a>) {
-        let measure = self.plan.measures.get(point.measure as usize).map_or("", |name| &**name);
-        if let Some(text) = point.entity.text() {
-            return (self.on_point)(text, measure, point.time, point.value);
-        }
-        let index = point.entity.index().unwrap_or(u32::MAX);
-        if index != self.of {
-            self.of = index;
-            self.entity.clear();
-            // Writing to a string does not fail.
-            let _ = write!(self.entity, "{}", decimal(point.entity).unwrap_or_default());
-        }
-        (self.on_point)(self.entity, measure, point.time, point.value);
-    }
-
-    fn flaw(&mut self, _: ExtractionError<'_, 'a>) {}
 }
 
 #[cfg(test)]

@@ -17,19 +17,19 @@ use codec::Encoder;
 pub const MAX_POINTS: usize = 4096;
 
 /// The rounds of an upload that chunks can tell apart: its first one, and its retries.
-pub const MAX_ROUNDS: u32 = 1 << (u32::BITS - SEGMENT_BITS);
+pub const MAX_ATTEMPTS: u32 = 1 << (u32::BITS - SEGMENT_BITS);
 /// Room for 67 million chunks in a round.
 const SEGMENT_BITS: u32 = 26;
 
 /// The number of a round's first chunk: no two rounds of an upload write chunks of one key.
 #[must_use]
 pub fn first_segment(round: u32) -> u32 {
-    round.min(MAX_ROUNDS - 1) << SEGMENT_BITS
+    round.min(MAX_ATTEMPTS - 1) << SEGMENT_BITS
 }
 
 /// The round of an upload that wrote the chunk with this sort key; none when it is no sort key.
 #[must_use]
-pub fn round_of_sort_key(sort_key: &str) -> Option<u32> {
+pub fn attempt_of_sort_key(sort_key: &str) -> Option<u32> {
     let segment: u32 = sort_key.rsplit('#').next()?.parse().ok()?;
     Some(segment >> SEGMENT_BITS)
 }

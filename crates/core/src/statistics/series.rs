@@ -24,3 +24,16 @@ pub struct Series {
     /// Which of its quantities. Any Unicode.
     pub measure: String,
 }
+
+/// A point and the names of its series, as they come out of a record.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SeriesPoint<'a> {
+    /// The entity of the series, such as a device id.
+    pub entity: &'a str,
+    /// The measure of the series.
+    pub measure: &'a str,
+    /// The time of measurement.
+    pub time: Timestamp,
+    /// The measured value.
+    pub value: f64,
+}

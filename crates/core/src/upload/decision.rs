@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SeriesStatistics;
 use crate::id::UploadId;
+use crate::intake::inspection::Inspection;
 use crate::intake::rejection::Rejection;
 
 /// The effect that is owed next.
@@ -73,4 +74,24 @@ pub enum Decision {
         /// The upload under which they count.
         of: UploadId,
     },
+}
+
+impl Decision {
+    /// Returns the decision that an inspection leads to. It knows no shared chunks and no duplicates.
+    #[must_use]
+    pub fn of(inspection: &Inspection) -> Self {
+        let rejection = inspection.rejections.summary();
+        if inspection.rejections.upload_failure().is_some() || inspection.accepted == 0 {
+            return Self::Rejected { rejection };
+        }
+        Self::Accepted {
+            sha256: inspection.sha256.clone(),
+            accepted: inspection.accepted,
+            chunks: inspection.chunk_count,
+            shared: Vec::new(),
+            series: inspection.series.clone(),
+            series_omitted: inspection.series_omitted,
+            rejection: (rejection.rejected > 0).then_some(rejection),
+        }
+    }
 }

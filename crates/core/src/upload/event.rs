@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Decision, Upload};
 use crate::id::{OwnerId, UPLOADS_PREFIX, UploadId, clean_file_name};
 use crate::intake::fingerprint::ProblemId;
+use crate::intake::inspection::{InputForm, MaxRejected};
 use crate::time::Timestamp;
 
 /// The version of the events that this code writes.
@@ -150,28 +151,6 @@ pub struct MessageMetadata {
     pub idempotency_key: Option<String>,
 }
 
-/// How many rejected records an upload may have and still count in part.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MaxRejected {
-    /// At most this many.
-    Count(u64),
-    /// At most this share of all records, from 0 to 1.
-    Ratio(f64),
-}
-
-impl MaxRejected {
-    /// Whether `rejected` of `total` records are too many.
-    #[must_use]
-    #[allow(clippy::cast_precision_loss)] // counts beyond 2^53 do not fit an upload
-    pub fn exceeded(self, rejected: u64, total: u64) -> bool {
-        match self {
-            Self::Count(most) => rejected > most,
-            Self::Ratio(most) => total > 0 && rejected as f64 / total as f64 > most,
-        }
-    }
-}
-
 /// An object version: the identity of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectVersion {
@@ -221,6 +200,17 @@ pub enum RetryForm {
     UnchangedRecords,
     /// What the owner made of it.
     Corrected,
+}
+
+impl RetryForm {
+    /// Returns the form of the object that the retry inspects.
+    #[must_use]
+    pub fn input_form(self) -> InputForm {
+        match self {
+            Self::Unchanged | Self::Corrected => InputForm::Records,
+            Self::UnchangedRecords => InputForm::RejectedRecordLines,
+        }
+    }
 }
 
 /// The key of what was rejected of an upload, in the quarantine bucket. `partial`: only records, as NDJSON.

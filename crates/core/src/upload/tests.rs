@@ -376,18 +376,3 @@ fn a_history_that_begins_in_the_middle_is_none() {
         assert!(Upload::fold(id(), &history(facts)).is_err());
     }
 }
-
-#[test]
-fn how_many_rejected_are_too_many() {
-    let rows = [
-        (MaxRejected::Count(0), 0, 10, false),
-        (MaxRejected::Count(0), 1, 10, true),
-        (MaxRejected::Ratio(0.1), 1, 10, false),
-        (MaxRejected::Ratio(0.1), 2, 10, true),
-        (MaxRejected::Ratio(0.29), 29, 100, false),
-        (MaxRejected::Ratio(0.0), 0, 0, false),
-    ];
-    for (most, rejected, total, exceeded) in rows {
-        assert_eq!(most.exceeded(rejected, total), exceeded, "{most:?} {rejected} of {total}");
-    }
-}

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use eventpulse_core::id::{UploadId, clean_file_name, upload_key};
 use eventpulse_core::intake::failure::{Failure, FailureCode};
-use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, MaxRejected, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::rejection::Rejections;
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{
-    Decision, MaxRejected, MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, Upload,
-    UploadEvent, quarantine_key, report_key,
+    Decision, MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, Upload, UploadEvent,
+    quarantine_key, report_key,
 };
 use serde::Deserialize;
 
@@ -124,8 +124,8 @@ pub fn examine(sample: &Sample) -> Inspection {
     let terms = InspectionSpec {
         owner: "demo".parse().unwrap(),
         upload_id: id(),
-        round: 0,
-        form: None,
+        attempt: 0,
+        input: InputForm::Records,
         media,
         schema: expected.schema.as_deref().map(|schema| SchemaRef::parse(schema).unwrap()),
         default_schema: SchemaRef::parse("reading/1.0").unwrap(),
@@ -213,7 +213,7 @@ pub fn upload(file_name: &str, inspection: &Inspection) -> Upload {
         line: None,
     };
     let correlation_id = "17793124-05d4-b198-2fde-7ededc63b103".to_owned();
-    let decision = inspection.decision();
+    let decision = Decision::of(inspection);
     let is_partial = matches!(decision, Decision::Accepted { .. });
     let draft =
         Draft { id: id(), origin, message: None, object: Some((object, correlation_id)), decision, location: None };

@@ -45,7 +45,7 @@ pub fn group(schema: &str, failures: &[(FailureCode, &str)]) -> Problem {
         }
         _ => Failure::new(*code, pointer, "wrong"),
     };
-    let mut rejections = Rejections::asking(schema.to_owned());
+    let mut rejections = Rejections::for_schema(schema.to_owned());
     let (index, line, byte_offset, byte_length) = (0, 1, 0, 99);
     rejections.add(RejectedRecord {
         index,

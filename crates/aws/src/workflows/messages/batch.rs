@@ -6,7 +6,7 @@ use std::time::Duration;
 use eventpulse_core::device::batch::{self, BatchCandidate, WriteBatch};
 use eventpulse_core::id::MESSAGES_PREFIX;
 use eventpulse_core::intake::fingerprint::kind_of;
-use eventpulse_core::intake::inspection::{InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{InputForm, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::shape::Shape;
 use eventpulse_core::statistics::chunk::Chunk;
@@ -115,8 +115,8 @@ fn examine(services: &Services, place: usize, message: &Message) -> Option<Good>
     let terms = InspectionSpec {
         owner: message.owner.clone(),
         upload_id: message.upload_id.clone(),
-        round: 0,
-        form: None,
+        attempt: 0,
+        input: InputForm::Records,
         media: Media::parse(Some(MEDIA_TYPE), None, "").ok()?,
         schema: None,
         default_schema: services.config.default_schema.clone(),
@@ -127,7 +127,7 @@ fn examine(services: &Services, place: usize, message: &Message) -> Option<Good>
     inspector.push(&mut &message.body[..]);
     inspector.finish();
     let mut inspection = inspector.inspection();
-    let decision = inspection.decision();
+    let decision = Decision::of(&inspection);
     let Decision::Accepted { sha256, rejection: None, .. } = &decision else { return None };
     let chunks = inspection.chunks.take().filter(|chunks| chunks.len() <= MAX_CHUNKS_IN_GROUP)?;
     let series: BTreeSet<String> = chunks.iter().map(Chunk::partition_key).collect();
@@ -167,7 +167,7 @@ async fn store(
     let stored = services.uploads.store_together(&settled, &group.chunks, now).await?;
     if stored == Stored::Done {
         log_group(&settled);
-        let asked = kind_of(&services.catalog.asked(None, &services.config.default_schema));
+        let asked = kind_of(&services.catalog.resolve(None, &services.config.default_schema));
         for (mut of_owner, last) in passed.into_values() {
             of_owner.ask(&asked);
             let Some(Settled { after, .. }) = settled.get(last) else { continue };

@@ -135,7 +135,7 @@ impl Verdict {
         let rejections = &inspection.rejections;
         let (groups, failures_omitted) = rejections.largest_groups(MAX_GROUPS_IN_HISTORY);
         // Of a file that is wrong as a whole nothing counts, its good records included.
-        let (outcome, accepted, (features, features_omitted)) = match inspection.decision() {
+        let (outcome, accepted, (features, features_omitted)) = match upload::Decision::of(inspection) {
             Decision::Accepted { rejection, accepted, series, series_omitted, .. } => {
                 let outcome = if rejection.is_none() { Outcome::Accepted } else { Outcome::PartiallyAccepted };
                 (outcome, accepted, (series, series_omitted))

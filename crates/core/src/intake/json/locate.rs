@@ -1,19 +1,13 @@
-//! From an entry of the tape back to its place in the text.
+//! Finds the text positions of entries of the tape. Used only for failures.
 
-/// A place in a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
-    /// From 1.
-    pub(crate) line: u64,
-    /// From 0.
-    pub(crate) byte_offset: u64,
-}
+use crate::intake::position::TextPosition;
 
-/// The places of the entries `wanted`, which must ascend, in one pass over the text.
+/// Returns the positions of the entries `wanted`, which must ascend, in one pass over the text.
 ///
-/// Tokens come in the order of the tape: a string, a number, a literal and an opening bracket each began an entry. The text was read
-/// before, at least up to the last entry wanted, so tokens only need to be told apart. Shorter than `wanted` if the text is.
-pub(crate) fn locate(text: &str, wanted: &[u32]) -> Vec<Position> {
+/// Tokens come in the order of the tape: a string, a number, a literal and an opening bracket each begin an entry. The text
+/// was parsed before, at least up to the last entry wanted, so it is enough to tell tokens apart. The result is shorter than
+/// `wanted` if the text ends early.
+pub(crate) fn locate(text: &str, wanted: &[u32]) -> Vec<TextPosition> {
     let bytes = text.as_bytes();
     let mut found = Vec::with_capacity(wanted.len());
     let (mut at, mut line, mut entry) = (0, 1, 0);
@@ -34,7 +28,7 @@ pub(crate) fn locate(text: &str, wanted: &[u32]) -> Vec<Position> {
             }
         }
         while wanted.get(found.len()) == Some(&entry) {
-            found.push(Position { line, byte_offset: start as u64 });
+            found.push(TextPosition { line, byte_offset: start as u64 });
         }
         if found.len() == wanted.len() {
             break;
@@ -44,7 +38,7 @@ pub(crate) fn locate(text: &str, wanted: &[u32]) -> Vec<Position> {
     found
 }
 
-/// The bytes of a string behind its opening quote, the closing quote with them.
+/// Returns the length of a string behind its opening quote, including the closing quote.
 fn string_length(bytes: &[u8]) -> usize {
     let mut escaped = false;
     for (at, &byte) in bytes.iter().enumerate() {
@@ -58,8 +52,9 @@ fn string_length(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// The place of a byte of the text.
-pub(crate) fn position(text: &str, offset: usize) -> Position {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    Position { line: 1 + before.iter().filter(|&&byte| byte == b'\n').count() as u64, byte_offset: offset as u64 }
+/// Returns the position of the byte at `offset`.
+pub(crate) fn position(text: &str, offset: usize) -> TextPosition {
+    let mut position = TextPosition::START;
+    position.advance(text.as_bytes().get(..offset).unwrap_or(text.as_bytes()));
+    TextPosition { byte_offset: offset as u64, ..position }
 }

@@ -5,8 +5,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
-use super::{Document, Entry, Kind, Position, Tape, locate, place, position};
+use super::{Document, Entry, Kind, Tape, locate, pointer, position};
 use crate::intake::failure::{Failure, FailureCode, MAX_TARGET_CHARS, shortened};
+use crate::intake::position::TextPosition;
 
 /// The most arrays and objects within each other; the record itself counts.
 pub const MAX_DEPTH: u32 = 64;
@@ -247,9 +248,9 @@ impl Fault {
             None => format!("arrays and objects are nested more than {MAX_DEPTH} deep"),
             Some(name) => format!("the object has the member `{}` twice", shortened(name, MAX_TARGET_CHARS)),
         };
-        let at = locate(document.text, &[entry]).first().copied().unwrap_or(Position { line: 1, byte_offset: 0 });
+        let at = locate(document.text, &[entry]).first().copied().unwrap_or(TextPosition::START);
         let failure =
-            Failure::at(code, message, at.line, at.byte_offset).with_pointer(&place::pointer_to(document, entry));
+            Failure::at(code, message, at.line, at.byte_offset).with_pointer(&pointer::pointer_to(document, entry));
         Failure { targets: name.map(|name| shortened(name, MAX_TARGET_CHARS)).into_iter().collect(), ..failure }
     }
 }
@@ -281,7 +282,7 @@ fn describe(error: &serde_json::Error, document: &Document<'_>) -> Failure {
     let at = position(text, offset);
     let message = hint(message, bytes.get(offset..).unwrap_or_default());
     let pointer = match code {
-        FailureCode::NumberOutOfRange | FailureCode::LoneSurrogate => place::pointer_to_pending(document),
+        FailureCode::NumberOutOfRange | FailureCode::LoneSurrogate => pointer::pointer_to_pending(document),
         _ => String::new(),
     };
     Failure::at(code, message, at.line, at.byte_offset).with_pointer(&pointer)

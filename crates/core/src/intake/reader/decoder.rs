@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use flate2::write::MultiGzDecoder;
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
 
-use super::Compression;
+use super::media::Compression;
 use crate::intake::failure::{Failure, FailureCode};
 
 /// The magic numbers of both compressions fit in this.

@@ -1,392 +1,324 @@
-//! Finds where each record begins and ends, holding one at the most.
+//! The framer: finds the beginning and the end of each record in decompressed content.
 
-use memchr::{memchr, memchr_iter, memchr2};
+use std::ops::Range;
 
-use super::{Format, Limits};
+use memchr::memchr;
+
+use super::limits::Limits;
+use super::media::Format;
+use super::scan::Scan;
 use crate::intake::failure::{Failure, FailureCode};
+use crate::intake::position::TextPosition;
 
-/// One record as it lies in the upload.
+/// The content buffer keeps at most this capacity after a large record.
+const KEPT_CAPACITY: usize = 1 << 20;
+
+/// One record in the bytes of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// Its place among the records, from 0.
+    /// The index of the record in the upload, from 0.
     pub index: u64,
-    /// The line it begins on, from 1.
-    pub line: u64,
-    /// The byte it begins at, from 0, after decompression.
-    pub byte_offset: u64,
-    /// How many bytes it has.
+    /// The position of its first byte in the upload, after decompression.
+    pub position: TextPosition,
+    /// Its length in bytes.
     pub byte_length: u64,
-    /// The bytes; none when there are more of them than a record may have.
+    /// Its bytes; none if they exceed [`Limits::record_bytes`].
     pub bytes: Option<&'a [u8]>,
-    /// How records lie in this upload.
-    pub format: Format,
-    /// Whether it is an element of a top-level array: then the array is no JSON when its element is none.
+    /// Whether it is an element of a top-level array. If it is not JSON, neither is the array.
     pub in_array: bool,
 }
 
-/// Takes records.
-pub trait Sink {
-    /// Takes the next record.
-    ///
-    /// # Errors
-    /// What is wrong with the upload as a whole: reading ends.
-    fn record(&mut self, frame: Frame<'_>) -> Result<(), Failure>;
-
-    /// Whether it wants to be emptied before it takes more.
-    fn is_full(&self) -> bool {
-        false
-    }
-}
-
-/// The framing of one upload.
-pub(super) struct Framer<S> {
+/// Splits content into records. Holds the content from the beginning of the current record on.
+pub(super) struct Framer {
     format: Format,
     limits: Limits,
-    sink: S,
-    place: Place,
+    content: Vec<u8>,
+    /// The index in `content` of the next byte to look at.
+    next: usize,
+    /// The position of that byte in the upload.
+    position: TextPosition,
+    /// The number of records found.
     records: u64,
-    /// The record in hand, as far as it came in earlier pieces.
-    held: Vec<u8>,
-    /// Where the record in hand began.
-    start: Place,
-    /// Its length so far, what is over the limit included.
-    length: u64,
+    current: Current,
     state: State,
 }
 
-/// A place in the content.
+/// The record that is being framed.
+struct Current {
+    /// The index in `content` of its first byte that is still held.
+    start: usize,
+    /// The position of its first byte.
+    position: TextPosition,
+    /// The number of its bytes that were dropped because it is too large.
+    dropped: u64,
+}
+
+/// A complete record.
+pub(super) struct Record {
+    index: u64,
+    position: TextPosition,
+    length: u64,
+    /// Its bytes in `content`; none if it is too large.
+    range: Option<Range<usize>>,
+    in_array: bool,
+}
+
 #[derive(Clone, Copy)]
-struct Place {
-    byte_offset: u64,
-    line: u64,
-}
-
-impl Place {
-    fn advance(&mut self, bytes: &[u8]) {
-        self.byte_offset += bytes.len() as u64;
-        self.line += memchr_iter(b'\n', bytes).count() as u64;
-    }
-}
-
-#[derive(Clone, Copy, PartialEq)]
 enum State {
-    /// Before the first byte that is no white space.
+    /// Before the first byte that is not white space.
     Start,
     /// In a line of NDJSON.
     Line,
-    /// In an array, where a value or, at first, the end may come.
+    /// In an array, before an element or, if it is the first, the end.
     Element { first: bool },
     /// In a value.
     Value { scan: Scan, in_array: bool },
-    /// Behind an element.
+    /// Behind an element of an array.
     Separator,
-    /// Behind the whole document. `object`: it was one.
+    /// Behind the whole document, which ended on `line`.
     End { object: bool, line: u64 },
 }
 
-/// How far the end of a value was looked for.
-#[derive(Clone, Copy, PartialEq)]
-struct Scan {
-    /// Whether no byte of the value was looked at yet.
-    fresh: bool,
-    depth: u32,
-    string: bool,
-    escaped: bool,
-    object: bool,
-}
-
-impl<S: Sink> Framer<S> {
-    pub(super) fn new(format: Format, limits: Limits, sink: S) -> Self {
-        let place = Place { byte_offset: 0, line: 1 };
-        Self { format, limits, sink, place, records: 0, held: Vec::new(), start: place, length: 0, state: State::Start }
+impl Framer {
+    pub(super) fn new(format: Format, limits: Limits) -> Self {
+        let position = TextPosition::START;
+        let current = Current { start: 0, position, dropped: 0 };
+        Self { format, limits, content: Vec::new(), next: 0, position, records: 0, current, state: State::Start }
     }
 
-    pub(super) fn sink(&mut self) -> &mut S {
-        &mut self.sink
+    /// Returns the buffer, to append content to it. Invalidates the records that were found.
+    pub(super) fn content_mut(&mut self) -> &mut Vec<u8> {
+        let framed = match self.state {
+            State::Line | State::Value { .. } => self.current.start,
+            _ => self.next,
+        };
+        if framed > 0 {
+            self.content.drain(..framed);
+            self.content.shrink_to(KEPT_CAPACITY);
+            self.next -= framed;
+            self.current.start = 0;
+        }
+        &mut self.content
     }
 
-    pub(super) fn position(&self) -> u64 {
-        self.place.byte_offset
+    /// Returns the frame of a record that was just found.
+    pub(super) fn frame(&self, record: Record) -> Frame<'_> {
+        let Record { index, position, length, range, in_array } = record;
+        let bytes = range.map(|range| self.content.get(range).unwrap_or_default());
+        Frame { index, position, byte_length: length, bytes, in_array }
     }
 
-    /// Takes bytes until there are no more, or the sink is full. Returns how many it took.
-    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<usize, Failure> {
-        let all = bytes.len();
-        if self.place.byte_offset + bytes.len() as u64 > self.limits.decompressed_bytes {
+    /// Finds the next record that ends in the content at hand.
+    pub(super) fn next_record(&mut self) -> Result<Option<Record>, Failure> {
+        if self.position.byte_offset + self.rest().len() as u64 > self.limits.decompressed_bytes {
             let most = self.limits.decompressed_bytes;
             let message = format!("more than {most} bytes of content after decompression: send it in several uploads");
             return Err(Failure::new(FailureCode::DecompressedTooLarge, "", message));
         }
-        while !bytes.is_empty() {
-            let used = match self.state {
-                State::Start => self.start(bytes)?,
-                State::Line => self.line(bytes)?,
-                State::Value { scan, in_array } => self.value(bytes, scan, in_array)?,
-                State::Element { .. } | State::Separator | State::End { .. } => self.between(bytes)?,
+        while !self.rest().is_empty() {
+            let found = match self.state {
+                State::Start => self.start().map(|()| None),
+                State::Line => self.line(),
+                State::Value { scan, in_array } => self.value(scan, in_array),
+                State::Element { .. } | State::Separator | State::End { .. } => self.between().map(|()| None),
             };
-            bytes = bytes.get(used..).unwrap_or_default();
-            if self.sink.is_full() {
-                break;
+            if let Some(record) = found? {
+                return Ok(Some(record));
             }
         }
-        Ok(all - bytes.len())
+        Ok(None)
     }
 
-    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+    /// Finds the record that ends with the content.
+    pub(super) fn last_record(&mut self) -> Result<Option<Record>, Failure> {
         match self.state {
-            State::Start | State::End { .. } => Ok(()),
-            State::Line => self.end_of_record(&[], false),
-            State::Value { scan, in_array: false } => self.end_of_value(&[], scan, false),
+            State::Start | State::End { .. } => Ok(None),
+            State::Line => {
+                self.state = State::End { object: false, line: self.position.line };
+                self.end_record(self.next, false)
+            }
+            State::Value { scan, in_array: false } => self.end_value(self.next, scan, false),
             State::Value { in_array: true, .. } | State::Element { .. } | State::Separator => {
-                Err(self.problem(FailureCode::Truncated, "the upload ends before the array is closed by ]"))
+                Err(self.failure(FailureCode::Truncated, "the upload ends before the array is closed by ]"))
             }
         }
     }
 
-    /// Before the first record: passes white space and tells encodings that are none of ours.
-    fn start(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
-        if self.place.byte_offset == 0 {
-            match bytes {
-                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] => {
-                    return Err(self.problem(FailureCode::NotUtf8, "this looks like UTF-16 or UTF-32: send UTF-8"));
-                }
-                [0xef, 0xbb, 0xbf, ..] => {
-                    let message = "the upload begins with a byte order mark (EF BB BF): save it as UTF-8 without one";
-                    return Err(self.problem(FailureCode::ByteOrderMark, message));
-                }
-                _ => {}
-            }
+    /// Before the first record: skips white space and rejects foreign encodings.
+    fn start(&mut self) -> Result<(), Failure> {
+        if self.position.byte_offset == 0 {
+            self.check_encoding()?;
         }
-        let blank = blanks(bytes);
-        self.pass(bytes, blank);
-        let Some(first) = bytes.get(blank) else { return Ok(blank) };
+        let Some(first) = self.skip_white_space() else { return Ok(()) };
         match (self.format, first) {
             (Format::Ndjson, b'[') => {
                 let message =
                     "NDJSON has a record a line, but this begins with [: send a JSON array as application/json";
-                Err(self.problem(FailureCode::ContentTypeMismatch, message))
+                return Err(self.failure(FailureCode::ContentTypeMismatch, message));
             }
             (Format::Ndjson, _) => {
                 self.begin_record();
                 self.state = State::Line;
-                Ok(blank)
             }
             (Format::Json, b'[') => {
-                self.pass(&bytes[blank..], 1);
+                self.skip(1);
                 self.state = State::Element { first: true };
-                Ok(blank + 1)
             }
-            (Format::Json, first) => {
-                self.begin_value(*first, false);
-                Ok(blank)
-            }
+            (Format::Json, first) => self.begin_value(first, false),
         }
-    }
-
-    /// In a line of NDJSON.
-    fn line(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
-        let Some(end) = memchr(b'\n', bytes) else {
-            self.hold(bytes);
-            return Ok(bytes.len());
-        };
-        self.end_of_record(&bytes[..end], false)?;
-        self.place = Place { byte_offset: self.place.byte_offset + 1, line: self.place.line + 1 };
-        self.begin_record();
-        Ok(end + 1)
-    }
-
-    /// In a value: looks for its end.
-    fn value(&mut self, bytes: &[u8], mut scan: Scan, in_array: bool) -> Result<usize, Failure> {
-        match scan.end(bytes) {
-            Some(end) => {
-                self.end_of_value(&bytes[..end], scan, in_array)?;
-                Ok(end)
-            }
-            None => {
-                self.state = State::Value { scan, in_array };
-                self.hold(bytes);
-                if !in_array && self.length > self.limits.record_bytes as u64 {
-                    let most = self.limits.record_bytes;
-                    let message =
-                        format!("one record has at most {most} bytes: send an array, or NDJSON, of smaller ones");
-                    return Err(Failure::at(
-                        FailureCode::RecordTooLarge,
-                        message,
-                        self.start.line,
-                        self.start.byte_offset,
-                    ));
-                }
-                Ok(bytes.len())
-            }
-        }
-    }
-
-    fn end_of_value(&mut self, last: &[u8], scan: Scan, in_array: bool) -> Result<(), Failure> {
-        self.end_of_record(last, in_array)?;
-        self.state =
-            if in_array { State::Separator } else { State::End { object: scan.object, line: self.place.line } };
         Ok(())
     }
 
-    /// Between values.
-    fn between(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
-        let blank = blanks(bytes);
-        self.pass(bytes, blank);
-        let Some(next) = bytes.get(blank) else { return Ok(blank) };
+    fn check_encoding(&self) -> Result<(), Failure> {
+        match self.rest() {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] => {
+                Err(self.failure(FailureCode::NotUtf8, "this looks like UTF-16 or UTF-32: send UTF-8"))
+            }
+            [0xef, 0xbb, 0xbf, ..] => {
+                let message = "the upload begins with a byte order mark (EF BB BF): save it as UTF-8 without one";
+                Err(self.failure(FailureCode::ByteOrderMark, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// In a line of NDJSON: looks for its end.
+    fn line(&mut self) -> Result<Option<Record>, Failure> {
+        let Some(length) = memchr(b'\n', self.rest()) else {
+            self.hold();
+            return Ok(None);
+        };
+        let record = self.end_record(self.next + length, false)?;
+        self.next += 1;
+        self.position = TextPosition { line: self.position.line + 1, byte_offset: self.position.byte_offset + 1 };
+        self.begin_record();
+        Ok(record)
+    }
+
+    /// In a value: looks for its end.
+    fn value(&mut self, mut scan: Scan, in_array: bool) -> Result<Option<Record>, Failure> {
+        if let Some(length) = scan.end(self.rest()) {
+            return self.end_value(self.next + length, scan, in_array);
+        }
+        self.state = State::Value { scan, in_array };
+        self.hold();
+        if !in_array && self.current.dropped > 0 {
+            let most = self.limits.record_bytes;
+            let message = format!("one record has at most {most} bytes: send an array, or NDJSON, of smaller ones");
+            let TextPosition { line, byte_offset } = self.current.position;
+            return Err(Failure::at(FailureCode::RecordTooLarge, message, line, byte_offset));
+        }
+        Ok(None)
+    }
+
+    fn end_value(&mut self, end: usize, scan: Scan, in_array: bool) -> Result<Option<Record>, Failure> {
+        let record = self.end_record(end, in_array)?;
+        self.state =
+            if in_array { State::Separator } else { State::End { object: scan.is_object(), line: self.position.line } };
+        Ok(record)
+    }
+
+    /// Between values: looks for a comma, the end of the array or the next value.
+    fn between(&mut self) -> Result<(), Failure> {
+        let Some(next) = self.skip_white_space() else { return Ok(()) };
+        let not_json = |message: &str| Err(self.failure(FailureCode::NotJson, message));
         match (self.state, next) {
             (State::Element { first: true } | State::Separator, b']') => {
-                self.state = State::End { object: false, line: self.place.line };
+                self.state = State::End { object: false, line: self.position.line };
             }
             (State::Separator, b',') => self.state = State::Element { first: false },
             (State::Element { first: false }, b']') => {
-                return Err(
-                    self.problem(FailureCode::NotJson, "a comma before the closing ]: JSON has no trailing commas")
-                );
+                return not_json("a comma before the closing ]: JSON has no trailing commas");
             }
-            (State::Element { .. }, b',') => {
-                return Err(self.problem(FailureCode::NotJson, "a comma where an element of the array should be"));
-            }
+            (State::Element { .. }, b',') => return not_json("a comma where an element of the array should be"),
             (State::Element { .. }, first) => {
-                self.begin_value(*first, true);
-                return Ok(blank);
+                self.begin_value(first, true);
+                return Ok(());
             }
-            (State::End { object: true, line }, b'{') if line < self.place.line => {
+            (State::End { object: true, line }, b'{') if line < self.position.line => {
                 let message = "a second object on a line of its own: send one record a line as application/x-ndjson";
-                return Err(self.problem(FailureCode::ContentTypeMismatch, message));
+                return Err(self.failure(FailureCode::ContentTypeMismatch, message));
             }
-            (State::End { .. }, _) => {
-                return Err(self.problem(FailureCode::NotJson, "more text behind the end of the JSON document"));
-            }
-            _ => return Err(self.problem(FailureCode::NotJson, "neither a comma nor ] behind an element of the array")),
+            (State::End { .. }, _) => return not_json("more text behind the end of the JSON document"),
+            _ => return not_json("neither a comma nor ] behind an element of the array"),
         }
-        self.pass(&bytes[blank..], 1);
-        Ok(blank + 1)
+        self.skip(1);
+        Ok(())
     }
 
     fn begin_record(&mut self) {
-        self.start = self.place;
-        self.length = 0;
-        self.held.clear();
-        self.held.shrink_to(1 << 20); // a giant must not be paid for until the end
+        self.current = Current { start: self.next, position: self.position, dropped: 0 };
     }
 
     fn begin_value(&mut self, first: u8, in_array: bool) {
         self.begin_record();
-        let scan = Scan { fresh: true, depth: 0, string: false, escaped: false, object: first == b'{' };
-        self.state = State::Value { scan, in_array };
+        self.state = State::Value { scan: Scan::new(first), in_array };
     }
 
-    /// Passes bytes of the record in hand that end it not yet.
-    fn hold(&mut self, bytes: &[u8]) {
-        self.advance(bytes);
-        self.length += bytes.len() as u64;
-        if self.length <= self.limits.record_bytes as u64 {
-            self.held.extend_from_slice(bytes);
-        } else {
-            self.held = Vec::new();
+    /// Moves to the end of the content, within the current record. Drops the record if it is too large.
+    fn hold(&mut self) {
+        self.advance_in_record(self.content.len());
+        let held = self.content.len() - self.current.start;
+        if self.current.dropped + held as u64 > self.limits.record_bytes as u64 {
+            self.current.dropped += held as u64;
+            self.current.start = 0;
+            self.next = 0;
+            self.content = Vec::new();
         }
     }
 
-    /// Hands the record in hand on, `last` being its last bytes.
-    fn end_of_record(&mut self, last: &[u8], in_array: bool) -> Result<(), Failure> {
-        let bytes = if self.length == 0 {
-            self.advance(last);
-            self.length = last.len() as u64;
-            last
-        } else {
-            self.hold(last);
-            &self.held
-        };
-        let bytes = (self.length <= self.limits.record_bytes as u64).then_some(bytes);
+    /// Ends the current record before the index `end` of the content. Returns none for an empty line of NDJSON.
+    fn end_record(&mut self, end: usize, in_array: bool) -> Result<Option<Record>, Failure> {
+        self.advance_in_record(end);
+        let Current { start, position, dropped } = self.current;
+        let length = dropped + (end - start) as u64;
+        let range = (length <= self.limits.record_bytes as u64).then_some(start..end);
+        let bytes = range.clone().and_then(|range| self.content.get(range));
         if let (Format::Ndjson, Some(bytes)) = (self.format, bytes) {
             if bytes.iter().all(u8::is_ascii_whitespace) {
-                return Ok(()); // an empty line is no record
+                return Ok(None);
             }
             if self.records == 0 && bytes.trim_ascii() == b"{" {
                 let message = "the first line holds no more than {: send an indented document as application/json";
-                return Err(Failure::at(
-                    FailureCode::ContentTypeMismatch,
-                    message,
-                    self.start.line,
-                    self.start.byte_offset,
-                ));
+                let TextPosition { line, byte_offset } = position;
+                return Err(Failure::at(FailureCode::ContentTypeMismatch, message, line, byte_offset));
             }
         }
-        let frame = Frame {
-            index: self.records,
-            line: self.start.line,
-            byte_offset: self.start.byte_offset,
-            byte_length: self.length,
-            bytes,
-            format: self.format,
-            in_array,
-        };
+        let record = Record { index: self.records, position, length, range, in_array };
         self.records += 1;
-        self.sink.record(frame)
+        Ok(Some(record))
     }
 
-    /// Goes on behind bytes of a record: within a line there is no line feed to count.
-    fn advance(&mut self, bytes: &[u8]) {
-        match self.state {
-            State::Line => self.place.byte_offset += bytes.len() as u64,
-            _ => self.place.advance(bytes),
+    /// Moves to the index `end` of the content. A line has no line feeds to count.
+    fn advance_in_record(&mut self, end: usize) {
+        let passed = self.content.get(self.next..end).unwrap_or_default();
+        match self.format {
+            Format::Ndjson => self.position.byte_offset += passed.len() as u64,
+            Format::Json => self.position.advance(passed),
         }
+        self.next = end;
     }
 
-    fn pass(&mut self, bytes: &[u8], count: usize) {
-        self.place.advance(bytes.get(..count).unwrap_or_default());
+    /// Skips white space; returns the next byte, if there is one.
+    fn skip_white_space(&mut self) -> Option<u8> {
+        let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        let count = self.rest().iter().position(is_text).unwrap_or(self.rest().len());
+        self.skip(count);
+        self.rest().first().copied()
     }
 
-    fn problem(&self, code: FailureCode, message: &str) -> Failure {
-        Failure::at(code, message, self.place.line, self.place.byte_offset)
+    fn skip(&mut self, count: usize) {
+        let end = self.next + count;
+        self.position.advance(self.content.get(self.next..end).unwrap_or_default());
+        self.next = end;
     }
-}
 
-fn blanks(bytes: &[u8]) -> usize {
-    bytes.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).unwrap_or(bytes.len())
-}
+    /// The content that was not looked at yet.
+    fn rest(&self) -> &[u8] {
+        self.content.get(self.next..).unwrap_or_default()
+    }
 
-impl Scan {
-    /// Where the value ends in these bytes, if it does: behind its closing quote or bracket, or, for a number or a
-    /// word, where it is followed by something else. It finds the end of every value that is JSON; whether it is one,
-    /// the parser says.
-    fn end(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut at = 0;
-        let fresh = std::mem::replace(&mut self.fresh, false);
-        while let Some(byte) = bytes.get(at) {
-            if self.string {
-                if self.escaped {
-                    self.escaped = false;
-                    at += 1;
-                    continue;
-                }
-                at += memchr2(b'"', b'\\', &bytes[at..])?;
-                if bytes[at] == b'"' {
-                    self.string = false;
-                    if self.depth == 0 {
-                        return Some(at + 1);
-                    }
-                } else {
-                    self.escaped = true;
-                }
-                at += 1;
-                continue;
-            }
-            match byte {
-                b'"' => self.string = true,
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' if self.depth > 1 => self.depth -= 1,
-                b'}' | b']' if self.depth == 1 => {
-                    self.depth = 0;
-                    return Some(at + 1);
-                }
-                b'}' | b']' | b',' | b' ' | b'\t' | b'\n' | b'\r' if self.depth == 0 && !(fresh && at == 0) => {
-                    return Some(at);
-                }
-                _ => {}
-            }
-            at += 1;
-        }
-        None
+    fn failure(&self, code: FailureCode, message: &str) -> Failure {
+        Failure::at(code, message, self.position.line, self.position.byte_offset)
     }
 }

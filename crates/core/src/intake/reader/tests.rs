@@ -1,4 +1,4 @@
-//! What a person sends, cut at every place where a network may cut it.
+//! Real and hostile uploads, cut at every byte where a network may cut them.
 
 use std::io::Write;
 
@@ -10,21 +10,14 @@ use crate::intake::failure::FailureCode;
 const JSON: Media = Media { format: Format::Json, compression: None };
 const NDJSON: Media = Media { format: Format::Ndjson, compression: None };
 
-/// A record as the sink saw it: index, line, byte offset, text.
+/// A frame that was read: index, line, byte offset, text.
 type Seen = (u64, u64, u64, String);
 
-#[derive(Default)]
-struct Collect(Vec<Seen>);
-
-impl Sink for Collect {
-    fn record(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
-        let text = frame.bytes.map_or_else(
-            || format!("<{} bytes>", frame.byte_length),
-            |bytes| String::from_utf8_lossy(bytes).into_owned(),
-        );
-        self.0.push((frame.index, frame.line, frame.byte_offset, text));
-        Ok(())
-    }
+fn seen(frame: Frame<'_>) -> Seen {
+    let text = frame
+        .bytes
+        .map_or_else(|| format!("<{} bytes>", frame.byte_length), |bytes| String::from_utf8_lossy(bytes).into_owned());
+    (frame.index, frame.position.line, frame.position.byte_offset, text)
 }
 
 fn small() -> Limits {
@@ -32,13 +25,24 @@ fn small() -> Limits {
 }
 
 fn read_in_pieces(media: Media, limits: Limits, bytes: &[u8], piece: usize) -> (Vec<Seen>, Option<Failure>) {
-    let mut reader = Reader::new(media, limits, Collect::default());
-    let mut result = Ok(());
-    for part in bytes.chunks(piece.max(1)) {
-        result = result.and_then(|()| reader.push(&mut &part[..]));
+    let mut frames = Vec::new();
+    let result = read_all(media, limits, bytes, piece, &mut frames);
+    (frames, result.err())
+}
+
+fn read_all(media: Media, limits: Limits, bytes: &[u8], piece: usize, frames: &mut Vec<Seen>) -> Result<(), Failure> {
+    let mut reader = Reader::new(media, limits);
+    for mut part in bytes.chunks(piece.max(1)) {
+        while let Some(frame) = reader.next_frame(&mut part)? {
+            frames.push(seen(frame));
+        }
+        assert!(part.is_empty(), "all input is taken before the reader asks for more");
     }
-    result = result.and_then(|()| reader.finish());
-    (std::mem::take(&mut reader.sink().0), result.err())
+    while let Some(frame) = reader.next_frame_at_end()? {
+        frames.push(seen(frame));
+    }
+    assert_eq!(reader.next_frame_at_end(), Ok(None));
+    Ok(())
 }
 
 /// Reads whole and in pieces of every size up to 9, and expects the same each time.
@@ -61,7 +65,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn records_of_well_formed_uploads() {
+fn well_formed_uploads_yield_their_records() {
     let rows: [(&str, Media, &str, &[&str]); 13] = [
         ("a document", JSON, r#"{"a":[1,{"b":"}]"}]}"#, &[r#"{"a":[1,{"b":"}]"}]}"#]),
         ("a document in white space", JSON, " \r\n{ } \n", &["{ }"]),
@@ -84,17 +88,17 @@ fn records_of_well_formed_uploads() {
 }
 
 #[test]
-fn places_are_those_of_the_upload() {
+fn positions_are_within_the_upload() {
     let (seen, _) = read(JSON, b"[\n  {\"a\":\n1},\n\n  {\"a\":2}]");
-    let places: Vec<_> = seen.iter().map(|(index, line, byte, _)| (*index, *line, *byte)).collect();
-    assert_eq!(places, [(0, 2, 4), (1, 5, 17)]);
+    let positions: Vec<_> = seen.iter().map(|(index, line, byte, _)| (*index, *line, *byte)).collect();
+    assert_eq!(positions, [(0, 2, 4), (1, 5, 17)]);
     let (seen, _) = read(NDJSON, b"\n{}\n\n{}\n");
-    let places: Vec<_> = seen.iter().map(|(index, line, byte, _)| (*index, *line, *byte)).collect();
-    assert_eq!(places, [(0, 2, 1), (1, 4, 5)]);
+    let positions: Vec<_> = seen.iter().map(|(index, line, byte, _)| (*index, *line, *byte)).collect();
+    assert_eq!(positions, [(0, 2, 1), (1, 4, 5)]);
 }
 
 #[test]
-fn what_is_wrong_with_the_upload_as_a_whole() {
+fn malformed_uploads_fail_as_a_whole() {
     type Row<'a> = (&'a str, Media, &'a [u8], FailureCode, Option<(u64, u64)>);
     let rows: [Row<'_>; 14] = [
         ("an open array", JSON, b"[{\"a\":1}", FailureCode::Truncated, Some((1, 8))),
@@ -118,15 +122,15 @@ fn what_is_wrong_with_the_upload_as_a_whole() {
         ("UTF-16, big end first", NDJSON, b"\0{\0}", FailureCode::NotUtf8, Some((1, 0))),
         ("UTF-16, little end first", NDJSON, b"{\0}\0", FailureCode::NotUtf8, Some((1, 0))),
     ];
-    for (name, media, bytes, code, place) in rows {
+    for (name, media, bytes, code, position) in rows {
         let failure = read(media, bytes).1.unwrap_or_else(|| panic!("{name}: no failure"));
         let found = failure.line.zip(failure.byte_offset);
-        assert_eq!((failure.code, found), (code, place), "{name}: {}", failure.message);
+        assert_eq!((failure.code, found), (code, position), "{name}: {}", failure.message);
     }
 }
 
 #[test]
-fn a_record_over_the_limit_costs_no_other_one() {
+fn an_oversized_record_does_not_affect_others() {
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(64));
     let told = format!("<{} bytes>", long.len());
     let (seen, failure) = read(NDJSON, format!("{{}}\n{long}\n{{}}\n").as_bytes());
@@ -136,7 +140,7 @@ fn a_record_over_the_limit_costs_no_other_one() {
 }
 
 #[test]
-fn a_record_at_the_limit_passes_and_one_byte_more_does_not() {
+fn record_limit_is_inclusive() {
     for (length, passes) in [(64, true), (65, false)] {
         let record = format!("\"{}\"", "x".repeat(length - 2));
         let (seen, _) = read_in_pieces(NDJSON, small(), format!("{record}\n").as_bytes(), 10);
@@ -145,13 +149,13 @@ fn a_record_at_the_limit_passes_and_one_byte_more_does_not() {
 }
 
 #[test]
-fn a_giant_document_is_given_up_early() {
+fn an_oversized_document_fails_early() {
     let (seen, failure) = read_in_pieces(JSON, small(), format!("{{\"a\":\"{}", "x".repeat(500)).as_bytes(), 50);
     assert_eq!((seen.len(), failure.map(|failure| failure.code)), (0, Some(FailureCode::RecordTooLarge)));
 }
 
 #[test]
-fn compressed_uploads_read_like_plain_ones() {
+fn compressed_uploads_equal_plain_ones() {
     let text = b"{\"a\":1}\n{\"a\":2}\n".as_slice();
     let plain = read(NDJSON, text);
     let halves = [gzip(&text[..5]), gzip(&text[5..])].concat();
@@ -167,7 +171,7 @@ fn compressed_uploads_read_like_plain_ones() {
 }
 
 #[test]
-fn content_that_just_fills_the_decoder_s_buffer() {
+fn content_at_the_size_of_the_decoder_buffer() {
     for length in [131_071usize, 131_072, 131_073, 262_144] {
         let text = format!("{}[]", " ".repeat(length - 2));
         for (name, bytes) in [("zstd", zstd::encode_all(text.as_bytes(), 1).unwrap()), ("gzip", gzip(text.as_bytes()))]
@@ -181,7 +185,7 @@ fn content_that_just_fills_the_decoder_s_buffer() {
 }
 
 #[test]
-fn damaged_compression_is_told() {
+fn damaged_compression_fails() {
     let text = "{\"a\":1}\n".repeat(100);
     let (gz, zst) = (gzip(text.as_bytes()), zstd::encode_all(text.as_bytes(), 1).unwrap());
     let mut flipped = gz.clone();
@@ -205,7 +209,7 @@ fn damaged_compression_is_told() {
 }
 
 #[test]
-fn a_bomb_is_stopped_by_what_it_holds_not_by_its_size() {
+fn a_decompression_bomb_is_stopped_by_its_content_size() {
     let bomb = gzip(&vec![b'\n'; 4 << 20]);
     assert!(bomb.len() < 8 << 10);
     let failure = read_in_pieces(NDJSON, small(), &bomb, 1 << 20).1;
@@ -213,7 +217,7 @@ fn a_bomb_is_stopped_by_what_it_holds_not_by_its_size() {
 }
 
 #[test]
-fn what_headers_and_names_say() {
+fn media_of_headers_and_file_names() {
     let (gz, json, ndjson) = (Some(Compression::Gzip), Format::Json, Format::Ndjson);
     type Row<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Result<Media, ()>);
     let rows: [Row<'_>; 15] = [
@@ -242,22 +246,22 @@ fn what_headers_and_names_say() {
 }
 
 proptest::proptest! {
-    /// Whatever the bytes, reading them in pieces is reading them whole, and no input panics.
+    /// Reading in pieces equals reading at once, and no input panics.
     #[test]
-    fn pieces_do_not_matter(bytes in proptest::collection::vec(proptest::sample::select(b"{}[],\":\\ \n1ae\xff".to_vec()), 0..120), piece in 1usize..20) {
+    fn piece_size_does_not_matter(bytes in proptest::collection::vec(proptest::sample::select(b"{}[],\":\\ \n1ae\xff".to_vec()), 0..120), piece in 1usize..20) {
         for media in [JSON, NDJSON] {
             let whole = read_in_pieces(media, small(), &bytes, bytes.len());
             let pieces = read_in_pieces(media, small(), &bytes, piece);
-            // A document over the limit may be given up a little sooner or later.
+            // The size of the piece decides when an oversized document fails.
             if whole.1.as_ref().is_none_or(|failure| failure.code != FailureCode::RecordTooLarge) && bytes.len() <= 64 {
                 proptest::prop_assert_eq!(pieces, whole);
             }
         }
     }
 
-    /// What JSON says is an array's element, a record is.
+    /// The records of an array are its elements.
     #[test]
-    fn records_are_the_elements(numbers in proptest::collection::vec(-1000i64..1000, 0..8), names in proptest::collection::vec("[a-z\"\\\\\\]}, ]{0,6}", 0..8), piece in 1usize..20) {
+    fn records_are_the_array_elements(numbers in proptest::collection::vec(-1000i64..1000, 0..8), names in proptest::collection::vec("[a-z\"\\\\\\]}, ]{0,6}", 0..8), piece in 1usize..20) {
         let elements: Vec<serde_json::Value> = numbers.iter().zip(&names).map(|(n, s)| serde_json::json!({ s.as_str(): [n, s] })).collect();
         let text = serde_json::to_string_pretty(&elements).unwrap_or_default();
         let (seen, failure) = read_in_pieces(JSON, Limits::default(), text.as_bytes(), piece);

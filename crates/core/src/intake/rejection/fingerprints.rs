@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::escaped;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::fingerprint::{
     FailureAt, Fingerprint, MAX_FAILURES_TOLD, MAX_FINGERPRINTS, NO_SCHEMA, ProblemId, kind_of,
 };
+use crate::intake::json::escaped;
 
 /// The most failures that make fingerprints, of all kinds together; of each schema, the first one does.
 const MAX_PRINTS: usize = 1_000;
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn like_uploads_have_like_fingerprints() {
         let print = |records: Vec<RejectedRecord>| {
-            let mut rejections = Rejections::asking("reading/1.0".to_owned());
+            let mut rejections = Rejections::for_schema("reading/1.0".to_owned());
             records.into_iter().for_each(|record| rejections.add(record));
             rejections.summary().fingerprints
         };

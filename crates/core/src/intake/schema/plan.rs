@@ -1,46 +1,46 @@
-//! What to take out of a record: the annotation of a schema, compiled.
+//! The extraction plan: the `x-eventpulse` annotation of a schema, compiled.
 
 use super::bundle::{Annotation, Path, Step};
 use crate::intake::json::TapeNode;
 use crate::time::Timestamp;
 use jsonschema::json::{Array, JsonNumber, Node};
 
-/// A path of members.
-type Members = Vec<Box<str>>;
+/// A path of member names.
+type MemberPath = Vec<Box<str>>;
 
-/// The plan of one schema.
+/// The extraction plan of one schema.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The names of the measures; a [`Point`] tells them by their places.
+    /// The names of the measures.
     pub(crate) measures: Vec<Box<str>>,
-    root: FailureScope,
+    root: PlanScope,
 }
 
 /// The record, or each element of an array.
 #[derive(Debug, Default)]
-struct FailureScope {
-    /// From an element of the outer scope to the array.
-    array: Members,
-    entity: Option<Members>,
-    time: Option<Members>,
-    /// Places in [`Plan::measures`], and the paths to the values.
-    measures: Vec<(u32, Members)>,
-    inner: Vec<FailureScope>,
+struct PlanScope {
+    /// The path from an element of the outer scope to the array.
+    array: MemberPath,
+    entity: Option<MemberPath>,
+    time: Option<MemberPath>,
+    /// Indexes in [`Plan::measures`], and the paths to the values.
+    measures: Vec<(u32, MemberPath)>,
+    inner: Vec<PlanScope>,
 }
 
-/// A value to count.
+/// A point of a record.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Point<'a> {
-    /// A string or a whole number.
+pub(crate) struct PlannedPoint<'a> {
+    /// The entity: a string or a whole number.
     pub(crate) entity: TapeNode<'a>,
-    /// Its place in [`Plan::measures`].
+    /// The index of the measure in [`Plan::measures`].
     pub(crate) measure: u32,
     pub(crate) time: Timestamp,
-    /// Finite.
+    /// The value, which is finite.
     pub(crate) value: f64,
 }
 
-/// What a schema lets through and the plan cannot use. The node is the value, or the object that lacks the member of that name.
+/// A value that the schema accepts and the plan cannot use. The node is the value, or the object that lacks the named member.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ExtractionError<'p, 'a> {
     Entity(TapeNode<'a>, Option<&'p str>),
@@ -49,46 +49,46 @@ pub(crate) enum ExtractionError<'p, 'a> {
     NotAnArray(TapeNode<'a>),
 }
 
-/// Takes what [`Plan::walk`] finds.
-pub(crate) trait Sink<'a> {
-    fn point(&mut self, point: Point<'a>);
-    fn flaw(&mut self, flaw: ExtractionError<'_, 'a>);
+/// Receives the findings of [`Plan::walk`].
+pub(crate) trait PlanVisitor<'a> {
+    fn point(&mut self, point: PlannedPoint<'a>);
+    fn error(&mut self, error: ExtractionError<'_, 'a>);
 }
 
 impl Plan {
     pub(crate) fn new(annotation: &Annotation) -> Self {
-        let mut plan = Plan { measures: Vec::new(), root: FailureScope::default() };
-        let (scope, path) = plan.root.place(&annotation.entity);
+        let mut plan = Plan { measures: Vec::new(), root: PlanScope::default() };
+        let (scope, path) = plan.root.scope_of(&annotation.entity);
         scope.entity = Some(path);
-        let (scope, path) = plan.root.place(&annotation.time);
+        let (scope, path) = plan.root.scope_of(&annotation.time);
         scope.time = Some(path);
         for (name, path) in &annotation.measures {
             let measure = plan.measures.len() as u32;
             plan.measures.push(name.as_str().into());
-            let (scope, path) = plan.root.place(path);
+            let (scope, path) = plan.root.scope_of(path);
             scope.measures.push((measure, path));
         }
         plan
     }
 
-    /// Tells `sink` every point of a record, and every reason why one is none.
-    pub(crate) fn walk<'a>(&self, root: TapeNode<'a>, sink: &mut impl Sink<'a>) {
-        self.root.walk(root, None, None, sink);
+    /// Visits every point of a record, and every value that prevents one.
+    pub(crate) fn walk<'a>(&self, root: TapeNode<'a>, visitor: &mut impl PlanVisitor<'a>) {
+        self.root.walk(root, None, None, visitor);
     }
 }
 
-impl FailureScope {
-    /// The scope that a path leads to, and the rest of the path.
-    fn place(&mut self, path: &Path) -> (&mut FailureScope, Members) {
+impl PlanScope {
+    /// Returns the scope that a path leads to, and the rest of the path.
+    fn scope_of(&mut self, path: &Path) -> (&mut PlanScope, MemberPath) {
         let mut scope = self;
-        let mut members = Members::new();
+        let mut members = MemberPath::new();
         for step in &path.steps {
             match step {
                 Step::Member(name) => members.push(name.as_str().into()),
                 Step::Each => {
                     let array = std::mem::take(&mut members);
                     let at = scope.inner.iter().position(|inner| inner.array == array).unwrap_or_else(|| {
-                        scope.inner.push(FailureScope { array, ..FailureScope::default() });
+                        scope.inner.push(PlanScope { array, ..PlanScope::default() });
                         scope.inner.len() - 1
                     });
                     scope = &mut scope.inner[at];
@@ -103,17 +103,17 @@ impl FailureScope {
         node: TapeNode<'a>,
         mut entity: Option<TapeNode<'a>>,
         mut time: Option<Timestamp>,
-        sink: &mut impl Sink<'a>,
+        visitor: &mut impl PlanVisitor<'a>,
     ) {
         if let Some(path) = &self.entity {
             entity = match descend(node, path) {
                 Ok(found) if is_entity(found) => Some(found),
                 Ok(found) => {
-                    sink.flaw(ExtractionError::Entity(found, None));
+                    visitor.error(ExtractionError::Entity(found, None));
                     None
                 }
                 Err((object, name)) => {
-                    sink.flaw(ExtractionError::Entity(object, Some(name)));
+                    visitor.error(ExtractionError::Entity(object, Some(name)));
                     None
                 }
             };
@@ -123,12 +123,12 @@ impl FailureScope {
                 Ok(found) => {
                     let read = found.text().and_then(Timestamp::parse);
                     if read.is_none() {
-                        sink.flaw(ExtractionError::Time(found, None));
+                        visitor.error(ExtractionError::Time(found, None));
                     }
                     read
                 }
                 Err((object, name)) => {
-                    sink.flaw(ExtractionError::Time(object, Some(name)));
+                    visitor.error(ExtractionError::Time(object, Some(name)));
                     None
                 }
             };
@@ -138,11 +138,11 @@ impl FailureScope {
             match found.number() {
                 Some(number) => {
                     if let (Some(entity), Some(time)) = (entity, time) {
-                        sink.point(Point { entity, measure: *measure, time, value: number.to_f64() });
+                        visitor.point(PlannedPoint { entity, measure: *measure, time, value: number.to_f64() });
                     }
                 }
                 None if found.is_null() => {}
-                None => sink.flaw(ExtractionError::Measure(found)),
+                None => visitor.error(ExtractionError::Measure(found)),
             }
         }
         for inner in &self.inner {
@@ -150,17 +150,17 @@ impl FailureScope {
             match found.array() {
                 Some(array) => {
                     for element in array.elements() {
-                        inner.walk(element, entity, time, sink);
+                        inner.walk(element, entity, time, visitor);
                     }
                 }
                 None if found.is_null() => {}
-                None => sink.flaw(ExtractionError::NotAnArray(found)),
+                None => visitor.error(ExtractionError::NotAnArray(found)),
             }
         }
     }
 }
 
-/// The value at the end of a path, or the value that lacks the next member.
+/// Returns the value at the end of a path, or the value that lacks the next member.
 #[inline]
 fn descend<'p, 'a>(node: TapeNode<'a>, path: &'p [Box<str>]) -> Result<TapeNode<'a>, (TapeNode<'a>, &'p str)> {
     let mut node = node;
@@ -170,7 +170,7 @@ fn descend<'p, 'a>(node: TapeNode<'a>, path: &'p [Box<str>]) -> Result<TapeNode<
     Ok(node)
 }
 
-/// The longest name of an entity. A chunk's item has to hold it, and an upload may have thousands of them.
+/// The maximum length of an entity in bytes. The item of a chunk holds it, and an upload may have thousands of them.
 pub(crate) const MAX_ENTITY_BYTES: usize = 1_024;
 
 fn is_entity(node: TapeNode<'_>) -> bool {
@@ -180,7 +180,7 @@ fn is_entity(node: TapeNode<'_>) -> bool {
     }
 }
 
-/// The number as the integer that names an entity.
+/// Returns a number as the integer that names an entity.
 fn whole(number: impl JsonNumber) -> Option<i128> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let integer = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
@@ -189,7 +189,7 @@ fn whole(number: impl JsonNumber) -> Option<i128> {
     })
 }
 
-/// The name of an entity, if it is no string: an integer in decimal.
+/// Returns the integer that names an entity.
 pub(crate) fn decimal(node: TapeNode<'_>) -> Option<i128> {
     whole(node.number()?)
 }

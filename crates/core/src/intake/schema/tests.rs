@@ -33,7 +33,7 @@ fn problems(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn names() {
+fn schema_ids_parse_and_serialize() {
     let longest = format!("{}/0.0", "a".repeat(64));
     let too_long = format!("a{longest}");
     let rows = [
@@ -72,8 +72,8 @@ fn names() {
 }
 
 #[test]
-fn the_bundle_is_complete_and_its_examples_are_valid() {
-    use crate::intake::validation::{Parser, Verdict};
+fn bundled_schemas_accept_their_examples() {
+    use crate::intake::validation::{Validator, Verdict};
     let catalog = Catalog::bundled().unwrap();
     let ids: Vec<String> = catalog.ids().map(ToString::to_string).collect();
     for name in ["batch/1.0", "reading/1.0", "weather/1.0"] {
@@ -88,15 +88,12 @@ fn the_bundle_is_complete_and_its_examples_are_valid() {
             .unwrap_or_else(|| panic!("{id} has no examples"));
         assert!(catalog.measures(id).count() > 0);
         for example in examples {
-            let mut points = 0;
-            let verdict = catalog.check(
-                &mut Parser::new(),
-                example.to_string().as_bytes(),
-                None,
-                &id.clone().into(),
-                &mut |_, _, _, _| points += 1,
-            );
-            assert!(matches!(verdict, Verdict::Accepted { .. }) && points > 0, "{id}: {verdict:?}");
+            let mut count = 0;
+            match Validator::new(&catalog, None, id.clone().into()).check(example.to_string().as_bytes()) {
+                Verdict::Accepted { points, .. } => points.for_each(|_| count += 1),
+                rejected => panic!("{id}: {rejected:?}"),
+            }
+            assert!(count > 0, "{id}");
         }
     }
 }
@@ -121,22 +118,22 @@ fn the_highest_minor_version_applies() {
 }
 
 #[test]
-fn a_schema_may_refer_to_another_of_the_bundle() {
+fn a_schema_refers_to_another_one() {
     let other = changed("/properties/at", json!({"$ref": "eventpulse:/base/1.0#/$defs/time"}))
         .replace("eventpulse:/good", "eventpulse:/other");
     let base = changed("/$id", json!("eventpulse:/base/1.0"));
     let catalog = Catalog::compile(&[("base/1.0.json", &base), ("other/1.0.json", &other)]).unwrap();
-    let mut parser = crate::intake::validation::Parser::new();
+    let mut validator =
+        crate::intake::validation::Validator::new(&catalog, None, SchemaRef::parse("other/1.0").unwrap());
     let record = br#"{"id":"a","at":"never","n":1}"#;
-    let verdict =
-        catalog.check(&mut parser, record, None, &SchemaRef::parse("other/1.0").unwrap(), &mut |_, _, _, _| {});
+    let verdict = validator.check(record);
     let crate::intake::validation::Verdict::Rejected { failures, .. } = verdict else { panic!("{verdict:?}") };
     let [failure] = failures.as_slice() else { panic!("{failures:?}") };
     assert_eq!(failure.schema_pointer.as_deref(), Some("eventpulse:/base/1.0#/$defs/time/format"));
 }
 
 #[test]
-fn what_is_wrong_is_told_with_file_and_pointer() {
+fn problems_have_file_and_pointer() {
     let at = |pointer: &str, value: Value| changed(pointer, value);
     let measure = |path: &str| changed("/x-eventpulse/measures", json!({"n": path}));
     // name, text, the beginning of the problem

@@ -1,12 +1,12 @@
-//! What to do about common mistakes. A hint tells the form of a value, never the value.
+//! Hints for common mistakes. A hint describes the form of a value and never repeats the value.
 
 use crate::intake::json::TapeNode;
 use crate::time::Timestamp;
 
-/// What a time must be.
+/// The required form of a time.
 pub(super) const DATE_TIME: &str = "an RFC 3339 date-time, such as 2025-02-28T12:00:00Z";
 
-/// What a string lacks to be a date-time.
+/// Returns what to change in a string so that it becomes a date-time; empty if unknown.
 pub(super) fn date_time(text: &str) -> &'static str {
     let good = |text: &str| Timestamp::parse(text).is_some();
     let with_t = |text: &str| match (text.get(..10), text.get(11..)) {
@@ -30,13 +30,13 @@ pub(super) fn date_time(text: &str) -> &'static str {
     }
 }
 
-/// Said of a string that should be a number and, but for its quotes, is one.
-pub(super) fn quoted_number(node: TapeNode<'_>, wanted: &str) -> &'static str {
+/// Returns a hint if the value is a string with a number in it and a number is expected; else an empty string.
+pub(super) fn quoted_number(node: TapeNode<'_>, expected: &str) -> &'static str {
     let is_number = |text: &str| text.len() <= 64 && serde_json::from_str::<f64>(text).is_ok();
     match node.text() {
-        Some(text) if wanted.contains("number") && is_number(text.trim()) => ": write it without the quotes",
+        Some(text) if expected.contains("number") && is_number(text.trim()) => ": write it without the quotes",
         Some(text)
-            if wanted.contains("number") && text.contains(',') && is_number(&text.trim().replacen(',', ".", 1)) =>
+            if expected.contains("number") && text.contains(',') && is_number(&text.trim().replacen(',', ".", 1)) =>
         {
             ": write it without the quotes, and with a decimal point"
         }

@@ -1,4 +1,4 @@
-//! The words of a failure: for the sender, who must mend the record, without the values that it holds.
+//! The messages of failures. They tell the sender how to fix a record and never repeat its values.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::json::{Node, Object};
@@ -11,20 +11,20 @@ use crate::intake::json::TapeNode;
 use crate::intake::schema::Schema;
 use crate::intake::schema::bundle::nearest::{did_you_mean, nearest};
 
-/// The most characters of a value of the schema, such as a pattern, in a message.
+/// The maximum number of characters of a schema value, such as a pattern, in a message.
 const MAX_SHOWN: usize = 120;
 
-/// An error of jsonschema in our words.
-pub(super) struct Told {
+/// The description of an error of `jsonschema`.
+pub(super) struct Description {
     pub(super) code: FailureCode,
     pub(super) keyword: String,
     pub(super) targets: Vec<String>,
     pub(super) message: String,
-    /// The entry that tells the place in the text, when it is not the value.
+    /// The entry of the tape whose position the failure gets, if it is not that of the value.
     pub(super) at: Option<u32>,
 }
 
-/// The member that an error says is missing.
+/// Returns the member that an error reports as missing.
 pub(super) fn missing_member<'e>(error: &'e ValidationError<'_>) -> Option<&'e str> {
     match error.kind() {
         Kind::Required { property } => property.as_str(),
@@ -32,7 +32,7 @@ pub(super) fn missing_member<'e>(error: &'e ValidationError<'_>) -> Option<&'e s
     }
 }
 
-/// Where in the schema an error comes from: a JSON Pointer, after the `$id` of the file if it is another.
+/// Returns the JSON Pointer to the keyword that an error comes from, preceded by the `$id` of its file if that is another one.
 pub(super) fn schema_pointer(error: &ValidationError<'_>, schema: &Schema) -> String {
     let own = format!("eventpulse:/{}", schema.id);
     match error.absolute_keyword_location().map(|uri| uri.as_str()) {
@@ -41,7 +41,7 @@ pub(super) fn schema_pointer(error: &ValidationError<'_>, schema: &Schema) -> St
     }
 }
 
-/// What a value is, with an article.
+/// Returns the type of a value, with an article.
 pub(super) fn kind_of(node: TapeNode<'_>) -> &'static str {
     match node.json_type() {
         JsonType::Boolean if node.as_boolean() == Some(true) => "true",
@@ -62,10 +62,15 @@ fn article(kind: JsonType) -> &'static str {
     }
 }
 
-/// Tells an error about `node`; `missing` are the members that it lacks, if that is what the error is about.
-pub(super) fn tell(error: &ValidationError<'_>, node: TapeNode<'_>, schema: &Schema, missing: Vec<String>) -> Told {
+/// Describes an error about `node`; `missing` are the members that it lacks, if the error is about missing members.
+pub(super) fn describe(
+    error: &ValidationError<'_>,
+    node: TapeNode<'_>,
+    schema: &Schema,
+    missing: Vec<String>,
+) -> Description {
     let keyword = keyword(error);
-    let told = |code: FailureCode, message: String| Told {
+    let description = |code: FailureCode, message: String| Description {
         code,
         keyword: keyword.clone(),
         targets: Vec::new(),
@@ -78,38 +83,46 @@ pub(super) fn tell(error: &ValidationError<'_>, node: TapeNode<'_>, schema: &Sch
                 "{}: another member requires it",
                 missing_text(&missing, node, &declared_beside(error, schema))
             );
-            Told { targets: missing, ..told(FailureCode::DependentRequired, message) }
+            Description { targets: missing, ..description(FailureCode::DependentRequired, message) }
         }
         Kind::Required { .. } => {
             let message = missing_text(&missing, node, &declared_beside(error, schema));
-            Told { targets: missing, ..told(FailureCode::Required, message) }
+            Description { targets: missing, ..description(FailureCode::Required, message) }
         }
-        Kind::AdditionalProperties { unexpected } => {
-            unexpected_members(told(FailureCode::AdditionalProperties, String::new()), unexpected, node, error, schema)
-        }
-        Kind::UnevaluatedProperties { unexpected } => {
-            unexpected_members(told(FailureCode::UnevaluatedProperties, String::new()), unexpected, node, error, schema)
-        }
+        Kind::AdditionalProperties { unexpected } => unexpected_members(
+            description(FailureCode::AdditionalProperties, String::new()),
+            unexpected,
+            node,
+            error,
+            schema,
+        ),
+        Kind::UnevaluatedProperties { unexpected } => unexpected_members(
+            description(FailureCode::UnevaluatedProperties, String::new()),
+            unexpected,
+            node,
+            error,
+            schema,
+        ),
         Kind::PropertyNames { error: inner } => {
             let name = inner.instance().as_str().map(|name| shortened(name, MAX_TARGET_CHARS));
             let at = name.as_deref().and_then(|name| node.object()?.name_index(name));
             let targets: Vec<String> = name.into_iter().collect();
             let name = targets.first().map(|name| format!(" `{name}`")).unwrap_or_default();
-            let inner = tell(inner, TapeNode::Name(""), schema, Vec::new());
-            Told {
+            let inner = describe(inner, TapeNode::Name(""), schema, Vec::new());
+            Description {
                 targets,
                 at,
-                ..told(
+                ..description(
                     FailureCode::PropertyNames,
                     format!("the member name{name} is not allowed: it {}", inner.message),
                 )
             }
         }
-        Kind::AnyOf { context } => told(
+        Kind::AnyOf { context } => description(
             FailureCode::AnyOf,
             format!("fits none of the forms that are allowed{}", closest(context, node, schema)),
         ),
-        Kind::OneOfNotValid { context } => told(
+        Kind::OneOfNotValid { context } => description(
             FailureCode::OneOf,
             format!("fits none of the forms that are allowed{}", closest(context, node, schema)),
         ),
@@ -117,23 +130,23 @@ pub(super) fn tell(error: &ValidationError<'_>, node: TapeNode<'_>, schema: &Sch
         Kind::FalseSchema if keyword == "additionalProperties" => {
             let name = node.name();
             let targets = name.and_then(TapeNode::text).map(str::to_owned).into_iter().collect();
-            Told {
+            Description {
                 targets,
                 at: name.and_then(TapeNode::index),
-                ..told(FailureCode::AdditionalProperties, "no members are allowed here".into())
+                ..description(FailureCode::AdditionalProperties, "no members are allowed here".into())
             }
         }
         Kind::FalseSchema if keyword == "propertyNames" => {
-            told(FailureCode::PropertyNames, "no members are allowed here".into())
+            description(FailureCode::PropertyNames, "no members are allowed here".into())
         }
         kind => {
             let (code, message) = plain(kind, &keyword, node, error);
-            told(code, message)
+            description(code, message)
         }
     }
 }
 
-/// The keyword of the schema, where jsonschema's own word may be more general.
+/// Returns the keyword of the schema that failed. The one that `jsonschema` reports may be more general.
 fn keyword(error: &ValidationError<'_>) -> String {
     let mut path =
         error.schema_path().as_str().rsplit('/').filter(|token| !token.bytes().all(|byte| byte.is_ascii_digit()));
@@ -152,7 +165,7 @@ fn keyword(error: &ValidationError<'_>) -> String {
     }
 }
 
-/// Failures that concern one value and name no members.
+/// Returns code and message of a failure that concerns one value and names no members.
 fn plain(kind: &Kind, keyword: &str, node: TapeNode<'_>, error: &ValidationError<'_>) -> (FailureCode, String) {
     match kind {
         Kind::Type { kind } => (FailureCode::Type, type_text(kind, node)),
@@ -224,7 +237,7 @@ fn count(number: u64, of: &str) -> String {
     format!("{number} {of}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A value of the schema, as it may be shown.
+/// Returns a value of the schema as text.
 fn shown(value: &Value) -> String {
     shortened(&value.to_string(), MAX_SHOWN)
 }
@@ -254,7 +267,7 @@ fn type_text(kind: &TypeKind, node: TapeNode<'_>) -> String {
     format!("must be {wanted}, but is {}{}", kind_of(node), hints::quoted_number(node, &wanted))
 }
 
-/// Names in backquotes, at most [`MAX_TARGETS`].
+/// Returns names in backquotes, at most [`MAX_TARGETS`].
 fn listed(names: &[String]) -> String {
     let list: Vec<String> =
         names.iter().take(MAX_TARGETS).map(|name| format!("`{}`", shortened(name, MAX_TARGET_CHARS))).collect();
@@ -273,14 +286,14 @@ fn missing_text(missing: &[String], node: TapeNode<'_>, declared: &[&str]) -> St
     format!("missing required member{plural} {}{slips}", listed(missing))
 }
 
-/// Members that the schema does not allow, each with the name that was probably meant.
+/// Describes members that the schema does not allow, each with the name that was probably meant.
 fn unexpected_members(
-    told: Told,
+    description: Description,
     unexpected: &[String],
     node: TapeNode<'_>,
     error: &ValidationError<'_>,
     schema: &Schema,
-) -> Told {
+) -> Description {
     let declared = declared_beside(error, schema);
     let absent = || declared.iter().copied().filter(|name| node.member(name).is_none());
     let name = |name: &String| format!("`{}`{}", shortened(name, MAX_TARGET_CHARS), did_you_mean(name, absent()));
@@ -298,10 +311,10 @@ fn unexpected_members(
         }
     };
     let first = unexpected.first().and_then(|first| node.object()?.name_index(first));
-    Told { targets: unexpected.iter().take(MAX_TARGETS).cloned().collect(), message, at: first, ..told }
+    Description { targets: unexpected.iter().take(MAX_TARGETS).cloned().collect(), message, at: first, ..description }
 }
 
-/// The members that the schema declares beside the keyword that failed.
+/// Returns the members that the schema declares beside the keyword that failed.
 fn declared_beside<'s>(error: &ValidationError<'_>, schema: &'s Schema) -> Vec<&'s str> {
     let pointer = schema_pointer(error, schema);
     let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -310,7 +323,7 @@ fn declared_beside<'s>(error: &ValidationError<'_>, schema: &'s Schema) -> Vec<&
     properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str)).collect()
 }
 
-/// What the form that comes nearest asks for: the one with the fewest errors.
+/// Returns the requirement of the closest alternative: the one with the fewest errors.
 fn closest(context: &[Vec<ValidationError<'static>>], node: TapeNode<'_>, schema: &Schema) -> String {
     let nearest = context.iter().filter(|errors| !errors.is_empty()).min_by_key(|errors| errors.len());
     let Some(error) = nearest.and_then(|errors| errors.first()) else {
@@ -321,9 +334,9 @@ fn closest(context: &[Vec<ValidationError<'static>>], node: TapeNode<'_>, schema
         return String::new();
     };
     let missing = missing_member(error).map(str::to_owned).into_iter().collect();
-    let told = tell(error, TapeNode::At(document, index), schema, missing);
+    let description = describe(error, TapeNode::At(document, index), schema, missing);
     match error.instance_path().as_str() {
-        "" => format!("; the nearest: it {}", told.message),
-        pointer => format!("; the nearest: at {} it {}", shortened(pointer, MAX_SHOWN), told.message),
+        "" => format!("; the nearest: it {}", description.message),
+        pointer => format!("; the nearest: at {} it {}", shortened(pointer, MAX_SHOWN), description.message),
     }
 }

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::intake::failure::FailureCode;
+use crate::time::Timestamp;
 
 mod agreement;
 mod keywords;
@@ -10,36 +12,40 @@ mod points;
 
 const GOOD: &str = r#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5}"#;
 
-type Told = Vec<(String, String, String, f64)>;
+/// Entity, measure, time and value of points.
+type PointRows = Vec<(String, String, String, f64)>;
+
+/// The verdict on a record. No failures: it is accepted.
+#[derive(Debug)]
+struct Checked {
+    failures: Vec<Failure>,
+    omitted: u64,
+    points: PointRows,
+}
 
 fn reference(text: &str) -> SchemaRef {
     SchemaRef::parse(text).unwrap()
 }
 
-/// Checks a record against `catalog`, whose default is `default`.
-fn check_with(catalog: &Catalog, default: &str, record: &str) -> (Verdict, Told) {
-    let mut told = Told::new();
-    let verdict = catalog.check(
-        &mut Parser::new(),
-        record.as_bytes(),
-        None,
-        &reference(default),
-        &mut |entity, measure, time, value| {
-            told.push((entity.into(), measure.into(), time.to_string(), value));
-        },
-    );
-    (verdict, told)
-}
-
-fn check(default: &str, record: &str) -> (Verdict, Told) {
-    check_with(&Catalog::bundled().unwrap(), default, record)
-}
-
-fn failures(verdict: Verdict) -> Vec<Failure> {
-    match verdict {
-        Verdict::Accepted { .. } => Vec::new(),
-        Verdict::Rejected { failures, .. } => failures,
+/// Checks a record against `catalog` with this default schema.
+fn check_with(catalog: &Catalog, default: &str, record: &str) -> Checked {
+    match Validator::new(catalog, None, reference(default)).check(record.as_bytes()) {
+        Verdict::Accepted { points, .. } => {
+            let mut rows = PointRows::new();
+            points.for_each(|point| {
+                rows.push((point.entity.into(), point.measure.into(), point.time.to_string(), point.value));
+            });
+            Checked { failures: Vec::new(), omitted: 0, points: rows }
+        }
+        Verdict::Rejected { failures, omitted, .. } => {
+            assert!(!failures.is_empty(), "{record}");
+            Checked { failures, omitted, points: PointRows::new() }
+        }
     }
+}
+
+fn check(default: &str, record: &str) -> Checked {
+    check_with(&Catalog::bundled().unwrap(), default, record)
 }
 
 /// A catalog of one schema `t/1.0` that looks at `/v` with `keywords`, and at nothing else.
@@ -55,10 +61,10 @@ fn probe(keywords: &Value) -> Catalog {
 }
 
 #[test]
-fn good_records_tell_their_points() {
+fn accepted_records_yield_their_points() {
     let at = "2025-02-28T12:00:00Z";
     let point = |entity: &str, measure: &str, value: f64| (entity.to_owned(), measure.to_owned(), at.to_owned(), value);
-    let rows: &[(&str, &str, Told)] = &[
+    let rows: &[(&str, &str, PointRows)] = &[
         ("the seed event", GOOD, vec![point("12345", "value", 22.5)]),
         (
             "integer",
@@ -101,14 +107,13 @@ fn good_records_tell_their_points() {
         ),
     ];
     for (name, record, expected) in rows {
-        let (verdict, told) = check("reading/1.0", record);
-        assert!(matches!(verdict, Verdict::Accepted { .. }), "{name}: {verdict:?}");
-        assert_eq!(told, *expected, "{name}");
+        let Checked { failures, points, .. } = check("reading/1.0", record);
+        assert_eq!((failures, points), (Vec::new(), expected.clone()), "{name}");
     }
 }
 
 #[test]
-fn failures_say_what_where_and_how_to_mend_it() {
+fn failures_have_code_position_and_advice() {
     // name, default schema, record; per failure: code, pointer, line:offset, targets, message
     type Row<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str, &'a str, &'a [&'a str], &'a str)]);
     let rows: &[Row<'_>] = &[
@@ -275,17 +280,16 @@ fn failures_say_what_where_and_how_to_mend_it() {
         ),
     ];
     for (name, default, record, expected) in rows {
-        let (verdict, told) = check(default, record);
-        assert!(told.is_empty(), "{name}");
-        let found = failures(verdict);
+        let Checked { failures: found, points, .. } = check(default, record);
+        assert!(points.is_empty(), "{name}");
         let found: Vec<_> = found
             .iter()
             .map(|f| {
-                let place = format!("{}:{}", f.line.unwrap_or_default(), f.byte_offset.unwrap_or_default());
+                let position = format!("{}:{}", f.line.unwrap_or_default(), f.byte_offset.unwrap_or_default());
                 (
                     f.code.as_str(),
                     f.pointer.as_str(),
-                    place,
+                    position,
                     f.targets.iter().map(String::as_str).collect::<Vec<_>>(),
                     f.message.as_str(),
                 )
@@ -293,8 +297,8 @@ fn failures_say_what_where_and_how_to_mend_it() {
             .collect();
         let expected: Vec<_> = expected
             .iter()
-            .map(|&(code, pointer, place, targets, message)| {
-                (code, pointer, place.to_owned(), targets.to_vec(), message)
+            .map(|&(code, pointer, position, targets, message)| {
+                (code, pointer, position.to_owned(), targets.to_vec(), message)
             })
             .collect();
         assert_eq!(found, expected, "{name}");
@@ -302,25 +306,37 @@ fn failures_say_what_where_and_how_to_mend_it() {
 }
 
 #[test]
-fn who_picks_the_schema() {
+fn the_record_the_upload_and_the_default_request_the_schema() {
     let catalog = Catalog::bundled().unwrap();
-    let (wanted, default) = (reference("batch/1.3"), reference("reading/1.0"));
+    let default = reference("reading/1.0");
+    let mut of_upload = Validator::new(&catalog, Some(reference("batch/1.3")), default.clone());
+    let mut of_deployment = Validator::new(&catalog, None, default);
     let rows = [
-        ("the record", r#"{"schema":"weather/1.2"}"#, Some(&wanted), Some("weather/1.2"), "weather/1.0"),
-        ("the upload", "{}", Some(&wanted), Some("batch/1.3"), "batch/1.0"),
-        ("the deployment", "{}", None, None, "reading/1.0"),
-        ("again the upload, after others", "[]", Some(&wanted), Some("batch/1.3"), "batch/1.0"),
+        ("upload", &mut of_upload, "{}", Some("batch/1.3"), "batch/1.0"),
+        ("deployment", &mut of_deployment, "{}", None, "reading/1.0"),
     ];
-    let mut parser = Parser::new();
-    for (name, record, wanted, requested, applied) in rows {
-        let verdict = catalog.check(&mut parser, record.as_bytes(), wanted, &default, &mut |_, _, _, _| {});
-        let Verdict::Rejected { schema: Some(schema), .. } = verdict else { panic!("{name}: {verdict:?}") };
-        assert_eq!((schema.requested.as_deref(), schema.applied.to_string().as_str()), (requested, applied), "{name}");
+    for (name, validator, unnamed, requested, applied) in rows {
+        let rows = [
+            ("the record", r#"{"schema":"weather/1.2"}"#, Some("weather/1.2"), "weather/1.0"),
+            ("the rest", unnamed, requested, applied),
+            ("the rest again", "[]", requested, applied),
+            ("a record, by the same schema", r#"{"schema":"batch/1.0"}"#, Some("batch/1.0"), "batch/1.0"),
+            ("the rest after others", "[]", requested, applied),
+        ];
+        for (row, record, requested, applied) in rows {
+            let verdict = validator.check(record.as_bytes());
+            let Verdict::Rejected { schema: Some(schema), .. } = verdict else { panic!("{name}, {row}: {verdict:?}") };
+            assert_eq!(
+                (schema.requested.as_deref(), schema.applied.to_string().as_str()),
+                (requested, applied),
+                "{name}, {row}"
+            );
+        }
     }
 }
 
 #[test]
-fn many_failures_are_cut_and_counted() {
+fn many_failures_are_limited_and_counted() {
     let reading = |count: usize| format!(r#"{{"device_id":"a","readings":[{}]}}"#, vec!["0"; count].join(","));
     let rows = [
         ("at the limit", 100, 100, 0),
@@ -328,29 +344,25 @@ fn many_failures_are_cut_and_counted() {
         ("as many as are looked at", 999, 100, 899),
         ("far more", 50_000, 100, 900),
     ];
-    for (name, wrong, told, more) in rows {
-        let Verdict::Rejected { failures, omitted, .. } = check("batch/1.0", &reading(wrong)).0 else {
-            panic!("{name}")
-        };
-        assert_eq!((failures.len(), omitted), (told, more), "{name}");
+    for (name, wrong, reported, more) in rows {
+        let Checked { failures, omitted, .. } = check("batch/1.0", &reading(wrong));
+        assert_eq!((failures.len(), omitted), (reported, more), "{name}");
         assert_eq!(failures[99].pointer, "/readings/99", "{name}");
     }
     let members: Vec<String> = (0..150_000).map(|i| format!("\"x{i}\":0")).collect();
-    let Verdict::Rejected { failures, .. } = check("reading/1.0", &format!("{{{}}}", members.join(","))).0 else {
-        panic!()
-    };
+    let Checked { failures, .. } = check("reading/1.0", &format!("{{{}}}", members.join(",")));
     let codes: Vec<FailureCode> = failures.iter().map(|failure| failure.code).collect();
     assert_eq!(codes, [FailureCode::Required, FailureCode::AdditionalProperties]);
     assert_eq!(failures[1].targets.len(), 10);
-    // What is wrong lies beyond the members that are looked at.
+    // The wrong member lies beyond those that are looked at.
     let catalog = probe(&json!({"additionalProperties": {"type": "number"}}));
     let record = format!("{{\"id\":1,\"at\":\"2025-02-28T12:00:00Z\",\"v\":{{{},\"last\":\"\"}}}}", members.join(","));
-    let found = self::failures(check_with(&catalog, "t/1.0", &record).0);
+    let found = check_with(&catalog, "t/1.0", &record).failures;
     assert_eq!(found.iter().map(|failure| failure.code).collect::<Vec<_>>(), [FailureCode::SchemaMismatch]);
 }
 
 #[test]
-fn a_date_time_is_strict_and_comes_with_advice() {
+fn date_time_failures_have_advice() {
     let rows = [
         ("2025-02-28T12:0/:00Z", ""),
         ("2025-02-29T12:00:00Z", ""),
@@ -367,7 +379,7 @@ fn a_date_time_is_strict_and_comes_with_advice() {
     ];
     for (text, advice) in rows {
         let record = json!({"device_id": "a", "timestamp": text, "value": 1}).to_string();
-        let found = failures(check("reading/1.0", &record).0);
+        let found = check("reading/1.0", &record).failures;
         let messages: Vec<&str> = found.iter().map(|failure| failure.message.as_str()).collect();
         assert_eq!(
             messages,

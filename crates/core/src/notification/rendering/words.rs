@@ -2,7 +2,8 @@
 
 use super::{DetailLimits, is_of_member};
 use crate::intake::failure::{FailureCode, shortened};
-use crate::intake::rejection::{FailureGroup, escaped};
+use crate::intake::json::escaped;
+use crate::intake::rejection::FailureGroup;
 use crate::notification::problem::Problem;
 use crate::time::Timestamp;
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::statistics::chunk::ChunkBuilder;
-use crate::statistics::series::Series;
+use crate::statistics::series::{Series, SeriesPoint};
 use crate::statistics::summary::tests::any_finite;
 
 fn at(micros: i64) -> Timestamp {
@@ -99,9 +99,11 @@ fn memory_is_bounded_and_so_are_the_passes() {
         let mut chunks = Vec::new();
         let mut builder = ChunkBuilder::new(&"u1".parse().unwrap(), "up_1", 0);
         for i in 0..400_000 {
-            builder.add("e", "m", at(i), value(i), |chunk| chunks.push(chunk));
+            builder.add(SeriesPoint { entity: "e", measure: "m", time: at(i), value: value(i) }, |chunk| {
+                chunks.push(chunk)
+            });
         }
-        builder.finish(|chunk| chunks.push(chunk));
+        builder.flush(|chunk| chunks.push(chunk));
         let expected = median((0..400_000).map(value).collect());
         let (found, passes) = ask(Answer::keeping(10_000, None, None), &chunks).unwrap();
         assert_eq!(found.unwrap().median, expected, "{name}");

@@ -1,4 +1,4 @@
-//! From the points of an upload, in the order of its records, to chunks.
+//! The chunk builder: the points of an upload, in the order of its records, become chunks.
 
 use crate::id::OwnerId;
 use std::collections::HashMap;
@@ -6,40 +6,41 @@ use std::sync::Arc;
 
 use super::codec::Encoder;
 use super::{Chunk, MAX_POINTS, first_segment, keys};
-use crate::statistics::series::{Point, Series};
-use crate::time::Timestamp;
+use crate::statistics::series::{Point, Series, SeriesPoint};
 
-/// How much a builder holds back. Part of what makes chunks deterministic: see [`ChunkBuilder`].
+/// The limits of what a builder holds. Chunks depend on them: see [`ChunkBuilder`].
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// Of 16 bytes, in vectors that may be half empty: 32 MiB.
+    /// The number of points, of 16 bytes each in vectors that may be half empty: 32 MiB.
     points: usize,
-    /// Each with its names and its places in two tables, about 250 bytes and the names.
+    /// The number of series. Each takes about 250 bytes and its names.
     series: usize,
+    /// The size of all names in bytes.
     name_bytes: usize,
 }
 
 const LIMITS: Limits = Limits { points: 1 << 20, series: 1 << 15, name_bytes: 4 << 20 };
 
-/// Gathers the points of one upload into chunks, over any number of series, in bounded memory.
+/// Builds the chunks of one upload, over any number of series, in bounded memory.
 ///
-/// It holds at most 1,048,576 points and 32,768 series, with 4 MiB of names (or one longer name). A series that has 4,096 points
-/// becomes a chunk, or several if cutting it makes them span less time; when there are too many points, the longest series do; when
-/// there are too many series, all do, of which one call may thus emit 32,768 chunks. All that depends on nothing but the points: the
-/// same points in the same order make the same chunks, so that a second delivery of an upload writes over what the first one wrote.
-/// (For that, the limits must not change while an upload may still be retried.)
+/// The builder holds at most 1,048,576 points and 32,768 series, with 4 MiB of names (or one longer name). A series with 4,096
+/// points becomes a chunk, or several if cutting it makes them span less time. If there are too many points, the longest series
+/// become chunks; if there are too many series, all do, so one call can emit 32,768 chunks.
+///
+/// Chunks depend on nothing but the points and their order, so a second delivery of an upload overwrites the chunks of the first
+/// one with the same contents. Therefore the limits must not change while an upload may still be retried.
 pub struct ChunkBuilder {
     owner: OwnerId,
     upload_id: String,
     /// The number of the next chunk.
     segment: u32,
-    /// Measures, by name: places in `entities`.
+    /// The indexes of measures in `entities`, by name.
     measures: HashMap<Arc<str>, usize>,
-    /// Entities of each measure, by name: places in `open`.
+    /// For each measure, the indexes of entities in `open`, by name.
     entities: Vec<HashMap<Arc<str>, usize>>,
-    /// In the order of their first points.
+    /// The series that have points, in the order of their first points.
     open: Vec<OpenSeries>,
-    /// Where the point before went.
+    /// The index in `open` of the series of the previous point.
     recent: usize,
     points: usize,
     name_bytes: usize,
@@ -50,23 +51,23 @@ pub struct ChunkBuilder {
 struct OpenSeries {
     entity: Arc<str>,
     measure: Arc<str>,
-    /// The place of the measure.
-    of_measure: usize,
+    /// The index of the measure in [`ChunkBuilder::entities`].
+    measure_index: usize,
     points: Vec<Point>,
 }
 
 impl ChunkBuilder {
-    /// A builder for one round of one upload of `owner`; see [`first_segment`].
+    /// Returns a builder for one attempt of one upload of `owner`; see [`first_segment`].
     #[must_use]
-    pub fn new(owner: &OwnerId, upload_id: &str, round: u32) -> ChunkBuilder {
-        ChunkBuilder::with_limits(owner, upload_id, round, LIMITS)
+    pub fn new(owner: &OwnerId, upload_id: &str, attempt: u32) -> ChunkBuilder {
+        ChunkBuilder::with_limits(owner, upload_id, attempt, LIMITS)
     }
 
-    fn with_limits(owner: &OwnerId, upload_id: &str, round: u32, limits: Limits) -> ChunkBuilder {
+    fn with_limits(owner: &OwnerId, upload_id: &str, attempt: u32, limits: Limits) -> ChunkBuilder {
         ChunkBuilder {
             owner: owner.clone(),
             upload_id: upload_id.to_owned(),
-            segment: first_segment(round),
+            segment: first_segment(attempt),
             measures: HashMap::new(),
             entities: Vec::new(),
             open: Vec::new(),
@@ -78,30 +79,31 @@ impl ChunkBuilder {
         }
     }
 
-    /// Adds a point, and gives `emit` the chunks for which it was the last. A value that is not finite is no point and ignored.
-    pub fn add(&mut self, entity: &str, measure: &str, time: Timestamp, value: f64, mut emit: impl FnMut(Chunk)) {
+    /// Adds a point, and emits the chunks that it completes. Ignores values that are not finite.
+    pub fn add(&mut self, point: SeriesPoint<'_>, mut emit: impl FnMut(Chunk)) {
+        let SeriesPoint { entity, measure, time, value } = point;
         if !value.is_finite() {
             return;
         }
-        let place = match self.find(entity, measure) {
-            Some(place) => place,
+        let index = match self.find(entity, measure) {
+            Some(index) => index,
             None => self.open(entity, measure, &mut emit),
         };
-        self.recent = place;
-        let Some(open) = self.open.get_mut(place) else {
+        self.recent = index;
+        let Some(open) = self.open.get_mut(index) else {
             return;
         };
         open.points.push(Point { time, value });
         self.points += 1;
         if open.points.len() >= MAX_POINTS {
-            self.flush(place, &mut emit);
+            self.flush_series(index, &mut emit);
         } else if self.points >= self.limits.points {
             self.flush_longest(&mut emit);
         }
     }
 
-    /// Gives `emit` the chunks of all points that are left.
-    pub fn finish(mut self, mut emit: impl FnMut(Chunk)) {
+    /// Emits the chunks of all points that the builder holds.
+    pub fn flush(&mut self, mut emit: impl FnMut(Chunk)) {
         self.flush_all(&mut emit);
     }
 
@@ -110,11 +112,11 @@ impl ChunkBuilder {
         if recent.is_some_and(|open| *open.entity == *entity) {
             return Some(self.recent);
         }
-        let of_measure = match recent {
-            Some(open) => open.of_measure,
+        let measure_index = match recent {
+            Some(open) => open.measure_index,
             None => *self.measures.get(measure)?,
         };
-        self.entities.get(of_measure)?.get(entity).copied()
+        self.entities.get(measure_index)?.get(entity).copied()
     }
 
     fn open(&mut self, entity: &str, measure: &str, emit: &mut impl FnMut(Chunk)) -> usize {
@@ -122,40 +124,40 @@ impl ChunkBuilder {
         if self.open.len() >= self.limits.series || self.name_bytes + name_bytes > self.limits.name_bytes {
             self.flush_all(emit);
         }
-        let place = self.open.len();
+        let index = self.open.len();
         let entity: Arc<str> = entity.into();
-        let (measure, of_measure) = match self.measures.get_key_value(measure) {
-            Some((known, of_measure)) => (Arc::clone(known), *of_measure),
+        let (measure, measure_index) = match self.measures.get_key_value(measure) {
+            Some((known, measure_index)) => (Arc::clone(known), *measure_index),
             None => {
-                let (measure, of_measure): (Arc<str>, usize) = (measure.into(), self.entities.len());
-                self.measures.insert(Arc::clone(&measure), of_measure);
+                let (measure, measure_index): (Arc<str>, usize) = (measure.into(), self.entities.len());
+                self.measures.insert(Arc::clone(&measure), measure_index);
                 self.entities.push(HashMap::new());
-                (measure, of_measure)
+                (measure, measure_index)
             }
         };
-        if let Some(entities) = self.entities.get_mut(of_measure) {
-            entities.insert(Arc::clone(&entity), place);
+        if let Some(entities) = self.entities.get_mut(measure_index) {
+            entities.insert(Arc::clone(&entity), index);
         }
-        self.open.push(OpenSeries { entity, measure, of_measure, points: Vec::new() });
+        self.open.push(OpenSeries { entity, measure, measure_index, points: Vec::new() });
         self.name_bytes += name_bytes;
-        place
+        index
     }
 
-    /// Flushes the longest series (of equals, the one that was opened first) until half of the room is free.
+    /// Flushes the longest series (of equal ones, the one that was opened first) until half of the points are gone.
     fn flush_longest(&mut self, emit: &mut impl FnMut(Chunk)) {
-        let mut places: Vec<usize> = (0..self.open.len()).collect();
-        places.sort_by_key(|place| std::cmp::Reverse(self.open.get(*place).map_or(0, |open| open.points.len())));
-        for place in places {
+        let mut indexes: Vec<usize> = (0..self.open.len()).collect();
+        indexes.sort_by_key(|index| std::cmp::Reverse(self.open.get(*index).map_or(0, |open| open.points.len())));
+        for index in indexes {
             if self.points <= self.limits.points / 2 {
                 break;
             }
-            self.flush(place, emit);
+            self.flush_series(index, emit);
         }
     }
 
     fn flush_all(&mut self, emit: &mut impl FnMut(Chunk)) {
-        for place in 0..self.open.len() {
-            self.flush(place, emit);
+        for index in 0..self.open.len() {
+            self.flush_series(index, emit);
         }
         self.measures.clear();
         self.entities.clear();
@@ -163,11 +165,11 @@ impl ChunkBuilder {
         self.name_bytes = 0;
     }
 
-    fn flush(&mut self, place: usize, emit: &mut impl FnMut(Chunk)) {
-        let Some(open) = self.open.get_mut(place) else {
+    fn flush_series(&mut self, index: usize, emit: &mut impl FnMut(Chunk)) {
+        let Some(open) = self.open.get_mut(index) else {
             return;
         };
-        // Not to be kept for later points: thousands of empty vectors with room for 4,096 points each would be out of all bounds.
+        // The vector is not kept for later points: thousands of empty ones with a capacity of 4,096 would exceed the limits.
         let mut points = std::mem::take(&mut open.points);
         self.points -= points.len();
         points.sort_by_key(|point| point.time);

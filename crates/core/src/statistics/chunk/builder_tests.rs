@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::time::Timestamp;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_secs(second)
@@ -12,14 +13,14 @@ fn build(limits: Limits, points: impl IntoIterator<Item = (String, &'static str,
     let mut chunks = Vec::new();
     let mut builder = ChunkBuilder::with_limits(&"u1".parse().unwrap(), "up_1", 0, limits);
     for (entity, measure, second, value) in points {
-        builder.add(&entity, measure, at(second), value, |chunk| chunks.push(chunk));
+        builder.add(SeriesPoint { entity: &entity, measure, time: at(second), value }, |chunk| chunks.push(chunk));
         assert!(builder.points < limits.points.max(MAX_POINTS));
         assert!(builder.points <= limits.points && builder.open.len() <= limits.series);
         assert!(builder.open.len() == 1 || builder.name_bytes <= limits.name_bytes);
         assert_eq!(builder.points, builder.open.iter().map(|open| open.points.len()).sum::<usize>());
     }
-    builder.finish(|chunk| chunks.push(chunk));
-    assert!(chunks.iter().enumerate().all(|(place, chunk)| chunk.segment() as usize == place));
+    builder.flush(|chunk| chunks.push(chunk));
+    assert!(chunks.iter().enumerate().all(|(index, chunk)| chunk.segment() as usize == index));
     chunks
 }
 
@@ -109,12 +110,12 @@ fn two_rounds_of_an_upload_write_chunks_of_different_keys() {
     let of_round = |round| {
         let mut chunks = Vec::new();
         let mut builder = ChunkBuilder::new(&"u1".parse().unwrap(), "up_1", round);
-        builder.add("a", "value", at(0), 1.0, |chunk| chunks.push(chunk));
-        builder.finish(|chunk| chunks.push(chunk));
+        builder.add(SeriesPoint { entity: "a", measure: "value", time: at(0), value: 1.0 }, |chunk| chunks.push(chunk));
+        builder.flush(|chunk| chunks.push(chunk));
         chunks[0].sort_key()
     };
-    for round in [0, 1, 2, super::super::MAX_ROUNDS - 1] {
-        assert_eq!(super::super::round_of_sort_key(&of_round(round)), Some(round));
+    for round in [0, 1, 2, super::super::MAX_ATTEMPTS - 1] {
+        assert_eq!(super::super::attempt_of_sort_key(&of_round(round)), Some(round));
     }
     assert_ne!(of_round(0), of_round(1));
 }

@@ -1,4 +1,4 @@
-//! What is taken out of records, and what a lax schema lets through.
+//! The extraction of points, and the values of lax schemas that prevent it.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::*;
 type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str, &'a str)]);
 
 #[test]
-fn what_a_lax_schema_lets_through_is_found() {
+fn values_that_the_plan_cannot_use_are_failures() {
     let schema = json!({
         "properties": {
             "id": {}, "readings": {"items": {"properties": {"at": {}, "n": {}}}}
@@ -74,11 +74,10 @@ fn what_a_lax_schema_lets_through_is_found() {
         ),
     ];
     for (name, record, expected) in rows {
-        let (verdict, told) = check_with(&catalog, "lax/1.0", record);
-        let found = failures(verdict);
+        let Checked { failures: found, points, .. } = check_with(&catalog, "lax/1.0", record);
         let found: Vec<_> = found.iter().map(|f| (f.code.as_str(), f.pointer.as_str(), f.message.as_str())).collect();
         assert_eq!(found, *expected, "{name}");
-        assert!(told.is_empty(), "{name}");
+        assert!(points.is_empty(), "{name}");
     }
 }
 
@@ -109,30 +108,30 @@ fn stars_pair_elements_of_one_array() {
         (entity.to_owned(), measure.to_owned(), format!("2025-01-0{day}T00:00:00Z"), value)
     };
     let catalog = Catalog::compile(&[("sites/1.0.json", &schema.to_string())]).unwrap();
-    let (verdict, told) = check_with(&catalog, "sites/1.0", &record.to_string());
-    assert!(matches!(verdict, Verdict::Accepted { .. }), "{verdict:?}");
-    assert_eq!(told, [point("1", "a", 1, 1.0), point("1", "b", 1, 2.0), point("x", "b", 3, 3.0)]);
+    let checked = check_with(&catalog, "sites/1.0", &record.to_string());
+    assert_eq!(checked.failures, []);
+    assert_eq!(checked.points, [point("1", "a", 1, 1.0), point("1", "b", 1, 2.0), point("x", "b", 3, 3.0)]);
 
     let mut shared_time = schema;
     shared_time["x-eventpulse"]["time"] = "/at".into();
     shared_time["x-eventpulse"]["measures"] = json!({"raw": "/sites/*/raw/*"});
     let catalog = Catalog::compile(&[("sites/1.0.json", &shared_time.to_string())]).unwrap();
     let record = json!({"at": "2025-01-09T00:00:00Z", "sites": [{"id": 1, "raw": [4, 5]}, {"id": 18_446_744_073_709_551_615_u64, "raw": [6]}]});
-    let (_, told) = check_with(&catalog, "sites/1.0", &record.to_string());
+    let points = check_with(&catalog, "sites/1.0", &record.to_string()).points;
     assert_eq!(
-        told,
+        points,
         [point("1", "raw", 9, 4.0), point("1", "raw", 9, 5.0), point("18446744073709551615", "raw", 9, 6.0)]
     );
 }
 
 #[test]
-fn more_points_than_are_held_are_told_all_the_same() {
-    let count = MAX_HELD + 10;
+fn records_with_more_points_than_the_buffer_yield_all() {
+    let count = extract::MAX_BUFFERED + 10;
     let reading = r#"{"timestamp":"2025-02-28T12:00:00Z","value":1}"#;
     let good = format!(r#"{{"device_id":"a","readings":[{}]}}"#, vec![reading; count].join(","));
-    assert_eq!(check("batch/1.0", &good).1.len(), count);
+    assert_eq!(check("batch/1.0", &good).points.len(), count);
     let bad = good.replace("]}", r#",{"timestamp":"2025-02-28T12:00:00Z","value":"x"}]}"#);
-    let (verdict, told) = check("batch/1.0", &bad);
-    assert_eq!(failures(verdict).first().map(|f| f.pointer.clone()), Some(format!("/readings/{count}/value")));
-    assert!(told.is_empty());
+    let checked = check("batch/1.0", &bad);
+    assert_eq!(checked.failures.first().map(|f| f.pointer.clone()), Some(format!("/readings/{count}/value")));
+    assert!(checked.points.is_empty());
 }

@@ -1,13 +1,13 @@
-//! JSON Pointers to entries of the tape. Cold: a pointer is made only for a failure.
+//! JSON Pointers (RFC 6901) to entries of the tape. Used only for failures.
 
 use super::{Document, Kind};
 
-/// The RFC 6901 pointer to the value at `target`, or to the member whose name is there.
+/// Returns the pointer to the value at `target`, or to the member whose name is there.
 pub(super) fn pointer_to(document: &Document<'_>, target: u32) -> String {
     walk(document, Some(target))
 }
 
-/// The pointer to the value that was being read when reading stopped; its entry is not on the tape yet.
+/// Returns the pointer to the value at which parsing stopped, whose entry is not on the tape yet.
 pub(super) fn pointer_to_pending(document: &Document<'_>) -> String {
     walk(document, None)
 }
@@ -21,7 +21,7 @@ fn walk(document: &Document<'_>, target: Option<u32>) -> String {
         None => behind > document.entries.len() as u32,
     };
     while target != Some(container) {
-        let (mut child, mut place) = (container + 1, 0_usize);
+        let (mut child, mut index) = (container + 1, 0_usize);
         let end = document.behind(container).min(document.entries.len() as u32);
         let is_object = match document.entry(container).kind {
             Kind::Object => true,
@@ -34,7 +34,7 @@ fn walk(document: &Document<'_>, target: Option<u32>) -> String {
             if child >= end || value > end {
                 // The next element of an array is pending; of an object, not even the name is known.
                 if target.is_none() && !is_object {
-                    push_token(&mut pointer, &place.to_string());
+                    push_token(&mut pointer, &index.to_string());
                 }
                 return pointer;
             }
@@ -42,12 +42,12 @@ fn walk(document: &Document<'_>, target: Option<u32>) -> String {
             if pending || target == Some(name) || holds(value, document.behind(value)) {
                 match is_object {
                     true => push_token(&mut pointer, document.string(document.entry(name)).unwrap_or_default()),
-                    false => push_token(&mut pointer, &place.to_string()),
+                    false => push_token(&mut pointer, &index.to_string()),
                 }
                 break (!pending && target.is_none_or(|target| target >= value)).then_some(value);
             }
             child = document.behind(value);
-            place += 1;
+            index += 1;
         };
         match next {
             Some(value) => container = value,
@@ -57,20 +57,19 @@ fn walk(document: &Document<'_>, target: Option<u32>) -> String {
     pointer
 }
 
-/// Adds a reference token, escaped.
-pub(super) fn push_token(pointer: &mut String, token: &str) {
+fn push_token(pointer: &mut String, token: &str) {
     pointer.push('/');
-    for character in token.chars() {
-        match character {
-            '~' => pointer.push_str("~0"),
-            '/' => pointer.push_str("~1"),
-            other => pointer.push(other),
-        }
-    }
+    pointer.push_str(&escaped(token));
+}
+
+/// Returns the name of a member as a token of a JSON Pointer.
+#[must_use]
+pub fn escaped(member: &str) -> String {
+    member.replace('~', "~0").replace('/', "~1")
 }
 
 impl Document<'_> {
-    /// The RFC 6901 pointer to the value at `index`.
+    /// Returns the pointer to the value at `index`.
     pub(crate) fn pointer(&self, index: u32) -> String {
         pointer_to(self, index)
     }

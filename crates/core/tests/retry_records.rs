@@ -1,26 +1,25 @@
-//! The rejected records of an upload, tried again as they are.
+//! Retries of the rejected records of an upload as they are.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
 
-use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Format, Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
-use eventpulse_core::upload::RetryForm;
 
-fn examine(content: &[u8], form: Option<RetryForm>, catalog: &Catalog, default_schema: &str) -> Inspection {
-    let terms = InspectionSpec {
+fn inspect(content: &[u8], input: InputForm, catalog: &Catalog, default_schema: &str) -> Inspection {
+    let spec = InspectionSpec {
         owner: "demo".parse().unwrap(),
         upload_id: support::id(),
-        round: u32::from(form.is_some()),
-        form,
+        attempt: u32::from(input == InputForm::RejectedRecordLines),
+        input,
         media: Media { format: Format::Ndjson, compression: None },
         schema: None,
         default_schema: SchemaRef::parse(default_schema).unwrap(),
         max_rejected: None,
         limits: Limits::default(),
     };
-    let mut inspector = Inspector::new(catalog, terms, Retention::Bounded);
+    let mut inspector = Inspector::new(catalog, spec, Retention::Bounded);
     inspector.push(&mut &content[..]);
     inspector.finish();
     inspector.inspection()
@@ -37,12 +36,12 @@ const RECORDS: &str = concat!(
 );
 
 #[test]
-fn what_is_still_wrong_is_told_as_before_to_the_byte() {
+fn records_that_are_still_invalid_have_the_same_rejection() {
     let catalog = Catalog::bundled().unwrap();
-    let first = examine(RECORDS.as_bytes(), None, &catalog, "reading/1.0");
+    let first = inspect(RECORDS.as_bytes(), InputForm::Records, &catalog, "reading/1.0");
     let lines = first.rejected_records.clone().unwrap();
     assert_eq!((first.accepted, first.rejections.rejected()), (1, 3));
-    let again = examine(&lines, Some(RetryForm::UnchangedRecords), &catalog, "reading/1.0");
+    let again = inspect(&lines, InputForm::RejectedRecordLines, &catalog, "reading/1.0");
     assert_eq!((again.accepted, again.rejections.rejected()), (0, 3));
     assert_eq!(again.rejections.upload_failure(), None);
     assert_eq!(again.rejections.records(), first.rejections.records());
@@ -50,20 +49,21 @@ fn what_is_still_wrong_is_told_as_before_to_the_byte() {
 }
 
 #[test]
-fn what_a_newer_schema_allows_counts_and_the_rest_stays() {
+fn a_laxer_schema_accepts_records_and_the_rest_stays_rejected() {
     let strict = reading_schema("false");
     let lax = reading_schema("true");
     let strict = Catalog::compile(&[("reading/1.0.json", strict.as_str())]).unwrap();
     let lax = Catalog::compile(&[("reading/1.0.json", lax.as_str())]).unwrap();
-    let first = examine(RECORDS.as_bytes(), None, &strict, "reading/1.0");
+    let first = inspect(RECORDS.as_bytes(), InputForm::Records, &strict, "reading/1.0");
     assert_eq!((first.accepted, first.rejections.rejected()), (1, 3));
-    let again = examine(&first.rejected_records.unwrap(), Some(RetryForm::UnchangedRecords), &lax, "reading/1.0");
+    let again = inspect(&first.rejected_records.unwrap(), InputForm::RejectedRecordLines, &lax, "reading/1.0");
     assert_eq!((again.accepted, again.rejections.rejected()), (1, 2));
-    let told: Vec<(u64, u64)> = again.rejections.records().iter().map(|record| (record.index, record.line)).collect();
-    assert_eq!(told, [(1, 2), (2, 3)], "the places are those of the upload");
-    assert_eq!(again.features.0[0].median, Some(3.0));
+    let records: Vec<(u64, u64)> =
+        again.rejections.records().iter().map(|record| (record.index, record.line)).collect();
+    assert_eq!(records, [(1, 2), (2, 3)], "positions are within the upload");
+    assert_eq!(again.series[0].median, Some(3.0));
     let chunks = again.chunks.unwrap();
-    assert_eq!(eventpulse_core::statistics::chunk::round_of_sort_key(&chunks[0].sort_key()), Some(1));
+    assert_eq!(eventpulse_core::statistics::chunk::attempt_of_sort_key(&chunks[0].sort_key()), Some(1));
 }
 
 fn reading_schema(additional: &str) -> String {
@@ -77,8 +77,8 @@ fn reading_schema(additional: &str) -> String {
 }
 
 #[test]
-fn a_line_that_holds_no_rejected_record_fails_the_upload() {
+fn lines_without_rejected_records_fail_the_upload() {
     let catalog = Catalog::bundled().unwrap();
-    let inspection = examine(RECORDS.as_bytes(), Some(RetryForm::UnchangedRecords), &catalog, "reading/1.0");
+    let inspection = inspect(RECORDS.as_bytes(), InputForm::RejectedRecordLines, &catalog, "reading/1.0");
     assert!(inspection.rejections.upload_failure().is_some());
 }

@@ -1,0 +1,23 @@
+//! Positions in the text of an upload or of a record.
+
+use memchr::memchr_iter;
+
+/// The position of a byte in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextPosition {
+    /// The line, from 1.
+    pub line: u64,
+    /// The offset of the byte from the beginning of the text, from 0.
+    pub byte_offset: u64,
+}
+
+impl TextPosition {
+    /// The position of the first byte.
+    pub const START: TextPosition = TextPosition { line: 1, byte_offset: 0 };
+
+    /// Moves behind `text`, which begins at this position.
+    pub(crate) fn advance(&mut self, text: &[u8]) {
+        self.byte_offset += text.len() as u64;
+        self.line += memchr_iter(b'\n', text).count() as u64;
+    }
+}

@@ -1,0 +1,18 @@
+//! Size limits.
+
+/// The size limits of an upload and of its records.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The maximum size of one record in bytes.
+    pub record_bytes: usize,
+    /// The maximum size of an upload in bytes, after decompression.
+    pub decompressed_bytes: u64,
+}
+
+impl Default for Limits {
+    /// Returns 16 MiB per record, and 8 GiB per upload, which is about what one invocation can read twice in its 15
+    /// minutes.
+    fn default() -> Self {
+        Self { record_bytes: 16 << 20, decompressed_bytes: 8 << 30 }
+    }
+}
