@@ -4,7 +4,7 @@
 //! embeds the whole directory and fails the build if a file is wrong. A new kind of record needs one new file and no code.
 
 pub(crate) mod bundle;
-mod id;
+pub(crate) mod id;
 pub(crate) mod plan;
 
 use jsonschema::Validator;

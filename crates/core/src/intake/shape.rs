@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use jsonschema::JsonType as Type;
-use jsonschema::json::{Array, Node};
+use jsonschema::json::Node;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::intake::json::{TapeNode, escaped};
-use crate::intake::schema::SchemaId;
+use crate::intake::schema::id::SchemaId;
 
 /// A JSON type, by its name in JSON Schema. An `integer` is a `number` here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,10 +1,10 @@
-//! Numbers on the tape.
+//! The numbers of a record.
 
 use std::borrow::Cow;
 
 use jsonschema::json::JsonNumber;
 
-/// A number as it was read.
+/// A number of a record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum TapeNumber {
     Unsigned(u64),
@@ -15,7 +15,7 @@ pub(crate) enum TapeNumber {
 }
 
 impl TapeNumber {
-    /// The nearest double.
+    /// Returns the nearest double.
     #[inline]
     pub(crate) fn to_f64(self) -> f64 {
         match self {

@@ -1,23 +1,25 @@
-//! Reads a record into a [`Tape`], and says what is wrong with it when it is not the JSON that is taken here.
+//! Parses a record into a [`Tape`], and describes why a text is not valid.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
-use super::{Document, Entry, Kind, Tape, locate, pointer, position};
+use super::locate::{locate, position};
+use super::pointer::{pointer_to, pointer_to_pending};
+use super::tape::{Document, Entry, Kind, Tape};
 use crate::intake::failure::{Failure, FailureCode, MAX_TARGET_CHARS, shortened};
 use crate::intake::position::TextPosition;
 
-/// The most arrays and objects within each other; the record itself counts.
+/// The maximum depth of nested arrays and objects, including the record itself.
 pub const MAX_DEPTH: u32 = 64;
-/// The end of a container that is still being read.
-pub(super) const OPEN: u32 = u32::MAX;
+/// The end of a container that is still being parsed.
+const OPEN: u32 = u32::MAX;
 /// Objects up to this size are searched for duplicate names pair by pair.
 const PAIRWISE: usize = 8;
 
 impl Tape {
-    /// Reads `record`, which must be one JSON value in UTF-8.
+    /// Parses `record`, which must be one JSON value in UTF-8.
     pub(crate) fn read<'a>(&'a mut self, record: &'a [u8]) -> Result<Document<'a>, Box<Failure>> {
         let text = utf8(record)?;
         self.entries.clear();
@@ -38,7 +40,7 @@ impl Tape {
     }
 }
 
-/// The record as text.
+/// Returns the record as text.
 fn utf8(record: &[u8]) -> Result<&str, Box<Failure>> {
     if record.len() > u32::MAX as usize / 2 {
         return Err(Box::new(Failure::at(FailureCode::RecordTooLarge, "the record is far too large", 1, 0)));
@@ -71,17 +73,17 @@ fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
-/// Puts what `serde_json` reads on the tape.
+/// Appends the values that `serde_json` parses to the tape.
 struct Builder<'t, 'r> {
     text: &'r str,
-    /// The address of the text: a borrowed string's place is its distance from here.
+    /// The address of the text: the offset of a borrowed string is its distance from here.
     base: usize,
     tape: &'t mut Tape,
     depth: u32,
     fault: Option<Fault>,
 }
 
-/// What the grammar of JSON allows, and this crate does not. Holds entries of the tape.
+/// A violation of a rule beyond the grammar of JSON, with the index of its entry.
 enum Fault {
     TooDeep(u32),
     Duplicate(u32),
@@ -122,18 +124,18 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// The first name in the closed object at `index` that another before it has, if one does.
+    /// Returns the first name in the closed object at `index` that repeats an earlier one.
     fn duplicate(&mut self, index: u32, count: u32) -> Option<u32> {
         let Tape { entries, arena, names } = &mut *self.tape;
         let document = Document { text: self.text, arena, entries, budget: None };
         let bytes = |name: u32| document.string(document.entry(name)).unwrap_or_default().as_bytes();
         let mut name = index + 1;
         if count as usize <= PAIRWISE {
-            // Most names differ in length, which their entries tell.
+            // Most names differ in length, which the entries hold.
             let mut before = [(0, 0); PAIRWISE];
-            for place in 0..count as usize {
+            for number in 0..count as usize {
                 let length = document.entry(name).b;
-                let (earlier, rest) = before.split_at_mut(place);
+                let (earlier, rest) = before.split_at_mut(number);
                 if earlier.iter().any(|&(other, other_length)| other_length == length && bytes(other) == bytes(name)) {
                     return Some(name);
                 }
@@ -149,14 +151,14 @@ impl Builder<'_, '_> {
             names.push(name);
             name = document.behind(name + 1);
         }
-        // Names that are equal come in the order of the text.
+        // Equal names stay in the order of the text.
         names.sort_unstable_by(|&one, &other| bytes(one).cmp(bytes(other)).then(one.cmp(&other)));
         let pairs = names.iter().zip(names.iter().skip(1));
         pairs.filter(|&(&one, &other)| bytes(one) == bytes(other)).map(|(_, &other)| other).min()
     }
 }
 
-/// Where the next value goes.
+/// The destination of the next value.
 struct Slot<'b, 't, 'r>(&'b mut Builder<'t, 'r>);
 
 impl<'de> DeserializeSeed<'de> for Slot<'_, '_, '_> {
@@ -249,13 +251,12 @@ impl Fault {
             Some(name) => format!("the object has the member `{}` twice", shortened(name, MAX_TARGET_CHARS)),
         };
         let at = locate(document.text, &[entry]).first().copied().unwrap_or(TextPosition::START);
-        let failure =
-            Failure::at(code, message, at.line, at.byte_offset).with_pointer(&pointer::pointer_to(document, entry));
+        let failure = Failure::at(code, message, at.line, at.byte_offset).with_pointer(&pointer_to(document, entry));
         Failure { targets: name.map(|name| shortened(name, MAX_TARGET_CHARS)).into_iter().collect(), ..failure }
     }
 }
 
-/// What `serde_json` found wrong with the text.
+/// Describes an error of `serde_json`.
 fn describe(error: &serde_json::Error, document: &Document<'_>) -> Failure {
     let text = document.text;
     let bytes = text.as_bytes();
@@ -282,13 +283,13 @@ fn describe(error: &serde_json::Error, document: &Document<'_>) -> Failure {
     let at = position(text, offset);
     let message = hint(message, bytes.get(offset..).unwrap_or_default());
     let pointer = match code {
-        FailureCode::NumberOutOfRange | FailureCode::LoneSurrogate => pointer::pointer_to_pending(document),
+        FailureCode::NumberOutOfRange | FailureCode::LoneSurrogate => pointer_to_pending(document),
         _ => String::new(),
     };
     Failure::at(code, message, at.line, at.byte_offset).with_pointer(&pointer)
 }
 
-/// The code for an error of `serde_json`, whose kinds are known only by their texts, and the text.
+/// Returns the code and the text of an error of `serde_json`, which distinguishes kinds only by their texts.
 fn classify(error: &serde_json::Error) -> (FailureCode, String) {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default().to_owned();
@@ -302,7 +303,7 @@ fn classify(error: &serde_json::Error) -> (FailureCode, String) {
     (code, text)
 }
 
-/// Says what to do about it, where that is known; `rest` is the text from the error on.
+/// Returns advice in place of the text of an error, where there is any; `rest` is the text from the error on.
 fn hint(message: String, rest: &[u8]) -> String {
     let starts = |words: &[&[u8]]| words.iter().any(|word| rest.starts_with(word));
     let text = match message.as_str() {
@@ -333,7 +334,7 @@ fn hint(message: String, rest: &[u8]) -> String {
     text.to_owned()
 }
 
-/// The offset of the byte at which `serde_json` stopped; it counts lines from 1 and bytes within the line.
+/// Returns the offset of the byte at which `serde_json` stopped. It counts lines from 1, and bytes within the line.
 fn byte_offset(text: &[u8], line: usize, column: usize) -> usize {
     let start = match line {
         0 | 1 => 0,

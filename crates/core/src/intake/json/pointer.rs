@@ -1,6 +1,6 @@
 //! JSON Pointers (RFC 6901) to entries of the tape. Used only for failures.
 
-use super::{Document, Kind};
+use super::tape::{Document, Kind};
 
 /// Returns the pointer to the value at `target`, or to the member whose name is there.
 pub(super) fn pointer_to(document: &Document<'_>, target: u32) -> String {

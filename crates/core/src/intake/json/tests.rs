@@ -1,9 +1,10 @@
 //! The tape against `serde_json::Value`, and every reason why a text is not read.
 
-use jsonschema::json::{Array, JsonNumber, Node, Object};
+use jsonschema::json::{Array, JsonNumber, Node};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::locate::position;
 use super::*;
 use crate::intake::failure::FailureCode;
 

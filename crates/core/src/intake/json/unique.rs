@@ -2,15 +2,15 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-use jsonschema::json::{Array, Node, Object};
+use jsonschema::json::Node;
 
-use super::TapeNumber;
 use super::node::{TapeArray, TapeNode};
+use super::number::TapeNumber;
 
-/// Whether no two elements are equal, numbers by value and objects whatever the order of their members.
+/// Returns whether no two elements are equal: numbers by value, objects by members in any order.
 ///
-/// Compares 128-bit hashes. Ever longer beginnings are searched, so that an array full of equals is done at once and the hashes of
-/// at most four times the elements that differ are held.
+/// Compares 128-bit hashes of ever longer prefixes of the array, so that an array of equal elements takes no time and memory
+/// holds the hashes of at most four times the number of distinct elements.
 pub(super) fn is_unique(array: TapeArray<'_>) -> bool {
     let length = array.len();
     let mut searched = 0;
@@ -26,13 +26,13 @@ pub(super) fn is_unique(array: TapeArray<'_>) -> bool {
             return false;
         }
         if hashes.len() < searched {
-            break; // the budget for errors is spent: nothing more is said
+            break; // the budget is spent
         }
     }
     true
 }
 
-/// Equal for values that are equal by JSON Schema.
+/// Returns the hash of a value; equal for values that are equal by JSON Schema.
 fn hash(node: TapeNode<'_>, seed: u8) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u8(seed);
@@ -79,7 +79,7 @@ fn feed(node: TapeNode<'_>, seed: u8, hasher: &mut DefaultHasher) {
     }
 }
 
-/// The number as an integer, if it is one that `1` and `1.0` would both be written for.
+/// Returns a number without a fraction as an integer, so that `1` equals `1.0`.
 fn whole(number: TapeNumber) -> Option<i128> {
     match number {
         TapeNumber::Unsigned(number) => Some(i128::from(number)),

@@ -3,7 +3,7 @@
 use super::bundle::{Annotation, Path, Step};
 use crate::intake::json::TapeNode;
 use crate::time::Timestamp;
-use jsonschema::json::{Array, JsonNumber, Node};
+use jsonschema::json::{JsonNumber, Node};
 
 /// A path of member names.
 type MemberPath = Vec<Box<str>>;

@@ -1,7 +1,7 @@
 //! The messages of failures. They tell the sender how to fix a record and never repeat its values.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
-use jsonschema::json::{Node, Object};
+use jsonschema::json::Node;
 use jsonschema::{JsonType, JsonTypeSet, ValidationError};
 use serde_json::Value;
 

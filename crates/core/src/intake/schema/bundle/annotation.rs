@@ -1,9 +1,9 @@
-//! `x-eventpulse`: which members of a record are the entity, the time and the measures.
+//! The annotation `x-eventpulse`: the paths to the entity, the time and the measures of a record.
 
 use serde_json::{Map, Value};
 
 use super::nearest::did_you_mean;
-use super::{SchemaProblem, Source, child};
+use super::source::{SchemaProblem, Source, child};
 
 const KEYWORD: &str = "/x-eventpulse";
 const EXAMPLE: &str = r#"{"entity": "/device_id", "time": "/timestamp", "measures": {"value": "/value"}}"#;
@@ -13,7 +13,7 @@ const EXAMPLE: &str = r#"{"entity": "/device_id", "time": "/timestamp", "measure
 pub(crate) struct Annotation {
     pub(crate) entity: Path,
     pub(crate) time: Path,
-    /// By the names of the measures, in their order.
+    /// The measures by name, in ascending order.
     pub(crate) measures: Vec<(String, Path)>,
 }
 
@@ -21,28 +21,28 @@ pub(crate) struct Annotation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Path {
     pub(crate) steps: Vec<Step>,
-    /// Where in the schema file it is written.
+    /// The JSON Pointer to the path in the schema file.
     pub(crate) pointer: String,
 }
 
 /// A step of a [`Path`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// To the member of that name.
+    /// The member of that name.
     Member(String),
-    /// To each element.
+    /// Each element of an array.
     Each,
 }
 
 impl Path {
-    /// The steps up to the last `*`, with it.
+    /// Returns the steps up to the last `*`, inclusive.
     fn shared(&self) -> &[Step] {
         let stars = self.steps.iter().rposition(|step| *step == Step::Each).map_or(0, |at| at + 1);
         self.steps.get(..stars).unwrap_or_default()
     }
 }
 
-/// Reads the annotation of `source`; what is wrong with it joins `problems`.
+/// Parses the annotation of `source`; appends its problems to `problems`.
 pub(super) fn read(source: &Source, problems: &mut Vec<SchemaProblem>) -> Option<Annotation> {
     let mut found = Vec::new();
     let annotation = parse(source.schema.get("x-eventpulse"), &mut found);

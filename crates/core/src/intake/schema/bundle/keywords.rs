@@ -1,14 +1,14 @@
-//! Keywords of JSON Schema draft 2020-12: no misspelt ones, and no reference that leaves the bundle.
+//! The check of keywords: no unknown ones, and no references out of the bundle.
 
 use serde_json::Value;
 
 use super::nearest::did_you_mean;
-use super::{SchemaProblem, Source, child};
+use super::source::{SchemaProblem, Source, child};
 
-/// What the value of a keyword is.
+/// The kind of value that a keyword has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Holds {
-    /// No schema.
+    /// Data.
     Data,
     /// A schema.
     Schema,
@@ -18,7 +18,7 @@ enum Holds {
     Named,
     /// A reference to a schema.
     Reference,
-    /// What only the root of a file may have.
+    /// A value that only the root of a file may have.
     Root,
 }
 
@@ -82,7 +82,7 @@ const KEYWORDS: &[(&str, Holds)] = &[
     ("x-eventpulse", Holds::Root),
 ];
 
-/// Looks at every keyword of the schema in `source`. Values of the wrong type are left to the metaschema.
+/// Checks every keyword of the schema in `source`. The metaschema checks the types of values.
 pub(super) fn check(source: &Source, sources: &[Source], problems: &mut Vec<SchemaProblem>) {
     Walk { source, sources, problems }.schema(&source.schema, "");
 }
@@ -104,8 +104,8 @@ impl Walk<'_> {
             match (known, value) {
                 (Some(Holds::Schema), _) => self.schema(value, &at),
                 (Some(Holds::Schemas), Value::Array(schemas)) => {
-                    for (place, schema) in schemas.iter().enumerate() {
-                        self.schema(schema, &child(&at, &place.to_string()));
+                    for (index, schema) in schemas.iter().enumerate() {
+                        self.schema(schema, &child(&at, &index.to_string()));
                     }
                 }
                 (Some(Holds::Named), Value::Object(schemas)) => {
@@ -138,7 +138,7 @@ impl Walk<'_> {
     }
 }
 
-/// The schema that `reference`, written in `source`, refers to, and the file that it is in. None for the name of an anchor.
+/// Resolves a reference in `source` to a schema and its file. Returns none for the name of an anchor.
 pub(super) fn resolve<'a>(
     source: &'a Source,
     sources: &'a [Source],

@@ -1,15 +1,16 @@
-//! Follows the paths of an annotation through its schema: a path that the schema does not know would silently find no data.
+//! The check of the paths of an annotation: a path that its schema does not declare would find no data.
 
 use serde_json::Value;
 
 use super::annotation::{Annotation, Path, Step};
+use super::keywords;
 use super::nearest::did_you_mean;
-use super::{SchemaProblem, Source, keywords};
+use super::source::{SchemaProblem, Source};
 
-/// A schema, and the file it is in.
+/// A schema and its file.
 type View<'a> = (&'a Source, &'a Value);
 
-/// Whether the schema declares every member that the annotation names, with a type that fits.
+/// Checks that the schema declares every member that the annotation names, with a suitable type.
 pub(super) fn check(source: &Source, annotation: &Annotation, sources: &[Source], problems: &mut Vec<SchemaProblem>) {
     let measures = annotation.measures.iter().map(|(_, path)| (path, ["number", "integer"].as_slice()));
     let paths = [(&annotation.entity, ["string", "integer"].as_slice()), (&annotation.time, ["string"].as_slice())];
@@ -44,7 +45,7 @@ fn follow(source: &Source, path: &Path, types: &[&str], sources: &[Source]) -> R
     }
 }
 
-/// The schema and those that apply to the same value.
+/// Returns the schema and those that apply to the same value.
 fn all_views<'a>(view: View<'a>, sources: &'a [Source]) -> Vec<View<'a>> {
     let mut views: Vec<View<'a>> = vec![view];
     let mut at = 0;
@@ -87,7 +88,7 @@ fn elements<'a>(views: &[View<'a>]) -> Result<Vec<View<'a>>, String> {
     if found.is_empty() { Err("the schema declares no `items` where the path has a `*`".into()) } else { Ok(found) }
 }
 
-/// Whether the schema lets members in by other means than their names.
+/// Returns whether the schema allows members that it does not name.
 fn is_open(views: &[View<'_>]) -> bool {
     let opening = ["patternProperties", "additionalProperties", "unevaluatedProperties", "$dynamicRef"];
     views.iter().any(|(_, schema)| {

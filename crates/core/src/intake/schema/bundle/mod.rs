@@ -1,52 +1,27 @@
-//! The check of the schema files. Compiled twice: into this crate, and into its build script, so that a schema that is wrong fails
-//! the build with the words that a test sees. Depends on `serde_json` and `jsonschema` only.
+//! The check and compilation of the schema files.
+//!
+//! This module is compiled twice: into the crate, and into its build script, so that an invalid schema fails the build. It
+//! depends on `serde_json` and `jsonschema` only.
 
 mod annotation;
 mod keywords;
 mod lookup;
 pub(crate) mod nearest;
-
-use std::fmt;
+mod source;
 
 use jsonschema::json::Json;
 use jsonschema::{Draft, PatternOptions, Registry, Validator};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub(crate) use annotation::Annotation;
 #[allow(unused_imports, reason = "the build script does not use them")]
 pub(crate) use annotation::{Path, Step};
+pub use source::SchemaProblem;
+use source::Source;
+#[allow(unused_imports, reason = "the build script does not use it")]
+pub(crate) use source::parse_id;
 
-/// The dialect of every schema.
-const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-
-/// What is wrong with a schema file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaProblem {
-    /// The file, within `schemas/`.
-    pub path: String,
-    /// JSON Pointer within the file; empty for the file as a whole.
-    pub pointer: String,
-    /// For the author of the schema.
-    pub message: String,
-}
-
-impl SchemaProblem {
-    pub(crate) fn new(path: &str, pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        SchemaProblem { path: path.to_owned(), pointer: pointer.into(), message: message.into() }
-    }
-}
-
-impl fmt::Display for SchemaProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SchemaProblem { path, pointer, message } = self;
-        match pointer.as_str() {
-            "" => write!(f, "schemas/{path}: {message}"),
-            _ => write!(f, "schemas/{path} at {pointer}: {message}"),
-        }
-    }
-}
-
-/// A schema of the bundle, compiled for instances in the representation `F`.
+/// A schema that is compiled for instances in the representation `F`.
 pub(crate) struct Compiled<F: Json> {
     pub(crate) name: String,
     pub(crate) major: u32,
@@ -56,21 +31,10 @@ pub(crate) struct Compiled<F: Json> {
     pub(crate) schema: Value,
 }
 
-/// A file that was read.
-struct Source {
-    path: String,
-    name: String,
-    major: u32,
-    minor: u32,
-    id: String,
-    schema: Value,
-}
-
 /// Checks and compiles the files of `schemas/`, given as (path within it, text). `is_date_time` decides the format `date-time`.
 ///
 /// # Errors
-///
-/// Everything that is wrong with any of them.
+/// Returns every problem of every file.
 pub(crate) fn compile<F: Json>(
     files: &[(&str, &str)],
     is_date_time: fn(&str) -> bool,
@@ -78,7 +42,7 @@ pub(crate) fn compile<F: Json>(
     let mut problems = Vec::new();
     let mut sources = Vec::new();
     for &(path, text) in files {
-        match read(path, text) {
+        match source::read(path, text) {
             Ok(source) => sources.push(source),
             Err(problem) => problems.push(problem),
         }
@@ -151,58 +115,7 @@ fn validators<F: Json>(
     if problems.is_empty() { Ok(validators) } else { Err(problems) }
 }
 
-fn read(path: &str, text: &str) -> Result<Source, SchemaProblem> {
-    let problem = |pointer: &str, message: String| SchemaProblem::new(path, pointer, message);
-    let name_of_file = path.strip_suffix(".json").and_then(parse_id);
-    let Some((name, major, minor)) = name_of_file else {
-        let rule = "a schema lies at schemas/<name>/<major>.<minor>.json, such as schemas/reading/1.0.json; the name is of a-z, 0-9, - and _";
-        return Err(problem("", rule.to_owned()));
-    };
-    let mut schema: Value = serde_json::from_str(text).map_err(|error| problem("", format!("is not JSON: {error}")))?;
-    let id = format!("eventpulse:/{name}/{major}.{minor}");
-    let Value::Object(members) = &mut schema else {
-        return Err(problem("", "must be an object".to_owned()));
-    };
-    require(members, "$schema", DIALECT).map_err(|message| problem("/$schema", message))?;
-    require(members, "$id", &id).map_err(|message| problem("/$id", message))?;
-    Ok(Source { path: path.to_owned(), name: name.to_owned(), major, minor, id, schema })
-}
-
-/// Whether the member has the only value it may have; it is put there when it is absent.
-fn require(members: &mut Map<String, Value>, name: &str, expected: &str) -> Result<(), String> {
-    match members.get(name) {
-        None => {
-            members.insert(name.to_owned(), expected.into());
-            Ok(())
-        }
-        Some(Value::String(found)) if found == expected => Ok(()),
-        Some(_) => Err(format!("must be \"{expected}\", or be left out")),
-    }
-}
-
 fn metaschema_problem(source: &Source) -> Option<SchemaProblem> {
     let error = jsonschema::draft202012::meta::validate(&source.schema).err()?;
     Some(SchemaProblem::new(&source.path, error.instance_path().as_str(), error.to_string()))
-}
-
-/// Takes `<name>/<major>.<minor>` apart. A name is of a-z, 0-9, `-` and `_`, begins with a letter and has at most 64 characters;
-/// numbers are decimal, without leading zeros.
-pub(crate) fn parse_id(text: &str) -> Option<(&str, u32, u32)> {
-    let (name, version) = text.split_once('/')?;
-    let (major, minor) = version.split_once('.')?;
-    let good = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    if name.len() > 64 || !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(good) {
-        return None;
-    }
-    Some((name, parse_number(major)?, parse_number(minor)?))
-}
-
-fn parse_number(text: &str) -> Option<u32> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if plain { text.parse().ok() } else { None }
-}
-
-/// Adds a reference token to a JSON Pointer.
-fn child(pointer: &str, token: &str) -> String {
-    format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
 }

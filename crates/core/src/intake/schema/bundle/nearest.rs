@@ -1,11 +1,11 @@
-//! "Did you mean": the name that was probably meant.
+//! Suggestions for misspelt names.
 
-/// Names longer than this are not compared.
-const LONGEST: usize = 64;
+/// Longer names are not compared.
+const MAX_BYTES: usize = 64;
 
-/// The candidate nearest to `name`, if one is near enough to be a slip of the pen.
+/// Returns the candidate that `name` is probably a misspelling of.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if name.len() > LONGEST {
+    if name.len() > MAX_BYTES {
         return None;
     }
     let length = name.chars().count();
@@ -16,12 +16,12 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     };
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len() <= LONGEST && *candidate != name)
+        .filter(|candidate| candidate.len() <= MAX_BYTES && *candidate != name)
         .filter_map(|candidate| {
             if folded(name).eq(folded(candidate)) {
                 return Some((0, candidate));
             }
-            // The distance is no less than the difference in length.
+            // The distance is at least the difference in length.
             let is_near = candidate.chars().count().abs_diff(length) <= allowed;
             is_near.then(|| (distance(name, candidate), candidate)).filter(|&(distance, _)| distance <= allowed)
         })
@@ -29,17 +29,17 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// ` (did you mean `…`?)`, or nothing.
+/// Returns ` (did you mean `…`?)`, or an empty string.
 pub(crate) fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, candidates).map(|candidate| format!(" (did you mean `{candidate}`?)")).unwrap_or_default()
 }
 
-/// `deviceId`, `device-id` and `DEVICE_ID` alike.
+/// Returns a name without case and separators: `deviceId`, `device-id` and `DEVICE_ID` are equal.
 fn folded(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '.')).flat_map(char::to_lowercase)
 }
 
-/// The least number of characters to insert, delete, change or swap with their neighbour (optimal string alignment).
+/// Returns the least number of characters to insert, delete, change or swap with their neighbour (optimal string alignment).
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut before_last: Vec<usize> = Vec::new();
