@@ -1,7 +1,7 @@
 //! Which messages of a batch are stored together: in as few transactions as can be, and the readings of one series in one
 //! chunk.
 //!
-//! A chunk is shared only where nothing is lost by it: each point still tells its message ([`Chunk::joined`]), so that one
+//! A chunk is shared only where nothing is lost by it: each point still tells its message ([`Chunk::merge`]), so that one
 //! message can be taken back, and the chunk spans at most a day, so that a query reads no more of them than before.
 
 use std::collections::{HashMap, HashSet};
@@ -146,7 +146,7 @@ impl<'m> Open<'m> {
         // By upload: how many chunks are its own, and which it shares.
         let mut of_upload: HashMap<&str, (u64, Vec<SharedChunk>)> = HashMap::new();
         for (segment, piece) in (0..).zip(&self.pieces) {
-            let joined = if piece.parts.len() > 1 { Chunk::joined(&piece.parts, segment) } else { None };
+            let joined = if piece.parts.len() > 1 { Chunk::merge(&piece.parts, segment) } else { None };
             let Some(joined) = joined.filter(|joined| joined.uploads().len() > 1) else {
                 for part in &piece.parts {
                     of_upload.entry(part.upload_id()).or_default().0 += 1;

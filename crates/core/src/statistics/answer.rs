@@ -1,28 +1,31 @@
-//! The statistics of a series over a range of time, from its chunks.
+//! Answers: the exact statistics of a series over a time range, from its chunks.
 
 mod buckets;
 mod median;
+mod range;
 
 pub use crate::statistics::chunk::{KeyRange, key_ranges};
-pub use buckets::{Bucket, Buckets, MAX_BUCKETS, TooMuch};
+pub use buckets::{Bucket, Buckets, BucketsError, MAX_BUCKETS, TooMuch};
+pub use median::MAX_KEPT_VALUES;
 
 use crate::statistics::chunk::{Chunk, CorruptChunk};
-use crate::statistics::series::Point;
 use crate::statistics::summary::{Merger, Statistics, Summary};
 use crate::time::Timestamp;
-use median::{Changed, Found, Median};
-
-/// Up to so many points are kept to select the median from, 32 MiB; of more, a median takes further passes.
-pub const MAX_KEPT_VALUES: usize = 4 << 20;
+use median::{Changed, Median, MedianPass};
+use range::{overlaps, points_within};
 
 /// The exact statistics of all points with `from <= time < to`, from the chunks of one series.
 ///
-/// Chunks come in passes: once is enough for [`MAX_KEPT_VALUES`] points, and a second or third pass for any number in practice (a
-/// fifth is the last whatever the values). Which chunks can matter, [`key_ranges`] tells; others do no harm.
+/// Chunks are added in passes. One pass is enough for [`MAX_KEPT_VALUES`] points, two or three for any number in practice, and
+/// five for any values. [`key_ranges`] returns the keys of the chunks that matter; others are ignored.
 ///
 /// ```
-/// # use eventpulse_core::statistics::answer::{Answer, AnswerError, Pass};
-/// # use eventpulse_core::statistics::{chunk::Chunk, summary::Statistics};
+/// use eventpulse_core::statistics::answer::{Answer, AnswerError, Pass};
+/// use eventpulse_core::statistics::chunk::Chunk;
+/// use eventpulse_core::statistics::series::{Point, Series};
+/// use eventpulse_core::statistics::summary::Statistics;
+/// use eventpulse_core::time::Timestamp;
+///
 /// fn answer(chunks: &[Chunk]) -> Result<Option<Statistics>, AnswerError> {
 ///     let mut answer = Answer::new(None, None);
 ///     loop {
@@ -34,34 +37,40 @@ pub const MAX_KEPT_VALUES: usize = 4 << 20;
 ///         }
 ///     }
 /// }
+///
+/// let series = Series { owner: "u1".parse().unwrap(), entity: "12345".into(), measure: "value".into() };
+/// let points = [1.0, 2.0, 6.0].map(|value| Point { time: Timestamp::from_secs(0), value });
+/// let chunk = Chunk::new(series, "up_1", 0, points.to_vec()).unwrap();
+/// let statistics = answer(&[chunk]).unwrap().unwrap();
+/// assert_eq!((statistics.mean, statistics.median), (3.0, 2.0));
 /// ```
 pub struct Answer {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     merger: Merger,
     median: Median,
-    /// The chunks and their points that this pass and the one before it saw.
+    /// The numbers of chunks and points in this pass, and in the previous one.
     seen: (u64, u64),
     seen_before: Option<(u64, u64)>,
 }
 
-/// What a pass over the chunks came to.
+/// The result of a pass over the chunks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pass {
-    /// The statistics; `None` if there are no points in the range.
+    /// The statistics; `None` if the range has no points.
     Complete(Option<Statistics>),
-    /// The median takes another pass: add the same chunks again.
+    /// The median needs another pass: add the same chunks again.
     Again,
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {
     /// A chunk cannot be read.
     #[error(transparent)]
     Corrupt(#[from] CorruptChunk),
-    /// A later pass saw other chunks than the first: an upload came in between, or was withdrawn. Begin a new answer.
+    /// A later pass has other chunks than the first, because an upload was added or withdrawn in between. Begin a new answer.
     #[error("the chunks changed between two passes")]
     Changed,
 }
@@ -73,23 +82,22 @@ impl From<Changed> for AnswerError {
 }
 
 impl Answer {
-    /// An answer for `from <= time < to`; `None` is no bound.
+    /// Returns an answer for `from <= time < to`; `None` is no bound.
     #[must_use]
     pub fn new(from: Option<Timestamp>, to: Option<Timestamp>) -> Answer {
         Answer::keeping(MAX_KEPT_VALUES, from, to)
     }
 
-    /// The same, keeping at most `values` values (8 bytes each) instead of [`MAX_KEPT_VALUES`].
+    /// Returns an answer that keeps at most `values` values of 8 bytes each, instead of [`MAX_KEPT_VALUES`].
     #[must_use]
     pub fn keeping(values: usize, from: Option<Timestamp>, to: Option<Timestamp>) -> Answer {
         Answer { from, to, merger: Merger::default(), median: Median::new(values), seen: (0, 0), seen_before: None }
     }
 
-    /// Adds a chunk; at most once in each pass, in any order. In the first pass it returns how many of its points lie in
-    /// the range.
+    /// Adds a chunk; at most once in each pass, in any order. Returns the number of its points in the range, in the first pass.
     ///
     /// # Errors
-    /// When the points of the chunk are needed and cannot be read.
+    /// Returns an error if the points of the chunk are needed and cannot be read.
     pub fn add(&mut self, chunk: &Chunk) -> Result<usize, AnswerError> {
         let summary = chunk.summary();
         if !overlaps(chunk, self.from, self.to) {
@@ -102,7 +110,7 @@ impl Answer {
             return Ok(0);
         }
         let points = chunk.points()?;
-        let inside = inside(&points, self.from, self.to);
+        let inside = points_within(&points, self.from, self.to);
         if is_first_pass {
             let summary = if inside.len() == points.len() { Some(*summary) } else { Summary::of(inside) };
             if let Some(summary) = summary {
@@ -115,35 +123,23 @@ impl Answer {
         Ok(inside.len())
     }
 
-    /// Ends a pass, when all chunks were added.
+    /// Ends a pass, after all chunks were added.
     ///
     /// # Errors
-    /// [`AnswerError::Changed`] when this pass saw other chunks than the first.
+    /// Returns [`AnswerError::Changed`] if this pass had other chunks than the first.
     pub fn end_pass(&mut self) -> Result<Pass, AnswerError> {
         let seen = std::mem::take(&mut self.seen);
         if self.seen_before.replace(seen).is_some_and(|before| before != seen) {
             return Err(AnswerError::Changed);
         }
         match self.median.end_pass()? {
-            Found::Nothing => Ok(Pass::Complete(None)),
-            Found::Value(median) => Ok(Pass::Complete(self.merger.total().map(|total| total.statistics(median)))),
-            Found::NotYet => Ok(Pass::Again),
+            MedianPass::Empty => Ok(Pass::Complete(None)),
+            MedianPass::Complete(median) => {
+                Ok(Pass::Complete(self.merger.total().map(|total| total.statistics(median))))
+            }
+            MedianPass::Again => Ok(Pass::Again),
         }
     }
-}
-
-/// Whether a chunk can have points of the range.
-fn overlaps(chunk: &Chunk, from: Option<Timestamp>, to: Option<Timestamp>) -> bool {
-    let is_before = from.is_some_and(|from| chunk.summary().last() < from);
-    let is_after = to.is_some_and(|to| chunk.summary().first() >= to);
-    !is_before && !is_after
-}
-
-/// The points of the range, out of points in time order.
-fn inside(points: &[Point], from: Option<Timestamp>, to: Option<Timestamp>) -> &[Point] {
-    let start = from.map_or(0, |from| points.partition_point(|point| point.time < from));
-    let end = to.map_or(points.len(), |to| points.partition_point(|point| point.time < to));
-    points.get(start..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use eventpulse_core::id::UploadId;
-use eventpulse_core::statistics::answer::{Answer, AnswerError, Bucket, Buckets, Pass, TooMuch, key_ranges};
+use eventpulse_core::statistics::answer::{
+    Answer, AnswerError, Bucket, Buckets, BucketsError, Pass, TooMuch, key_ranges,
+};
 use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::statistics::series::Series;
 use eventpulse_core::statistics::summary::Statistics;
@@ -103,10 +105,13 @@ impl ChunkStore {
     ) -> Result<Result<Vec<Bucket>, TooMuch>, Error> {
         let mut buckets = Buckets::new(from, to, width);
         let mut too_much = None;
-        self.each(series, (from, to), |chunk| {
-            let added = buckets.add(chunk)?;
-            too_much = added.err();
-            Ok(too_much.is_none())
+        self.each(series, (from, to), |chunk| match buckets.add(chunk) {
+            Ok(()) => Ok(true),
+            Err(BucketsError::Corrupt(error)) => Err(error.into()),
+            Err(BucketsError::TooMuch(limit)) => {
+                too_much = Some(limit);
+                Ok(false)
+            }
         })
         .await?
         .map_err(|error| self.error("Query", Kind::Corrupt).with_source(error))?;
@@ -143,7 +148,7 @@ impl ChunkStore {
             let read = self.each(series, (from, to), |chunk| {
                 let of_one;
                 let chunk = match of {
-                    Some(of) => match chunk.only(of.as_str())? {
+                    Some(of) => match chunk.only_upload(of.as_str())? {
                         Some(part) => {
                             of_one = part;
                             &of_one

@@ -37,7 +37,7 @@ impl ChunkStore {
             if !chunk.uploads().iter().any(|upload| upload == id.as_str()) {
                 return Ok(());
             }
-            let left = chunk.without(id.as_str());
+            let left = chunk.without_upload(id.as_str());
             let left = left.map_err(|error| self.error("GetItem", Kind::Corrupt).with_source(error))?;
             let unchanged = "uploads = :read";
             let is_taken_out = match left {

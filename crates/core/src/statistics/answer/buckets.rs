@@ -1,28 +1,28 @@
-//! The statistics of a series bucket by bucket, for plots.
+//! Buckets: the exact statistics of a series in consecutive time intervals, for plots.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::median::{Found, Median};
-use super::{AnswerError, MAX_KEPT_VALUES, inside, overlaps};
-use crate::statistics::chunk::Chunk;
+use super::median::{MAX_KEPT_VALUES, Median, MedianPass};
+use super::range::{overlaps, points_within};
+use crate::statistics::chunk::{Chunk, CorruptChunk};
 use crate::statistics::series::Point;
 use crate::statistics::summary::{Merger, Statistics, Summary};
 use crate::time::Timestamp;
 
-/// The most buckets of one answer.
+/// The maximum number of buckets of one answer.
 pub const MAX_BUCKETS: usize = 2_000;
 
 /// One bucket.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bucket {
-    /// When it begins. It ends where the next one would.
+    /// The beginning of the bucket. It ends at the beginning of the next one.
     pub start: Timestamp,
-    /// The statistics of its points.
+    /// The statistics of the points in it.
     pub statistics: Statistics,
 }
 
-/// Why there are no buckets.
+/// The limit that an answer in buckets exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TooMuch {
     /// More than [`MAX_BUCKETS`] have points.
@@ -33,7 +33,18 @@ pub enum TooMuch {
     Points,
 }
 
-/// Gathers points with `from <= time < to` into buckets of one width, aligned to the Unix epoch. Exact.
+/// The reason why a chunk was not added to the buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BucketsError {
+    /// The chunk cannot be read.
+    #[error(transparent)]
+    Corrupt(#[from] CorruptChunk),
+    /// The answer exceeds a limit.
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
+}
+
+/// The exact statistics of points with `from <= time < to`, in buckets of equal width that are aligned to the Unix epoch.
 pub struct Buckets {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
@@ -43,7 +54,7 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// No points yet. A width of less than a microsecond is taken for one.
+    /// Returns empty buckets. A width of less than a microsecond counts as one microsecond.
     #[must_use]
     pub fn new(from: Option<Timestamp>, to: Option<Timestamp>, width: Duration) -> Self {
         let width_micros = i64::try_from(width.as_micros()).unwrap_or(i64::MAX).max(1);
@@ -53,22 +64,22 @@ impl Buckets {
     /// Adds a chunk, once, in any order.
     ///
     /// # Errors
-    /// When its points cannot be read. `Ok(Err(_))`: there is more than one answer holds.
-    pub fn add(&mut self, chunk: &Chunk) -> Result<Result<(), TooMuch>, AnswerError> {
+    /// Returns an error if the points of the chunk cannot be read, or if there are too many points or buckets.
+    pub fn add(&mut self, chunk: &Chunk) -> Result<(), BucketsError> {
         if !overlaps(chunk, self.from, self.to) {
-            return Ok(Ok(()));
+            return Ok(());
         }
         let points = chunk.points()?;
-        let mut rest = inside(&points, self.from, self.to);
+        let mut rest = points_within(&points, self.from, self.to);
         self.points += rest.len();
         if self.points > MAX_KEPT_VALUES {
-            return Ok(Err(TooMuch::Points));
+            return Err(TooMuch::Points.into());
         }
         while let Some(first) = rest.first() {
-            let place = self.place(first);
-            let (bucket, after) = rest.split_at(rest.partition_point(|point| self.place(point) <= place));
+            let index = self.index(first);
+            let (bucket, after) = rest.split_at(rest.partition_point(|point| self.index(point) <= index));
             let (merger, median) =
-                self.open.entry(place).or_insert_with(|| (Merger::default(), Median::new(MAX_KEPT_VALUES)));
+                self.open.entry(index).or_insert_with(|| (Merger::default(), Median::new(MAX_KEPT_VALUES)));
             if let Some(summary) = Summary::of(bucket) {
                 merger.add(summary);
             }
@@ -77,20 +88,20 @@ impl Buckets {
             }
             rest = after;
         }
-        Ok(if self.open.len() > MAX_BUCKETS { Err(TooMuch::Buckets) } else { Ok(()) })
+        if self.open.len() > MAX_BUCKETS { Err(TooMuch::Buckets.into()) } else { Ok(()) }
     }
 
-    fn place(&self, point: &Point) -> i64 {
+    fn index(&self, point: &Point) -> i64 {
         point.time.as_micros().div_euclid(self.width_micros)
     }
 
-    /// The buckets that have points, in the order of time.
+    /// Returns the buckets that have points, in the order of time.
     #[must_use]
     pub fn finish(self) -> Vec<Bucket> {
         let width = self.width_micros;
-        let bucket = |(place, (merger, mut median)): (i64, (Merger, Median))| {
-            let Ok(Found::Value(median)) = median.end_pass() else { return None };
-            let start = Timestamp::from_micros(place.saturating_mul(width)).max(Timestamp::MIN);
+        let bucket = |(index, (merger, mut median)): (i64, (Merger, Median))| {
+            let Ok(MedianPass::Complete(median)) = median.end_pass() else { return None };
+            let start = Timestamp::from_micros(index.saturating_mul(width)).max(Timestamp::MIN);
             Some(Bucket { start, statistics: merger.total()?.statistics(median) })
         };
         self.open.into_iter().filter_map(bucket).collect()
@@ -113,15 +124,15 @@ mod tests {
     }
 
     #[test]
-    fn each_point_is_in_the_bucket_of_its_time_and_in_no_other() {
+    fn each_point_is_in_the_bucket_of_its_time() {
         let mut buckets = Buckets::new(Some(at(-60)), Some(at(121)), Duration::from_secs(60));
         for chunk in [
             chunk(0, &[(-61, 9.0), (-60, 1.0), (-1, 3.0), (0, 35.0), (59, 40.0), (60, 7.0)]),
             chunk(1, &[(30, 123.0), (120, 5.0), (121, 9.0)]),
         ] {
-            buckets.add(&chunk).unwrap().unwrap();
+            buckets.add(&chunk).unwrap();
         }
-        let told: Vec<_> = buckets
+        let found: Vec<_> = buckets
             .finish()
             .into_iter()
             .map(|Bucket { start, statistics: s }| (start, s.count, s.mean, s.median, s.min, s.max))
@@ -132,14 +143,14 @@ mod tests {
             (at(60), 1, 7.0, 7.0, 7.0, 7.0),
             (at(120), 1, 5.0, 5.0, 5.0, 5.0),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(found, expected);
     }
 
     #[test]
-    fn more_buckets_than_an_answer_holds() {
+    fn too_many_buckets_are_an_error() {
         let mut buckets = Buckets::new(None, None, Duration::from_secs(1));
         let points: Vec<(i64, f64)> = (0..=2000).map(|second| (second, 1.0)).collect();
-        assert_eq!(buckets.add(&chunk(0, &points[..2000])).unwrap(), Ok(()));
-        assert_eq!(buckets.add(&chunk(1, &points[2000..])).unwrap(), Err(TooMuch::Buckets));
+        assert_eq!(buckets.add(&chunk(0, &points[..2000])), Ok(()));
+        assert_eq!(buckets.add(&chunk(1, &points[2000..])), Err(TooMuch::Buckets.into()));
     }
 }

@@ -1,33 +1,37 @@
-//! An exact median in bounded memory, from values that come once or, if they are too many to keep, several times.
+//! An exact median in bounded memory, from values that are added once or, if they are too many to keep, several times.
 //!
-//! Up to a limit, values are kept and the middle ones selected. Beyond it, a pass counts how many values begin with each of the
-//! 65,536 leading 16 bits, which tells where the middle ones are; the next pass keeps only the values there, or counts their next 16
-//! bits. Four passes count all 64 bits, a fifth is never needed for more than two values.
+//! Up to a limit, the values are kept and the middle ones selected. Beyond it, a pass counts the values by their leading 16 bits,
+//! which locates the middle ones; the next pass keeps only the values there, or counts them by their next 16 bits. Four passes count
+//! all 64 bits; a fifth pass is needed only to find two values.
 
-/// A number of this many bits is counted in one pass.
+/// The maximum number of values that are kept to select the median from, 32 MiB. For more values, a median needs further passes.
+pub const MAX_KEPT_VALUES: usize = 4 << 20;
+
+/// The number of bits that one pass counts.
 const BITS: u32 = 16;
 
-/// A pass saw other values than the one before.
+/// A pass had other values than the previous one.
 pub(super) struct Changed;
 
-/// Gathers values of one pass after the other.
+/// The search for a median, pass by pass.
 pub(super) struct Median {
     limit: usize,
-    /// The middle values have keys from `lo` to `hi`; other keys do not matter any more.
+    /// The window of keys, from `lo` to `hi`, that contains the middle values.
     lo: u64,
     hi: u64,
-    /// Keys of that window differ in so many bits, the lowest ones, at most.
+    /// The number of low bits in which keys of the window differ, at most.
     bits: u32,
-    /// The ranks of the middle values among the keys in that window, and how many these are; not known in the first pass.
+    /// The ranks of the middle values among the keys of the window; not known in the first pass.
     ranks: Option<(u64, u64)>,
+    /// The number of keys in the window, from the previous pass.
     expected: u64,
-    /// How many keys of the window this pass saw.
+    /// The number of keys of the window in this pass.
     seen: u64,
     state: State,
 }
 
 enum State {
-    Retention(Vec<u64>),
+    Values(Vec<u64>),
     Count(Vec<u64>),
     /// The lower middle value is the largest key up to `end`, the upper one the smallest from `start`.
     Between {
@@ -38,18 +42,18 @@ enum State {
     },
 }
 
-/// What a pass has found.
-pub(super) enum Found {
-    /// There were no values at all.
-    Nothing,
+/// The result of a pass.
+pub(super) enum MedianPass {
+    /// There are no values.
+    Empty,
     /// The median.
-    Value(f64),
-    /// All values are to be added again.
-    NotYet,
+    Complete(f64),
+    /// The median needs another pass.
+    Again,
 }
 
 impl Median {
-    /// Keeps at most `limit` values, 8 bytes each.
+    /// Returns a search that keeps at most `limit` values of 8 bytes each.
     pub(super) fn new(limit: usize) -> Median {
         Median {
             limit,
@@ -59,11 +63,11 @@ impl Median {
             ranks: None,
             expected: 0,
             seen: 0,
-            state: State::Retention(Vec::new()),
+            state: State::Values(Vec::new()),
         }
     }
 
-    /// Whether values between `min` and `max` can matter in this pass.
+    /// Returns whether values between `min` and `max` can matter in this pass.
     pub(super) fn wants(&self, min: f64, max: f64) -> bool {
         key(min) <= self.hi && self.lo <= key(max)
     }
@@ -75,8 +79,8 @@ impl Median {
         }
         self.seen += 1;
         match &mut self.state {
-            State::Retention(keys) if keys.len() < self.limit => keys.push(key),
-            State::Retention(keys) => {
+            State::Values(keys) if keys.len() < self.limit => keys.push(key),
+            State::Values(keys) => {
                 let mut counts = vec![0; 1 << BITS];
                 for key in keys.iter().chain([&key]) {
                     count(&mut counts, *key, self.bits);
@@ -95,19 +99,19 @@ impl Median {
     }
 
     /// Ends a pass.
-    pub(super) fn end_pass(&mut self) -> Result<Found, Changed> {
+    pub(super) fn end_pass(&mut self) -> Result<MedianPass, Changed> {
         let seen = std::mem::take(&mut self.seen);
         let (lower, upper) = match self.ranks {
-            None if seen == 0 => return Ok(Found::Nothing),
+            None if seen == 0 => return Ok(MedianPass::Empty),
             None => ((seen - 1) / 2, seen / 2),
             Some(_) if seen != self.expected => return Err(Changed),
             Some(ranks) => ranks,
         };
-        match std::mem::replace(&mut self.state, State::Retention(Vec::new())) {
-            State::Retention(mut keys) => select(&mut keys, lower, upper).map(Found::Value).ok_or(Changed),
+        match std::mem::replace(&mut self.state, State::Values(Vec::new())) {
+            State::Values(mut keys) => select(&mut keys, lower, upper).map(MedianPass::Complete).ok_or(Changed),
             State::Between { lower, upper, .. } => {
                 let (lower, upper) = lower.zip(upper).ok_or(Changed)?;
-                Ok(Found::Value(value(lower).midpoint(value(upper))))
+                Ok(MedianPass::Complete(value(lower).midpoint(value(upper))))
             }
             State::Count(counts) => {
                 let shift = self.bits - BITS;
@@ -122,19 +126,19 @@ impl Median {
                     let end = low | mask(shift);
                     self.state = State::Between { end, start: high, lower: None, upper: None };
                 } else if shift == 0 {
-                    return Ok(Found::Value(value(low)));
+                    return Ok(MedianPass::Complete(value(low)));
                 } else {
                     self.expected = in_bin(low_bin);
                     self.ranks = Some((lower - before, upper - before));
                 }
                 (self.lo, self.hi, self.bits) = (low, high | mask(shift), shift);
-                Ok(Found::NotYet)
+                Ok(MedianPass::Again)
             }
         }
     }
 }
 
-/// An integer that is ordered as the value is by `total_cmp`.
+/// Returns an integer with the order of `total_cmp` on values.
 fn key(value: f64) -> u64 {
     let bits = value.to_bits();
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
@@ -144,7 +148,7 @@ fn value(key: u64) -> f64 {
     f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
 }
 
-/// The lowest `bits` bits.
+/// Returns a mask of the lowest `bits` bits.
 fn mask(bits: u32) -> u64 {
     u64::MAX.checked_shr(64 - bits).unwrap_or(0)
 }
@@ -155,7 +159,7 @@ fn count(counts: &mut [u64], key: u64, bits: u32) {
     }
 }
 
-/// The bin of the key of that rank, and how many keys are in the bins before.
+/// Returns the bin of the key with this rank, and the number of keys in the bins before it.
 fn bin_of(counts: &[u64], rank: u64) -> Option<(usize, u64)> {
     let mut before = 0;
     for (bin, count) in counts.iter().enumerate() {
@@ -168,8 +172,8 @@ fn bin_of(counts: &[u64], rank: u64) -> Option<(usize, u64)> {
 }
 
 fn select(keys: &mut [u64], lower: u64, upper: u64) -> Option<f64> {
-    let place = usize::try_from(upper).ok().filter(|place| *place < keys.len())?;
-    let (before, key, _) = keys.select_nth_unstable(place);
+    let index = usize::try_from(upper).ok().filter(|index| *index < keys.len())?;
+    let (before, key, _) = keys.select_nth_unstable(index);
     let upper_value = value(*key);
     if lower == upper {
         return Some(upper_value);

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::statistics::chunk::ChunkBuilder;
-use crate::statistics::series::{Series, SeriesPoint};
+use crate::statistics::series::{Point, Series, SeriesPoint};
 use crate::statistics::summary::tests::any_finite;
 
 fn at(micros: i64) -> Timestamp {

@@ -4,8 +4,10 @@ use crate::id::OwnerId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::codec::Encoder;
-use super::{Chunk, MAX_POINTS, first_segment, keys};
+use super::codec::{Encoder, MAX_POINTS};
+use super::data::Chunk;
+use super::keys;
+use super::segment::first_segment;
 use crate::statistics::series::{Point, Series, SeriesPoint};
 
 /// The limits of what a builder holds. Chunks depend on them: see [`ChunkBuilder`].

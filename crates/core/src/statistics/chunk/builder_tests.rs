@@ -106,16 +106,16 @@ proptest! {
 }
 
 #[test]
-fn two_rounds_of_an_upload_write_chunks_of_different_keys() {
-    let of_round = |round| {
+fn attempts_write_chunks_with_different_keys() {
+    let of_attempt = |attempt| {
         let mut chunks = Vec::new();
-        let mut builder = ChunkBuilder::new(&"u1".parse().unwrap(), "up_1", round);
+        let mut builder = ChunkBuilder::new(&"u1".parse().unwrap(), "up_1", attempt);
         builder.add(SeriesPoint { entity: "a", measure: "value", time: at(0), value: 1.0 }, |chunk| chunks.push(chunk));
         builder.flush(|chunk| chunks.push(chunk));
         chunks[0].sort_key()
     };
-    for round in [0, 1, 2, super::super::MAX_ATTEMPTS - 1] {
-        assert_eq!(super::super::attempt_of_sort_key(&of_round(round)), Some(round));
+    for attempt in [0, 1, 2, super::super::segment::MAX_ATTEMPTS - 1] {
+        assert_eq!(super::super::segment::attempt_of_sort_key(&of_attempt(attempt)), Some(attempt));
     }
-    assert_ne!(of_round(0), of_round(1));
+    assert_ne!(of_attempt(0), of_attempt(1));
 }

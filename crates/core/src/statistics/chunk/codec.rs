@@ -1,4 +1,4 @@
-//! Points as bytes: a column of times, a column of values, each turned into small numbers, then zstd.
+//! The stored form of points: a column of times and a column of values, each as small numbers, compressed by zstd.
 //!
 //! ```text
 //! stored   := 0 columns | 1 zstd(columns)
@@ -10,30 +10,32 @@
 
 use zstd::bulk::{Compressor, decompress};
 
-use super::{CorruptChunk, MAX_POINTS};
 use crate::statistics::series::Point;
 use crate::time::Timestamp;
+
+/// The maximum number of points of a chunk. They fit the 400 KB of a DynamoDB item, compressed or not.
+pub const MAX_POINTS: usize = 4096;
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
 const BITS: u8 = 255;
 
-/// zstd's default. Level 5 takes 40 % more time to save at most 9 % of such columns; level 1 saves no time.
+/// The default of zstd. Level 5 takes 40 % more time to save at most 9 % of such columns; level 1 saves no time.
 const LEVEL: i32 = 3;
-/// A zstd frame has 9 bytes or more of its own.
+/// The minimum size of columns that are compressed. A zstd frame has an overhead of 9 bytes or more.
 const MIN_COMPRESSED_BYTES: usize = 48;
-/// About what the columns have before the steps and the integers, which then take four bytes a point or less.
+/// The approximate size of the columns before the steps and the integers, which take at most four bytes per point.
 const HEAD_BYTES: usize = 32;
-/// Varints have at most 10 bytes: two a point, and three before them.
+/// The maximum size of columns: two varints per point and three before them, of at most 10 bytes each.
 const MAX_COLUMN_BYTES: usize = 20 * MAX_POINTS + 40;
 
 /// The powers of ten to 10^15: all integers below 2^53 divided by one of them are the `f64` nearest to that decimal.
 const POWERS_OF_TEN: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 const MAX_INTEGER: i64 = 1 << 53;
-/// Stands for -0.0, which rounding makes of small negative measurements.
+/// Represents -0.0, the result of rounding small negative measurements.
 const MINUS_ZERO: i64 = -MAX_INTEGER;
 
-/// Encodes points; its buffers and zstd context serve again.
+/// Encodes points, in buffers and a zstd context that it reuses.
 pub(super) struct Encoder {
     compressor: Option<Compressor<'static>>,
     columns: Vec<u8>,
@@ -45,7 +47,7 @@ impl Encoder {
         Encoder { compressor: None, columns: Vec::new(), integers: Vec::new() }
     }
 
-    /// The stored form of points in time order with finite values.
+    /// Returns the stored form of points in time order with finite values.
     pub(super) fn encode(&mut self, points: &[Point]) -> Vec<u8> {
         self.columns.clear();
         self.columns.reserve(HEAD_BYTES + 4 * points.len());
@@ -57,7 +59,7 @@ impl Encoder {
         }
     }
 
-    /// `None` if it is not worth it, or if zstd is out of memory.
+    /// Compresses the columns; `None` if they are too small, or if zstd is out of memory.
     fn compress(&mut self) -> Option<Vec<u8>> {
         if self.columns.len() < MIN_COMPRESSED_BYTES {
             return None;
@@ -94,7 +96,7 @@ impl Encoder {
         }
     }
 
-    /// Whether all values are integers over 10^digits; these are then in `integers`.
+    /// Returns whether all values are integers divided by 10^digits, and puts these into `integers`.
     fn as_integers(&mut self, points: &[Point], digits: usize) -> bool {
         self.integers.clear();
         self.integers.reserve(points.len());
@@ -108,18 +110,18 @@ impl Encoder {
     }
 }
 
-/// Reads what [`Encoder::encode`] wrote. Any other bytes are an error, or other points of finite values in time order.
-pub(super) fn decode(stored: &[u8]) -> Result<Vec<Point>, CorruptChunk> {
+/// Decodes the stored form of points. Other bytes give none, or other points of finite values in time order.
+pub(super) fn decode(stored: &[u8]) -> Option<Vec<Point>> {
     let decompressed;
     let columns = match stored.split_first() {
         Some((&PLAIN, columns)) => columns,
         Some((&ZSTD, frame)) => {
-            decompressed = decompress(frame, MAX_COLUMN_BYTES).map_err(|_| CorruptChunk::Points)?;
+            decompressed = decompress(frame, MAX_COLUMN_BYTES).ok()?;
             &decompressed
         }
-        _ => return Err(CorruptChunk::Points),
+        _ => return None,
     };
-    read_columns(columns).ok_or(CorruptChunk::Points)
+    read_columns(columns)
 }
 
 fn with_tag(tag: u8, bytes: &[u8]) -> Vec<u8> {
@@ -150,7 +152,7 @@ fn push_times(columns: &mut Vec<u8>, points: &[Point]) {
 }
 
 fn greatest_common_divisor(a: i64, b: i64) -> i64 {
-    // The quick exit is the common case: most intervals are multiples of the divisor so far.
+    // The common case is one division: most intervals are multiples of the divisor so far.
     let (mut a, mut b) = (b, a);
     while b != 0 {
         (a, b) = (b, a % b);
@@ -158,7 +160,7 @@ fn greatest_common_divisor(a: i64, b: i64) -> i64 {
     a
 }
 
-/// The fewest decimals that all values can be written with; `None` if that is too many for some.
+/// Returns the fewest decimals that represent all values; `None` if some need too many.
 fn decimal_digits(points: &[Point]) -> Option<usize> {
     let mut digits = 0;
     for point in points {
@@ -172,7 +174,7 @@ fn decimal_digits(points: &[Point]) -> Option<usize> {
     Some(digits)
 }
 
-/// The integer that divided by 10^digits gives `value` to the bit.
+/// Returns the integer that divided by 10^digits is exactly `value`.
 fn as_integer(value: f64, digits: usize) -> Option<i64> {
     let power = POWERS_OF_TEN.get(digits)?;
     if value.to_bits() == (-0.0f64).to_bits() {
@@ -224,10 +226,10 @@ fn read_planes(bytes: &[u8], points: &mut [Point]) -> Option<()> {
         *column = plane;
     }
     let mut bits = 0;
-    for (place, point) in points.iter_mut().enumerate() {
+    for (index, point) in points.iter_mut().enumerate() {
         let mut changed = 0;
         for plane in columns {
-            changed = changed << 8 | u64::from(*plane.get(place)?);
+            changed = changed << 8 | u64::from(*plane.get(index)?);
         }
         bits ^= changed;
         point.value = f64::from_bits(bits);
@@ -259,7 +261,7 @@ impl Reader<'_> {
         Some(*byte)
     }
 
-    /// At most ten bytes; bits beyond the 64th are lost.
+    /// Reads a varint of at most ten bytes; drops bits beyond the 64th.
     fn unsigned(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {

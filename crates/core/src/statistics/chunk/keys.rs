@@ -1,25 +1,26 @@
-//! Keys of the chunks table: deterministic, injective, and such that one key range per span class finds all that overlaps a query.
+//! The keys of the chunks table. They are deterministic and injective, and one key range per span class covers all chunks that
+//! overlap a time range.
 
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
+use crate::encoding::sha256;
 use crate::statistics::series::{Point, Series};
 use crate::time::Timestamp;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A part of a partition key is at most so long; three of them stay well under DynamoDB's 2,048 bytes.
+/// The maximum length of a part of a partition key in bytes. Three parts stay well under the 2,048 bytes of DynamoDB.
 const MAX_PART_BYTES: usize = 600;
-/// How much shorter than that the readable beginning of a longer name is: its digest follows.
+/// The difference between the maximum and the readable beginning of a longer name, which its digest follows.
 const CUT_BYTES: usize = 100;
-/// The same of a measure in the key of a list: DynamoDB sorts by at most 1,024 bytes.
+/// The maximum length of a measure in a listing key in bytes. A sort key of DynamoDB has at most 1,024 bytes.
 const MAX_LISTED_MEASURE_BYTES: usize = 400;
 
-/// Chunks are cut to reach a smaller span class only if they keep so many points on average.
-const WORTH_A_CHUNK: usize = 512;
+/// The minimum average number of points of chunks that are cut to reach a smaller span class.
+const MIN_POINTS_OF_PIECE: usize = 512;
 
-/// How much time a chunk spans, from its first point to its last. Stored in keys: the names and bounds must never change.
+/// The class of the time span of a chunk, from its first point to its last. Keys contain it, so names and bounds must never
+/// change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SpanClass {
     /// At most a day.
@@ -32,7 +33,7 @@ pub enum SpanClass {
     Any,
 }
 
-/// Sort keys between `lo` and `hi`, both included: the `BETWEEN` of a DynamoDB query.
+/// A range of sort keys, including both ends: the `BETWEEN` of a DynamoDB query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRange {
     /// The smallest sort key.
@@ -42,10 +43,10 @@ pub struct KeyRange {
 }
 
 impl SpanClass {
-    /// All classes, the shortest first.
+    /// All classes, shortest first.
     pub const ALL: [SpanClass; 4] = [SpanClass::Day, SpanClass::Month, SpanClass::ThreeYears, SpanClass::Any];
 
-    /// The class of a chunk with these first and last times.
+    /// Returns the class of a chunk with these first and last times.
     #[must_use]
     pub fn of(first: Timestamp, last: Timestamp) -> SpanClass {
         let span = last.duration_since(first);
@@ -70,8 +71,8 @@ impl SpanClass {
         }
     }
 
-    /// The word that begins a sort key.
-    const fn word(self) -> &'static str {
+    /// Returns the first part of a sort key.
+    const fn prefix(self) -> &'static str {
         match self {
             SpanClass::Day => "day",
             SpanClass::Month => "month",
@@ -81,7 +82,8 @@ impl SpanClass {
     }
 }
 
-/// The sort keys of all chunks that can have points with `from <= time < to`: one range for each span class, none if no time is both.
+/// Returns the sort keys of all chunks that can have points with `from <= time < to`: one range per span class, none for an empty
+/// time range.
 #[must_use]
 pub fn key_ranges(from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<KeyRange> {
     if let (Some(from), Some(to)) = (from, to)
@@ -91,44 +93,44 @@ pub fn key_ranges(from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<KeyRang
     }
     let from = from.unwrap_or(Timestamp::MIN);
     let range = |class: SpanClass| {
-        let word = class.word();
-        // A chunk that begins earlier than this is over before `from`.
+        let prefix = class.prefix();
+        // A chunk that begins earlier ends before `from`.
         let earliest = from - class.longest();
         KeyRange {
-            lo: format!("{word}#{}", earliest.sortable()),
-            // Every key goes on after the time, so that of a chunk that begins at `to` is larger than this.
-            hi: to.map_or_else(|| format!("{word}#~"), |to| format!("{word}#{}", to.sortable())),
+            lo: format!("{prefix}#{}", earliest.sortable()),
+            // Every key continues after the time, so the key of a chunk that begins at `to` is larger.
+            hi: to.map_or_else(|| format!("{prefix}#~"), |to| format!("{prefix}#{}", to.sortable())),
         }
     };
     SpanClass::ALL.into_iter().map(range).collect()
 }
 
-/// `series#<owner>#<entity>#<measure>`, with `%` and `#` in names escaped. Different series have different keys.
+/// Returns `series#<owner>#<entity>#<measure>`, with `%` and `#` in names escaped. Different series have different keys.
 pub(super) fn partition_key(series: &Series) -> String {
     format!("series#{}#{}#{}", part(&series.owner), part(&series.entity), part(&series.measure))
 }
 
-/// `<entity>#<measure>`, escaped.
+/// Returns `<entity>#<measure>`, escaped.
 pub(super) fn listing_key(series: &Series) -> String {
     format!("{}{}", entity_prefix(&series.entity), part_within(&series.measure, MAX_LISTED_MEASURE_BYTES))
 }
 
-/// What the listing keys of an entity's series begin with.
+/// Returns the prefix of the listing keys of an entity.
 #[must_use]
 pub fn entity_prefix(entity: &str) -> String {
     format!("{}#", part(entity))
 }
 
-/// `<span class>#<first time>#<upload>#<segment>`; keys of one class sort by time.
+/// Returns `<span class>#<first time>#<upload>#<segment>`. Keys of one class sort by time.
 pub(super) fn sort_key(class: SpanClass, first: Timestamp, upload_id: &str, segment: u32) -> String {
-    format!("{}#{}#{upload_id}#{segment:010}", class.word(), first.sortable())
+    format!("{}#{}#{upload_id}#{segment:010}", class.prefix(), first.sortable())
 }
 
 fn part(name: &str) -> String {
     part_within(name, MAX_PART_BYTES)
 }
 
-/// Escapes a name, and cuts one that is too long: then its digest follows `%=`, which no escape begins with.
+/// Escapes a name. Cuts one that is too long and appends `%=`, which begins no escape, and its digest.
 fn part_within(name: &str, most: usize) -> String {
     let mut escaped = String::with_capacity(name.len().min(most));
     let mut readable = 0;
@@ -144,25 +146,23 @@ fn part_within(name: &str, most: usize) -> String {
         if escaped.len() > most {
             escaped.truncate(readable);
             escaped.push_str("%=");
-            for byte in Sha256::digest(name) {
-                escaped.push_str(&format!("{byte:02x}"));
-            }
+            escaped.push_str(&sha256(name.as_bytes()));
             break;
         }
     }
     escaped
 }
 
-/// The length of a name in a key, at most.
-pub(super) fn bound(name: &str) -> usize {
+/// Returns an upper bound of the length of a name in a key.
+pub(super) fn max_length(name: &str) -> usize {
     (3 * name.len()).min(MAX_PART_BYTES)
 }
 
-/// Cuts points in time order where that brings all of them into a smaller span class in chunks that are still worth it: months of
-/// hourly values, say, or a day of values and one of 1970 from a clock that had lost its time.
+/// Cuts points in time order into pieces of a smaller span class, if the pieces have enough points: for example months of hourly
+/// values, or a day of values and one of 1970 from a clock that was reset.
 pub(super) fn cut(points: &[Point]) -> Vec<&[Point]> {
     for class in SpanClass::ALL {
-        let most = (points.len() / WORTH_A_CHUNK).max(1);
+        let most = (points.len() / MIN_POINTS_OF_PIECE).max(1);
         if let Some(pieces) = cut_into(points, class, most) {
             return pieces;
         }
@@ -170,7 +170,7 @@ pub(super) fn cut(points: &[Point]) -> Vec<&[Point]> {
     vec![points]
 }
 
-/// As few pieces of `class` as possible; `None` if they are more than `most`.
+/// Returns the fewest pieces of `class`; `None` if there are more than `most`.
 fn cut_into(points: &[Point], class: SpanClass, most: usize) -> Option<Vec<&[Point]>> {
     let mut pieces = Vec::new();
     let mut rest = points;
@@ -184,6 +184,21 @@ fn cut_into(points: &[Point], class: SpanClass, most: usize) -> Option<Vec<&[Poi
         rest = after;
     }
     Some(pieces)
+}
+
+impl Series {
+    /// Returns the partition key of the chunks of the series: at most 2,048 bytes, different for different series.
+    #[must_use]
+    pub fn partition_key(&self) -> String {
+        partition_key(self)
+    }
+
+    /// Returns the sort key of the series in the list of its owner: at most 1,024 bytes, different for different series. The
+    /// series of one entity are adjacent.
+    #[must_use]
+    pub fn listing_key(&self) -> String {
+        listing_key(self)
+    }
 }
 
 #[cfg(test)]

@@ -181,6 +181,6 @@ proptest! {
         let points = points(times.into_iter().map(|hours| hours * 3_600_000_000 * 9));
         let pieces = cut(&points);
         prop_assert_eq!(pieces.concat(), points.clone());
-        prop_assert!(pieces.len() <= (points.len() / WORTH_A_CHUNK).max(1));
+        prop_assert!(pieces.len() <= (points.len() / MIN_POINTS_OF_PIECE).max(1));
     }
 }

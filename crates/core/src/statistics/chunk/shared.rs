@@ -1,16 +1,16 @@
-//! Chunks that several uploads share: messages come one reading at a time, and a chunk for each would cost a write each.
-//! A shared chunk tells of each point which upload it came with, so an upload can still be taken back.
+//! Chunks that several uploads share. Messages often have a single reading, and a chunk for each message would cost one write each.
+//! A shared chunk knows the upload of each point, so an upload can still be withdrawn.
 
-use super::codec::Encoder;
-use super::{Chunk, CorruptChunk, MAX_POINTS};
+use super::codec::{Encoder, MAX_POINTS};
+use super::data::{Chunk, CorruptChunk};
 use crate::statistics::series::Point;
 use crate::time::Timestamp;
 
 impl Chunk {
-    /// One chunk of the points of several, which must be of one series. `segment` tells it from others that begin with the
-    /// same upload. `None` of no chunks, of chunks that cannot be read, and of more than [`MAX_POINTS`] points or 256 uploads.
+    /// Merges chunks of one series. `segment` distinguishes the result from others that begin with the same upload. Returns `None`
+    /// for no chunks, for unreadable ones, and for more than [`MAX_POINTS`] points or 256 uploads.
     #[must_use]
-    pub fn joined(chunks: &[&Chunk], segment: u32) -> Option<Chunk> {
+    pub fn merge(chunks: &[&Chunk], segment: u32) -> Option<Chunk> {
         let series = chunks.first()?.series.clone();
         let mut uploads: Vec<String> = Vec::new();
         let mut points = Vec::new();
@@ -19,14 +19,14 @@ impl Chunk {
                 return None;
             }
             for (point, upload) in chunk.points().ok()?.into_iter().zip(chunk.upload_of_each_point()) {
-                let place = match uploads.iter().rposition(|known| known == upload) {
-                    Some(place) => place,
+                let index = match uploads.iter().rposition(|known| known == upload) {
+                    Some(index) => index,
                     None => {
                         uploads.push(upload.to_owned());
                         uploads.len() - 1
                     }
                 };
-                points.push((point, u8::try_from(place).ok()?));
+                points.push((point, u8::try_from(index).ok()?));
             }
         }
         if points.len() > MAX_POINTS {
@@ -40,28 +40,28 @@ impl Chunk {
         Some(Chunk { uploads, origins, ..chunk })
     }
 
-    /// What is left when an upload is taken back; `None` when that is nothing.
+    /// Returns the chunk without the points of an upload; `None` if none are left.
     ///
-    /// Its place in the table stays the key of the chunk as it was: it still begins no earlier, and ends no later.
+    /// The result stays under the key of the original chunk, whose time span contains its own.
     ///
     /// # Errors
-    /// When the points cannot be read.
-    pub fn without(&self, upload: &str) -> Result<Option<Chunk>, CorruptChunk> {
-        self.those(|of| of != upload)
+    /// Returns an error if the points cannot be read.
+    pub fn without_upload(&self, upload: &str) -> Result<Option<Chunk>, CorruptChunk> {
+        self.filter_uploads(|of| of != upload)
     }
 
-    /// What one upload gave; `None` when that is nothing.
+    /// Returns the chunk with only the points of an upload; `None` if there are none.
     ///
     /// # Errors
-    /// When the points cannot be read.
-    pub fn only(&self, upload: &str) -> Result<Option<Chunk>, CorruptChunk> {
-        self.those(|of| of == upload)
+    /// Returns an error if the points cannot be read.
+    pub fn only_upload(&self, upload: &str) -> Result<Option<Chunk>, CorruptChunk> {
+        self.filter_uploads(|of| of == upload)
     }
 
-    /// The uploads that gave points with `from <= time < to`.
+    /// Returns the uploads of the points with `from <= time < to`.
     ///
     /// # Errors
-    /// When the points cannot be read.
+    /// Returns an error if the points cannot be read.
     pub fn uploads_within(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Vec<&str>, CorruptChunk> {
         let is_within = |time: Timestamp| from.is_none_or(|from| from <= time) && to.is_none_or(|to| time < to);
         if is_within(self.summary.first()) && is_within(self.summary.last()) {
@@ -75,16 +75,16 @@ impl Chunk {
         Ok(uploads)
     }
 
-    fn those(&self, wanted: impl Fn(&str) -> bool) -> Result<Option<Chunk>, CorruptChunk> {
+    fn filter_uploads(&self, wanted: impl Fn(&str) -> bool) -> Result<Option<Chunk>, CorruptChunk> {
         if self.uploads.iter().all(|upload| wanted(upload)) {
             return Ok(Some(self.clone()));
         }
         let points = self.points()?;
         let kept = || points.iter().zip(self.upload_of_each_point()).filter(|(_, upload)| wanted(upload));
         let uploads: Vec<String> = self.uploads.iter().filter(|upload| wanted(upload)).cloned().collect();
-        let place =
+        let index_of =
             |upload: &str| uploads.iter().position(|known| known == upload).and_then(|at| u8::try_from(at).ok());
-        let origins = kept().filter_map(|(_, upload)| place(upload)).collect();
+        let origins = kept().filter_map(|(_, upload)| index_of(upload)).collect();
         let points: Vec<Point> = kept().map(|(point, _)| *point).collect();
         let Some(first) = uploads.first().cloned() else { return Ok(None) };
         let chunk = Chunk::of_sorted(self.series.clone(), &first, self.segment, &points, &mut Encoder::new());
@@ -117,47 +117,47 @@ mod tests {
     }
 
     #[test]
-    fn each_point_still_knows_its_upload() {
+    fn merged_chunks_keep_the_upload_of_each_point() {
         let (a, b, c) = (chunk("a", &[(3, 1.0), (9, 2.0)]), chunk("b", &[(3, 5.0)]), chunk("c", &[(1, 7.0)]));
-        let joined = Chunk::joined(&[&a, &b, &c], 4).unwrap();
-        assert_eq!(of(&joined), [(1, 7.0), (3, 1.0), (3, 5.0), (9, 2.0)]);
-        assert_eq!((joined.uploads(), joined.segment()), (&["a".to_owned(), "b".into(), "c".into()][..], 4));
+        let merged = Chunk::merge(&[&a, &b, &c], 4).unwrap();
+        assert_eq!(of(&merged), [(1, 7.0), (3, 1.0), (3, 5.0), (9, 2.0)]);
+        assert_eq!((merged.uploads(), merged.segment()), (&["a".to_owned(), "b".into(), "c".into()][..], 4));
         let stored = Chunk::from_parts(
-            joined.series().clone(),
-            joined.uploads().to_vec(),
-            joined.origins().to_vec(),
+            merged.series().clone(),
+            merged.uploads().to_vec(),
+            merged.origins().to_vec(),
             4,
-            &joined.summary().to_bytes(),
-            joined.compressed_points().to_vec(),
+            &merged.summary().to_bytes(),
+            merged.compressed_points().to_vec(),
         );
-        assert_eq!(stored.as_ref(), Ok(&joined));
-        assert_eq!(of(&joined.only("a").unwrap().unwrap()), of(&a));
-        let left = joined.without("a").unwrap().unwrap();
+        assert_eq!(stored.as_ref(), Ok(&merged));
+        assert_eq!(of(&merged.only_upload("a").unwrap().unwrap()), of(&a));
+        let left = merged.without_upload("a").unwrap().unwrap();
         assert_eq!(of(&left), [(1, 7.0), (3, 5.0)]);
         assert_eq!(left.uploads(), ["b", "c"]);
-        let left = left.without("b").unwrap().unwrap();
+        let left = left.without_upload("b").unwrap().unwrap();
         assert_eq!((of(&left), left.origins()), (of(&c), &[][..]));
-        assert_eq!(left.without("c"), Ok(None));
-        assert_eq!(joined.without("x"), Ok(Some(joined.clone())));
+        assert_eq!(left.without_upload("c"), Ok(None));
+        assert_eq!(merged.without_upload("x"), Ok(Some(merged.clone())));
     }
 
     #[test]
-    fn only_uploads_with_points_in_the_range_are_told() {
-        let joined = Chunk::joined(&[&chunk("a", &[(1, 1.0)]), &chunk("b", &[(5, 1.0)])], 0).unwrap();
+    fn uploads_within_a_time_range() {
+        let merged = Chunk::merge(&[&chunk("a", &[(1, 1.0)]), &chunk("b", &[(5, 1.0)])], 0).unwrap();
         let within =
-            |from, to| joined.uploads_within(Some(Timestamp::from_micros(from)), Some(Timestamp::from_micros(to)));
+            |from, to| merged.uploads_within(Some(Timestamp::from_micros(from)), Some(Timestamp::from_micros(to)));
         assert_eq!(within(0, 6), Ok(vec!["a", "b"]));
         assert_eq!(within(0, 5), Ok(vec!["a"]));
         assert_eq!(within(2, 5), Ok(vec![]));
     }
 
     #[test]
-    fn what_cannot_be_joined() {
+    fn chunks_that_do_not_merge() {
         let many: Vec<(i64, f64)> = (0..4096).map(|at| (at, 1.0)).collect();
-        assert_eq!(Chunk::joined(&[&chunk("a", &many), &chunk("b", &[(1, 1.0)])], 0), None, "too many points");
+        assert_eq!(Chunk::merge(&[&chunk("a", &many), &chunk("b", &[(1, 1.0)])], 0), None, "too many points");
         let of_many: Vec<Chunk> = (0..257).map(|at| chunk(&at.to_string(), &[(at, 1.0)])).collect();
-        assert_eq!(Chunk::joined(&of_many.iter().collect::<Vec<_>>(), 0), None, "too many uploads");
-        assert_eq!(Chunk::joined(&[], 0), None);
+        assert_eq!(Chunk::merge(&of_many.iter().collect::<Vec<_>>(), 0), None, "too many uploads");
+        assert_eq!(Chunk::merge(&[], 0), None);
         let (series, summary) = (chunk("a", &[(1, 1.0)]), chunk("a", &[(1, 1.0), (2, 1.0)]));
         let parts = |origins: Vec<u8>| {
             let uploads = vec!["a".to_owned(), "b".to_owned()];
