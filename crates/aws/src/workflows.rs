@@ -12,5 +12,6 @@ pub mod notify;
 pub mod process_upload;
 mod quarantine;
 pub(crate) mod record_occurrence;
+pub(crate) mod retry;
 pub mod synthetic_check;
 pub mod upload_commands;
