@@ -34,26 +34,47 @@ impl ConflictRetry {
     /// For an owner's command: the owner waits for the answer, and only a concurrent append conflicts.
     pub(crate) const COMMAND: Self = Self { attempts: 8, pause: Duration::ZERO };
 
-    /// Runs `attempt` until it is done. `op` and `target` name the work in the error.
+    /// Begins a series of attempts.
     ///
-    /// # Errors
-    /// The first error of `attempt`, at once; [`Kind::Contended`] after the last attempt conflicted.
-    pub(crate) async fn run<T>(
-        self,
-        op: &'static str,
-        target: &str,
-        mut attempt: impl AsyncFnMut() -> Result<Attempt<T>, Error>,
-    ) -> Result<T, Error> {
-        for number in 1..=self.attempts {
-            match attempt().await? {
-                Attempt::Done(value) => return Ok(value),
-                Attempt::Conflict => tracing::info!(op, target, attempt = number, "conflicting write; reading again"),
-            }
-            if number < self.attempts {
-                tokio::time::sleep(self.pause).await;
-            }
+    /// ```ignore
+    /// let mut attempts = ConflictRetry::DELIVERY.attempts();
+    /// while attempts.next().await {
+    ///     if let Attempt::Done(value) = read_decide_append().await? {
+    ///         return Ok(value);
+    ///     }
+    /// }
+    /// Err(attempts.exhausted("process", &target))
+    /// ```
+    pub(crate) fn attempts(self) -> Attempts {
+        Attempts { retry: self, made: 0 }
+    }
+}
+
+/// A series of attempts.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    retry: ConflictRetry,
+    made: u32,
+}
+
+impl Attempts {
+    /// Begins the next attempt: the first one at once, each further one after the pause. Returns `false` if no attempt is
+    /// left.
+    pub(crate) async fn next(&mut self) -> bool {
+        if self.made == self.retry.attempts {
+            return false;
         }
-        Err(Error::new(op, target, Kind::Contended))
+        if self.made > 0 {
+            tracing::info!(attempt = self.made, "another process changed the upload or works on it; reading it again");
+            tokio::time::sleep(self.retry.pause).await;
+        }
+        self.made += 1;
+        true
+    }
+
+    /// Returns the error after the last attempt, of the kind [`Kind::Contended`].
+    pub(crate) fn exhausted(&self, op: &'static str, target: &str) -> Error {
+        Error::new(op, target, Kind::Contended)
     }
 }
 
@@ -63,31 +84,33 @@ mod tests {
 
     const RETRY: ConflictRetry = ConflictRetry { attempts: 3, pause: Duration::ZERO };
 
-    /// Runs attempts with these results. Returns the result of all, and the number of attempts made.
-    async fn run(results: Vec<Result<Attempt<u8>, Kind>>) -> (Result<u8, Kind>, usize) {
-        let mut results = results.into_iter();
-        let mut attempts = 0;
-        let result = RETRY.run("append", "u1", async || {
-            attempts += 1;
-            let result = results.next().expect("an attempt too many");
-            result.map_err(|kind| Error::new("append", "u1", kind))
-        });
-        let result = result.await.map_err(|error| error.kind);
-        (result, attempts)
+    /// Makes attempts with these results. Returns the result of all, and the number of attempts made.
+    async fn run(results: &[Result<Attempt<u8>, Kind>]) -> (Result<u8, Kind>, usize) {
+        let mut attempts = RETRY.attempts();
+        let mut made = 0;
+        while attempts.next().await {
+            made += 1;
+            match results[made - 1].clone() {
+                Ok(Attempt::Done(value)) => return (Ok(value), made),
+                Ok(Attempt::Conflict) => {}
+                Err(kind) => return (Err(kind), made),
+            }
+        }
+        (Err(attempts.exhausted("append", "u1").kind), made)
     }
 
     #[tokio::test]
     async fn an_attempt_is_repeated_after_a_conflict_only() {
         let conflict = || Ok(Attempt::Conflict);
-        for (name, results, expected, attempts) in [
+        for (name, results, expected, made) in [
             ("done at once", vec![Ok(Attempt::Done(1))], Ok(1), 1),
             ("done after a conflict", vec![conflict(), Ok(Attempt::Done(2))], Ok(2), 2),
             ("done at the last attempt", vec![conflict(), conflict(), Ok(Attempt::Done(3))], Ok(3), 3),
             ("conflicts to the end", vec![conflict(), conflict(), conflict()], Err(Kind::Contended), 3),
             ("error at once", vec![Err(Kind::Denied)], Err(Kind::Denied), 1),
-            ("error after a conflict", vec![conflict(), Err(Kind::Contended)], Err(Kind::Contended), 2),
+            ("error after a conflict", vec![conflict(), Err(Kind::Corrupt)], Err(Kind::Corrupt), 2),
         ] {
-            assert_eq!(run(results).await, (expected, attempts), "{name}");
+            assert_eq!(run(&results).await, (expected, made), "{name}");
         }
     }
 }
