@@ -3,9 +3,6 @@
 use tracing::Span;
 use tracing_subscriber::EnvFilter;
 
-use crate::workflows::delivery::Delivery;
-use crate::workflows::messages::Message;
-
 /// The runtime logs each error that a handler returns once more, without the correlation id.
 const NOT_TWICE: &str = "lambda_runtime=off";
 
@@ -23,23 +20,10 @@ pub fn init(level: Option<&str>) {
         .init();
 }
 
-/// The span around a delivery: every line logged in it carries the correlation id and, once known, the upload id.
+/// Returns the span around a delivery: every line logged in it carries the correlation id and, once known, the upload id.
 #[must_use]
-pub fn delivery_span(delivery: &Delivery, request_id: &str) -> Span {
-    tracing::info_span!(
-        "delivery",
-        correlation_id = delivery.correlation_id,
-        request_id,
-        upload_id = tracing::field::Empty,
-        size_bytes = delivery.size,
-    )
-}
-
-/// The span around a message that goes its own way.
-#[must_use]
-pub fn message_span(message: &Message) -> Span {
-    let (correlation_id, upload_id) = (&message.correlation_id, message.upload_id.as_str());
-    tracing::info_span!("message", correlation_id, upload_id, size_bytes = message.body.len())
+pub fn delivery_span(correlation_id: &str, request_id: &str, size_bytes: u64) -> Span {
+    tracing::info_span!("delivery", correlation_id, request_id, upload_id = tracing::field::Empty, size_bytes)
 }
 
 /// Starts logging at the level that the function's environment asks for.

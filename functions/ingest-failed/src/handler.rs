@@ -30,7 +30,8 @@ async fn settle(services: &Services, record: &SqsMessage, request_id: &str) -> b
             return false;
         }
     };
-    let span = logs::delivery_span(&failed_delivery.delivery, request_id);
+    let delivery = &failed_delivery.delivery;
+    let span = logs::delivery_span(&delivery.correlation_id, request_id, delivery.size);
     let work = async {
         match record_failed_delivery(services, &failed_delivery, clock).await {
             Ok(DeliveryOutcome::Settled(upload)) => {

@@ -1,71 +1,62 @@
-//! A batch of messages; one that fails does not cost the others.
+//! Handles one batch of the queue. A message that fails does not fail the others.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use eventpulse_aws::workflows::messages::{Message, process_messages};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use eventpulse_aws::workflows::messages::{ParsedMessage, process_messages};
 use eventpulse_aws::{Services, clock};
 use lambda_runtime::{Error, LambdaEvent};
 
 use crate::message;
 
-/// A message that was received so often may be what kills the function: the others are dealt with before it.
+/// A message that was received so often may be the one that kills the function: it is processed after the others, by itself.
 const SUSPECT_AFTER: u32 = 3;
 
-/// Messages that are dealt with together.
+/// The messages of an invocation.
 #[derive(Default)]
-struct Batch {
-    messages: Vec<Message>,
-    /// Their ids in the queue.
-    ids: Vec<String>,
+struct Received {
+    fresh: Vec<ParsedMessage>,
+    /// The messages that were received [`SUSPECT_AFTER`] times.
+    suspects: Vec<ParsedMessage>,
 }
 
-impl Batch {
-    fn add(&mut self, id: String, message: Message) {
-        self.ids.push(id);
-        self.messages.push(message);
-    }
-}
-
-fn receives(record: &SqsMessage) -> u32 {
-    let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-    count.unwrap_or(1)
-}
-
-/// Deals with the messages. What fails stays in the queue and, after five receives, goes to the dead-letter queue.
+/// Processes the messages. A failed message stays in the queue and, after five receives, goes to the dead-letter queue.
 pub async fn handle(services: &Services, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
-    let begun = Instant::now();
-    let records = event.payload.records;
-    let (mut fresh, mut suspects, mut failed) = (Batch::default(), Vec::new(), BTreeSet::new());
-    for record in &records {
-        let id = record.message_id.clone().unwrap_or_default();
-        match message::parse(record) {
-            Ok(message) if receives(record) < SUSPECT_AFTER => fresh.add(id, message),
-            Ok(message) => {
-                let mut alone = Batch::default();
-                alone.add(id, message);
-                suspects.push(alone);
-            }
+    let started = Instant::now();
+    let request_id = &event.context.request_id;
+    let messages = event.payload.records.len();
+    let mut response = SqsBatchResponse::default();
+    let received = parse(event.payload.records, &mut response);
+    let suspects = received.suspects.into_iter().map(|suspect| vec![suspect]);
+    for (number, batch) in std::iter::once(received.fresh).chain(suspects).enumerate() {
+        let log_name = format!("{request_id}-{number}");
+        for failed in process_messages(services, batch, &log_name, clock).await {
+            response.add_failure(failed.message_id);
+        }
+    }
+    let failed = response.batch_item_failures.len();
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(request_id, messages, failed, duration_ms, "the batch is processed");
+    Ok(response)
+}
+
+fn parse(records: Vec<SqsMessage>, response: &mut SqsBatchResponse) -> Received {
+    let mut received = Received::default();
+    for record in records {
+        match message::parse(&record) {
+            Ok(message) if receive_count(&record) < SUSPECT_AFTER => received.fresh.push(message),
+            Ok(message) => received.suspects.push(message),
             Err(error) => {
-                tracing::error!(%error, message_id = id, "a message of the queue did not come by POST /data");
-                failed.insert(id);
+                let message_id = record.message_id.unwrap_or_default();
+                tracing::error!(%error, message_id, "the queue delivered a message that is not from POST /data");
+                response.add_failure(message_id);
             }
         }
     }
-    for (number, batch) in std::iter::once(fresh).chain(suspects).enumerate() {
-        let log_name = format!("{}-{number}", event.context.request_id);
-        let places = process_messages(services, &batch.messages, &log_name, clock).await;
-        failed.extend(places.into_iter().filter_map(|place| batch.ids.get(place).cloned()));
-    }
-    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let request_id = &event.context.request_id;
-    tracing::info!(request_id, messages = records.len(), failed = failed.len(), duration_ms, "a batch is done");
-    let mut response = SqsBatchResponse::default();
-    for id in failed {
-        let mut failure = BatchItemFailure::default();
-        failure.item_identifier = id;
-        response.batch_item_failures.push(failure);
-    }
-    Ok(response)
+    received
+}
+
+fn receive_count(record: &SqsMessage) -> u32 {
+    let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    count.unwrap_or(1)
 }

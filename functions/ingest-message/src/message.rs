@@ -1,52 +1,51 @@
-//! A message as API Gateway puts it on the queue: the body in base 64, and attributes that no client can set but for
+//! Parses a message as API Gateway puts it on the queue: the body in base 64, and attributes, of which a client sets only
 //! `idempotency_key`.
-
-use std::fmt;
 
 use aws_lambda_events::sqs::SqsMessage;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use eventpulse_aws::clock;
-use eventpulse_aws::workflows::messages::Message;
-use eventpulse_core::id::UploadId;
+use eventpulse_aws::workflows::messages::ParsedMessage;
+use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::time::Timestamp;
 
-/// Why a message cannot be read.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Unreadable(&'static str);
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
+/// The reason why a message is not one of `POST /data`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidMessage {
+    #[error("the attribute {0} is missing")]
+    Missing(&'static str),
+    #[error("the attribute correlation_id is not an upload id")]
+    CorrelationId,
+    #[error("the attribute owner is not an owner id")]
+    Owner,
+    #[error("the body is not base 64")]
+    Body,
 }
 
-/// Reads a message.
+/// Parses a message.
 ///
 /// # Errors
-/// When it is none that API Gateway wrote.
-pub fn parse(record: &SqsMessage) -> Result<Message, Unreadable> {
+/// Returns an [`InvalidMessage`] if API Gateway did not write the message.
+pub fn parse(record: &SqsMessage) -> Result<ParsedMessage, InvalidMessage> {
     let attribute = |name: &str| {
         let value = record.message_attributes.get(name).and_then(|attribute| attribute.string_value.clone());
         value.filter(|value| !value.is_empty())
     };
-    let correlation_id = attribute("correlation_id").ok_or(Unreadable("it has no attribute correlation_id"))?;
-    // The queue's own time is that of a redrive, if there was one.
+    let correlation_id = attribute("correlation_id").ok_or(InvalidMessage::Missing("correlation_id"))?;
+    let owner = attribute("owner").ok_or(InvalidMessage::Missing("owner"))?;
+    // After a redrive, the queue's own time is that of the redrive.
     let milliseconds = |text: String| text.parse::<i64>().ok();
     let sent = attribute("posted_at").and_then(milliseconds);
     let sent = sent.or_else(|| record.attributes.get("SentTimestamp").cloned().and_then(milliseconds));
-    Ok(Message {
-        upload_id: UploadId::of_message(&correlation_id).map_err(|_| Unreadable("its correlation_id is no id"))?,
-        owner: attribute("owner")
-            .ok_or(Unreadable("it has no attribute owner"))?
-            .parse()
-            .map_err(|_| Unreadable("its attribute owner is not an owner id"))?,
+    let body = record.body.as_deref().unwrap_or_default();
+    Ok(ParsedMessage {
+        message_id: record.message_id.clone().unwrap_or_default(),
+        upload_id: UploadId::of_message(&correlation_id).map_err(|_| InvalidMessage::CorrelationId)?,
+        owner: OwnerId::parse(&owner).map_err(|_| InvalidMessage::Owner)?,
         key_id: attribute("key_id"),
         idempotency_key: attribute("idempotency_key"),
         posted_at: sent.map_or_else(clock, |sent| Timestamp::from_micros(sent.saturating_mul(1_000))),
-        body: STANDARD
-            .decode(record.body.as_deref().unwrap_or_default())
-            .map_err(|_| Unreadable("its body is not base 64"))?,
+        body: STANDARD.decode(body).map_err(|_| InvalidMessage::Body)?,
         correlation_id,
     })
 }
@@ -62,9 +61,14 @@ mod tests {
         serde_json::from_str::<SqsEvent>(event).unwrap().records.remove(0)
     }
 
+    fn set_attribute(message: &mut SqsMessage, name: &str, value: &str) {
+        message.message_attributes.get_mut(name).unwrap().string_value = Some(value.to_owned());
+    }
+
     #[test]
-    fn what_api_gateway_wrote() {
+    fn a_message_of_api_gateway_is_parsed() {
         let message = parse(&example()).unwrap();
+        assert_eq!(Some(message.message_id), example().message_id);
         assert_eq!(message.upload_id.as_str(), "up_m-JKJaXmPLvHcESHA=");
         assert_eq!((message.owner.as_str(), message.key_id.as_deref()), ("u1", Some("key_01J00000000000000000000000")));
         assert_eq!(message.idempotency_key.as_deref(), Some("boot-17/42"));
@@ -74,24 +78,28 @@ mod tests {
     }
 
     #[test]
-    fn without_its_own_time_that_of_the_queue_counts() {
+    fn the_queue_s_time_replaces_an_invalid_time() {
         let mut message = example();
-        message.message_attributes.get_mut("posted_at").unwrap().string_value = Some("$util.urlEncode(…)".to_owned());
+        set_attribute(&mut message, "posted_at", "$util.urlEncode(…)");
         assert_eq!(parse(&message).unwrap().posted_at.to_string(), "2025-02-28T12:16:39.999Z");
     }
 
     #[test]
-    fn what_it_did_not_write() {
+    fn other_messages_are_refused() {
         for name in ["owner", "correlation_id"] {
             let mut message = example();
             message.message_attributes.remove(name);
-            assert!(parse(&message).is_err(), "without {name}");
+            assert_eq!(parse(&message).unwrap_err(), InvalidMessage::Missing(name));
         }
         let mut message = example();
         message.body = Some("{}".to_owned());
-        assert_eq!(parse(&message).unwrap_err(), Unreadable("its body is not base 64"));
-        let mut message = example();
-        message.message_attributes.get_mut("correlation_id").unwrap().string_value = Some("../x".to_owned());
-        assert_eq!(parse(&message).unwrap_err(), Unreadable("its correlation_id is no id"));
+        assert_eq!(parse(&message).unwrap_err(), InvalidMessage::Body);
+        for (name, value, expected) in
+            [("correlation_id", "../x", InvalidMessage::CorrelationId), ("owner", "a b", InvalidMessage::Owner)]
+        {
+            let mut message = example();
+            set_attribute(&mut message, name, value);
+            assert_eq!(parse(&message).unwrap_err(), expected, "{name}");
+        }
     }
 }

@@ -17,7 +17,7 @@ pub async fn handle(
     let begun = Instant::now();
     let EventBridgeEvent { id, detail, .. } = event.payload;
     let delivery = detail.delivery(&id.unwrap_or_else(|| event.context.request_id.clone()));
-    let span = logs::delivery_span(&delivery, &event.context.request_id);
+    let span = logs::delivery_span(&delivery.correlation_id, &event.context.request_id, delivery.size);
     let work = async {
         let duration_ms = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         match process_upload(services, &delivery, clock).await {

@@ -1,184 +1,223 @@
-//! Which messages of a batch are stored together: in as few transactions as can be, and the readings of one series in one
-//! chunk.
+//! Batches of accepted messages: as few transactions as possible, with the readings of one series in one chunk.
 //!
-//! A chunk is shared only where nothing is lost by it: each point still tells its message ([`Chunk::merge`]), so that one
-//! message can be taken back, and the chunk spans at most a day, so that a query reads no more of them than before.
+//! Messages share a chunk only where nothing is lost: the chunk keeps the upload of each point ([`Chunk::merge`]), so
+//! that one message can be withdrawn, and it spans at most a day, so that a query reads no more chunks than before.
 
 use std::collections::{HashMap, HashSet};
 
+use crate::id::UploadId;
 use crate::statistics::chunk::{Chunk, MAX_POINTS, SpanClass};
 use crate::statistics::series::Series;
 use crate::time::Timestamp;
 use crate::upload::SharedChunk;
 
-/// A transaction takes
-/// [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
+/// The most actions in a transaction, after
+/// [TransactWriteItems](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 pub const MAX_ACTIONS: usize = 100;
-/// It takes 4 MB; the rest is for names and keys.
+/// The most bytes in a batch: a transaction takes 4 MB, and the rest is for names and keys.
 const MAX_BYTES: usize = 3 << 20;
 
-/// A message that counts as it is.
+/// An accepted message with the size of its writes.
 #[derive(Debug)]
-pub struct BatchCandidate {
-    /// The items that are written for it beside chunks, by name: no transaction may write one twice.
+pub struct BatchCandidate<M> {
+    /// The message; the plan moves it and does not read it.
+    pub message: M,
+    /// The upload of the message.
+    pub upload_id: UploadId,
+    /// The primary keys of the items written for the message, chunks excluded. A transaction may write each only once.
     pub items: Vec<String>,
-    /// About how many bytes these have.
+    /// The approximate size of these items in bytes.
     pub bytes: usize,
-    /// What it contributes.
+    /// The chunks of the message.
     pub chunks: Vec<Chunk>,
 }
 
-/// What is stored in one transaction.
+/// The batches of a set of messages.
 #[derive(Debug)]
-pub struct WriteBatch {
-    /// The members, by their places.
-    pub members: Vec<BatchedMessage>,
-    /// Their chunks, the shared ones joined.
+pub struct BatchPlan<M> {
+    /// One transaction each.
+    pub batches: Vec<WriteBatch<M>>,
+    /// The messages that are in no batch: too large for any transaction, or in conflict with a member of the batch.
+    pub unbatched: Vec<M>,
+}
+
+/// The contents of one transaction.
+#[derive(Debug)]
+pub struct WriteBatch<M> {
+    /// The messages; never empty.
+    pub members: Vec<BatchedMessage<M>>,
+    /// The chunks of all members, with chunks of one series joined.
     pub chunks: Vec<Chunk>,
 }
 
-/// A member in its group.
-#[derive(Debug, PartialEq, Eq)]
-pub struct BatchedMessage {
-    /// Its place among the members that were given.
-    pub place: usize,
-    /// How many of the chunks are its alone.
-    pub own: u64,
-    /// The others.
-    pub shared: Vec<SharedChunk>,
+/// A message in a batch.
+#[derive(Debug)]
+pub struct BatchedMessage<M> {
+    /// The message as it was given. Its own chunks stay complete, so that it can be planned again.
+    pub candidate: BatchCandidate<M>,
+    /// The number of the batch's chunks that hold points of this message only.
+    pub own_chunks: u64,
+    /// The batch's chunks that hold points of this message and of others.
+    pub shared_chunks: Vec<SharedChunk>,
 }
 
-/// Groups members. A member that would not fit a transaction even alone, or that writes the same items as another one of its
-/// group would, is in none: it goes its own way.
+/// Assigns messages to batches, ordered by series and time.
 #[must_use]
-pub fn plan<'m>(members: impl IntoIterator<Item = &'m BatchCandidate>) -> Vec<WriteBatch> {
-    let members: Vec<&BatchCandidate> = members.into_iter().collect();
-    let mut order: Vec<usize> = (0..members.len()).collect();
-    // Messages of one series together: the fewer groups it is spread over, the fewer chunks.
-    order.sort_by_key(|place| {
-        let first = members.get(*place).and_then(|member| member.chunks.first());
-        first.map(|chunk| (chunk.partition_key(), chunk.summary().first()))
-    });
-    let mut groups = Vec::new();
-    let mut open = Open::default();
-    for place in order {
-        let Some(member) = members.get(place) else { continue };
-        if open.takes(member) == Takes::Full {
-            groups.extend(std::mem::take(&mut open).close(&members));
+pub fn plan_batches<M>(mut candidates: Vec<BatchCandidate<M>>) -> BatchPlan<M> {
+    // Messages of one series stand side by side: the fewer batches a series is spread over, the fewer chunks it gets.
+    candidates
+        .sort_by_cached_key(|candidate| candidate.chunks.first().map(|c| (c.partition_key(), c.summary().first())));
+    let mut plan = BatchPlan { batches: Vec::new(), unbatched: Vec::new() };
+    let mut open = OpenBatch::default();
+    for candidate in candidates {
+        let mut fit = open.fit(&candidate);
+        if fit == Fit::BatchFull {
+            plan.batches.extend(std::mem::take(&mut open).close());
+            fit = open.fit(&candidate);
         }
-        if open.takes(member) == Takes::Yes {
-            open.add(place, member);
+        match fit {
+            Fit::Fits => open.add(candidate),
+            Fit::BatchFull | Fit::Unbatchable => plan.unbatched.push(candidate.message),
         }
     }
-    groups.extend(open.close(&members));
-    groups
+    plan.batches.extend(open.close());
+    plan
 }
 
-/// A group that is being gathered.
-#[derive(Default)]
-struct Open<'m> {
-    members: Vec<usize>,
-    items: HashSet<&'m str>,
+/// The room that a batch has for a message.
+#[derive(PartialEq, Eq)]
+enum Fit {
+    Fits,
+    /// An empty batch has room for the message.
+    BatchFull,
+    /// No batch has room for the message, or a member of this batch writes one of its items.
+    Unbatchable,
+}
+
+/// A batch that takes more messages.
+struct OpenBatch<M> {
+    members: Vec<BatchCandidate<M>>,
+    items: HashSet<String>,
     bytes: usize,
-    pieces: Vec<Piece<'m>>,
-    /// The piece of each series that was begun last.
-    latest: HashMap<&'m Series, usize>,
+    pieces: Vec<ChunkPiece>,
 }
 
-/// What is to become one chunk.
-struct Piece<'m> {
-    parts: Vec<&'m Chunk>,
+impl<M> Default for OpenBatch<M> {
+    fn default() -> Self {
+        Self { members: Vec::new(), items: HashSet::new(), bytes: 0, pieces: Vec::new() }
+    }
+}
+
+/// Chunks of one series that become one chunk.
+struct ChunkPiece {
+    series: Series,
+    parts: Vec<Chunk>,
     points: u64,
     first: Timestamp,
     last: Timestamp,
 }
 
-#[derive(PartialEq, Eq)]
-enum Takes {
-    Yes,
-    /// Another group would.
-    Full,
-    /// No group would, or this one has a member that writes the same items.
-    Never,
-}
-
-impl<'m> Open<'m> {
-    fn takes(&self, member: &BatchCandidate) -> Takes {
-        let fits_alone = member.items.len() + member.chunks.len() <= MAX_ACTIONS && size_bytes(member) <= MAX_BYTES;
-        if !fits_alone || member.items.iter().any(|item| self.items.contains(item.as_str())) {
-            return Takes::Never;
+impl<M> OpenBatch<M> {
+    fn fit(&self, candidate: &BatchCandidate<M>) -> Fit {
+        let actions = candidate.items.len() + candidate.chunks.len();
+        let fits_empty_batch = actions <= MAX_ACTIONS && size_bytes(candidate) <= MAX_BYTES;
+        if !fits_empty_batch || candidate.items.iter().any(|item| self.items.contains(item)) {
+            return Fit::Unbatchable;
         }
-        let new_pieces = member.chunks.iter().filter(|chunk| self.piece_for(chunk).is_none()).count();
-        let actions = self.items.len() + self.pieces.len() + member.items.len() + new_pieces;
-        let bytes = self.bytes + size_bytes(member);
-        if actions <= MAX_ACTIONS && bytes <= MAX_BYTES { Takes::Yes } else { Takes::Full }
+        let needs_new_piece = |chunk: &&Chunk| {
+            let latest = self.pieces.iter().rev().find(|piece| piece.series == *chunk.series());
+            !latest.is_some_and(|piece| piece.has_room_for(chunk))
+        };
+        let new_pieces = candidate.chunks.iter().filter(needs_new_piece).count();
+        let actions = self.items.len() + self.pieces.len() + candidate.items.len() + new_pieces;
+        let bytes = self.bytes + size_bytes(candidate);
+        if actions <= MAX_ACTIONS && bytes <= MAX_BYTES { Fit::Fits } else { Fit::BatchFull }
     }
 
-    /// The piece that a chunk can be joined to.
-    fn piece_for(&self, chunk: &Chunk) -> Option<usize> {
-        let place = *self.latest.get(chunk.series())?;
-        let piece = self.pieces.get(place)?;
-        let (first, last) = (piece.first.min(chunk.summary().first()), piece.last.max(chunk.summary().last()));
-        let fits = piece.points + chunk.summary().count() <= MAX_POINTS as u64;
-        (fits && SpanClass::of(first, last) == SpanClass::Day).then_some(place)
-    }
-
-    fn add(&mut self, place: usize, member: &'m BatchCandidate) {
-        self.members.push(place);
-        self.items.extend(member.items.iter().map(String::as_str));
-        self.bytes += size_bytes(member);
-        for chunk in &member.chunks {
-            let (first, last) = (chunk.summary().first(), chunk.summary().last());
-            let known = self.piece_for(chunk).and_then(|piece| self.pieces.get_mut(piece));
-            if let Some(piece) = known {
-                piece.parts.push(chunk);
-                piece.points += chunk.summary().count();
-                (piece.first, piece.last) = (piece.first.min(first), piece.last.max(last));
-            } else {
-                self.latest.insert(chunk.series(), self.pieces.len());
-                self.pieces.push(Piece { parts: vec![chunk], points: chunk.summary().count(), first, last });
+    fn add(&mut self, candidate: BatchCandidate<M>) {
+        self.items.extend(candidate.items.iter().cloned());
+        self.bytes += size_bytes(&candidate);
+        for chunk in &candidate.chunks {
+            let latest = self.pieces.iter_mut().rev().find(|piece| piece.series == *chunk.series());
+            match latest.filter(|piece| piece.has_room_for(chunk)) {
+                Some(piece) => piece.add(chunk.clone()),
+                None => self.pieces.push(ChunkPiece::new(chunk.clone())),
             }
         }
+        self.members.push(candidate);
     }
 
-    fn close(self, members: &[&BatchCandidate]) -> Option<WriteBatch> {
+    /// Joins the chunks. Returns `None` if the batch has no members.
+    fn close(self) -> Option<WriteBatch<M>> {
         let mut chunks = Vec::with_capacity(self.pieces.len());
-        // By upload: how many chunks are its own, and which it shares.
-        let mut of_upload: HashMap<&str, (u64, Vec<SharedChunk>)> = HashMap::new();
-        for (segment, piece) in (0..).zip(&self.pieces) {
-            let joined = if piece.parts.len() > 1 { Chunk::merge(&piece.parts, segment) } else { None };
-            let Some(joined) = joined.filter(|joined| joined.uploads().len() > 1) else {
+        let mut of_upload: HashMap<String, ChunksOfUpload> = HashMap::new();
+        for (segment, piece) in (0..).zip(self.pieces) {
+            let Some(joined) = piece.join(segment) else {
                 for part in &piece.parts {
-                    of_upload.entry(part.upload_id()).or_default().0 += 1;
-                    chunks.push((*part).clone());
+                    of_upload.entry(part.upload_id().to_owned()).or_default().own += 1;
                 }
+                chunks.extend(piece.parts);
                 continue;
             };
-            for part in &piece.parts {
-                let Series { entity, measure, .. } = joined.series().clone();
-                let shared = SharedChunk { entity, measure, sort_key: joined.sort_key() };
-                let known = &mut of_upload.entry(part.upload_id()).or_default().1;
-                if !known.contains(&shared) {
-                    known.push(shared);
-                }
+            let Series { entity, measure, .. } = joined.series().clone();
+            let shared = SharedChunk { entity, measure, sort_key: joined.sort_key() };
+            for upload in joined.uploads() {
+                of_upload.entry(upload.clone()).or_default().shared.push(shared.clone());
             }
             chunks.push(joined);
         }
-        let members: Vec<BatchedMessage> = self
+        let members: Vec<_> = self
             .members
             .into_iter()
-            .map(|place| {
-                let upload = members.get(place).and_then(|member| member.chunks.first()).map(Chunk::upload_id);
-                let (own, shared) = upload.and_then(|upload| of_upload.remove(upload)).unwrap_or_default();
-                BatchedMessage { place, own, shared }
+            .map(|candidate| {
+                let of_upload = of_upload.remove(candidate.upload_id.as_str()).unwrap_or_default();
+                BatchedMessage { candidate, own_chunks: of_upload.own, shared_chunks: of_upload.shared }
             })
             .collect();
         (!members.is_empty()).then_some(WriteBatch { members, chunks })
     }
 }
 
-fn size_bytes(member: &BatchCandidate) -> usize {
-    member.bytes + member.chunks.iter().map(Chunk::size_bytes).sum::<usize>()
+/// The chunks of a batch that hold points of one upload.
+#[derive(Default)]
+struct ChunksOfUpload {
+    own: u64,
+    shared: Vec<SharedChunk>,
+}
+
+impl ChunkPiece {
+    fn new(chunk: Chunk) -> Self {
+        let summary = chunk.summary();
+        let (points, first, last) = (summary.count(), summary.first(), summary.last());
+        Self { series: chunk.series().clone(), parts: vec![chunk], points, first, last }
+    }
+
+    /// Returns whether a chunk of the same series fits.
+    fn has_room_for(&self, chunk: &Chunk) -> bool {
+        let summary = chunk.summary();
+        let (first, last) = (self.first.min(summary.first()), self.last.max(summary.last()));
+        self.points + summary.count() <= MAX_POINTS as u64 && SpanClass::of(first, last) == SpanClass::Day
+    }
+
+    fn add(&mut self, chunk: Chunk) {
+        let summary = chunk.summary();
+        self.points += summary.count();
+        (self.first, self.last) = (self.first.min(summary.first()), self.last.max(summary.last()));
+        self.parts.push(chunk);
+    }
+
+    /// Joins the parts into one chunk of several uploads. Returns `None` if they stay apart.
+    fn join(&self, segment: u32) -> Option<Chunk> {
+        if self.parts.len() < 2 {
+            return None;
+        }
+        let parts: Vec<&Chunk> = self.parts.iter().collect();
+        Chunk::merge(&parts, segment).filter(|joined| joined.uploads().len() > 1)
+    }
+}
+
+fn size_bytes<M>(candidate: &BatchCandidate<M>) -> usize {
+    candidate.bytes + candidate.chunks.iter().map(Chunk::size_bytes).sum::<usize>()
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
-//! Messages that are stored together, and the keys under which a client may repeat one.
+//! Batches of new uploads, and the header `Idempotency-Key`, under which a client may repeat a message.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use eventpulse_core::id::UploadId;
+use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{RecordedEvent, Upload};
@@ -11,122 +14,123 @@ use crate::adapters::dynamodb::item::{Item, n, s, text};
 use crate::adapters::dynamodb::transaction::transaction;
 use crate::error::{Error, Kind};
 
-/// How long a header `Idempotency-Key` is remembered, in seconds: as long as a queue keeps a message.
-const REMEMBER_KEY_SECONDS: i64 = 14 * 24 * 3600;
+/// How long a header `Idempotency-Key` is remembered: as long as a queue keeps a message.
+const REMEMBER_KEY: Duration = Duration::from_secs(14 * 86_400);
 
-/// A header `Idempotency-Key`, as it is stored.
+/// A header `Idempotency-Key` as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// Lower-case hex SHA-256 of the key: its text may be anything.
+    /// The lower-case hexadecimal SHA-256 of the header, whose text is arbitrary.
     pub digest: String,
-    /// Lower-case hex SHA-256 of the body that came with it.
-    pub sha256: String,
+    /// The lower-case hexadecimal SHA-256 of the body.
+    pub body_sha256: String,
 }
 
-/// Which message a key belongs to.
+/// The result of claiming an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdempotencyClaim {
-    /// The one that asks.
+    /// The key belongs to the claiming upload.
     Acquired,
-    /// An earlier one.
+    /// The key belongs to an earlier upload.
     Earlier {
-        /// Which.
+        /// The earlier upload.
         upload_id: UploadId,
-        /// Whether its body was the same.
+        /// Whether the earlier body was the same.
         same_body: bool,
     },
 }
 
-/// What is written for one of the messages.
+/// An upload that is not stored yet.
 #[derive(Debug)]
-pub struct Settled {
+pub struct NewUpload {
     /// The upload with its events applied.
-    pub after: Upload,
-    /// All of its history.
+    pub upload: Upload,
+    /// Its whole history.
     pub events: Vec<RecordedEvent>,
-    /// Under which digest it counts.
+    /// The digest to claim.
     pub sha256: String,
-    /// The key that it came with.
-    pub key: Option<IdempotencyKey>,
+    /// The idempotency key to claim.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// What became of messages that were to be stored together.
+/// The result of appending a batch.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Stored {
-    /// All of it is stored.
+pub enum BatchAppend {
+    /// The whole batch is stored.
     Done,
-    /// Nothing is: these members, by their places, are known already, or their bytes or keys are.
-    Known(Vec<usize>),
-    /// Nothing is: others write the same items at this moment, or too much is written.
+    /// Nothing is stored: these uploads, or their digests or idempotency keys, are stored already.
+    Known(BTreeSet<UploadId>),
+    /// Nothing is stored: another transaction writes the same items, or DynamoDB throttles.
     Contended,
 }
 
-/// The names of the items that [`UploadStore::store_together`] writes for a message beside chunks.
+/// Returns the primary keys of the items that [`UploadStore::append_batch`] writes for an upload, chunks excluded.
 #[must_use]
-pub fn items(id: &UploadId, owner: &str, sha256: &str, key: Option<&IdempotencyKey>) -> Vec<String> {
-    let key = key.map(|key| key_pk(owner, key));
+pub fn item_keys(id: &UploadId, owner: &OwnerId, sha256: &str, key: Option<&IdempotencyKey>) -> Vec<String> {
+    let key = key.map(|key| idempotency_pk(owner, key));
     [upload_pk(id), digest_pk(owner, sha256)].into_iter().chain(key).collect()
 }
 
-fn key_pk(owner: &str, key: &IdempotencyKey) -> String {
+pub(super) fn idempotency_pk(owner: &OwnerId, key: &IdempotencyKey) -> String {
     format!("idempotency#{owner}#{}", key.digest)
 }
 
 impl UploadStore {
-    /// Stores messages, their claims and their chunks: all or nothing.
+    /// Stores new uploads, their claims and their chunks: all or nothing.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
-    pub async fn store_together(&self, members: &[Settled], chunks: &[Chunk], now: Timestamp) -> Result<Stored, Error> {
+    /// Returns an [AWS failure](crate::error).
+    pub async fn append_batch(
+        &self,
+        uploads: &[NewUpload],
+        chunks: &[Chunk],
+        now: Timestamp,
+    ) -> Result<BatchAppend, Error> {
         let mut actions = Vec::new();
-        let mut member_of_action = Vec::new();
-        for (place, member) in members.iter().enumerate() {
-            actions.push(self.append_action(&member.after, 0, &member.events)?);
-            actions.push(self.claim_action(&member.after, &member.sha256)?);
-            if let Some(key) = &member.key {
-                let put = self.key_put(&member.after, key, now)?;
-                actions.push(TransactWriteItem::builder().put(put).build());
+        let mut upload_of_action = Vec::new();
+        for new in uploads {
+            actions.push(self.append_action(&new.upload, 0, &new.events)?);
+            actions.push(self.claim_action(&new.upload, &new.sha256)?);
+            if let Some(key) = &new.idempotency_key {
+                actions.push(self.idempotency_action(&new.upload, key, now)?);
             }
-            member_of_action.resize(actions.len(), place);
+            upload_of_action.resize(actions.len(), new.upload.id());
         }
         for chunk in chunks {
             actions.push(self.chunk_action(chunk)?);
         }
         let Err(error) = transaction(&self.client).set_transact_items(Some(actions)).send().await else {
-            return Ok(Stored::Done);
+            return Ok(BatchAppend::Done);
         };
         let reasons = reasons(&error);
-        let known = member_of_action.iter().zip(reasons);
-        let known = known.filter(|(_, reason)| is_refused(reason));
-        let mut known: Vec<usize> = known.map(|(place, _)| *place).collect();
-        known.dedup();
+        let refused = upload_of_action.into_iter().zip(reasons).filter(|(_, reason)| is_refused(reason));
+        let known: BTreeSet<UploadId> = refused.map(|(id, _)| id.clone()).collect();
         if !known.is_empty() {
-            Ok(Stored::Known(known))
+            Ok(BatchAppend::Known(known))
         } else if is_contended(reasons) {
-            Ok(Stored::Contended)
+            Ok(BatchAppend::Contended)
         } else {
             Err(Error::sdk("TransactWriteItems", self.table.as_str(), error))
         }
     }
 
-    /// Says that a message came with this key, unless an earlier one did.
+    /// Claims an idempotency key for an upload, unless an earlier upload has it.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
-    pub async fn claim_key(
+    /// Returns an [AWS failure](crate::error).
+    pub async fn claim_idempotency_key(
         &self,
         upload: &Upload,
         key: &IdempotencyKey,
         now: Timestamp,
     ) -> Result<IdempotencyClaim, Error> {
-        let put = self.key_put(upload, key, now)?;
-        let action = TransactWriteItem::builder().put(put).build();
+        let action = self.idempotency_action(upload, key, now)?;
         let Err(error) = transaction(&self.client).transact_items(action).send().await else {
             return Ok(IdempotencyClaim::Acquired);
         };
         let earlier = |item: &Item| {
             let upload_id = UploadId::parse(text(item, "upload_id")?).ok()?;
-            Some(IdempotencyClaim::Earlier { upload_id, same_body: text(item, "sha256") == Some(&key.sha256) })
+            Some(IdempotencyClaim::Earlier { upload_id, same_body: text(item, "sha256") == Some(&key.body_sha256) })
         };
         let reasons = reasons(&error);
         match reasons.first().and_then(|reason| reason.item()).and_then(earlier) {
@@ -138,19 +142,25 @@ impl UploadStore {
         }
     }
 
-    fn key_put(&self, upload: &Upload, key: &IdempotencyKey, now: Timestamp) -> Result<Put, Error> {
-        let second = now.as_micros() / 1_000_000;
+    fn idempotency_action(
+        &self,
+        upload: &Upload,
+        key: &IdempotencyKey,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, Error> {
+        let second = |at: Timestamp| n((at.as_micros() / 1_000_000).to_string());
         let put = Put::builder()
             .table_name(&self.table)
-            .item("pk", s(key_pk(&upload.origin().owner, key)))
+            .item("pk", s(idempotency_pk(&upload.origin().owner, key)))
             .item("upload_id", s(upload.id().as_str()))
-            .item("sha256", s(&key.sha256))
-            .item("expires_at", n((second + REMEMBER_KEY_SECONDS).to_string()))
-            // DynamoDB takes its time to delete what has expired.
+            .item("sha256", s(&key.body_sha256))
+            .item("expires_at", second(now + REMEMBER_KEY))
+            // DynamoDB deletes expired items late.
             .condition_expression("attribute_not_exists(pk) OR upload_id = :me OR expires_at < :now")
             .expression_attribute_values(":me", s(upload.id().as_str()))
-            .expression_attribute_values(":now", n(second.to_string()))
+            .expression_attribute_values(":now", second(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        put.build().map_err(|error| self.unsendable(error))
+        let put = put.build().map_err(|error| self.unsendable(error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 }

@@ -1,120 +1,156 @@
-//! A message's own way: the steps of the main job, over an object that holds its body.
+//! Processes a message as a single upload: the steps of the main workflow, over an object that holds its body.
 
 use eventpulse_core::encoding::sha256;
 use eventpulse_core::id::message_key;
 use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Arrival, ObjectVersion, RecordedEvent, Upload, UploadEvent};
+use futures_util::{StreamExt as _, stream};
+use tracing::Instrument as _;
 
-use super::{MEDIA_TYPE, Message};
+use super::stages::{FailedMessage, MEDIA_TYPE, ParsedMessage};
 use crate::Services;
 use crate::adapters::upload_store::Append;
 use crate::adapters::upload_store::batch::IdempotencyClaim;
 use crate::error::{Error, Kind};
 use crate::workflows::process_upload::{PAUSE, UploadWork};
 
-/// How often a message's own way is begun anew because somebody else is on it: 8 s in all, longer than it takes until that
-/// one is taken for dead.
+/// The number of messages that are processed at a time.
+const CONCURRENCY: usize = 8;
+/// How often processing is tried while another delivery works on the message: 8 s in all, longer than its lease.
 const ATTEMPTS: u32 = 16;
 
-/// A message's own way: its body becomes an object of the process bucket, and is taken to its end as an uploaded one.
-pub(super) async fn alone(
+/// Processes each message as a single upload. Returns those that AWS failed.
+pub(super) async fn process_singles(
     services: &Services,
-    message: &Message,
+    messages: Vec<ParsedMessage>,
+    clock: impl Fn() -> Timestamp + Copy,
+) -> Vec<FailedMessage> {
+    let processing = messages.into_iter().map(|message| async move {
+        let span = message.span();
+        let processed = process_single(services, &message, clock).instrument(span).await;
+        processed.err().map(|_| message.fail())
+    });
+    stream::iter(processing).buffer_unordered(CONCURRENCY).filter_map(|failed| async move { failed }).collect().await
+}
+
+/// Stores the body as an object of the process bucket, and processes that to its end.
+async fn process_single(
+    services: &Services,
+    message: &ParsedMessage,
     clock: impl Fn() -> Timestamp + Copy,
 ) -> Result<(), Error> {
-    let mut placed = None;
-    let settled = async {
-        for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                tokio::time::sleep(PAUSE).await;
-            }
-            match step(services, message, &mut placed, clock).await {
-                Ok(Some(upload)) => return Ok(upload),
-                Err(error) if error.kind != Kind::Contended => return Err(error),
-                Ok(None) | Err(_) => {}
-            }
-        }
-        Err(Error::new("ingest", message.upload_id.as_str(), Kind::Contended))
-    };
-    match settled.await {
+    let mut written = None;
+    match try_until_processed(services, message, &mut written, clock).await {
         Ok(upload) => {
             if let Some(ObjectVersion { bucket, key, version_id, .. }) =
-                placed.filter(|placed| upload.arrival(placed) == Arrival::Late)
+                written.filter(|written| upload.arrival(written) == Arrival::Late)
             {
-                // Another delivery of it was faster: its history names another object.
+                // The history names the object of another delivery of the message.
                 services.objects.delete_version(&bucket, &key, &version_id).await?;
             }
             let (accepted, rejected) = (upload.accepted(), upload.rejected());
-            tracing::info!(state = upload.state().as_str(), accepted, rejected, "the message is settled");
+            tracing::info!(state = upload.state().as_str(), accepted, rejected, "the message is processed");
             Ok(())
         }
         Err(error) => {
-            tracing::error!(error = error.chain(), "the message failed; it will be delivered again");
+            tracing::error!(error = error.chain(), "processing the message failed; the queue delivers it again");
             Err(error)
         }
     }
 }
 
-/// Takes the steps that are owed for a message; none when somebody else is at work on it. `placed`: the object that it was made.
-async fn step(
+async fn try_until_processed(
     services: &Services,
-    message: &Message,
-    placed: &mut Option<ObjectVersion>,
+    message: &ParsedMessage,
+    written: &mut Option<ObjectVersion>,
+    clock: impl Fn() -> Timestamp + Copy,
+) -> Result<Upload, Error> {
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        match take_steps(services, message, written, clock).await {
+            Ok(Some(upload)) => return Ok(upload),
+            Err(error) if error.kind != Kind::Contended => return Err(error),
+            Ok(None) | Err(_) => {}
+        }
+    }
+    Err(Error::new("ingest", message.upload_id.as_str(), Kind::Contended))
+}
+
+/// Takes the steps that the message needs. Returns `None` if another delivery works on it. Sets `written` to the object
+/// that it writes.
+async fn take_steps(
+    services: &Services,
+    message: &ParsedMessage,
+    written: &mut Option<ObjectVersion>,
     clock: impl Fn() -> Timestamp + Copy,
 ) -> Result<Option<Upload>, Error> {
-    let mut work = begin(services, message, placed, clock).await?;
+    let mut work = begin(services, message, written, clock).await?;
     if work.upload.attempt() > 0 {
-        return Ok(Some(work.upload)); // its retries come as objects
+        return Ok(Some(work.upload)); // its retries arrive as objects
     }
     let is_done = !work.is_in_other_hands() && work.run().await? == Append::Done;
     Ok(is_done.then_some(work.upload))
 }
 
-/// Finds out what is known of a message; makes it an object if that is nothing.
+/// Loads the history of a message. Writes its object and begins a history if there is none.
 async fn begin<'a, C: Fn() -> Timestamp + Copy>(
     services: &'a Services,
-    message: &Message,
-    placed: &mut Option<ObjectVersion>,
+    message: &ParsedMessage,
+    written: &mut Option<ObjectVersion>,
     clock: C,
 ) -> Result<UploadWork<'a, C>, Error> {
     let id = &message.upload_id;
-    let bucket = &services.config.process_bucket;
     let corrupt = || Error::new("ingest", id.as_str(), Kind::Corrupt);
     let (upload, object, unstored) = match services.uploads.load(id).await? {
         Some(upload) => {
-            let is_its_own = upload.message().is_some() && upload.origin().owner == message.owner;
-            let object = upload.object().cloned().filter(|_| is_its_own).ok_or_else(corrupt)?;
+            let is_this_message = upload.message().is_some() && upload.origin().owner == message.owner;
+            let object = upload.object().cloned().filter(|_| is_this_message).ok_or_else(corrupt)?;
             (upload, object, Vec::new())
         }
         None => {
-            let (key, body) = (message_key(id), message.body.clone());
-            let size = body.len() as u64;
-            let version_id = services.objects.put_new((bucket, &key), MEDIA_TYPE, body).await?;
-            let object = ObjectVersion { bucket: bucket.clone(), key, version_id, size, line: None };
-            *placed = Some(object.clone());
+            let object = write_object(services, message).await?;
+            *written = Some(object.clone());
             let correlation_id = message.correlation_id.clone();
             let received = UploadEvent::Received { object: object.clone(), correlation_id };
-            let events = vec![message.posted(), RecordedEvent::new(clock(), received)];
+            let events = vec![message.posted_event(), RecordedEvent::new(clock(), received)];
             let upload = Upload::fold(id.clone(), &events).map_err(|error| corrupt().with_source(error))?;
             (upload, object, events)
         }
     };
     let mut work = UploadWork::resume(services, upload, object, unstored, message.correlation_id.clone(), clock);
-    if let Some(key) = message.key(&sha256(&message.body))
-        && work.upload.decision().is_none()
-        && work.upload.attempt() == 0
-    {
-        match services.uploads.claim_key(&work.upload, &key, clock()).await? {
-            // The same body: whether that counts already, the claim on its digest tells.
-            IdempotencyClaim::Acquired | IdempotencyClaim::Earlier { same_body: true, .. } => {}
-            IdempotencyClaim::Earlier { upload_id, same_body: false } => {
-                let message = format!(
-                    "{upload_id} came with the same Idempotency-Key and another body: give each event a key of its own"
-                );
-                work.reject(Failure::new(FailureCode::IdempotencyKeyReused, "", message));
-            }
+    claim_idempotency_key(services, message, &mut work).await?;
+    Ok(work)
+}
+
+async fn write_object(services: &Services, message: &ParsedMessage) -> Result<ObjectVersion, Error> {
+    let (bucket, key) = (&services.config.process_bucket, message_key(&message.upload_id));
+    let (body, size) = (message.body.clone(), message.body.len() as u64);
+    let version_id = services.objects.put_new((bucket, &key), MEDIA_TYPE, body).await?;
+    Ok(ObjectVersion { bucket: bucket.clone(), key, version_id, size, line: None })
+}
+
+/// Claims the header `Idempotency-Key`. Rejects the message if an earlier one has the same key and another body.
+async fn claim_idempotency_key<C: Fn() -> Timestamp + Copy>(
+    services: &Services,
+    message: &ParsedMessage,
+    work: &mut UploadWork<'_, C>,
+) -> Result<(), Error> {
+    let Some(key) = message.stored_idempotency_key(&sha256(&message.body)) else { return Ok(()) };
+    if work.upload.decision().is_some() || work.upload.attempt() > 0 {
+        return Ok(());
+    }
+    match services.uploads.claim_idempotency_key(&work.upload, &key, work.now()).await? {
+        // The claim on the digest of the body finds out whether an equal body is accepted already.
+        IdempotencyClaim::Acquired | IdempotencyClaim::Earlier { same_body: true, .. } => {}
+        IdempotencyClaim::Earlier { upload_id, same_body: false } => {
+            let message = format!(
+                "{upload_id} came with the same Idempotency-Key and another body: give each event a key of its own"
+            );
+            work.reject(Failure::new(FailureCode::IdempotencyKeyReused, "", message));
         }
     }
-    Ok(work)
+    Ok(())
 }
