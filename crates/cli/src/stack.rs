@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! tools      what the machine must have; the virtual environment with the pinned tools
+//! template   template.yaml without loops
 //! build      sam build: the functions, as AWS would run them
 //! emulator   ministack, which ends when this process does
 //! deploy     sam deploy, and what it made
@@ -13,6 +14,7 @@ mod deploy;
 mod emulator;
 mod error;
 mod progress;
+mod template;
 mod tools;
 mod users;
 
@@ -130,6 +132,7 @@ impl Stack {
         let lock = lock(state.join("lock"), progress).await?;
         emulator::tidy(&state).map_err(StackError::io("tidy", &state))?;
         let tools = tools::ready(&root, &state, progress).await?;
+        template::expand(&tools, &state, progress).await?;
         build::build(&tools, &state, progress).await?;
         let emulator = Emulator::start(&tools, &state, mail.as_deref(), port, retry_wait, progress).await?;
         let outputs = deploy::deploy(&tools, &emulator, progress).await?;
@@ -187,6 +190,19 @@ impl Stack {
         let stopping = tokio::task::spawn_blocking(move || self.emulator.stop()).await;
         stopping.map_err(io::Error::other).flatten().map_err(StackError::io("stop", "the emulator"))
     }
+}
+
+/// Returns the Python of the virtual environment, to be run in the repository: for the scripts in `local/`. Makes the
+/// environment unless it is up to date.
+///
+/// # Errors
+/// [`StackError::Missing`] says how to get what the machine lacks; [`StackError::Tool`] names the step that failed.
+pub async fn python(options: &Options) -> Result<tokio::process::Command, StackError> {
+    let root = fs::canonicalize(&options.root).map_err(StackError::io("find the repository", &options.root))?;
+    let state = root.join("target/local-stack");
+    fs::create_dir_all(&state).map_err(StackError::io("make the directory", &state))?;
+    let _lock = lock(state.join("lock"), options.progress).await?;
+    Ok(tools::ready(&root, &state, options.progress).await?.command("python"))
 }
 
 /// Held by one starting stack at a time: they share the virtual environment and the build.
