@@ -13,13 +13,13 @@ pub enum Event {
     Seen(BTreeSet<String>),
     /// The minute is over.
     Minute,
-    /// The deployment is to test itself.
-    SelfTest,
+    /// The schedule of the synthetic check.
+    SyntheticCheck,
 }
 
 /// An invocation that is none of these.
 #[derive(Debug, thiserror::Error)]
-#[error("the event is none of a DynamoDB stream, a schedule, or {{\"self_test\": \"begin\"}}")]
+#[error("the event is none of a DynamoDB stream, a schedule, or {{\"synthetic_check\": \"start\"}}")]
 pub struct UnknownEvent;
 
 impl Event {
@@ -28,8 +28,8 @@ impl Event {
     /// # Errors
     /// When it is none that this function knows.
     pub fn parse(event: Value) -> Result<Self, UnknownEvent> {
-        if event.get("self_test").and_then(Value::as_str) == Some("begin") {
-            return Ok(Self::SelfTest);
+        if event.get("synthetic_check").and_then(Value::as_str) == Some("start") {
+            return Ok(Self::SyntheticCheck);
         }
         if event.get("source").and_then(Value::as_str) == Some("aws.events") {
             return Ok(Self::Minute);
@@ -55,8 +55,8 @@ mod tests {
         let rows = [
             ("stream", stream, Some(Event::Seen(["owner-1".to_owned(), "owner-2".to_owned()].into()))),
             ("schedule", include_str!("../../../events/minute.json"), Some(Event::Minute)),
-            ("self-test", r#"{"self_test": "begin"}"#, Some(Event::SelfTest)),
-            ("another self-test", r#"{"self_test": "end"}"#, None),
+            ("synthetic check", r#"{"synthetic_check": "start"}"#, Some(Event::SyntheticCheck)),
+            ("unknown synthetic check", r#"{"synthetic_check": "stop"}"#, None),
             ("nothing", "{}", None),
             ("no object", "[]", None),
         ];

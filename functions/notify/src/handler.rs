@@ -18,9 +18,9 @@ const PATIENCE_OF_MINUTE: Duration = Duration::from_secs(45);
 
 /// What an invocation works with.
 pub struct Parts {
-    /// For the self-test.
+    /// For the synthetic check.
     pub services: Services,
-    /// For all else. The function that only begins the self-test is not told what it needs.
+    /// For all else. The function that only starts the synthetic check is not told what it needs.
     pub notifier: Result<Notifier, ConfigError>,
 }
 
@@ -35,11 +35,11 @@ pub async fn handle(parts: &Parts, event: LambdaEvent<serde_json::Value>) -> Res
 
 async fn deal(parts: &Parts, event: serde_json::Value) -> Result<(), Error> {
     match Event::parse(event)? {
-        Event::SelfTest => {
+        Event::SyntheticCheck => {
             let mut random = [0; 10];
             getrandom::fill(&mut random)?;
             let upload_id = synthetic_check::begin(&parts.services, clock(), random).await?;
-            tracing::info!(upload_id = upload_id.as_str(), "the self-test began");
+            tracing::info!(upload_id = upload_id.as_str(), "the synthetic check started");
         }
         Event::Minute => notifier(parts)?.sweep(PATIENCE_OF_MINUTE, clock).await?,
         Event::Seen(owners) => {

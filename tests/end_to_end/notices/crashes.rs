@@ -141,8 +141,8 @@ pub async fn abandoned_publish_lease_expires(world: Arc<World>) -> TestResult {
 }
 
 pub async fn synthetic_check_is_published_and_mails_nobody(world: Arc<World>) -> TestResult {
-    let begin = r#"{"self_test": "begin"}"#;
-    let log = invoke(&world, "SelfTestFunctionName", begin).await?;
+    let begin = r#"{"synthetic_check": "start"}"#;
+    let log = invoke(&world, "SyntheticCheckFunctionName", begin).await?;
     let begun = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let begun = begun.filter_map(|line| line["upload_id"].as_str().map(str::to_owned)).next();
     let id = UploadId::parse(&begun.ok_or_else(|| format!("no upload id: {log}"))?)?;
@@ -150,14 +150,14 @@ pub async fn synthetic_check_is_published_and_mails_nobody(world: Arc<World>) ->
     assert_eq!((upload.origin().owner.as_str(), upload.state()), (OwnerId::SYNTHETIC_CHECK, UploadState::Quarantined));
     assert!(upload.quarantine_location().is_some() && upload.is_occurrence_recorded());
 
-    // It came through when notify says so, in the words that the alarm listens to.
-    let came_through = |line: &Value| line["message"] == "the self-test came through";
-    let before = logged(&world, 1, came_through).await?;
+    // It has passed when notify logs the line that the alarm counts.
+    let passed = |line: &Value| line["message"] == "the synthetic check passed";
+    let before = logged(&world, 1, passed).await?;
     let about = world.mailbox.about(id.as_str());
     assert!(about.is_empty(), "nobody is mailed, not even the operator: {about:#?}");
 
     // Twice the same is told twice: it is no group that repeats.
-    invoke(&world, "SelfTestFunctionName", begin).await?;
-    logged(&world, before + 1, came_through).await?;
+    invoke(&world, "SyntheticCheckFunctionName", begin).await?;
+    logged(&world, before + 1, passed).await?;
     Ok(())
 }

@@ -155,7 +155,11 @@ impl Notifier {
                 match self.send(&owner, until, clock).await {
                     Ok(is_published) => is_idle &= !is_published,
                     Err(error) => {
-                        tracing::error!(error = error.chain(), owner, "a notice could not be sent; it stays owed");
+                        tracing::error!(
+                            error = error.chain(),
+                            owner,
+                            "notice delivery failed; the notice stays pending"
+                        );
                         failed.insert(owner);
                     }
                 }

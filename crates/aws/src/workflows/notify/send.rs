@@ -113,7 +113,7 @@ impl Notifier {
         let message_id = match published {
             Err(error) if error.kind == Kind::Invalid => {
                 // Only what SNS will never take, so that it does not keep what comes after it; everything else stays owed.
-                tracing::error!(error = error.chain(), owner, notice_id = id, "a notice was given up");
+                tracing::error!(error = error.chain(), owner, notice_id = id, "notice delivery failed permanently");
                 self.cross_off(owner, id, what, clock).await?;
                 return Ok(false);
             }
@@ -123,7 +123,7 @@ impl Notifier {
         tracing::info!(owner, notice_id = id, kind, message_id, subject = notice.subject, "a notice was published");
         self.cross_off(owner, id, what, clock).await?;
         if notice.kind == NoticeKind::SelfTest {
-            tracing::info!("the self-test came through");
+            tracing::info!("the synthetic check passed");
         } else {
             self.ask_again(owner, clock()).await;
         }

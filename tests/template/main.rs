@@ -1,0 +1,12 @@
+//! Properties of `template.yaml` that neither CloudFormation nor its linters check. The tests read the expanded template.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+mod alarms;
+mod apis;
+mod deployments;
+mod device_api;
+mod expanded;
+mod names;
+mod permissions;
+mod processing;
