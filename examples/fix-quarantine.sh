@@ -13,7 +13,7 @@ api() { curl -sS --fail-with-body -H "authorization: Bearer $token" "$@"; }
 
 # 1. Why was it rejected?
 item=$(api "$API_URL/quarantine/$id")
-jq -r '.report.records[]? | "line \(.line): " + ([.failures[] | "\(.code) \(.pointer) \(.message)"] | join("; "))' <<<"$item" >&2
+jq -r '.report.records[]? | "line \(.line): " + ([.failures[] | "\(.code) at \"\(.pointer)\", \(.message)"] | join("; "))' <<<"$item" >&2
 
 # 2. Download the rejected data. An upload that counts in part has one rejected record per line, under `record`;
 #    a rejected upload has its file as it was sent.
