@@ -1,6 +1,6 @@
-"""What the emulator (ministack 1.5.33) does otherwise than AWS, or not at all, and `template.yaml` relies on.
+"""Patches for differences between the emulator (ministack 1.5.33) and AWS on which `template.yaml` relies.
 
-One section a difference. A section can go when the emulator does by itself what the section's title says.
+Each section corrects one difference. Delete a section when the emulator does what its title says.
 """
 
 import base64
@@ -15,7 +15,7 @@ from ministack.services import apigateway_v1 as gateway
 from ministack.services import eventbridge, lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
 
-# ---------------------------------------------------------------- CloudFormation: properties that it leaves out
+# ---------------------------------------------------------------- CloudFormation: API key source, request validators
 create_api = provisioners._apigw_rest_api_create
 create_method = provisioners._apigw_method_create
 
@@ -48,15 +48,15 @@ provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]["create"] = create_a
 provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::Method"]["create"] = create_method_with_validator
 provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RequestValidator"]["create"] = create_validator
 
-# ---------------------------------------------------------------- API Gateway: the authorizer tells the plan's key
+# ---------------------------------------------------------------- API Gateway: the authorizer returns the API key (apiKeySource AUTHORIZER)
 authorize = gateway._authorize_request_v1
 key_from_header = gateway._api_key_from_request
 invoke_authorizer = gateway._invoke_authorizer_lambda
-told_key = ContextVar("told_key", default=None)
+authorizer_key = ContextVar("authorizer_key", default=None)
 
 
-async def invoke_authorizer_keeping_key(*arguments):
-    # Only the context of an answer is cached, so the key has to be in there. Templates show only what they name.
+async def invoke_authorizer_with_key(*arguments):
+    # The emulator caches only the context of the answer, so the key goes into the context. Mapping templates ignore it.
     result = await invoke_authorizer(*arguments)
     answer = (result or {}).get("body")
     if isinstance(answer, dict) and "usageIdentifierKey" in answer:
@@ -65,19 +65,19 @@ async def invoke_authorizer_keeping_key(*arguments):
     return result
 
 
-async def authorize_telling_key(api_id, *arguments):
+async def authorize_with_key(api_id, *arguments):
     error, context = await authorize(api_id, *arguments)
     by_authorizer = gateway._rest_apis.get(api_id, {}).get("apiKeySource") == "AUTHORIZER"
-    told_key.set((context or {}).get("usageIdentifierKey", "") if by_authorizer else None)
+    authorizer_key.set((context or {}).get("usageIdentifierKey", "") if by_authorizer else None)
     return error, context
 
 
 def key_from_request(headers):
-    return key_from_header(headers) if told_key.get() is None else told_key.get()
+    return key_from_header(headers) if authorizer_key.get() is None else authorizer_key.get()
 
 
-gateway._invoke_authorizer_lambda = invoke_authorizer_keeping_key
-gateway._authorize_request_v1 = authorize_telling_key
+gateway._invoke_authorizer_lambda = invoke_authorizer_with_key
+gateway._authorize_request_v1 = authorize_with_key
 gateway._api_key_from_request = key_from_request
 
 # ---------------------------------------------------------------- API Gateway: $context.requestId, .extendedRequestId, .requestTimeEpoch
@@ -87,7 +87,7 @@ request_ids = ContextVar("request_ids", default={})
 
 
 async def execute_with_ids(request, *arguments):
-    # 16 characters, the last one "=", as in x-amz-apigw-id.
+    # 16 characters that end with "=", as in x-amz-apigw-id.
     extended = base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
     now = str(time.time_ns() // 1_000_000)
     request_ids.set({"requestId": request["request_id"], "extendedRequestId": extended, "requestTimeEpoch": now})
@@ -108,7 +108,7 @@ call_util = gateway._vtl_util
 
 
 def render_with_if(text, state):
-    # `text` is the template or a literal in it, never what a client sent.
+    # `text` is a template or a literal in it, never input of a client.
     rendered, rest = [], 0
     for found in IF_EMPTY.finditer(text):
         rendered.append(render(text[rest:found.start()], state))
@@ -128,7 +128,7 @@ def call_util_or_encode(steps, state):
 gateway._vtl_render = render_with_if
 gateway._vtl_util = call_util_or_encode
 
-# ---------------------------------------------------------------- EventBridge: Lambda tries again what failed
+# ---------------------------------------------------------------- EventBridge: Lambda retries failed invocations
 def dispatch_with_retries(arn, payload):
     function, config, name = lambda_svc._get_func_record_for_ref(arn)
     if not function or not config:
@@ -140,9 +140,9 @@ def dispatch_with_retries(arn, payload):
 
 eventbridge._dispatch_to_lambda = dispatch_with_retries
 
-# ---------------------------------------------------------------- Lambda: more than ten messages of a queue in a batch
+# ---------------------------------------------------------------- Lambda: batches of more than ten messages of a queue
 def receive_batch(queue_url, size):
-    # Without MaximumBatchingWindowInSeconds: nobody is to wait here.
+    # MaximumBatchingWindowInSeconds is ignored: the local stack does not wait to fill a batch.
     with sqs._queues_lock:
         queue = sqs._get_q(queue_url)
         sqs._expire_retained(queue)
@@ -152,12 +152,12 @@ def receive_batch(queue_url, size):
 
 sqs._receive_messages_for_esm = receive_batch
 
-# ---------------------------------------------------------------- Lambda: a slow function of a stream holds up no queue
+# ---------------------------------------------------------------- Lambda: a slow function of a stream does not delay queues
 poll_streams = lambda_svc._poll_dynamodb_streams
 streams_polled = threading.Event()
 
 
-def poll_streams_for_ever():
+def poll_streams_forever():
     while True:
         try:
             processed = poll_streams()
@@ -168,35 +168,35 @@ def poll_streams_for_ever():
             time.sleep(0.05)
 
 
-def poll_streams_beside():
-    # The first time in the thread of the queues' poller, which starts with the first event source.
+def start_stream_poller():
+    # The poller of the queues calls this in its loop. The first call starts a thread for the streams.
     if not streams_polled.is_set():
         streams_polled.set()
-        threading.Thread(target=poll_streams_for_ever, name="stream-poller", daemon=True).start()
+        threading.Thread(target=poll_streams_forever, name="stream-poller", daemon=True).start()
     return False
 
 
-lambda_svc._poll_dynamodb_streams = poll_streams_beside
+lambda_svc._poll_dynamodb_streams = start_stream_poller
 
 # ---------------------------------------------------------------- SQS: the redrive of a dead-letter queue
 move_tasks = []
 
 
 def start_message_move_task(data, _url):
-    """Moves at once what AWS moves by and by: with new ids, and counted from nothing, as there."""
+    """Moves all messages at once; AWS moves them gradually. As on AWS, they get new ids and start with a count of 0."""
     source = sqs._queue_by_arn(data.get("SourceArn", ""))
     if source is None:
         raise sqs._Err("ResourceNotFoundException", "There is no queue of this SourceArn.")
     now, moved, kept = time.time(), 0, []
     with sqs._queues_lock:
         for message in source["messages"]:
-            home = sqs._queue_by_arn(data.get("DestinationArn") or message["sys"].get("DeadLetterQueueSourceArn", ""))
-            if home is None or message["visible_at"] > now:
+            destination = sqs._queue_by_arn(data.get("DestinationArn") or message["sys"].get("DeadLetterQueueSourceArn", ""))
+            if destination is None or message["visible_at"] > now:
                 kept.append(message)
                 continue
             fresh = {name: value for name, value in message["sys"].items() if name != "DeadLetterQueueSourceArn"}
             fresh["SentTimestamp"] = str(int(now * 1000))
-            home["messages"].append({
+            destination["messages"].append({
                 **message, "id": sqs.new_uuid(), "sent_at": now, "visible_at": now, "receipt_handle": None,
                 "receive_count": 0, "first_receive_at": None, "sys": fresh,
             })

@@ -1,7 +1,7 @@
-"""What the emulator (ministack 1.5.33) does otherwise than SNS with e-mail: it delivers none.
+"""E-mail subscriptions of SNS for the emulator (ministack 1.5.33), which delivers no e-mails.
 
-One section a difference, as in `as_on_aws.py`. A mail is a file `<number>-<address>.eml` in the directory that the
-environment variable EVENTPULSE_MAIL_DIR names; without it, mails go nowhere.
+Each section corrects one difference, as in `as_on_aws.py`. An e-mail is a file `<number>-<address>.eml` in the directory
+EVENTPULSE_MAIL_DIR. Without that variable, e-mails are discarded.
 """
 
 import itertools
@@ -23,20 +23,28 @@ from ministack.services.cloudformation import provisioners
 ATTRIBUTES = [
     "DeliveryPolicy", "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy", "SubscriptionRoleArn"
 ]
-# Printable ASCII without blanks on both sides of the one @.
+# Printable ASCII without spaces, and one @.
 ADDRESS = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
-# As many columns as a line may have: a subject in one line.
+# The longest line that mail allows: a subject is not folded.
 EIGHT_BIT = SMTP.clone(cte_type="8bit", max_line_length=998)
-numbers = itertools.count(1)
+
+def first_number():
+    """Returns the number after those of the mails in the directory: kept data has the mails of earlier runs."""
+    directory = os.environ.get("EVENTPULSE_MAIL_DIR")
+    names = [path.name for path in Path(directory).glob("*.eml")] if directory else []
+    return max((int(name.partition("-")[0]) for name in names), default=0) + 1
+
+
+numbers = itertools.count(first_number())
 
 
 def invalid(what):
     return sns._error("InvalidParameter", f"Invalid parameter: {what}", 400)
 
 
-# ---------------------------------------------------------------- SNS: a mail
+# ---------------------------------------------------------------- SNS: the form of an e-mail
 def deliver(topic, address, subject, text):
-    """Writes a mail as SNS sends it: under another name first, so that nobody reads half of one."""
+    """Writes an e-mail as SNS sends it. It gets its name when it is complete, so that readers never see half of it."""
     directory = os.environ.get("EVENTPULSE_MAIL_DIR")
     if not directory:
         return
@@ -48,7 +56,7 @@ def deliver(topic, address, subject, text):
     mail["To"] = Address(username=user, domain=domain)
     mail["Message-ID"] = make_msgid(domain="sns.amazonaws.com")
     mail["Subject"] = subject
-    # No line may be longer than 998 octets.
+    # Mail allows lines of up to 998 octets.
     long = any(len(line.encode()) > 998 for line in text.splitlines())
     encoding = "quoted-printable" if long else "7bit" if text.isascii() else "8bit"
     mail.set_content(text, charset="utf-8", cte=encoding)
@@ -62,7 +70,7 @@ def link(**query):
     return f"http://{sns._HOST}:{sns._PORT}/?{urlencode(query, safe=':', quote_via=quote)}"
 
 
-def ask(topic, subscription):
+def send_confirmation_request(topic, subscription):
     url = link(Action="ConfirmSubscription", TopicArn=topic["arn"], Token=subscription["token"])
     deliver(topic, subscription["endpoint"], "AWS Notification - Subscription Confirmation", (
         f"You have chosen to subscribe to the topic:\n{topic['arn']}\n\n"
@@ -73,8 +81,8 @@ def ask(topic, subscription):
     ))
 
 
-def tell(topic, subscription, subject, text):
-    # What is in a mail is a path of the console on AWS, which calls the same action without credentials.
+def send_notification(topic, subscription, subject, text):
+    # On AWS the link leads to a page of the console, which calls the same action without credentials.
     url = link(Action="Unsubscribe", SubscriptionArn=subscription["arn"])
     deliver(topic, subscription["endpoint"], subject or "AWS Notification Message", (
         f"{text.rstrip()}\n\n--\n"
@@ -85,7 +93,7 @@ def tell(topic, subscription, subject, text):
     ))
 
 
-# ---------------------------------------------------------------- SNS: an e-mail address has to confirm that it subscribes
+# ---------------------------------------------------------------- SNS: an e-mail subscription needs confirmation
 subscribe = sns._subscribe
 confirm = sns._confirm_subscription
 list_by_topic = sns._list_subscriptions_by_topic
@@ -118,7 +126,7 @@ def subscribe_as_on_aws(params):
         subscription["attributes"].update(PendingConfirmation="true", ConfirmationWasAuthenticated="false")
         sns._refresh_subscription_counts(topic)
     if not subscription["confirmed"]:
-        ask(topic, subscription)
+        send_confirmation_request(topic, subscription)
     arn = subscription["arn"] if subscription["confirmed"] or returns_arn else "pending confirmation"
     result = f"<SubscribeResult><SubscriptionArn>{arn}</SubscriptionArn></SubscribeResult>"
     return sns._xml(200, "SubscribeResponse", result)
@@ -129,7 +137,7 @@ def find(topic, protocol, endpoint):
     return next((one for one in all_of_topic if (one["protocol"], one["endpoint"]) == (protocol, endpoint)), None)
 
 
-def confirm_as_often_as_asked(params):
+def confirm_repeatedly(params):
     answer = confirm(params)
     topic = sns._topic_by_arn_any_scope(sns._normalize_arn(sns._p(params, "TopicArn")))
     token = sns._p(params, "Token")
@@ -167,30 +175,30 @@ def create_pending_subscription(logical_id, props, stack_name):
 
 
 sns._subscribe = subscribe_as_on_aws
-sns._confirm_subscription = confirm_as_often_as_asked
+sns._confirm_subscription = confirm_repeatedly
 sns._list_subscriptions_by_topic = list_without_pending_arns
 provisioners._sns_sub_create = create_pending_subscription
 provisioners._RESOURCE_HANDLERS["AWS::SNS::Subscription"]["create"] = create_pending_subscription
 
-# ---------------------------------------------------------------- SNS: what is published is mailed, and what cannot be mailed is refused
+# ---------------------------------------------------------------- SNS: a published message is e-mailed, or refused if e-mail cannot carry it
 fan_out = sns._fanout
 handle = sns.handle_request
 publish = sns.publish_internal
-# Begins with a letter, a digit or a punctuation mark; has no line break or control character; is short.
+# A subject begins with a letter, a digit or a punctuation mark, has up to 99 characters and no control characters.
 SUBJECT = re.compile(r"[!-~][ -~]{0,98}")
 
 
-def fan_out_to_mail(topic_arn, message_id, message, subject, structure="", attributes=None, **others):
+def fan_out_with_mail(topic_arn, message_id, message, subject, structure="", attributes=None, **others):
     fan_out(topic_arn, message_id, message, subject, structure, attributes, **others)
     topic = sns._topic_by_arn_any_scope(topic_arn)
     for subscription in topic["subscriptions"] if topic else []:
         text = sns._resolve_message_for_protocol(message, structure, "email")
         if subscription["protocol"] == "email" and subscription["confirmed"]:
             if sns._matches_filter_policy(subscription, attributes or {}, text):
-                tell(topic, subscription, subject, text)
+                send_notification(topic, subscription, subject, text)
 
 
-def publish_what_can_be_mailed(topic_arn, message, subject="", **others):
+def publish_with_checks(topic_arn, message, subject="", **others):
     if subject and not SUBJECT.fullmatch(subject):
         raise sns.SnsPublishError("InvalidParameter", "Invalid parameter: Subject")
     if not message:
@@ -211,18 +219,18 @@ def publish_what_can_be_mailed(topic_arn, message, subject="", **others):
     return publish(topic_arn, message, subject, **others)
 
 
-async def handle_unless_subject_is_empty(method, path, headers, body, query_params):
+async def handle_with_subject_check(method, path, headers, body, query_params):
     fields = body.split(b"&")
     if b"Action=Publish" in fields and b"Subject=" in fields:
         return invalid("Subject")
     return await handle(method, path, headers, body, query_params)
 
 
-sns._fanout = fan_out_to_mail
-sns.publish_internal = publish_what_can_be_mailed
-sns.handle_request = handle_unless_subject_is_empty
+sns._fanout = fan_out_with_mail
+sns.publish_internal = publish_with_checks
+sns.handle_request = handle_with_subject_check
 
-# ---------------------------------------------------------------- IAM: a subscription is its topic's, and sns:Protocol
+# ---------------------------------------------------------------- IAM: the topic is the resource of a subscription; condition keys sns:Protocol and sns:Endpoint
 extract_resource_arn = iam_actions.extract_resource_arn
 request_context = iam_actions.request_tag_context
 

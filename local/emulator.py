@@ -1,8 +1,10 @@
-"""Runs the emulator for as long as its starter lives.
+"""Runs the emulator until its parent process ends.
 
-Standard input is a pipe from the starter that nothing is ever written to. It ends when the starter closes it or is
-gone, however it went; then the whole process group goes too: the emulator and the functions that it runs. Nothing
-is saved, so there is nothing to shut down first.
+Standard input is a pipe from the parent process, which never writes to it. The pipe closes when the parent process closes
+it or ends, even when it is killed. Then the whole process group ends: the emulator and the functions that it runs.
+
+The emulator keeps no state, unless EVENTPULSE_SAVED_MARK names a file. Then it saves its state before it ends and creates
+that file, which marks the saved state as complete.
 """
 
 import os
@@ -10,32 +12,49 @@ import shutil
 import signal
 import sys
 import threading
+import time
+from pathlib import Path
+
+SAVED_MARK = os.environ.get("EVENTPULSE_SAVED_MARK")
+# Seconds that the emulator has to save its state.
+SAVE_TIMEOUT = 60
 
 
-def end_with_starter() -> None:
-    sys.stdin.buffer.read()
+def end_group() -> None:
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 
+def end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    if SAVED_MARK:
+        # The emulator saves its state on this signal; then `main` returns.
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(SAVE_TIMEOUT)
+    end_group()
+
+
 if os.getpgrp() != os.getpid():
-    sys.exit("emulator.py must lead a process group of its own, it kills its group")
-threading.Thread(target=end_with_starter, daemon=True).start()
+    sys.exit("emulator.py must lead its own process group, because it kills the group")
+threading.Thread(target=end_with_parent, daemon=True).start()
 
-from ministack import app as emulator  # noqa: E402  (slow: the starter must be watched before)
+from ministack import app as emulator  # noqa: E402  (the import takes seconds: the parent process is watched before)
 
-import as_on_aws  # noqa: E402, F401  (mends the emulator)
-import as_on_aws_mail  # noqa: E402, F401  (so does this)
+import as_on_aws  # noqa: E402, F401  (patches the emulator)
+import as_on_aws_mail  # noqa: E402, F401  (patches the emulator)
 
 serve = emulator.app
 
 
-async def with_paths_as_sent(scope, receive, send):
-    """API Gateway hands a REST API's path on as it was sent, so that `%2F` is no `/`; the emulator would decode it."""
+async def with_raw_paths(scope, receive, send):
+    """Passes the undecoded path to REST APIs, as API Gateway does: `%2F` is not `/`. The emulator would decode it."""
     if scope["type"] == "http" and scope["path"].startswith("/_aws/execute-api/") and scope.get("raw_path"):
         scope = {**scope, "path": scope["raw_path"].decode("ascii")}
     await serve(scope, receive, send)
 
 
-emulator.app = with_paths_as_sent
+emulator.app = with_raw_paths
 emulator.main()
+if SAVED_MARK:
+    Path(SAVED_MARK).touch()
+end_group()

@@ -89,7 +89,6 @@ fn main() -> ExitCode {
     let trials = trials![
         Shared samples::each_sample_ends_as_expected,
         Shared samples::rejected_samples_are_quarantined_with_a_valid_report,
-        Shared samples::bootstraps_run_on_amazon_linux_2023,
         Shared bad_input::each_bad_upload_is_quarantined_with_its_code,
         Shared bad_input::uploads_with_special_characters_in_the_key_are_processed,
         Shared bad_input::presigned_url_refuses_other_content,

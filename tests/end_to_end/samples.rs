@@ -67,22 +67,6 @@ pub async fn rejected_samples_are_quarantined_with_a_valid_report(world: Arc<Wor
     Ok(())
 }
 
-pub async fn bootstraps_run_on_amazon_linux_2023(world: Arc<World>) -> TestResult {
-    for function in ["IngestObject", "IngestFailed"] {
-        let bootstrap = std::fs::read(world.stack.root.join(".aws-sam/local/build").join(function).join("bootstrap"))?;
-        assert!(bootstrap.starts_with(b"\x7fELF\x02\x01"), "{function} is no 64-bit little-endian ELF file");
-        // Amazon Linux 2023 has glibc 2.34.
-        let text = String::from_utf8_lossy(&bootstrap);
-        let newest = text.match_indices("GLIBC_2.").filter_map(|(at, found)| {
-            let digits: String = text[at + found.len()..].chars().take_while(char::is_ascii_digit).collect();
-            digits.parse::<u32>().ok()
-        });
-        let newest = newest.max().ok_or("it links no glibc at all")?;
-        assert!(newest <= 34, "{function} needs glibc 2.{newest}");
-    }
-    Ok(())
-}
-
 /// Fails unless a document fits a contract, `<name>/<version>`.
 pub fn assert_valid(world: &World, name: &str, document: &Value) {
     let path = world.stack.root.join(format!("contracts/{name}.json"));

@@ -1,4 +1,4 @@
-//! `eventpulse dev`: the whole of EventPulse on this machine, and its samples.
+//! `eventpulse dev`: starts the local stack, uploads the samples and shows their results.
 
 pub mod client;
 pub mod mailbox;
@@ -15,7 +15,7 @@ use eventpulse_core::statistics::summary::Statistics;
 use eventpulse_core::upload::{Decision, SeriesStatistics, Upload};
 
 use crate::BoxError;
-use crate::stack::{Options, PASSWORD, Stack};
+use crate::stack::{Data, Options, PASSWORD, Port, Stack, USUAL_PORT};
 use client::{Client, User};
 use mailbox::Mailbox;
 use samples::{Expected, Sample};
@@ -23,55 +23,90 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-/// The user whose samples these are.
+/// The user who owns the samples.
 const DEMO: &str = "demo";
-/// How long SNS may take to ask whether an address is to be subscribed.
-const ASKING_PATIENCE: Duration = Duration::from_secs(15);
-/// How long a notice may take: the pauses between those to one owner grow to a minute.
-const NOTICE_PATIENCE: Duration = Duration::from_secs(180);
-/// How often new mails are looked for.
-const LOOK: Duration = Duration::from_millis(200);
+/// The time that SNS has to send the mail that asks to confirm a subscription.
+const CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(15);
+/// The time that a notice has to arrive: the pauses between notices to one owner grow to a minute.
+const NOTICE_TIMEOUT: Duration = Duration::from_secs(180);
+/// The time between two looks into the mailbox.
+const MAILBOX_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The arguments of `eventpulse dev`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Stop after the samples: exit 0 only if each of them ended as its expectation file says.
-    #[arg(long)]
+    /// Stop after the samples. The exit code is 0 only if each sample ends as its expectation file says.
+    #[arg(long, conflicts_with = "keep")]
     once: bool,
+    /// The port of the local stack on 127.0.0.1 [default: 4566, or any free port if 4566 is in use].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Keep all data when the stack stops, and continue with it in the next `dev --keep` on the same port.
+    ///
+    /// The data is the uploads, statistics, quarantine, users, device keys, queues and mails. It is in
+    /// target/local-stack/kept/<PORT>. The samples are uploaded in the first run only. Without --keep, a stack starts
+    /// empty and its data is lost when it stops; kept data stays as it is.
+    #[arg(long)]
+    keep: bool,
+    /// Start with an empty stack. This is the default without --keep; with --keep, it deletes the kept data first.
+    #[arg(long)]
+    fresh: bool,
 }
 
-/// Starts the stack, uploads the samples, shows what became of them, and stays until Ctrl-C. `false`: a sample did not
+impl Args {
+    fn options(&self) -> Options {
+        let fixed = self.port.map(Port::Fixed);
+        let port = fixed.unwrap_or(Port::Preferred(USUAL_PORT));
+        let data = if self.keep {
+            Data::Kept { port: self.port.unwrap_or(USUAL_PORT), fresh: self.fresh }
+        } else {
+            Data::Temporary
+        };
+        Options { port, data, ..Options::default() }
+    }
+}
+
+/// Starts the stack, uploads the samples, shows their results, and runs until Ctrl-C. Returns `false` if a sample does not
 /// end as expected.
 ///
 /// # Errors
-/// When the stack does not start, or does not answer.
+/// If the stack does not start or does not answer.
 pub async fn run(args: &Args) -> Result<bool, BoxError> {
     tokio::select! {
         result = start_and_show(args) => result,
-        _ = tokio::signal::ctrl_c() => {
-            eprintln!("\nstopped");
-            Ok(!args.once) // interrupted, the samples prove nothing
+        () = interrupted(args) => {
+            let next = if args.keep { ". The data is kept; `cargo dev --keep` continues with it" } else { "" };
+            eprintln!("stopped{next}");
+            Ok(!args.once) // an interrupted run proves nothing about the samples
         }
     }
 }
 
+/// Waits for Ctrl-C. The stack stops afterwards.
+async fn interrupted(args: &Args) {
+    let waiting = tokio::signal::ctrl_c().await;
+    eprintln!("\n{}", if args.keep { "saving the data ..." } else { "stopping ..." });
+    drop(waiting); // without a signal handler, there is no Ctrl-C to wait for
+}
+
 async fn start_and_show(args: &Args) -> Result<bool, BoxError> {
-    let stack = Stack::start(Options::default()).await?;
+    let stack = Stack::start(args.options()).await?;
     let client = Client::new(&stack).await?;
     let users = client.users(&stack, &[DEMO.to_owned()]).await?;
     let demo = users.first().ok_or("there is no demo user")?;
     let mailbox = Mailbox::open(&stack);
-    let shown = Cell::new(0);
+    let shown = Cell::new(mailbox.all().len());
     let is_well = tokio::select! {
         is_well = show_all(args, &stack, &client, demo, &mailbox) => is_well?,
-        () = show_mails(&mailbox, &shown) => false, // which never ends
+        () = show_mails(&mailbox, &shown) => false, // never ends
     };
     show_new_mails(&mailbox, &shown);
     stack.stop().await?;
     Ok(is_well)
 }
 
-/// The samples and the fleet; then, unless it is to happen once only, whatever there is to see until Ctrl-C.
+/// Shows the samples and the simulated devices, unless the stack continues with kept data. Then, without `--once`, shows
+/// how to use the stack and never returns.
 async fn show_all(
     args: &Args,
     stack: &Stack,
@@ -79,30 +114,39 @@ async fn show_all(
     demo: &User,
     mailbox: &Mailbox,
 ) -> Result<bool, BoxError> {
-    subscribe(client, demo, mailbox).await?;
-    let unexpected = show_samples(stack, client, demo, mailbox).await?;
-    let fleet_is_well = simulate(stack, client).await?;
-    if args.once {
-        return Ok(unexpected == 0 && fleet_is_well);
+    let mut is_well = true;
+    match &stack.kept {
+        Some(kept) if kept.is_continued() => {
+            println!("\nThe stack continues with the data in {}", kept.directory().display())
+        }
+        kept => {
+            subscribe(client, demo, mailbox).await?;
+            let unexpected = show_samples(stack, client, demo, mailbox).await?;
+            is_well = simulate(stack, client).await? && unexpected == 0;
+            kept.as_ref().map_or(Ok(()), |kept| kept.mark_populated())?;
+        }
     }
-    println!("{}", how_to_look_around(stack, client));
+    if args.once {
+        return Ok(is_well);
+    }
+    println!("{}", how_to_look_around(args, stack, client));
     std::future::pending().await
 }
 
-/// Subscribes the demo user to notices, and follows the link in the mail that asks whether that is meant.
+/// Subscribes the demo user to notices and confirms the subscription by the link in the mail.
 async fn subscribe(client: &Client, demo: &User, mailbox: &Mailbox) -> Result<(), BoxError> {
     println!("\n$ curl -X PUT $API_URL/notifications -d '{{}}' ...   # mail notices to {}", mailbox::address(DEMO));
     println!("{}", client.subscribe(demo).await?);
     let address = mailbox::address(DEMO);
-    let asks = mailbox.wait(ASKING_PATIENCE, |mail| mail.to == address && mail.confirm_url.is_some()).await;
+    let asks = mailbox.wait(CONFIRMATION_TIMEOUT, |mail| mail.to == address && mail.confirm_url.is_some()).await;
     mailbox.confirm(&asks.ok_or("no mail asks to confirm the subscription")?).await
 }
 
-/// Shows each mail once, as soon as it is there. Never ends.
+/// Shows each mail when it arrives. Never ends.
 async fn show_mails(mailbox: &Mailbox, shown: &Cell<usize>) {
     loop {
         show_new_mails(mailbox, shown);
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(MAILBOX_INTERVAL).await;
     }
 }
 
@@ -113,7 +157,7 @@ fn show_new_mails(mailbox: &Mailbox, shown: &Cell<usize>) {
     }
 }
 
-/// Uploads each sample and shows what became of it. Returns how many did not end as expected.
+/// Uploads each sample and shows its result. Returns the number of differences from the expectation files.
 async fn show_samples(stack: &Stack, client: &Client, demo: &User, mailbox: &Mailbox) -> Result<usize, BoxError> {
     let samples = Sample::read_all(&stack.root.join("events/uploads"))?;
     let mut unexpected = 0;
@@ -132,7 +176,7 @@ async fn show_samples(stack: &Stack, client: &Client, demo: &User, mailbox: &Mai
     }
     for upload in new_groups(&uploads, &demo.owner) {
         let id = upload.id().as_str();
-        if mailbox.wait(NOTICE_PATIENCE, |mail| mail.text.contains(id)).await.is_none() {
+        if mailbox.wait(NOTICE_TIMEOUT, |mail| mail.text.contains(id)).await.is_none() {
             unexpected += 1;
             println!("   ✗ not as expected: no mail tells of {}, upload {id}", &upload.origin().file_name);
         }
@@ -144,7 +188,7 @@ async fn show_samples(stack: &Stack, client: &Client, demo: &User, mailbox: &Mai
     Ok(unexpected)
 }
 
-/// A fleet of devices of the demo user, by the command that anybody would use. `false`: not all was told as it was sent.
+/// Simulates devices of the demo user with `eventpulse simulate`. Returns `false` if a message did not end as sent.
 async fn simulate(stack: &Stack, client: &Client) -> Result<bool, BoxError> {
     let profile = stack.root.join("target/local-stack/demo.profile.json");
     let command = |arguments: &[&str]| -> Result<Command, BoxError> {
@@ -162,10 +206,10 @@ async fn simulate(stack: &Stack, client: &Client) -> Result<bool, BoxError> {
     Ok(login.wait().await?.success() && command(&fleet)?.status().await?.success())
 }
 
-/// The statistics of what an upload contributed, from the stored chunks.
+/// Loads the statistics that an upload contributed, from the stored chunks.
 ///
 /// # Errors
-/// When the stack does not answer.
+/// If the stack does not answer.
 pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(SeriesStatistics, Statistics)>, BoxError> {
     let Some(Decision::Accepted { series, .. }) = upload.decision() else { return Ok(Vec::new()) };
     let mut all = Vec::new();
@@ -179,18 +223,18 @@ pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(Seri
     Ok(all)
 }
 
-/// The report on an upload; `null` where nothing of it was rejected.
+/// Loads the report on an upload: `null` if nothing was rejected.
 ///
 /// # Errors
-/// When the stack does not answer, or the report is not there.
+/// If the stack does not answer or the report is missing.
 pub async fn report_on(client: &Client, upload: &Upload) -> Result<Value, BoxError> {
     let Some(quarantined) = upload.quarantine_location() else { return Ok(Value::Null) };
     let report = client.services.objects.get(&quarantined.bucket, &quarantined.report_key, None).await?;
     Ok(serde_json::from_slice(&report.ok_or("there is no report")?.body.collect().await?.to_vec())?)
 }
 
-/// The uploads of an owner, in the order in which they came, that failed in a way that none before them did: those that a
-/// notice tells of at once.
+/// Returns the uploads of an owner, in the order of arrival, that failed in a way in which no earlier upload failed. Each of
+/// them causes a notice at once.
 #[must_use]
 pub fn new_groups<'a>(uploads: &'a [Upload], owner: &str) -> Vec<&'a Upload> {
     let mut known = BTreeSet::new();
@@ -199,13 +243,13 @@ pub fn new_groups<'a>(uploads: &'a [Upload], owner: &str) -> Vec<&'a Upload> {
         .filter(|upload| upload.origin().owner.as_str() == owner && upload.quarantine_location().is_some());
     let is_new = |upload: &&Upload| {
         let groups = upload.rejection().map_or(&[][..], |rejection| &rejection.fingerprints);
-        // Each of them becomes known, so no short cut.
+        // No short-circuit: every group becomes known.
         groups.iter().filter(|group| known.insert(group.id.clone())).count() > 0
     };
     of_owner.filter(is_new).collect()
 }
 
-/// Where an upload differs from what is expected of it.
+/// Returns the differences between an upload and its expectation file.
 #[must_use]
 pub fn differences(
     expected: &Expected,
@@ -254,25 +298,26 @@ fn six_digits(value: Option<f64>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| format!("{value:.5e}"))
 }
 
-fn how_to_look_around(stack: &Stack, client: &Client) -> String {
+fn how_to_look_around(args: &Args, stack: &Stack, client: &Client) -> String {
     let config = &client.services.config;
     let environment = stack.environment().map(|(name, value)| format!("{name}={value}")).join(" ");
     format!(
         "
-The stack is up until Ctrl-C. To look around, in another terminal:
+The stack runs until Ctrl-C{end}. To use it, in another terminal:
   export API_URL={api}
   cargo eventpulse login --api $API_URL --username {DEMO}     # password: {PASSWORD}
   cargo eventpulse uploads
   cargo eventpulse stats 12345
   cargo eventpulse quarantine list
-Mails are shown here as they are delivered, and are in {mail}
+Mails appear here when they arrive, and are in {mail}
 
-As its operator, with any AWS tool:
+To use it as the operator, with any AWS tool:
   export {environment}
-Uploads arrive in s3://{process}/uploads/
-Rejected ones go to s3://{quarantine}/
-Histories are in the table {uploads}, statistics in {chunks}
-The emulator's log is {log}",
+Uploads are in s3://{process}/uploads/
+Rejected uploads are in s3://{quarantine}/
+Histories are in the table {uploads}, statistics in the table {chunks}
+The log of the emulator is {log}",
+        end = if args.keep { ", which keeps its data" } else { "" },
         api = client.api,
         process = config.process_bucket,
         quarantine = config.quarantine_bucket,
@@ -281,4 +326,42 @@ The emulator's log is {log}",
         log = stack.log.display(),
         mail = stack.mail.display(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<Options, clap::Error> {
+        let cli = <Cli as clap::Parser>::try_parse_from(std::iter::once(&"dev").chain(arguments))?;
+        Ok(cli.args.options())
+    }
+
+    #[test]
+    fn arguments_choose_the_port_and_the_data() {
+        for (arguments, port, data) in [
+            (&[][..], Port::Preferred(4566), Data::Temporary),
+            (&["--once", "--fresh"], Port::Preferred(4566), Data::Temporary),
+            (&["--port", "5000"], Port::Fixed(5000), Data::Temporary),
+            (&["--keep"], Port::Preferred(4566), Data::Kept { port: 4566, fresh: false }),
+            (&["--keep", "--fresh"], Port::Preferred(4566), Data::Kept { port: 4566, fresh: true }),
+            (&["--keep", "--port", "5000"], Port::Fixed(5000), Data::Kept { port: 5000, fresh: false }),
+        ] {
+            let options = parsed(arguments).unwrap();
+            assert_eq!((options.port, options.data), (port, data), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn arguments_that_contradict_each_other_are_refused() {
+        for arguments in [&["--once", "--keep"][..], &["--port", "0"], &["--port", "70000"]] {
+            assert!(parsed(arguments).is_err(), "{arguments:?}");
+        }
+    }
 }

@@ -1,11 +1,13 @@
-//! The whole system on this machine: an emulator of AWS on a loopback port, and `template.yaml` deployed to it.
+//! The local stack: an emulator of AWS on a port of 127.0.0.1, and `template.yaml` deployed to it.
 //!
 //! ```text
-//! tools      what the machine must have; the virtual environment with the pinned tools
-//! template   template.yaml without loops
-//! build      sam build: the functions, as AWS would run them
-//! emulator   ministack, which ends when this process does
-//! deploy     sam deploy, and what it made
+//! tools      the requirements on this machine; the virtual environment with the pinned tools
+//! template   template.yaml with its loops expanded
+//! build      cargo build and sam build of the functions
+//! emulator   ministack, a child process
+//! kept       the data that continues in the next run
+//! deploy     sam deploy, and the outputs of the stack
+//! users      users of the user pool
 //! ```
 
 mod build;
@@ -13,7 +15,7 @@ mod command;
 mod deploy;
 mod emulator;
 mod error;
-mod progress;
+mod kept;
 mod template;
 mod tools;
 mod users;
@@ -26,18 +28,19 @@ use std::{
     time::Duration,
 };
 
-pub use emulator::Port;
+pub use emulator::{Port, USUAL_PORT};
 pub use error::{Missing, StackError};
-pub use progress::Progress;
+pub use eventpulse_launcher::progress::Progress;
+pub use kept::Kept;
 pub use users::PASSWORD;
 
-use emulator::Emulator;
+use emulator::{Emulator, Settings};
 
-/// The region that the emulator plays, as in samconfig.toml.
+/// The region of the emulator, as in samconfig.toml.
 const REGION: &str = "eu-central-1";
-/// The name under which `template.yaml` is deployed, as in samconfig.toml.
+/// The name of the CloudFormation stack, as in samconfig.toml.
 const STACK_NAME: &str = "eventpulse";
-/// What the emulator takes for an administrator's.
+/// The access key of the emulator's administrator.
 const ADMIN: Credentials = Credentials { access_key_id: "local", secret_access_key: "local" };
 
 struct Credentials {
@@ -45,28 +48,47 @@ struct Credentials {
     secret_access_key: &'static str,
 }
 
-/// How to start a [`Stack`].
+/// The settings of a [`Stack`].
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The repository: where `template.yaml` is.
+    /// The repository: the directory of `template.yaml`.
     pub root: PathBuf,
     /// The port of the emulator on 127.0.0.1.
     pub port: Port,
-    /// Where to say what is going on.
+    /// The data that the stack starts with.
+    pub data: Data,
+    /// The form of the progress messages.
     pub progress: Progress,
-    /// Wait before a failed asynchronous invocation is tried again; doubles for the second try. AWS waits a minute.
+    /// The time before the first retry of a failed asynchronous invocation. It doubles for the second retry. AWS waits a
+    /// minute.
     pub retry_wait: Duration,
-    /// The directory, below the repository, into which mails go. None: one beside the emulator's log.
+    /// The directory for mails, relative to the repository. `None`: a directory beside the log of the emulator. Kept data
+    /// has a directory for mails of its own.
     pub mail: Option<PathBuf>,
 }
 
+/// The data that a stack starts with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Data {
+    /// No data. All data is lost at the end.
+    Temporary,
+    /// The data of the last run on this port that kept its data, which continues in the next run.
+    Kept {
+        /// The port, which replaces [`Options::port`].
+        port: u16,
+        /// Whether to delete the data of the last run first.
+        fresh: bool,
+    },
+}
+
 impl Default for Options {
-    /// A stack for a person: this repository, the port that everyone expects when it is free, progress on standard
-    /// error.
+    /// Returns the settings of `cargo dev`: this repository, the usual port if it is free, temporary data, progress on
+    /// standard error.
     fn default() -> Self {
         Self {
             root: Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
-            port: Port::Preferably(emulator::USUAL_PORT),
+            port: Port::Preferred(USUAL_PORT),
+            data: Data::Temporary,
             progress: Progress::on_stderr(),
             retry_wait: Duration::from_secs(1),
             mail: Some("target/local-stack/mail".into()),
@@ -75,7 +97,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// A stack for a test: any free port, silent, failed invocations tried again almost at once, mails of its own.
+    /// Returns the settings of a test: any free port, no progress, a short wait before retries, mails beside the log.
     #[must_use]
     pub fn for_test() -> Self {
         Self {
@@ -88,53 +110,69 @@ impl Options {
     }
 }
 
-/// A running local stack. Dropping it ends the emulator, the functions and all that they hold.
+/// A running local stack. Dropping it ends the emulator and the functions.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Stack {
     /// The repository.
     pub root: PathBuf,
-    /// The emulator's URL, for every service: `http://127.0.0.1:<port>`.
+    /// The URL of the emulator for every service: `http://127.0.0.1:<port>`.
     pub endpoint: String,
-    /// The region that it plays.
+    /// The region of the emulator.
     pub region: String,
-    /// Of the administrator, who may do everything here. It opens nothing else.
+    /// The access key of the emulator's administrator, who may call everything. It is valid nowhere else.
     pub access_key_id: String,
-    /// Of the administrator.
+    /// The secret access key of the emulator's administrator.
     pub secret_access_key: String,
-    /// What was deployed: the outputs of `template.yaml`, by name.
+    /// The outputs of `template.yaml`, by name.
     pub outputs: BTreeMap<String, String>,
-    /// The emulator's log, with what the functions print. It outlives the stack until another takes its port.
+    /// The log of the emulator and of the functions. It is overwritten by the next stack on this port.
     pub log: PathBuf,
-    /// The mails that SNS would have sent: one `.eml` file each, named in the order in which they were sent.
+    /// The directory of the mails of SNS: one `.eml` file each, named in the order of sending.
     pub mail: PathBuf,
+    /// The kept data. `None`: the data is temporary.
+    pub kept: Option<Kept>,
     emulator: Emulator,
     tools: tools::Tools,
 }
 
 impl Stack {
-    /// Builds what changed, starts an emulator and deploys to it. The first time, this makes the virtual environment
-    /// and compiles the functions, which takes minutes; with nothing to build it takes some six seconds.
+    /// Builds the functions that changed, starts an emulator and deploys to it. The first start creates the virtual
+    /// environment and compiles the functions, which takes minutes; later starts take seconds.
     ///
-    /// Several may start at once, in one process or many: they wait for each other to build.
+    /// Several stacks can start at the same time, in one process or in several: they wait for each other's build.
     ///
     /// # Errors
-    /// [`StackError::Missing`] says how to get what the machine lacks; the others name the step, the end of what its
-    /// tool said, and the file with all of it.
+    /// [`StackError::Missing`] lists what this machine lacks and how to get it. [`StackError::PortInUse`] if another
+    /// program uses a [`Port::Fixed`]. The other errors name the step, the end of the tool's output, and the file with all
+    /// of it.
     pub async fn start(options: Options) -> Result<Self, StackError> {
-        let Options { root, port, progress, retry_wait, mail } = options;
+        let Options { root, port, data, progress, retry_wait, mail } = options;
         let root = fs::canonicalize(&root).map_err(StackError::io("find the repository", &root))?;
         let state = root.join("target/local-stack");
-        fs::create_dir_all(&state).map_err(StackError::io("make the directory", &state))?;
+        fs::create_dir_all(&state).map_err(StackError::io("create", &state))?;
 
-        let mail = mail.map(|mail| root.join(mail));
-
+        let port = match data {
+            Data::Temporary => port,
+            Data::Kept { port, .. } => Port::Fixed(port),
+        };
+        emulator::check(port)?;
         let lock = lock(state.join("lock"), progress).await?;
-        emulator::tidy(&state).map_err(StackError::io("tidy", &state))?;
+        emulator::delete_old_logs(&state).map_err(StackError::io("delete old logs in", &state))?;
         let tools = tools::ready(&root, &state, progress).await?;
         template::expand(&tools, &state, progress).await?;
         build::build(&tools, &state, progress).await?;
-        let emulator = Emulator::start(&tools, &state, mail.as_deref(), port, retry_wait, progress).await?;
+        let kept = match data {
+            Data::Temporary => None,
+            Data::Kept { port, fresh } => Some(Kept::open(&state, port, fresh)?),
+        };
+        let mail = match &kept {
+            Some(kept) => Some(kept.directory().join("mail")),
+            None => mail.map(|mail| root.join(mail)),
+        };
+        let settings = Settings { state: &state, port, mail: mail.as_deref(), retry_wait, kept: kept.as_ref() };
+        let emulator = Emulator::start(&tools, settings, progress).await?;
+        kept.as_ref().map_or(Ok(()), Kept::mark_in_use)?;
         let outputs = deploy::deploy(&tools, &emulator, progress).await?;
         drop(lock);
 
@@ -147,24 +185,25 @@ impl Stack {
             outputs,
             log: emulator.log().to_path_buf(),
             mail: emulator.mail().to_path_buf(),
+            kept,
             emulator,
             tools,
         })
     }
 
-    /// The emulator's process; the functions are its children.
+    /// Returns the process id of the emulator. The functions are its children.
     #[must_use]
     pub fn emulator_pid(&self) -> u32 {
         self.emulator.pid()
     }
 
-    /// The variables with which any AWS tool or SDK speaks to this stack.
+    /// Returns the variables with which any AWS tool or SDK calls this stack.
     #[must_use]
-    pub fn environment(&self) -> [(&'static str, String); 4] {
+    pub fn environment(&self) -> [(&'static str, String); 5] {
         command::aws_environment(&self.endpoint)
     }
 
-    /// The stack's Python, with boto3 and the emulator's account: for what operators do with the AWS CLI.
+    /// Returns the Python of the stack, with boto3 and the access key of the administrator.
     #[must_use]
     pub fn python(&self) -> tokio::process::Command {
         let mut python = self.tools.command("python");
@@ -172,20 +211,20 @@ impl Stack {
         python
     }
 
-    /// A virtual environment of its own, under `target/`, with what a requirements file pins: for tools that tests bring.
-    /// Returns the directory of its programs.
+    /// Creates a virtual environment `target/<name>` from a requirements file, for the tools of tests. Returns the directory
+    /// of its programs.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// [`StackError::Tool`] if pip fails.
     pub async fn environment_of(&self, name: &str, requirements: &Path) -> Result<PathBuf, StackError> {
         let state = self.root.join("target/local-stack");
-        tools::further(&self.root.join("target").join(name), requirements, &state).await
+        tools::further_environment(&self.root.join("target").join(name), requirements, &state).await
     }
 
-    /// Ends it and waits until it is gone. (Dropping it does the same, and cannot tell when that fails.)
+    /// Ends the stack and waits until the emulator has ended. Dropping does the same, but cannot return an error.
     ///
     /// # Errors
-    /// When the emulator does not end.
+    /// [`StackError::Io`] if the emulator does not end.
     pub async fn stop(self) -> Result<(), StackError> {
         let stopping = tokio::task::spawn_blocking(move || self.emulator.stop()).await;
         stopping.map_err(io::Error::other).flatten().map_err(StackError::io("stop", "the emulator"))
@@ -205,9 +244,9 @@ pub async fn python(options: &Options) -> Result<tokio::process::Command, StackE
     Ok(tools::ready(&root, &state, options.progress).await?.command("python"))
 }
 
-/// Held by one starting stack at a time: they share the virtual environment and the build.
+/// Takes the lock of a starting stack: all stacks share the virtual environment and the build.
 async fn lock(path: PathBuf, progress: Progress) -> Result<File, StackError> {
-    let file = File::create(&path).map_err(StackError::io("make the lock", &path))?;
+    let file = File::create(&path).map_err(StackError::io("create the lock", &path))?;
     let step = progress.step("waiting for another local stack to start");
     let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
     step.done();

@@ -1,6 +1,6 @@
-//! What the sample run and the tests do with a running stack: sign in, issue, send, wait, ask.
+//! A client of a running local stack for the samples and the tests: signs in, uploads, waits for results.
 //!
-//! An upload is issued as any client does it, by the REST API. What became of it is read with the operator's credentials.
+//! Uploads go through the REST API, as for any client. Results are read with the credentials of the operator.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,36 +22,36 @@ use crate::client::http::http_client;
 use crate::dev::samples::Sample;
 use crate::stack::{PASSWORD, Stack};
 
-/// How long an upload may take to its outcome.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// The time that an upload has to reach its outcome.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Somebody who has signed in.
+/// A user who is signed in.
 #[derive(Debug, Clone)]
 pub struct User {
     /// The user name.
     pub name: String,
-    /// The owner of what this user uploads: Cognito's `sub`.
+    /// The owner of the user's uploads: Cognito's `sub`.
     pub owner: OwnerId,
     /// The ID token.
     pub token: String,
 }
 
-/// A running stack, with the operator's credentials.
+/// A client of a running stack with the credentials of the operator.
 pub struct Client {
-    /// The REST API.
+    /// The URL of the REST API.
     pub api: String,
-    /// The SDK's configuration.
+    /// The configuration of the AWS SDK.
     pub sdk: SdkConfig,
-    /// S3, for what only operators and tests do.
+    /// S3, for the actions of operators and tests.
     pub s3: aws_sdk_s3::Client,
     /// The same adapters that the functions use.
     pub services: Services,
     http: reqwest::Client,
-    /// Of Cognito: where, and which client of the user pool.
+    /// The endpoint of Cognito and the client id of the user pool.
     sign_in: (String, String),
 }
 
-/// What `POST /uploads` answers.
+/// The answer of `POST /uploads`.
 #[derive(Deserialize)]
 struct Receipt {
     upload_id: UploadId,
@@ -61,10 +61,10 @@ struct Receipt {
 }
 
 impl Client {
-    /// For a stack that runs.
+    /// Creates a client of a running stack.
     ///
     /// # Errors
-    /// When the stack lacks an output.
+    /// If the stack lacks an output.
     pub async fn new(stack: &Stack) -> Result<Self, BoxError> {
         let output = |name: &str| stack.outputs.get(name).cloned().ok_or(format!("the stack has no output {name}"));
         let config = Config {
@@ -98,10 +98,10 @@ impl Client {
         })
     }
 
-    /// Makes users and signs them in.
+    /// Creates users, unless they exist, and signs them in.
     ///
     /// # Errors
-    /// When the stack does not answer, or refuses.
+    /// If the stack does not answer or refuses.
     pub async fn users(&self, stack: &Stack, names: &[String]) -> Result<Vec<User>, BoxError> {
         let mut users = Vec::new();
         for (name, owner) in stack.add_users(names).await? {
@@ -112,10 +112,10 @@ impl Client {
         Ok(users)
     }
 
-    /// Signs a user of the stack in. Returns the tokens, as Cognito names them.
+    /// Signs a user in. Returns the tokens by their names in Cognito.
     ///
     /// # Errors
-    /// When Cognito does not answer, or refuses.
+    /// If Cognito does not answer or refuses.
     pub async fn tokens(&self, name: &str) -> Result<Value, BoxError> {
         let (endpoint, client_id) = &self.sign_in;
         let parameters = json!({ "USERNAME": name, "PASSWORD": PASSWORD });
@@ -129,10 +129,10 @@ impl Client {
         }
     }
 
-    /// Asks for a user's notices by e-mail. Returns where the subscription stands then.
+    /// Subscribes a user to notices by e-mail. Returns the state of the subscription.
     ///
     /// # Errors
-    /// When the API does not answer, or refuses.
+    /// If the API does not answer or refuses.
     pub async fn subscribe(&self, user: &User) -> Result<String, BoxError> {
         let put = self.http.put(format!("{}/notifications", self.api)).header("authorization", &user.token);
         let answer = put.header("content-type", "application/json").body("{}").send().await?;
@@ -144,10 +144,10 @@ impl Client {
         Ok(subscription["state"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Issues an upload for bytes of this user.
+    /// Requests an upload of a sample for a user.
     ///
     /// # Errors
-    /// When the API does not answer, or refuses.
+    /// If the API does not answer or refuses.
     pub async fn issue(&self, user: &User, sample: &Sample) -> Result<Issued, BoxError> {
         let mut request = json!({
             "file_name": sample.name(),
@@ -178,11 +178,11 @@ impl Client {
     /// Sends bytes to a presigned URL. Returns the HTTP status.
     ///
     /// # Errors
-    /// When the stack does not answer.
+    /// If the stack does not answer.
     pub async fn put(&self, issued: &Issued, bytes: Vec<u8>) -> Result<u16, BoxError> {
         let mut put = self.http.put(&issued.put.url);
         for (name, value) in &issued.put.headers {
-            // The client counts the bytes itself, but says nothing of none.
+            // reqwest sets content-length itself, but not for an empty body.
             if name != "host" && (name != "content-length" || bytes.is_empty()) {
                 put = put.header(name, value);
             }
@@ -190,10 +190,10 @@ impl Client {
         Ok(put.body(bytes).send().await?.status().as_u16())
     }
 
-    /// Uploads a sample as its expectation says. Returns the id of the upload.
+    /// Uploads a sample as its expectation file says. Returns the id of the upload.
     ///
     /// # Errors
-    /// When the stack does not answer, or refuses.
+    /// If the stack does not answer or refuses.
     pub async fn upload(&self, user: &User, sample: &Sample) -> Result<UploadId, BoxError> {
         if sample.expected.dropped {
             return self.drop_in(&format!("uploads/{}", sample.name()), sample).await;
@@ -205,10 +205,10 @@ impl Client {
         }
     }
 
-    /// Copies a sample straight into the process bucket, as an operator would.
+    /// Copies a sample into the process bucket, as an operator does. Returns the id of the upload.
     ///
     /// # Errors
-    /// When the stack does not answer, or refuses.
+    /// If the stack does not answer or refuses.
     pub async fn drop_in(&self, key: &str, sample: &Sample) -> Result<UploadId, BoxError> {
         let bucket = &self.services.config.process_bucket;
         let put = self.s3.put_object().bucket(bucket).key(key).content_type(sample.content_type());
@@ -217,27 +217,27 @@ impl Client {
         Ok(UploadId::of_object(bucket, key, &version_id))
     }
 
-    /// Waits until nothing is owed for an upload.
+    /// Waits until an upload needs no further step.
     ///
     /// # Errors
-    /// When that takes longer than three minutes.
+    /// If that takes longer than three minutes.
     pub async fn settled(&self, id: &UploadId) -> Result<Upload, BoxError> {
         self.wait(id, |upload| upload.next().is_none()).await
     }
 
-    /// Waits until an upload is as it should be.
+    /// Waits until an upload meets a condition.
     ///
     /// # Errors
-    /// When that takes longer than three minutes.
+    /// If that takes longer than three minutes.
     pub async fn wait(&self, id: &UploadId, ready: impl Fn(&Upload) -> bool) -> Result<Upload, BoxError> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let deadline = tokio::time::Instant::now() + UPLOAD_TIMEOUT;
         loop {
             let upload = self.services.uploads.load(id).await?;
             let state = upload.as_ref().map_or("unknown", |upload| upload.state().as_str());
             match upload {
                 Some(upload) if ready(&upload) => return Ok(upload),
                 _ if tokio::time::Instant::now() > deadline => {
-                    return Err(format!("upload {id} is still {state} after {} s", PATIENCE.as_secs()).into());
+                    return Err(format!("upload {id} is still {state} after {} s", UPLOAD_TIMEOUT.as_secs()).into());
                 }
                 _ => tokio::time::sleep(Duration::from_millis(50)).await,
             }

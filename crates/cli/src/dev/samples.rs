@@ -1,4 +1,4 @@
-//! The documents of `events/uploads/`, each with what is expected of it in `<file>.expected.json`.
+//! The documents of `events/uploads/`, each with its expected result in `<file>.expected.json`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,42 +13,42 @@ pub struct Sample {
     pub path: PathBuf,
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// What is expected.
+    /// The expected result.
     pub expected: Expected,
 }
 
-/// How a document is uploaded, and what is expected of it.
+/// The form of an upload and its expected result.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
-    /// What the sample shows.
+    /// The purpose of the sample.
     #[serde(default)]
     pub about: String,
-    /// `Content-Type`; by the file's ending where it is not given.
+    /// `Content-Type`. `None`: chosen by the file name.
     pub content_type: Option<String>,
     /// `Content-Encoding`.
     pub content_encoding: Option<String>,
-    /// The schema named for the upload.
+    /// The schema of the upload.
     pub schema: Option<String>,
-    /// How many records may be rejected before the whole upload is.
+    /// The number of rejected records up to which an upload is accepted partly.
     pub max_rejected: Option<MaxRejected>,
-    /// The name to upload under, where it is not the file's.
+    /// The file name of the upload. `None`: the name of the file.
     pub file_name: Option<String>,
-    /// Whether an operator copies it into the bucket, rather than a client using a presigned URL.
+    /// Whether an operator copies the file into the bucket, instead of a client that uses a presigned URL.
     #[serde(default)]
     pub dropped: bool,
     /// The outcome.
     pub outcome: String,
-    /// How many records count.
+    /// The number of accepted records.
     #[serde(default)]
     pub accepted: u64,
-    /// How many records do not.
+    /// The number of rejected records.
     #[serde(default)]
     pub rejected: u64,
-    /// Statistics of its points.
+    /// The statistics of its points.
     #[serde(default)]
     pub statistics: Vec<ExpectedStatistics>,
-    /// Failures that must be told, among others.
+    /// Failures that the report must contain, among others.
     #[serde(default)]
     pub failures: Vec<ExpectedFailure>,
 }
@@ -67,7 +67,7 @@ pub struct ExpectedStatistics {
     pub mean: f64,
     /// Their median.
     pub median: f64,
-    /// Their sample standard deviation; none of a single point.
+    /// Their sample standard deviation. `None` for a single point.
     pub standard_deviation: Option<f64>,
     /// The smallest.
     pub min: f64,
@@ -90,10 +90,10 @@ pub struct ExpectedFailure {
 }
 
 impl Sample {
-    /// Reads every sample of a folder, in the order of their names.
+    /// Reads all samples of a directory, in the order of their names.
     ///
     /// # Errors
-    /// When a file cannot be read, or lacks an expectation that can be understood.
+    /// If a file cannot be read, or its expectation file is missing or invalid.
     pub fn read_all(folder: &Path) -> io::Result<Vec<Self>> {
         let mut samples = Vec::new();
         for entry in std::fs::read_dir(folder)? {
@@ -103,23 +103,23 @@ impl Sample {
                 continue;
             }
             let expectation = format!("{name}.expected.json");
-            let told = |error: &dyn std::error::Error| io::Error::other(format!("{expectation}: {error}"));
-            let expected = std::fs::read(&expectation).map_err(|error| told(&error))?;
-            let expected = serde_json::from_slice(&expected).map_err(|error| told(&error))?;
+            let invalid = |error: &dyn std::error::Error| io::Error::other(format!("{expectation}: {error}"));
+            let expected = std::fs::read(&expectation).map_err(|error| invalid(&error))?;
+            let expected = serde_json::from_slice(&expected).map_err(|error| invalid(&error))?;
             samples.push(Self { bytes: std::fs::read(&path)?, path, expected });
         }
         samples.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(samples)
     }
 
-    /// The name to upload under.
+    /// Returns the file name of the upload.
     #[must_use]
     pub fn name(&self) -> String {
         let own = || self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         self.expected.file_name.clone().unwrap_or_else(own)
     }
 
-    /// The `Content-Type` to send.
+    /// Returns the `Content-Type` of the upload.
     #[must_use]
     pub fn content_type(&self) -> &str {
         let ndjson = self.path.to_string_lossy().contains(".ndjson");

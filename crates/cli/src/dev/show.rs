@@ -1,4 +1,4 @@
-//! What a person reads about an upload, and the mails.
+//! Uploads and mails as text for a person.
 
 use std::fmt::Write;
 
@@ -9,10 +9,10 @@ use eventpulse_core::upload::{Decision, SeriesStatistics, Upload};
 use super::mailbox::Mail;
 use crate::client::text::number;
 
-/// The most series that are shown of one upload.
+/// The maximum number of series shown for one upload.
 pub const SERIES_SHOWN: usize = 10;
 
-/// One upload, as text.
+/// Returns one upload as text.
 #[must_use]
 pub fn upload(upload: &Upload, about: &str, statistics: &[(SeriesStatistics, Statistics)]) -> String {
     let mut text = String::new();
@@ -24,7 +24,7 @@ pub fn upload(upload: &Upload, about: &str, statistics: &[(SeriesStatistics, Sta
     let (state, accepted, rejected) = (upload.state().as_str(), upload.accepted(), upload.rejected());
     let _ = writeln!(text, "   {state}: {accepted} accepted, {rejected} rejected   (upload {})", upload.id());
     if let Some(Decision::Duplicate { of }) = upload.decision() {
-        let _ = writeln!(text, "   the same bytes count already, under upload {of}");
+        let _ = writeln!(text, "   the same bytes were accepted before, as upload {of}");
     }
     table(&mut text, upload, statistics);
     if let Some(rejection) = upload.rejection() {
@@ -39,7 +39,7 @@ pub fn upload(upload: &Upload, about: &str, statistics: &[(SeriesStatistics, Sta
     text
 }
 
-/// A mail as it was delivered, as text, SNS's footer included.
+/// Returns a delivered mail as text, with the footer of SNS.
 #[must_use]
 pub fn mail(mail: &Mail) -> String {
     let mut text = format!("\n   ┌ {}\n", mail.file.display());
@@ -66,7 +66,7 @@ fn table(text: &mut String, upload: &Upload, statistics: &[(SeriesStatistics, St
             statistics.count.to_string(),
             number(statistics.mean),
             number(statistics.median),
-            statistics.standard_deviation.map_or_else(|| "none of one".to_owned(), number),
+            statistics.standard_deviation.map_or_else(|| "n/a".to_owned(), number),
             number(statistics.min),
             number(statistics.max),
         ]);
@@ -76,7 +76,7 @@ fn table(text: &mut String, upload: &Upload, statistics: &[(SeriesStatistics, St
     for row in &rows {
         let _ = write!(text, "  ");
         for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            // Names to the left, numbers to the right.
+            // Names are aligned left, numbers right.
             let _ = if at < 2 { write!(text, " {cell:<width$} ") } else { write!(text, " {cell:>width$} ") };
         }
         let _ = writeln!(text);
@@ -93,7 +93,7 @@ fn failures(text: &mut String, rejection: &Rejection) {
     for group in &rejection.groups {
         let failure = &group.first;
         let pointer = if failure.pointer.is_empty() { String::new() } else { format!(" at {}", failure.pointer) };
-        let times = if group.count > 1 { format!(" ({} times, the first:)", group.count) } else { String::new() };
+        let times = if group.count > 1 { format!(" ({} times; the first:)", group.count) } else { String::new() };
         let place = match (failure.line, failure.byte_offset) {
             (Some(line), Some(byte)) => format!(", line {line}, byte {byte}"),
             _ => String::new(),

@@ -1,71 +1,53 @@
-//! `sam build`: each function as a `provided.al2023` bootstrap, in the workspace's one target directory.
+//! The local build of the functions: cargo compiles them, `sam build` packs them.
 
-use std::{fs, path::Path};
+use std::path::{Path, PathBuf};
+
+use eventpulse_launcher::cargo::{self, Programs};
+use serde::Deserialize;
+use tokio::process::Command;
 
 use super::{
     Progress, StackError,
     command::run,
-    tools::{Tools, forget},
+    tools::{Tools, clear},
 };
 
-/// Builds the functions that changed.
+/// Builds the functions that changed, each as a `provided.al2023` bootstrap.
 ///
-/// `sam build` shows nothing of the compiler until that is done, so the same compiler runs before it, with the same
-/// arguments and shown; for `sam build` only copying is left.
+/// For AWS, `sam build` compiles each function in release by cargo-lambda. Here, one `cargo build` compiles the functions
+/// and the `eventpulse` command with the same profile, so that the AWS SDK is compiled once; `local/bin/cargo-lambda` then
+/// hands these programs to `sam build`.
+///
+/// # Errors
+/// [`StackError::Tool`] if cargo or `sam build` fails, with the last lines of its output.
 pub(super) async fn build(tools: &Tools, state: &Path, progress: Progress) -> Result<(), StackError> {
     let log = state.join("build.log");
-    forget(&log)?;
+    clear(&log)?;
     let step = progress.step("building the functions");
-    let functions = tools.root.join("functions");
-    for function in names_in(&functions)? {
-        let mut cargo = tools.command("cargo");
-        cargo.args(["lambda", "build", "--release", "--bin", &function]).current_dir(functions.join(&function));
-        if tools.architecture == "arm64" {
-            cargo.arg("--arm64");
-        }
-        cargo.envs([("CARGO_TERM_PROGRESS_WHEN", "always"), ("CARGO_TERM_PROGRESS_WIDTH", "120")]);
-        run(cargo, &step, &log, how_far_cargo_is).await?;
-    }
-    let mut sam = tools.command("sam");
+    run(Command::from(cargo::build(&tools.root, Programs::All)), &step, &log, cargo::progress_of).await?;
+    step.done();
+
+    let step = progress.step("packing the functions");
+    let mut sam = tools.command_with_stand_ins("sam");
     sam.args(["build", "--config-env", "local", "--parameter-overrides"])
-        .arg(format!("Architecture={}", tools.architecture));
-    run(sam, &step, &log, how_far_cargo_is).await?;
+        .arg(format!("Architecture={}", tools.architecture))
+        .env("CARGO_TARGET_DIR", state.join("packed"))
+        .env("EVENTPULSE_PROGRAMS", programs(tools).await?);
+    run(sam, &step, &log, |_| None).await?;
     step.done();
     Ok(())
 }
 
-/// Names of the functions: their directories, packages and binaries share them.
-fn names_in(functions: &Path) -> Result<Vec<String>, StackError> {
-    let entries = fs::read_dir(functions).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let mut names: Vec<_> = entries
-        .map_err(StackError::io("read", functions))?
-        .into_iter()
-        .filter(|entry| entry.path().join("Cargo.toml").exists())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort();
-    Ok(names)
-}
-
-/// "Building [====>   ] 34/210: serde, tokio" as "34/210: serde, tokio".
-fn how_far_cargo_is(line: &str) -> Option<String> {
-    let (_, how_far) = line.trim_start().strip_prefix("Building [")?.split_once("] ")?;
-    Some(how_far.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bar_is_shown_and_anything_else_is_kept() {
-        for (line, shown) in [
-            ("    Building [=====>      ] 34/210: serde, tokio", Some("34/210: serde, tokio")),
-            ("   Compiling serde v1.0.0", None),
-            ("Building codeuri: /x functions: IngestObject", None),
-            ("error[E0308]: mismatched types", None),
-        ] {
-            assert_eq!(how_far_cargo_is(line).as_deref(), shown, "{line}");
-        }
+/// Returns the directory into which cargo puts the programs of the `dev` profile.
+async fn programs(tools: &Tools) -> Result<PathBuf, StackError> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        target_directory: PathBuf,
     }
+    let mut cargo = tools.command("cargo");
+    cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
+    let output = cargo.output().await.map_err(StackError::io("run", "cargo metadata"))?;
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)
+        .map_err(|error| StackError::io("read the output of", "cargo metadata")(error.into()))?;
+    Ok(metadata.target_directory.join("debug"))
 }

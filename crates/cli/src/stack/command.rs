@@ -1,4 +1,4 @@
-//! Running a tool: which variables it sees, where its output goes, what is kept of that for an error.
+//! Running a tool: its environment variables, its log, and the last lines of its output for an error.
 
 use std::{
     collections::VecDeque,
@@ -16,66 +16,64 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::{ADMIN, REGION, StackError, progress::Step};
+use eventpulse_launcher::{cargo, progress::Step};
 
-/// Lines of a tool's output that an error repeats.
+use super::{ADMIN, REGION, StackError};
+
+/// The number of lines of a tool's output that an error repeats.
 const TAIL: usize = 25;
 
-/// The variables with which a tool or an SDK speaks to the emulator at `endpoint`.
-pub(super) fn aws_environment(endpoint: &str) -> [(&'static str, String); 4] {
+/// Returns the variables with which a tool or an SDK calls the emulator at `endpoint`. The SDKs read `AWS_REGION`, the AWS
+/// CLI reads `AWS_DEFAULT_REGION`.
+pub(super) fn aws_environment(endpoint: &str) -> [(&'static str, String); 5] {
     [
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
         ("AWS_REGION", REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", REGION.to_owned()),
         ("AWS_ACCESS_KEY_ID", ADMIN.access_key_id.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", ADMIN.secret_access_key.to_owned()),
     ]
 }
 
-/// This process's variables, for a tool: without those that cargo sets for the program that it runs (build scripts
-/// watch them, a change rebuilds), and without any that lead to a real AWS account.
+/// Returns the variables of this process for a tool, without those that cargo sets and without those that lead to a real
+/// AWS account.
 pub(super) fn environment() -> impl Iterator<Item = (OsString, OsString)> {
-    env::vars_os().filter(|(name, _)| name.to_str().is_none_or(|name| !(is_cargos_own(name) || is_aws(name))))
-}
-
-fn is_cargos_own(name: &str) -> bool {
-    const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
-    const NAMES: [&str; 6] =
-        ["CARGO", "CARGO_CRATE_NAME", "CARGO_MAKEFLAGS", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
-    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    cargo::environment().filter(|(name, _)| name.to_str().is_none_or(|name| !is_aws(name)))
 }
 
 fn is_aws(name: &str) -> bool {
-    // The bundle of certificates is about the network, not about an account.
+    // AWS_CA_BUNDLE configures the network, not an account.
     name.starts_with("AWS_") && name != "AWS_CA_BUNDLE"
 }
 
-/// `PATH`, with `directory` before all others.
-pub(super) fn path_with(directory: &Path) -> OsString {
+/// Returns `PATH` with `directories` before all others.
+pub(super) fn path_with<'a>(directories: impl IntoIterator<Item = &'a Path>) -> OsString {
     let old = env::vars_os().find(|(name, _)| name == "PATH").map(|(_, path)| path).unwrap_or_default();
-    let paths = std::iter::once(directory.to_path_buf()).chain(env::split_paths(&old));
-    // Only a directory with a colon in its name cannot be joined, and that one would not be found anyway.
+    let paths = directories.into_iter().map(Path::to_path_buf).chain(env::split_paths(&old));
+    // Joining fails only for a directory with a colon in its name. Such a directory in `PATH` is never found.
     env::join_paths(paths).unwrap_or(old)
 }
 
-/// A command that sees [`environment`] and nothing of standard input.
+/// Returns a command with the variables of [`environment`] and without standard input.
 pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(environment()).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
-/// Runs `command` to its end within `step`, appending what it prints to `log`; `note` takes from its lines what is to
-/// be shown and not kept.
+/// Runs `command` to its end and appends its output to `log`. A line for which `progress_of` returns a text shows that text
+/// beside the label of `step` and does not go to the log.
 ///
 /// # Errors
-/// [`StackError::Tool`] with its last lines when it fails.
+/// [`StackError::Tool`] with the last lines of the output if the command fails.
 pub(super) async fn run(
     mut command: Command,
     step: &Step,
     log: &Path,
-    note: fn(&str) -> Option<String>,
+    progress_of: fn(&str) -> Option<String>,
 ) -> Result<(), StackError> {
     let program = PathBuf::from(command.as_std().get_program());
+    command.kill_on_drop(true);
     let mut child =
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(StackError::io("run", &program))?;
     let mut file = File::options().append(true).create(true).open(log).map_err(StackError::io("write", log))?;
@@ -87,8 +85,8 @@ pub(super) async fn run(
 
     let mut tail: VecDeque<String> = VecDeque::with_capacity(TAIL);
     while let Some(line) = lines.recv().await {
-        match note(&line) {
-            Some(note) => step.note(&note),
+        match progress_of(&line) {
+            Some(progress) => step.note(&progress),
             None => {
                 writeln!(file, "{line}").map_err(StackError::io("write", log))?;
                 tail.truncate(TAIL - 1);
@@ -109,12 +107,12 @@ fn boxed(output: impl AsyncRead + Send + Unpin + 'static) -> Box<dyn AsyncRead +
     Box::new(output)
 }
 
-/// Sends what is between newlines or carriage returns (which redraw a progress bar), leaving out what is blank.
+/// Sends each line that is not blank. A carriage return, which redraws a progress bar, ends a line too.
 async fn split(mut output: Box<dyn AsyncRead + Send + Unpin>, lines: mpsc::Sender<String>) {
     const LONGEST: usize = 64 * 1024;
     let (mut line, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
-        // An error here is the end as well: the exit status will tell.
+        // An error ends the output as well; the exit status then says whether the tool failed.
         let read = output.read(&mut buffer).await.unwrap_or(0);
         for &byte in &buffer[..read] {
             if matches!(byte, b'\n' | b'\r') || line.len() == LONGEST {
@@ -133,14 +131,16 @@ async fn send(line: &mut Vec<u8>, lines: &mpsc::Sender<String>) {
     let text = String::from_utf8_lossy(line).trim_end().to_owned();
     line.clear();
     if !text.trim_start().is_empty() {
-        // Nobody listens any more when writing the log failed.
+        // The receiver is gone if writing the log failed.
         let _ = lines.send(text).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Progress, *};
+    use eventpulse_launcher::progress::Progress;
+
+    use super::*;
 
     fn nothing(_: &str) -> Option<String> {
         None
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_repeats_the_last_lines_of_both_outputs_without_the_bars() {
+    async fn an_error_repeats_the_last_lines_of_both_outputs_without_progress() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("log");
         let script = r"for i in $(seq 40); do echo line $i; done; printf 'bar 1\rbar 2\rlast'; exit 3";
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_tool_sees_neither_cargo_nor_an_account() {
+    async fn a_tool_gets_no_variables_of_cargo_or_of_an_account() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("log");
         // Cargo set CARGO_PKG_NAME for this test.
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_tool_that_is_not_there_is_named() {
+    async fn an_error_names_a_missing_tool() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("log");
         let step = step("looking");
@@ -192,17 +192,9 @@ mod tests {
     }
 
     #[test]
-    fn variables_by_name() {
-        for (name, own, aws) in [
-            ("CARGO_PKG_VERSION", true, false),
-            ("CARGO", true, false),
-            ("CARGO_HOME", false, false),
-            ("CARGO_TARGET_DIR", false, false),
-            ("AWS_PROFILE", false, true),
-            ("AWS_CA_BUNDLE", false, false),
-            ("PATH", false, false),
-        ] {
-            assert_eq!((is_cargos_own(name), is_aws(name)), (own, aws), "{name}");
+    fn variables_of_an_account_are_known_by_name() {
+        for (name, leads_to_account) in [("AWS_PROFILE", true), ("AWS_CA_BUNDLE", false), ("PATH", false)] {
+            assert_eq!(is_aws(name), leads_to_account, "{name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `sam deploy` of `template.yaml` to the emulator, and what it made.
+//! `sam deploy` of `template.yaml` to the emulator, and the outputs of the stack.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use super::{
     Progress, REGION, STACK_NAME, StackError,
     command::{aws_environment, run},
     emulator::Emulator,
-    tools::{Tools, forget},
+    tools::{Tools, clear},
 };
 
-/// The parameters that samconfig.toml has for the emulator as well: given here, some replace all of those. No rate limit
-/// is to slow the samples or the tests, but for that of a key of the plan `standard`; nobody is to wait a minute for a
-/// revoked key to end.
+/// The parameters of the emulator. They repeat samconfig.toml, because parameters on the command line replace all of its
+/// parameters. The rate limits are high enough for the samples and the tests, except the one of the plan `standard`; a
+/// revoked key expires after seconds instead of a minute.
 const LOCAL_PARAMETERS: [&str; 9] = [
     "ConsoleOrigin=http://localhost:5173",
     "ApiRateLimit=10000",
@@ -26,7 +26,10 @@ const LOCAL_PARAMETERS: [&str; 9] = [
     "DigestSeconds=30",
 ];
 
-/// Deploys what was built, and asks for the outputs.
+/// Deploys the packed functions and the template. Returns the outputs of the stack.
+///
+/// # Errors
+/// [`StackError::Tool`] if `sam deploy` fails.
 pub(super) async fn deploy(
     tools: &Tools,
     emulator: &Emulator,
@@ -34,7 +37,7 @@ pub(super) async fn deploy(
 ) -> Result<BTreeMap<String, String>, StackError> {
     let step = progress.step("deploying template.yaml");
     let log = emulator.logs().join("deploy.log");
-    forget(&log)?;
+    clear(&log)?;
     let mut sam = tools.command("sam");
     sam.args(["deploy", "--config-env", "local", "--stack-name", STACK_NAME, "--region", REGION, "--no-progressbar"])
         .arg("--parameter-overrides")
@@ -42,7 +45,7 @@ pub(super) async fn deploy(
         .arg(format!("EndpointUrl={}", emulator.endpoint()))
         .args(LOCAL_PARAMETERS)
         .envs(without_account(emulator))
-        // Seconds between two looks at how far it is.
+        // Seconds between two queries of the state of the deployment.
         .env("SAM_CLI_POLL_DELAY", "1");
     run(sam, &step, &log, |_| None).await?;
 
@@ -57,7 +60,7 @@ pub(super) async fn deploy(
     parse(&output.stdout)
 }
 
-/// The emulator's variables, and no file that could name an account or a proxy instead.
+/// Returns the variables for the emulator. They exclude the files and the proxy that could lead to a real account.
 fn without_account(emulator: &Emulator) -> impl Iterator<Item = (&'static str, String)> {
     let nowhere =
         [("AWS_CONFIG_FILE", "/dev/null"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"), ("NO_PROXY", "127.0.0.1")];

@@ -1,4 +1,4 @@
-//! Why a local stack did not start.
+//! Errors of the local stack.
 
 use std::{
     fmt::{self, Display},
@@ -7,12 +7,12 @@ use std::{
     process::ExitStatus,
 };
 
-/// Something that this machine lacks, and how to get it.
+/// A requirement that this machine does not meet.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Missing {
-    /// What it is.
+    /// Its name, such as "Python 3.10 or newer".
     pub what: String,
-    /// What to do about it.
+    /// How to get it.
     pub remedy: &'static str,
 }
 
@@ -22,60 +22,69 @@ impl Display for Missing {
     }
 }
 
-/// Why a local stack did not start.
+/// An error of the local stack.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StackError {
-    /// The machine lacks something; nothing was changed.
-    #[error("the local stack needs what is not here:{}", .missing.iter().map(|m| format!("\n  {m}")).collect::<String>())]
+    /// This machine lacks requirements. Nothing was changed.
+    #[error("the local stack needs:{}", .missing.iter().map(|m| format!("\n  {m}")).collect::<String>())]
     Missing {
-        /// All of it, not only the first.
+        /// All missing requirements.
         missing: Vec<Missing>,
     },
     /// A tool failed.
-    #[error("{step}: {program} ended with {status}. Its last words (all of them: {log}):\n{tail}", log = .log.display())]
+    #[error("{step}: {program} failed with {status}. The end of its output (all of it is in {log}):\n{tail}", log = .log.display())]
     Tool {
-        /// What it was to do.
+        /// The step of the start.
         step: &'static str,
-        /// Its name.
+        /// The name of the tool.
         program: String,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// The last lines of what it printed.
+        /// The last lines of its output.
         tail: String,
-        /// All that it printed.
+        /// The file with all of its output.
         log: PathBuf,
     },
-    /// The emulator ended, or never answered.
-    #[error("the emulator {what}. Its last words (all of them: {log}):\n{tail}", log = .log.display())]
+    /// The emulator ended or did not answer.
+    #[error("the emulator {what}. The end of its log (all of it is in {log}):\n{tail}", log = .log.display())]
     Emulator {
-        /// What it did.
+        /// What happened: "ended at once", "did not answer".
         what: &'static str,
         /// The last lines of its log.
         tail: String,
         /// Its log.
         log: PathBuf,
     },
-    /// The outputs of `template.yaml` could not be read after it was deployed.
+    /// Another program uses the port.
+    #[error(
+        "port {port} of 127.0.0.1 is in use. Stop the program that uses it (perhaps another `cargo dev`), \
+         or choose another port with --port"
+    )]
+    PortInUse {
+        /// The port.
+        port: u16,
+    },
+    /// The outputs of the deployed `template.yaml` cannot be read.
     #[error("cannot read the outputs of the deployed stack: {detail}")]
     Outputs {
-        /// What is wrong with the answer.
+        /// The reason.
         detail: String,
     },
-    /// A file, a directory or a process could not be had.
+    /// An operation on a file, a directory or a process failed.
     #[error("cannot {op} {target}: {source}", target = .target.display())]
     Io {
-        /// What was tried.
+        /// The operation, such as "read".
         op: &'static str,
-        /// On what.
+        /// The file, directory or program.
         target: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl StackError {
-    /// For `map_err`: what was tried on `target`.
+    /// Returns the function that `map_err` needs for an operation on `target`.
     pub(super) fn io(op: &'static str, target: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         let target = target.as_ref().to_path_buf();
         move |source| Self::Io { op, target, source }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     Progress, StackError,
     command::run,
-    tools::{Tools, forget},
+    tools::{Tools, clear},
 };
 
 /// Writes the expanded template to `.aws-sam/template.json`, which `sam build` reads.
@@ -14,7 +14,7 @@ use super::{
 /// [`StackError::Tool`] with the error in the template.
 pub(super) async fn expand(tools: &Tools, state: &Path, progress: Progress) -> Result<(), StackError> {
     let log = state.join("template.log");
-    forget(&log)?;
+    clear(&log)?;
     let step = progress.step("expanding template.yaml");
     let mut python = tools.command("python");
     python.args(["local/template.py", "expand"]);

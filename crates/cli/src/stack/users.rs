@@ -1,4 +1,4 @@
-//! Users of the stack's user pool.
+//! Users in the user pool of the stack.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -8,31 +8,31 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::{Stack, StackError};
 
-/// The password of every user that is made here. It opens nothing but a stack that ends with its process.
+/// The password of every user of a local stack. It is valid nowhere else.
 pub const PASSWORD: &str = "Local-stack-1";
 
 impl Stack {
-    /// Makes users, with [`PASSWORD`]. Returns the owner of each (Cognito's `sub`), by name.
+    /// Creates users with [`PASSWORD`], unless they exist. Returns the owner (Cognito's `sub`) of each name.
     ///
     /// # Errors
-    /// When the user pool refuses.
+    /// [`StackError::Outputs`] if the user pool refuses.
     pub async fn add_users(&self, names: &[String]) -> Result<BTreeMap<String, String>, StackError> {
-        self.make_users(names, &[]).await
+        self.create_users(names, &[]).await
     }
 
-    /// Invites a user, who has to choose another password than [`PASSWORD`] at the first sign-in.
+    /// Invites a user. At the first sign-in, the user must replace [`PASSWORD`] with another password.
     ///
     /// # Errors
-    /// When the user pool refuses.
+    /// [`StackError::Outputs`] if the user pool refuses.
     pub async fn invite_user(&self, name: &str) -> Result<(), StackError> {
-        self.make_users(&[name.to_owned()], &["--invite"]).await.map(drop)
+        self.create_users(&[name.to_owned()], &["--invite"]).await.map(drop)
     }
 
-    async fn make_users(&self, names: &[String], options: &[&str]) -> Result<BTreeMap<String, String>, StackError> {
+    async fn create_users(&self, names: &[String], options: &[&str]) -> Result<BTreeMap<String, String>, StackError> {
         let wanted: BTreeMap<&str, &str> = names.iter().map(|name| (name.as_str(), PASSWORD)).collect();
         let script = self.root.join("local/users.py");
         let failed = |detail: String| StackError::Outputs { detail: format!("local/users.py: {detail}") };
-        let pool = self.outputs.get("UserPoolId").ok_or_else(|| failed("there is no user pool".to_owned()))?;
+        let pool = self.outputs.get("UserPoolId").ok_or_else(|| failed("the stack has no user pool".to_owned()))?;
         let mut command = self.python();
         command.arg(&script).arg(pool).args(options);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
