@@ -75,8 +75,11 @@ pub async fn run(args: &Args) -> Result<bool, BoxError> {
     tokio::select! {
         result = start_and_show(args) => result,
         () = interrupted(args) => {
-            let next = if args.keep { ". The data is kept; `cargo dev --keep` continues with it" } else { "" };
-            eprintln!("stopped{next}");
+            match (args.keep, args.port) {
+                (false, _) => eprintln!("stopped"),
+                (true, None) => eprintln!("stopped; `cargo dev --keep` continues with the data"),
+                (true, Some(port)) => eprintln!("stopped; `cargo dev --keep --port {port}` continues with the data"),
+            }
             Ok(!args.once) // an interrupted run proves nothing about the samples
         }
     }

@@ -57,8 +57,10 @@ pub fn progress_of(line: &str) -> Option<String> {
         let (done, total) = count.split_once('/')?;
         return Some(format!("crate {done} of {total}:{crates}"));
     }
-    let is_other_work = ["Updating ", "Downloading ", "Blocking waiting for file lock"];
-    is_other_work.iter().any(|work| line.starts_with(work)).then(|| line.to_owned())
+    if line.starts_with("Blocking waiting for file lock") {
+        return Some("waiting for another build to end".to_owned());
+    }
+    ["Updating ", "Downloading "].iter().any(|work| line.starts_with(work)).then(|| line.to_owned())
 }
 
 /// Returns whether a line of cargo's output only reports work that is done, such as "Compiling serde v1.0.0".
@@ -79,10 +81,7 @@ mod tests {
             ("    Building [            ] 0/2", Some("crate 0 of 2:")),
             ("    Updating crates.io index", Some("Updating crates.io index")),
             ("  Downloading crates ...", Some("Downloading crates ...")),
-            (
-                "    Blocking waiting for file lock on build directory",
-                Some("Blocking waiting for file lock on build directory"),
-            ),
+            ("    Blocking waiting for file lock on build directory", Some("waiting for another build to end")),
             ("   Compiling serde v1.0.0", None),
             ("  Downloaded serde v1.0.0", None),
             ("Building codeuri: /x functions: IngestObject", None),
