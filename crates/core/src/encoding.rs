@@ -1,13 +1,13 @@
-//! Bytes and bits as text that needs no escape anywhere.
+//! Encodings of bytes and numbers as text without special characters.
 
 use sha2::{Digest as _, Sha256};
 
-/// Crockford's base 32: digits and capitals that nobody mistakes for one another.
+/// The alphabet of [Crockford's base 32](https://www.crockford.com/base32.html): digits and capitals without I, L, O and U.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// How many digits 128 bits take.
+/// The number of digits that represent 128 bits.
 const DIGITS: usize = 26;
 
-/// 128 bits in Crockford's base 32; the texts sort as the numbers do.
+/// Returns a prefix and 128 bits in Crockford's base 32. The texts sort as the numbers do.
 pub(crate) fn crockford(prefix: &str, bits: u128) -> String {
     let mut text = String::with_capacity(prefix.len() + DIGITS);
     text.push_str(prefix);
@@ -17,28 +17,55 @@ pub(crate) fn crockford(prefix: &str, bits: u128) -> String {
     text
 }
 
-/// The layout of a [ULID](https://github.com/ulid/spec): 48 bits of time, then 80 random ones.
-pub(crate) fn ulid(milliseconds: i64, random: [u8; 10]) -> u128 {
-    let milliseconds = u128::try_from(milliseconds).unwrap_or(0) & ((1 << 48) - 1);
-    milliseconds << 80 | random.iter().fold(0u128, |bits, byte| bits << 8 | u128::from(*byte))
-}
-
-/// Whether this is what [`crockford`] writes behind a prefix.
+/// Returns whether these are the digits that [`crockford`] writes behind a prefix.
 pub(crate) fn is_crockford(digits: &str) -> bool {
     let digits = digits.as_bytes();
     digits.len() == DIGITS
-        && digits[0] <= b'7' // 26 digits hold 130 bits, an id has 128
+        && digits[0] <= b'7' // 26 digits have 130 bits, an id has 128
         && digits.iter().all(|digit| ALPHABET.contains(digit))
 }
 
-/// SHA-256 in lower-case hexadecimal.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
+/// Returns the bits of a [ULID](https://github.com/ulid/spec): 48 bits of time, then 80 random bits.
+pub(crate) fn ulid(milliseconds: i64, random: [u8; 10]) -> u128 {
+    let milliseconds = u128::try_from(milliseconds).unwrap_or(0) & ((1 << 48) - 1);
+    milliseconds << 80 | first_bits(&random)
 }
 
-/// Lower-case digits, two a byte.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+/// Returns the first 128 bits of `bytes`, or all if there are fewer, as a big-endian number.
+pub(crate) fn first_bits(bytes: &[u8]) -> u128 {
+    bytes.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+}
+
+/// Returns the SHA-256 of `bytes` in lower-case hexadecimal.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crockford_digits_sort_as_numbers_and_parse_back() {
+        let rows = [
+            (0, "x_00000000000000000000000000"),
+            (31, "x_0000000000000000000000000Z"),
+            (u128::MAX, "x_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"),
+        ];
+        for (bits, text) in rows {
+            assert_eq!(crockford("x_", bits), text);
+            assert!(is_crockford(&text[2..]), "{text}");
+        }
+        for digits in
+            ["", "0", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "0000000000000000000000000U", "0000000000000000000000000é"]
+        {
+            assert!(!is_crockford(digits), "{digits}");
+        }
+    }
+
+    #[test]
+    fn sha256_of_nothing() {
+        assert_eq!(sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::encoding::{crockford, is_crockford, ulid};
+use crate::encoding::{crockford, first_bits, is_crockford, ulid};
 use crate::time::Timestamp;
 
 const PREFIX: &str = "up_";
@@ -196,7 +196,7 @@ impl UploadId {
             digest.update(part.as_bytes());
         }
         let digest = digest.finalize();
-        Self(crockford(PREFIX, digest.iter().take(16).fold(0u128, |bits, byte| bits << 8 | u128::from(*byte))))
+        Self(crockford(PREFIX, first_bits(&digest)))
     }
 
     /// The id of a message: `name` is what API Gateway calls its request (`$context.extendedRequestId`). Not the message id

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::{crockford, hexadecimal, is_crockford, sha256, ulid};
+use crate::encoding::{crockford, is_crockford, sha256, ulid};
 use crate::time::Timestamp;
 
 const KEY_PREFIX: &str = "ep_";
@@ -81,7 +81,7 @@ impl UsageKey {
     /// only](https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html).
     #[must_use]
     pub fn new(random: [u8; 20]) -> Self {
-        Self(hexadecimal(&random))
+        Self(hex::encode(random))
     }
 
     /// As it was stored.

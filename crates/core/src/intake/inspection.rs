@@ -16,7 +16,6 @@ mod spec;
 
 use sha2::{Digest, Sha256};
 
-use crate::encoding::hexadecimal;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::reader::{Frame, Reader};
 use crate::intake::rejection::{RejectedRecord, Rejections};
@@ -148,7 +147,7 @@ impl<'c> Inspector<'c> {
         let Collection { chunks, count, series, series_omitted } = records.chunks.finish();
         let (rejections, rejected_records) = records.rejections.finish();
         Inspection {
-            sha256: hexadecimal(&digest.finalize()),
+            sha256: hex::encode(digest.finalize()),
             accepted: records.accepted,
             rejections,
             chunks,

@@ -59,6 +59,7 @@ impl Reader {
     ///
     /// # Errors
     /// Returns the failure of the upload as a whole. Stop reading.
+    #[inline]
     pub fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame<'_>>, Failure> {
         loop {
             if let Some(record) = self.framer.next_record()? {
@@ -67,6 +68,7 @@ impl Reader {
             if !self.decoder.step(input, self.framer.content_mut())? {
                 return Ok(None);
             }
+            self.framer.check_size()?;
         }
     }
 
@@ -84,6 +86,7 @@ impl Reader {
                 return Ok(self.framer.last_record()?.map(|record| self.framer.frame(record)));
             }
             self.decoded = Some(self.decoder.finish(self.framer.content_mut()));
+            self.framer.check_size()?;
         }
     }
 }

@@ -97,6 +97,7 @@ impl<'c> Validator<'c> {
     /// Checks one record.
     ///
     /// The values of its points are finite; a measure that is absent or null is not a point.
+    #[inline]
     pub fn check<'a>(&'a mut self, record: &'a [u8]) -> Verdict<'a> {
         let Self { catalog, requested, default, tape, points, entity, previous, member_types } = self;
         tape.trim();

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::encoding::crockford;
-use crate::intake::fingerprint::first_bits;
+use crate::encoding::{crockford, first_bits};
 use crate::notification::kind::NoticeKind;
 use crate::notification::rendering::MAX_GROUPS_IN_NOTICE;
 use crate::time::Timestamp;

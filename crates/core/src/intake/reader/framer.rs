@@ -102,19 +102,26 @@ impl Framer {
     }
 
     /// Returns the frame of a record that was just found.
+    #[inline]
     pub(super) fn frame(&self, record: Record) -> Frame<'_> {
         let Record { index, position, length, range, in_array } = record;
         let bytes = range.map(|range| self.content.get(range).unwrap_or_default());
         Frame { index, position, byte_length: length, bytes, in_array }
     }
 
-    /// Finds the next record that ends in the content at hand.
-    pub(super) fn next_record(&mut self) -> Result<Option<Record>, Failure> {
-        if self.position.byte_offset + self.rest().len() as u64 > self.limits.decompressed_bytes {
-            let most = self.limits.decompressed_bytes;
-            let message = format!("more than {most} bytes of content after decompression: send it in several uploads");
-            return Err(Failure::new(FailureCode::DecompressedTooLarge, "", message));
+    /// Checks the size of the upload, after content was appended.
+    pub(super) fn check_size(&self) -> Result<(), Failure> {
+        let most = self.limits.decompressed_bytes;
+        if self.position.byte_offset + self.rest().len() as u64 <= most {
+            return Ok(());
         }
+        let message = format!("more than {most} bytes of content after decompression: send it in several uploads");
+        Err(Failure::new(FailureCode::DecompressedTooLarge, "", message))
+    }
+
+    /// Finds the next record that ends in the content at hand.
+    #[inline]
+    pub(super) fn next_record(&mut self) -> Result<Option<Record>, Failure> {
         while !self.rest().is_empty() {
             let found = match self.state {
                 State::Start => self.start().map(|()| None),
@@ -183,6 +190,7 @@ impl Framer {
     }
 
     /// In a line of NDJSON: looks for its end.
+    #[inline]
     fn line(&mut self) -> Result<Option<Record>, Failure> {
         let Some(length) = memchr(b'\n', self.rest()) else {
             self.hold();
@@ -246,6 +254,7 @@ impl Framer {
         Ok(())
     }
 
+    #[inline]
     fn begin_record(&mut self) {
         self.current = Current { start: self.next, position: self.position, dropped: 0 };
     }
@@ -268,6 +277,7 @@ impl Framer {
     }
 
     /// Ends the current record before the index `end` of the content. Returns none for an empty line of NDJSON.
+    #[inline]
     fn end_record(&mut self, end: usize, in_array: bool) -> Result<Option<Record>, Failure> {
         self.advance_in_record(end);
         let Current { start, position, dropped } = self.current;
@@ -290,6 +300,7 @@ impl Framer {
     }
 
     /// Moves to the index `end` of the content. A line has no line feeds to count.
+    #[inline]
     fn advance_in_record(&mut self, end: usize) {
         let passed = self.content.get(self.next..end).unwrap_or_default();
         match self.format {
@@ -313,7 +324,8 @@ impl Framer {
         self.next = end;
     }
 
-    /// The content that was not looked at yet.
+    /// Returns the content that was not looked at yet.
+    #[inline]
     fn rest(&self) -> &[u8] {
         self.content.get(self.next..).unwrap_or_default()
     }

@@ -33,6 +33,7 @@ pub(super) enum Extraction {
 }
 
 /// Puts the points of a record into `buffer`, or finds the reasons why it has none.
+#[inline]
 pub(super) fn points(document: &Document<'_>, plan: &Plan, buffer: &mut Vec<BufferedPoint>) -> Extraction {
     buffer.clear();
     let mut visitor = Buffering { buffer, overflowed: false, errors: ExtractionErrors::default() };
@@ -65,6 +66,7 @@ impl<'a> Points<'a> {
     }
 
     /// Calls `take` with each point.
+    #[inline]
     pub fn for_each(self, take: impl FnMut(SeriesPoint<'_>)) {
         let Self { document, plan, buffered, entity } = self;
         let mut naming = Naming { plan, entity, entity_index: None, take };
