@@ -2,7 +2,7 @@
 
 use eventpulse_core::intake::rejection::FailureGroup;
 use eventpulse_core::notification::subscription;
-use eventpulse_core::statistics::features::SeriesStatistics;
+use eventpulse_core::statistics::series_statistics::SeriesStatistics;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{self, RetryForm};
 use serde::{Deserialize, Serialize};

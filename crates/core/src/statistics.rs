@@ -4,6 +4,6 @@
 
 pub mod answer;
 pub mod chunk;
-pub mod features;
 pub mod series;
+pub mod series_statistics;
 pub mod summary;

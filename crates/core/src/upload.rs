@@ -13,7 +13,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use crate::statistics::features::SeriesStatistics;
+pub use crate::statistics::series_statistics::SeriesStatistics;
 pub use decision::{Arrival, Decision, SharedChunk, Step};
 pub use event::{
     MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, UploadEvent, quarantine_key,
@@ -370,7 +370,7 @@ impl Upload {
         let Earlier { series: earlier, series_omitted: omitted, .. } = &self.earlier;
         match &self.decision {
             Some(Decision::Accepted { series, series_omitted, .. }) => {
-                (crate::statistics::features::merge(earlier, series), omitted + series_omitted)
+                (crate::statistics::series_statistics::merge(earlier, series), omitted + series_omitted)
             }
             _ => (earlier.clone(), *omitted),
         }

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use eventpulse_core::intake::failure::{Failure, FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
-use eventpulse_core::intake::fingerprint::MAX_FAILURES_TOLD;
+use eventpulse_core::intake::fingerprint::MAX_LISTED_FAILURES;
 use eventpulse_core::intake::inspection::Inspection;
-use eventpulse_core::intake::rejection::{MAX_GROUPS_IN_HISTORY, MAX_GROUPS_TOLD, MAX_RECORDS_TOLD};
+use eventpulse_core::intake::rejection::{MAX_GROUPS_IN_HISTORY, MAX_REPORTED_GROUPS, MAX_REPORTED_RECORDS};
 use eventpulse_core::intake::shape::JsonType;
 use eventpulse_core::notification::kind::NoticeKind;
 use eventpulse_core::notification::profile::Profile;
@@ -223,7 +223,7 @@ fn the_bounds_are_those_of_the_code() {
     let codes: Vec<&str> = FailureCode::ALL.iter().map(|code| code.as_str()).collect();
     let of_upload = "/$defs/upload/properties/failures/maxItems";
     for (path, version, groups_at, groups) in [
-        ("report/1.0.json", report::VERSION, "/properties/groups/maxItems", MAX_GROUPS_TOLD),
+        ("report/1.0.json", report::VERSION, "/properties/groups/maxItems", MAX_REPORTED_GROUPS),
         ("notice/2.0.json", rendering::VERSION, of_upload, MAX_GROUPS_IN_HISTORY),
     ] {
         let contract = contract(path);
@@ -237,13 +237,13 @@ fn the_bounds_are_those_of_the_code() {
         assert_eq!(at("/$defs/failure/properties/targets/maxItems"), MAX_TARGETS);
         assert_eq!(at("/$defs/failure/properties/targets/items/maxLength"), MAX_TARGET_CHARS);
     }
-    assert_eq!(contract("report/1.0.json").pointer("/properties/records/maxItems"), Some(&json!(MAX_RECORDS_TOLD)));
+    assert_eq!(contract("report/1.0.json").pointer("/properties/records/maxItems"), Some(&json!(MAX_REPORTED_RECORDS)));
     let told = contract("notice/2.0.json");
     for (pointer, most) in [
         ("/properties/resolved", MAX_GROUPS_IN_NOTICE),
         ("/properties/others", MAX_GROUPS_IN_NOTICE - 1),
         ("/$defs/digest/properties/largest", MAX_REPEATS_TOLD),
-        ("/$defs/group/properties/failures", MAX_FAILURES_TOLD),
+        ("/$defs/group/properties/failures", MAX_LISTED_FAILURES),
     ] {
         assert_eq!(told.pointer(&format!("{pointer}/maxItems")), Some(&json!(most)), "{pointer}");
     }

@@ -1,4 +1,4 @@
-//! Why something was rejected: the one table of stable codes, and the failure that a report tells.
+//! Failures: the table of stable failure codes, and the failure of a value.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,19 +7,19 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The most characters of a JSON Pointer that a failure keeps.
+/// The maximum length of the JSON Pointer of a failure in characters.
 pub const MAX_POINTER_CHARS: usize = 256;
-/// The most targets that a failure names.
+/// The maximum number of targets of a failure.
 pub const MAX_TARGETS: usize = 10;
-/// The most characters of one target that a failure keeps.
+/// The maximum length of a target in characters.
 pub const MAX_TARGET_CHARS: usize = 64;
 
-/// What a [`FailureCode`] is about.
+/// The subject of a [`FailureCode`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureScope {
     /// The upload as a whole.
     Upload,
-    /// One record; the other records of the upload may be good.
+    /// One record. Other records of the upload may be valid.
     Record,
 }
 
@@ -34,24 +34,24 @@ macro_rules! codes {
         }
 
         impl FailureCode {
-            /// Every code, in the order of the documentation.
+            /// All codes, in the order of the documentation.
             pub const ALL: &'static [FailureCode] = &[$(FailureCode::$variant,)*];
 
-            /// The code as reports and notices write it.
+            /// Returns the code as reports and notices contain it.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(FailureCode::$variant => $text,)*
                 }
             }
 
-            /// What the code says, in one line.
+            /// Returns the meaning of the code in one line.
             pub const fn meaning(self) -> &'static str {
                 match self {
                     $(FailureCode::$variant => $meaning,)*
                 }
             }
 
-            /// Whether the code is about the upload or about one record.
+            /// Returns whether the code concerns the upload or one record.
             pub const fn scope(self) -> FailureScope {
                 match self {
                     $(FailureCode::$variant => FailureScope::$scope,)*
@@ -128,7 +128,7 @@ impl fmt::Display for FailureCode {
     }
 }
 
-/// The text is no [`FailureCode`].
+/// The text is not a [`FailureCode`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a failure code")]
 pub struct UnknownFailureCode;
@@ -154,34 +154,34 @@ impl<'de> Deserialize<'de> for FailureCode {
     }
 }
 
-/// One thing that is wrong, and where. Holds names of members, never their values.
+/// A failure of a value, with its location. Contains names of members, never their values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What is wrong.
+    /// The code.
     pub code: FailureCode,
-    /// The schema's keyword that says so.
+    /// The keyword of the schema that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyword: Option<String>,
-    /// RFC 6901 JSON Pointer to the value within its record, at most [`MAX_POINTER_CHARS`]; empty for the record itself.
+    /// The JSON Pointer (RFC 6901) to the value within its record, at most [`MAX_POINTER_CHARS`]; empty for the record itself.
     pub pointer: String,
-    /// JSON Pointer to the keyword within the schema; preceded by the schema's `$id` when it is another than the one applied.
+    /// The JSON Pointer to the keyword within the schema, preceded by the `$id` of the schema if it is not the applied one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_pointer: Option<String>,
-    /// The members that the failure is about: those missing, or those not allowed. At most [`MAX_TARGETS`].
+    /// The members that are missing or not allowed, at most [`MAX_TARGETS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
-    /// For the person who must mend it.
+    /// The message for the sender.
     pub message: String,
     /// The line of the value, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
-    /// The byte where the value begins, from 0.
+    /// The offset of the first byte of the value, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub byte_offset: Option<u64>,
 }
 
 impl Failure {
-    /// A failure of the value at `pointer`, at a place in the text that is not known.
+    /// Returns a failure of the value at `pointer`, without a position in the text.
     pub fn new(code: FailureCode, pointer: &str, message: impl Into<String>) -> Self {
         Failure {
             code,
@@ -195,19 +195,19 @@ impl Failure {
         }
     }
 
-    /// A failure at a place in the text: `line` from 1, `byte_offset` from 0.
+    /// Returns a failure with a position in the text: `line` from 1, `byte_offset` from 0.
     pub fn at(code: FailureCode, message: impl Into<String>, line: u64, byte_offset: u64) -> Self {
         Failure { line: Some(line), byte_offset: Some(byte_offset), ..Failure::new(code, "", message) }
     }
 
-    /// The same failure, of the value at `pointer`.
+    /// Returns the failure with another pointer.
     #[must_use]
     pub fn with_pointer(self, pointer: &str) -> Self {
         Failure { pointer: shortened(pointer, MAX_POINTER_CHARS), ..self }
     }
 }
 
-/// At most `most` characters of `text`; an ellipsis says that there were more.
+/// Returns at most `most` characters of `text`, with an ellipsis if there are more.
 pub(crate) fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.to_owned(),
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_distinct_screaming_and_readable_back() {
+    fn codes_are_distinct_and_parse_back() {
         let mut seen = HashSet::new();
         for &code in FailureCode::ALL {
             let text = code.as_str();
@@ -238,10 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_survives_json() {
+    fn failures_serialize_and_deserialize() {
         let rows = [
             ("bare", Failure::new(FailureCode::NotJson, "", "why")),
-            ("placed", Failure::at(FailureCode::Truncated, "why", 3, 17)),
+            ("with a position", Failure::at(FailureCode::Truncated, "why", 3, 17)),
             (
                 "full",
                 Failure {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn long_pointers_are_cut_at_a_character() {
+    fn long_pointers_are_shortened() {
         let rows = [("empty", 0, 0), ("at the limit", 256, 256), ("one over", 257, 256), ("huge", 100_000, 256)];
         for (name, chars, kept) in rows {
             let failure = Failure::new(FailureCode::Type, &"é".repeat(chars), "");

@@ -14,7 +14,7 @@ const PREFIX: &str = "grp_";
 pub const MAX_FINGERPRINTS: usize = 20;
 
 /// The maximum number of failures that a fingerprint lists; its id depends on all.
-pub const MAX_FAILURES_TOLD: usize = 10;
+pub const MAX_LISTED_FAILURES: usize = 10;
 
 /// The schema, and the kind, of uploads that request none.
 pub const NO_SCHEMA: &str = "none";

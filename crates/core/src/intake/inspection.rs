@@ -23,7 +23,7 @@ use crate::intake::schema::Catalog;
 use crate::intake::shape::Shape;
 use crate::intake::validation::{AppliedSchema, Validator, Verdict};
 use crate::statistics::chunk::{Chunk, ChunkBuilder};
-use crate::statistics::features::SeriesStatistics;
+use crate::statistics::series_statistics::SeriesStatistics;
 use chunk_collector::{ChunkCollector, Collection};
 use rejection_collector::RejectionCollector;
 use retry_records::RetryRecord;

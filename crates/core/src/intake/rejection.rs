@@ -1,4 +1,4 @@
-//! Why records or a whole upload do not count: gathered record by record, within a fixed amount of memory.
+//! Rejections: the failures of records and of whole uploads, collected record by record in bounded memory.
 
 mod fingerprints;
 
@@ -10,48 +10,48 @@ use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::fingerprint::Fingerprint;
 use fingerprints::FingerprintCounter;
 
-/// The most rejected records that a report tells one by one.
-pub const MAX_RECORDS_TOLD: usize = 1_000;
-/// The most failures that a report tells one by one, over all its records.
-const MAX_FAILURES_TOLD: usize = 5_000;
-/// The most groups that are counted apart.
+/// The maximum number of rejected records that a report lists.
+pub const MAX_REPORTED_RECORDS: usize = 1_000;
+/// The maximum number of failures that a report lists, in all its records.
+const MAX_REPORTED_FAILURES: usize = 5_000;
+/// The maximum number of groups that are counted.
 const MAX_GROUPS: usize = 1_000;
-/// The most bytes of a record that is kept as text: escaping may take six times as many.
+/// The maximum size of a record that is kept as text, in bytes. Escaping may take six times as many.
 const MAX_TEXT_BYTES: usize = 1 << 20;
-/// The most groups that a report tells.
-pub const MAX_GROUPS_TOLD: usize = 100;
-/// The most groups that the upload's history and the notice tell.
+/// The maximum number of groups that a report lists.
+pub const MAX_REPORTED_GROUPS: usize = 100;
+/// The maximum number of groups in the history of an upload and in a notice.
 pub const MAX_GROUPS_IN_HISTORY: usize = 10;
 
 /// One rejected record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RejectedRecord {
-    /// Its place among the upload's records, from 0.
+    /// The index of the record in the upload, from 0.
     pub index: u64,
-    /// The line it begins on, from 1.
+    /// The line of its first byte, from 1.
     pub line: u64,
-    /// The byte it begins at, from 0, after decompression.
+    /// The offset of its first byte in the upload, from 0, after decompression.
     pub byte_offset: u64,
     /// Its length in bytes.
     pub byte_length: u64,
-    /// The schema that the record or the upload asked for.
+    /// The schema that the record or the upload requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_requested: Option<String>,
-    /// The schema that was applied, if one was found.
+    /// The applied schema, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_applied: Option<String>,
-    /// What is wrong with it; lines and byte offsets are those of the whole upload.
+    /// The failures, with positions in the upload.
     pub failures: Vec<Failure>,
-    /// How many further failures it has.
+    /// The number of further failures.
     pub failures_omitted: u64,
 }
 
 impl RejectedRecord {
-    /// Writes the record as a line of the quarantined NDJSON: where it lay, what is wrong with it, and the record
-    /// itself, as `record` when it is JSON that other parsers take too, else as `text`. A record that was too large to
-    /// hold, or whose text has over a mebibyte, has neither; the upload in the process bucket still has it.
+    /// Appends the record to the quarantined NDJSON as a line: its position, its failures and its bytes, as `record` if they are
+    /// JSON that other parsers accept, else as `text`. A record that is too large, or whose text exceeds a mebibyte, has neither;
+    /// the upload in the process bucket still has it.
     pub fn write_line(&self, bytes: Option<&[u8]>, line: &mut Vec<u8>) {
-        let head = Head {
+        let head = LineHead {
             index: self.index,
             line: self.line,
             byte_offset: self.byte_offset,
@@ -70,7 +70,7 @@ impl RejectedRecord {
         if let Some(bytes) = bytes {
             if self.failures.iter().all(|failure| is_portable(failure.code)) {
                 line.extend_from_slice(b",\"record\":");
-                // A line feed in JSON stands between tokens only: a blank serves as well.
+                // In valid JSON a line feed occurs only between tokens, where a space is equivalent.
                 line.extend(bytes.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
             } else if bytes.len() <= MAX_TEXT_BYTES {
                 line.extend_from_slice(b",\"text\":");
@@ -81,9 +81,9 @@ impl RejectedRecord {
     }
 }
 
-/// What a line of the quarantined NDJSON begins with.
+/// The first members of a line of the quarantined NDJSON.
 #[derive(Serialize)]
-struct Head<'a> {
+struct LineHead<'a> {
     index: u64,
     line: u64,
     byte_offset: u64,
@@ -94,7 +94,7 @@ struct Head<'a> {
     failures_omitted: u64,
 }
 
-/// Whether a record with this failure is JSON all the same, such as any parser takes.
+/// Returns whether a record with this failure is JSON that any parser accepts.
 fn is_portable(code: FailureCode) -> bool {
     !matches!(
         code,
@@ -109,38 +109,38 @@ fn is_portable(code: FailureCode) -> bool {
     )
 }
 
-/// Failures of one kind at one place.
+/// The failures with one code, JSON Pointer and schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FailureGroup {
     /// The code.
     pub code: FailureCode,
-    /// The JSON Pointer to the failing value, array indexes as `*`.
+    /// The JSON Pointer to the failing value, with array indexes as `*`.
     pub pointer: String,
-    /// The schema that was applied, if one was.
+    /// The applied schema, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
-    /// How often it was seen.
+    /// The number of failures.
     pub count: u64,
-    /// The index of the first record that has it; none when it concerns the upload as a whole.
+    /// The index of the first record with such a failure; none if the failure concerns the upload as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_record: Option<u64>,
-    /// The first one seen.
+    /// The first failure.
     pub first: Failure,
 }
 
-/// What an upload's history and its notice keep of the failures.
+/// The summary of the failures of an upload, for its history and its notices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rejection {
-    /// How many records do not count. 0 when the upload failed as a whole before any record was seen.
+    /// The number of rejected records; 0 if the upload failed as a whole before the first record.
     pub rejected: u64,
-    /// What is wrong with the upload as a whole, if that is why nothing counts.
+    /// The failure of the upload as a whole, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload_failure: Option<Failure>,
-    /// The largest groups of failures, at most 10.
+    /// The groups of failures, largest first, at most 10.
     pub groups: Vec<FailureGroup>,
-    /// How many groups there are beyond those.
+    /// The number of further groups.
     pub groups_omitted: u64,
-    /// The groups of the owner that it belongs to: one for each kind of upload in it.
+    /// The fingerprints, one for each kind of records in the upload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fingerprints: Vec<Fingerprint>,
 }
@@ -154,14 +154,14 @@ impl Rejection {
         rejections.summary()
     }
 
-    /// The failure to name first: the upload's own, else that of the largest group.
+    /// Returns the primary failure: that of the upload, else that of the largest group.
     #[must_use]
     pub fn primary_failure(&self) -> Option<&Failure> {
         self.upload_failure.as_ref().or_else(|| self.groups.first().map(|group| &group.first))
     }
 }
 
-/// Gathers failures. Whatever comes, it keeps at most 1,000 groups and 5,000 failures.
+/// Collects failures; at most 1,000 groups and 5,000 failures.
 #[derive(Debug, Default)]
 pub struct Rejections {
     /// The schema of records that name none.
@@ -170,13 +170,13 @@ pub struct Rejections {
     upload_failure: Option<Failure>,
     groups: BTreeMap<(FailureCode, String, Option<String>), FailureGroup>,
     groups_omitted: u64,
-    prints: FingerprintCounter,
+    fingerprints: FingerprintCounter,
     records: Vec<RejectedRecord>,
-    failures_told: usize,
+    failures_listed: usize,
 }
 
 impl From<&Rejection> for Rejections {
-    /// What is known of the failures when the records cannot be read any more.
+    /// Returns the failures that a summary contains, for an upload whose records cannot be read any more.
     fn from(rejection: &Rejection) -> Self {
         let key = |group: &FailureGroup| (group.code, group.pointer.clone(), group.schema.clone());
         Self {
@@ -197,20 +197,22 @@ impl Rejections {
         Self { schema: Some(schema), ..Self::default() }
     }
 
-    /// Takes a rejected record in.
+    /// Adds a rejected record.
     pub fn add(&mut self, record: RejectedRecord) {
         self.rejected += 1;
-        self.prints.add_record(record.schema_applied.as_deref());
+        self.fingerprints.add_record(record.schema_applied.as_deref());
         for failure in &record.failures {
             self.group(failure, record.schema_applied.as_deref(), Some(record.index));
         }
-        if self.records.len() < MAX_RECORDS_TOLD && self.failures_told + record.failures.len() <= MAX_FAILURES_TOLD {
-            self.failures_told += record.failures.len();
+        if self.records.len() < MAX_REPORTED_RECORDS
+            && self.failures_listed + record.failures.len() <= MAX_REPORTED_FAILURES
+        {
+            self.failures_listed += record.failures.len();
             self.records.push(record);
         }
     }
 
-    /// Says that the upload as a whole is wrong. The first such word stands.
+    /// Records the failure of the upload as a whole. Only the first one counts.
     pub fn fail_upload(&mut self, failure: Failure) {
         if self.upload_failure.is_none() {
             self.group(&failure, None, None);
@@ -218,25 +220,25 @@ impl Rejections {
         }
     }
 
-    /// What is wrong with the upload as a whole.
+    /// Returns the failure of the upload as a whole.
     #[must_use]
     pub fn upload_failure(&self) -> Option<&Failure> {
         self.upload_failure.as_ref()
     }
 
-    /// How many records were rejected.
+    /// Returns the number of rejected records.
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.rejected
     }
 
-    /// The records told one by one, in their order.
+    /// Returns the rejected records that a report lists, in the order of the upload.
     #[must_use]
     pub fn records(&self) -> &[RejectedRecord] {
         &self.records
     }
 
-    /// The largest groups, at most `most`, and how many there are beyond those.
+    /// Returns the largest groups, at most `most`, and the number of further ones.
     #[must_use]
     pub fn largest_groups(&self, most: usize) -> (Vec<FailureGroup>, u64) {
         let mut groups: Vec<&FailureGroup> = self.groups.values().collect();
@@ -245,7 +247,7 @@ impl Rejections {
         (groups.into_iter().take(most).cloned().collect(), beyond)
     }
 
-    /// What the history keeps.
+    /// Returns the summary for the history.
     #[must_use]
     pub fn summary(&self) -> Rejection {
         let (groups, groups_omitted) = self.largest_groups(MAX_GROUPS_IN_HISTORY);
@@ -254,13 +256,13 @@ impl Rejections {
             upload_failure: self.upload_failure.clone(),
             groups,
             groups_omitted,
-            fingerprints: self.prints.fingerprints(self.schema.as_deref(), self.upload_failure.as_ref()),
+            fingerprints: self.fingerprints.fingerprints(self.schema.as_deref(), self.upload_failure.as_ref()),
         }
     }
 
     fn group(&mut self, failure: &Failure, schema: Option<&str>, record: Option<u64>) {
         let key = (failure.code, pattern(&failure.pointer), schema.map(str::to_owned));
-        self.prints.add(failure, &key.1, schema);
+        self.fingerprints.add(failure, &key.1, schema);
         if let Some(group) = self.groups.get_mut(&key) {
             group.count += 1;
         } else if self.groups.len() < MAX_GROUPS {
@@ -268,18 +270,18 @@ impl Rejections {
             let group = FailureGroup { code, pointer, schema, count: 1, first_record: record, first: failure.clone() };
             self.groups.insert(key, group);
         } else {
-            self.groups_omitted += 1; // an upper bound: a group that was not kept is not recognised again
+            self.groups_omitted += 1; // an upper bound: later failures of a group that is not kept count again
         }
     }
 }
 
-/// A JSON Pointer with its array indexes as `*`, so that like failures of many records are one group.
+/// Returns a JSON Pointer with its array indexes as `*`, so that equal failures of many records are one group.
 #[must_use]
 pub fn pattern(pointer: &str) -> String {
     let is_index = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
     let mut pattern = String::with_capacity(pointer.len());
-    for (place, token) in pointer.split('/').enumerate() {
-        if place > 0 {
+    for (index, token) in pointer.split('/').enumerate() {
+        if index > 0 {
             pattern.push('/');
         }
         pattern.push_str(if is_index(token) { "*" } else { token });
@@ -309,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn like_failures_are_one_group_and_the_largest_comes_first() {
+    fn equal_failures_form_one_group_and_the_largest_is_first() {
         let mut rejections = Rejections::default();
         rejections.add(record(0, vec![failure(FailureCode::Required, "")]));
         rejections.add(record(
@@ -318,12 +320,12 @@ mod tests {
         ));
         let summary = rejections.summary();
         assert_eq!(summary.rejected, 2);
-        let told: Vec<_> = summary.groups.iter().map(|g| (g.pointer.as_str(), g.count, g.first_record)).collect();
-        assert_eq!(told, [("/readings/*/value", 2, Some(1)), ("", 1, Some(0))]);
+        let groups: Vec<_> = summary.groups.iter().map(|g| (g.pointer.as_str(), g.count, g.first_record)).collect();
+        assert_eq!(groups, [("/readings/*/value", 2, Some(1)), ("", 1, Some(0))]);
     }
 
     #[test]
-    fn the_upload_s_own_failure_comes_first_and_the_first_one_stands() {
+    fn the_first_failure_of_the_upload_is_primary() {
         let mut rejections = Rejections::default();
         rejections.add(record(0, vec![failure(FailureCode::Type, "/value"), failure(FailureCode::Type, "/value")]));
         rejections.fail_upload(failure(FailureCode::Truncated, ""));
@@ -333,19 +335,19 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_the_counts_stay_true() {
+    fn memory_is_bounded_and_counts_are_exact() {
         let mut rejections = Rejections::default();
         for index in 0..20_000 {
             rejections.add(record(index, vec![failure(FailureCode::AdditionalProperties, &format!("/m{index}x"))]));
         }
         assert_eq!(rejections.rejected(), 20_000);
-        assert_eq!(rejections.records().len(), MAX_RECORDS_TOLD);
-        let (groups, omitted) = rejections.largest_groups(MAX_GROUPS_TOLD);
+        assert_eq!(rejections.records().len(), MAX_REPORTED_RECORDS);
+        let (groups, omitted) = rejections.largest_groups(MAX_REPORTED_GROUPS);
         assert_eq!((groups.len() as u64, groups.len() as u64 + omitted), (100, 20_000));
     }
 
     #[test]
-    fn indexes_become_stars() {
+    fn pattern_replaces_array_indexes() {
         for (pointer, expected) in [("", ""), ("/a/0/b/12", "/a/*/b/*"), ("/a1/b", "/a1/b"), ("/", "/"), ("/0", "/*")] {
             assert_eq!(pattern(pointer), expected);
         }

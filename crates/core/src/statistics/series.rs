@@ -1,27 +1,27 @@
-//! What is measured: a series of points.
+//! Series and points.
 
 use crate::id::OwnerId;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// One measured value. It is finite: validation refuses anything else.
+/// A measured value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// When it was measured.
+    /// The time of measurement.
     pub time: Timestamp,
-    /// What was measured, in the unit of the series' measure.
+    /// The value, in the unit of the measure. It is finite: the validator rejects other values.
     pub value: f64,
 }
 
-/// One measure of one entity of one owner, such as the `value` of device `12345` of tenant `u1`.
+/// One measure of one entity of one owner, such as the `value` of device `12345` of owner `u1`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Series {
-    /// The tenant.
+    /// The owner.
     pub owner: OwnerId,
-    /// What is measured: a device, a station. Any Unicode.
+    /// The entity, such as a device or a station. Any Unicode.
     pub entity: String,
-    /// Which of its quantities. Any Unicode.
+    /// The measured quantity. Any Unicode.
     pub measure: String,
 }
 

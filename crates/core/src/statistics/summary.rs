@@ -1,8 +1,8 @@
-//! Statistics that merge: what a chunk says of its points, and what an answer says of a series.
+//! Summaries of points, which merge, and the statistics of an answer.
 //!
-//! A [`Summary`] keeps the population standard deviation instead of the customary sum of squares. It is never more than half of
-//! `max - min`, so no finite values overflow it, and it does not vanish where squares would. What is lost in the last place of a mean
-//! is kept beside it, so that summaries of values with a large common offset merge to the digits that the values have.
+//! A [`Summary`] has the population standard deviation instead of the usual sum of squares. The deviation is at most half of
+//! `max - min`, so finite values do not overflow it, and it does not underflow where squares would. The rounding error of the mean is
+//! kept with it, so that summaries of values with a large common offset merge without losing digits.
 
 use serde::{Deserialize, Serialize};
 use statrs::statistics::{Accumulate, OnlineMoments};
@@ -10,19 +10,29 @@ use statrs::statistics::{Accumulate, OnlineMoments};
 use crate::statistics::series::Point;
 use crate::time::Timestamp;
 
-/// From here on, sums and differences of values might overflow; they are computed on values scaled by [`DOWN`].
+/// The magnitude from which sums and differences of values might overflow. They are computed on values scaled by [`DOWN`].
 const LARGE: f64 = power_of_two(960);
 const DOWN: f64 = power_of_two(-64);
 const UP: f64 = power_of_two(64);
 
-/// Count, mean, deviation, extremes and times of at least one point. Summaries of disjoint points merge.
+/// Count, mean, deviation, extremes and times of at least one point. Summaries of disjoint sets of points merge.
+///
+/// ```
+/// use eventpulse_core::statistics::series::Point;
+/// use eventpulse_core::statistics::summary::Summary;
+/// use eventpulse_core::time::Timestamp;
+///
+/// let points = [1.0, 2.0, 6.0].map(|value| Point { time: Timestamp::from_secs(0), value });
+/// let summary = Summary::of(&points[..1]).unwrap().merge(&Summary::of(&points[1..]).unwrap());
+/// assert_eq!((summary.count(), summary.mean(), summary.variance()), (3, 3.0, Some(7.0)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
     count: u64,
     mean: f64,
-    /// The true mean is nearer to `mean + mean_rest`, which takes more than 64 bits.
+    /// The rounding error of `mean`: the true mean is closer to `mean + mean_rest`.
     mean_rest: f64,
-    /// Of the population: the root of the mean squared distance from the mean.
+    /// The standard deviation of the population: the root of the mean squared distance from the mean.
     deviation: f64,
     min: f64,
     max: f64,
@@ -30,28 +40,28 @@ pub struct Summary {
     last: Timestamp,
 }
 
-/// The statistics of a series over a range of time, as the API answers them. All numbers are finite.
+/// The statistics of a series over a time range. All numbers are finite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
-    /// How many points; at least 1.
+    /// The number of points, at least 1.
     pub count: u64,
     /// The arithmetic mean.
     pub mean: f64,
-    /// The middle value, or the mean of the two middle ones.
+    /// The median: the middle value, or the mean of the two middle ones.
     pub median: f64,
-    /// Of the sample (n - 1). `None`, in JSON null, for a single point, and in the rare case that it exceeds the largest `f64`.
+    /// The standard deviation of the sample (n - 1). `None`, in JSON null, for a single point, and if it exceeds the largest `f64`.
     pub standard_deviation: Option<f64>,
     /// The smallest value.
     pub min: f64,
     /// The largest value.
     pub max: f64,
-    /// When the earliest point was measured.
+    /// The time of the earliest point.
     pub first: Timestamp,
-    /// When the latest point was measured.
+    /// The time of the latest point.
     pub last: Timestamp,
 }
 
-/// Bytes that are no summary.
+/// The bytes are not a summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("these bytes are no summary")]
 pub struct InvalidSummary;
@@ -60,10 +70,10 @@ impl Summary {
     /// The length of [`to_bytes`](Self::to_bytes).
     pub const BYTES: usize = 64;
 
-    /// Summarizes points in any order; `None` of no points.
+    /// Summarizes points in any order; `None` for no points.
     ///
-    /// The mean is a compensated sum's. The deviation is by the online moments of statrs, taken of the distances from that mean in
-    /// units of a power of two near the largest of them: so neither a large offset nor large or small values cost digits.
+    /// The mean is that of a compensated sum. The deviation comes from the online moments of statrs, of the distances from the mean
+    /// in units of a power of two near the largest distance. So neither a large offset nor large or small values cost digits.
     #[must_use]
     pub fn of(points: &[Point]) -> Option<Summary> {
         let (head, tail) = points.split_first()?;
@@ -88,8 +98,8 @@ impl Summary {
         Some(Summary { count, mean, mean_rest, deviation, min, max, first, last }.bounded())
     }
 
-    /// The summary of both sets of points, after Chan, Golub and LeVeque, [Updating Formulae and a Pairwise Algorithm for Computing
-    /// Sample Variances](http://i.stanford.edu/pub/cstr/reports/cs/tr/79/773/CS-TR-79-773.pdf). Commutes to the bit.
+    /// Returns the summary of both sets of points, after Chan, Golub and LeVeque, [Updating Formulae and a Pairwise Algorithm for
+    /// Computing Sample Variances](http://i.stanford.edu/pub/cstr/reports/cs/tr/79/773/CS-TR-79-773.pdf). Commutes exactly.
     #[must_use]
     pub fn merge(&self, other: &Summary) -> Summary {
         let (light, heavy) = if self.order() < other.order() { (self, other) } else { (other, self) };
@@ -120,8 +130,7 @@ impl Summary {
         .bounded()
     }
 
-    /// The summary of points of which only the statistics are known. Their last digit is all that is lost. `None` of
-    /// statistics that no points have.
+    /// Returns the summary of points with these statistics, exact but for the last digit; `None` for impossible statistics.
     #[must_use]
     pub fn of_statistics(
         count: u64,
@@ -136,64 +145,64 @@ impl Summary {
         Summary::from_bytes(&summary.to_bytes()).ok()
     }
 
-    /// Undoes what rounding does at the edges: a mean lies between the extremes, a deviation is finite.
+    /// Corrects rounding at the limits: the mean is between the extremes, the deviation is finite.
     fn bounded(self) -> Summary {
         let mean = self.mean.clamp(self.min, self.max);
         let mean_rest = if mean == self.mean && self.mean_rest.is_finite() { self.mean_rest } else { 0.0 };
         Summary { mean, mean_rest, deviation: self.deviation.min(f64::MAX), ..self }
     }
 
-    /// A total order, so that a merge does not depend on which of two summaries comes first.
+    /// Returns the key of a total order, so that a merge does not depend on the order of two summaries.
     fn order(&self) -> (u64, [u64; 5], Timestamp, Timestamp) {
         let numbers = [self.mean, self.mean_rest, self.deviation, self.min, self.max];
         (self.count, numbers.map(f64::to_bits), self.first, self.last)
     }
 
-    /// How many points; at least 1.
+    /// Returns the number of points, at least 1.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The arithmetic mean.
+    /// Returns the arithmetic mean.
     #[must_use]
     pub fn mean(&self) -> f64 {
         self.mean
     }
 
-    /// The smallest value; -0.0 is smaller than 0.0.
+    /// Returns the smallest value; -0.0 is smaller than 0.0.
     #[must_use]
     pub fn min(&self) -> f64 {
         self.min
     }
 
-    /// The largest value; 0.0 is larger than -0.0.
+    /// Returns the largest value; 0.0 is larger than -0.0.
     #[must_use]
     pub fn max(&self) -> f64 {
         self.max
     }
 
-    /// When the earliest point was measured.
+    /// Returns the time of the earliest point.
     #[must_use]
     pub fn first(&self) -> Timestamp {
         self.first
     }
 
-    /// When the latest point was measured.
+    /// Returns the time of the latest point.
     #[must_use]
     pub fn last(&self) -> Timestamp {
         self.last
     }
 
-    /// The variance of the sample (n - 1). `None` of a single point, and when it exceeds the largest `f64`, as it does for
-    /// deviations beyond 1.3e154; [`standard_deviation`](Self::standard_deviation) is good beyond that.
+    /// Returns the variance of the sample (n - 1). `None` for a single point, and if it exceeds the largest `f64`, which happens for
+    /// deviations beyond 1.3e154; [`standard_deviation`](Self::standard_deviation) has no such limit.
     #[must_use]
     pub fn variance(&self) -> Option<f64> {
         self.standard_deviation().map(|deviation| deviation * deviation).filter(|variance| variance.is_finite())
     }
 
-    /// The standard deviation of the sample (n - 1). `None` of a single point, and when it exceeds the largest `f64`, for which
-    /// values of either sign and within a factor of two of that are needed.
+    /// Returns the standard deviation of the sample (n - 1). `None` for a single point, and if it exceeds the largest `f64`, which
+    /// happens only for values of both signs near that limit.
     #[must_use]
     pub fn standard_deviation(&self) -> Option<f64> {
         if self.count < 2 {
@@ -204,7 +213,7 @@ impl Summary {
         deviation.is_finite().then_some(deviation)
     }
 
-    /// The statistics of the points summarized here, whose median is `median`. A zero loses its sign.
+    /// Returns the statistics of the points, whose median is `median`. A zero loses its sign.
     #[must_use]
     pub fn statistics(&self, median: f64) -> Statistics {
         Statistics {
@@ -219,7 +228,7 @@ impl Summary {
         }
     }
 
-    /// The form to store: eight numbers of eight bytes, little-endian. (A number of DynamoDB ends at 9.9e125.)
+    /// Returns the stored form: eight little-endian numbers of eight bytes. (The numbers of DynamoDB end at 9.9e125.)
     #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let words = [
@@ -233,21 +242,21 @@ impl Summary {
             self.last.as_micros() as u64,
         ];
         let mut bytes = [0; Self::BYTES];
-        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
-            place.copy_from_slice(&word.to_le_bytes());
+        for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
+            chunk.copy_from_slice(&word.to_le_bytes());
         }
         bytes
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    /// Parses the stored form.
     ///
     /// # Errors
-    /// When no points could have this summary.
+    /// Returns [`InvalidSummary`] for bytes that are not the summary of any points.
     pub fn from_bytes(bytes: &[u8]) -> Result<Summary, InvalidSummary> {
         let bytes: &[u8; Self::BYTES] = bytes.try_into().map_err(|_| InvalidSummary)?;
         let mut words = [0; 8];
-        for (word, place) in words.iter_mut().zip(bytes.as_chunks().0) {
-            *word = u64::from_le_bytes(*place);
+        for (word, chunk) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_le_bytes(*chunk);
         }
         let [count, mean, mean_rest, deviation, min, max, first, last] = words;
         let [mean, mean_rest, deviation, min, max] = [mean, mean_rest, deviation, min, max].map(f64::from_bits);
@@ -270,10 +279,10 @@ impl Summary {
     }
 }
 
-/// Merges many summaries as the leaves of a balanced tree, so that rounding grows with the logarithm of their number.
+/// Merges many summaries as the leaves of a balanced tree, so that rounding errors grow with the logarithm of their number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Merger {
-    /// At place i none, or the summary of 2^i summaries: a binary counter.
+    /// A binary counter: none at index i, or the summary of 2^i summaries.
     levels: Vec<Option<Summary>>,
 }
 
@@ -296,7 +305,7 @@ impl Merger {
     }
 }
 
-/// By `total_cmp`, so that zeros of either sign do not make the result depend on the order.
+/// Returns the smaller value by `total_cmp`, so that the signs of zeros do not make the result depend on the order.
 fn smaller(a: f64, b: f64) -> f64 {
     if b.total_cmp(&a).is_lt() { b } else { a }
 }
@@ -305,7 +314,7 @@ fn larger(a: f64, b: f64) -> f64 {
     if b.total_cmp(&a).is_gt() { b } else { a }
 }
 
-/// The sum and what rounding took from it (Knuth).
+/// Returns the sum and its rounding error (Knuth).
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let b_seen = sum - a;
@@ -313,7 +322,7 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
     (sum, (a - a_seen) + (b - b_seen))
 }
 
-/// The mean of the values times `down`, and what rounding takes from it (Ogita, Rump and Oishi's Sum2).
+/// Returns the mean of the values times `down`, and its rounding error (Sum2 of Ogita, Rump and Oishi).
 fn mean(points: &[Point], down: f64) -> (f64, f64) {
     let (mut sum, mut rest) = (0.0, 0.0);
     for point in points {
@@ -326,7 +335,7 @@ fn mean(points: &[Point], down: f64) -> (f64, f64) {
     two_sum(quotient, ((-quotient).mul_add(n, sum) + rest) / n)
 }
 
-/// The root of the sum of the squares, without overflow or underflow on the way. (`hypot` differs between platforms.)
+/// Returns the root of the sum of the squares without intermediate overflow or underflow. (`hypot` differs between platforms.)
 fn norm(numbers: [f64; 3]) -> f64 {
     let largest = numbers.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
     let exponent = exponent(largest);
@@ -339,13 +348,13 @@ fn scale(min: f64, max: f64) -> (f64, f64) {
     if max >= LARGE || min <= -LARGE { (DOWN, UP) } else { (1.0, 1.0) }
 }
 
-/// The exponent of `number`, a finite one, as far as [`power_of_two`] takes it and its negation.
+/// Returns the exponent of a finite number, limited so that [`power_of_two`] accepts it and its negation.
 fn exponent(number: f64) -> i32 {
     let biased = (number.to_bits() >> 52) & 0x7ff;
     if number == 0.0 { 0 } else { (biased as i32 - 1023).clamp(-1000, 1000) }
 }
 
-/// 2 to the `exponent`, which lies within -1022 and 1023.
+/// Returns 2 to the power of `exponent`, which is within -1022 and 1023.
 const fn power_of_two(exponent: i32) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::intake::failure::Failure;
-use crate::intake::rejection::{FailureGroup, MAX_GROUPS_TOLD, RejectedRecord, Rejections};
+use crate::intake::rejection::{FailureGroup, MAX_REPORTED_GROUPS, RejectedRecord, Rejections};
 use crate::time::Timestamp;
 use crate::upload::{Decision, ObjectVersion, QuarantineLocation, Upload, UploadState};
 
@@ -42,7 +42,7 @@ impl<'a> Report<'a> {
         rejections: &'a Rejections,
         now: Timestamp,
     ) -> Self {
-        let (groups, groups_omitted) = rejections.largest_groups(MAX_GROUPS_TOLD);
+        let (groups, groups_omitted) = rejections.largest_groups(MAX_REPORTED_GROUPS);
         let outcome = match upload.decision {
             Some(Decision::Accepted { .. }) => UploadState::PartiallyAccepted,
             _ => UploadState::Quarantined,

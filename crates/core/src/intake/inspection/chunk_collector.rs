@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::spec::Retention;
 use crate::statistics::answer::{Answer, Pass};
 use crate::statistics::chunk::{Chunk, ChunkBuilder};
-use crate::statistics::features::SeriesStatistics;
 use crate::statistics::series::SeriesPoint;
+use crate::statistics::series_statistics::SeriesStatistics;
 use crate::statistics::summary::{Merger, Summary};
 
 /// The maximum size of the chunks that are retained of one upload in bytes, by [`Retention::Bounded`].

@@ -1,4 +1,4 @@
-//! Decompression, as the bytes come in.
+//! The decoder: decompresses input piece by piece.
 
 use std::io::{self, Write};
 
@@ -8,18 +8,18 @@ use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation,
 use super::media::Compression;
 use crate::intake::failure::{Failure, FailureCode};
 
-/// The magic numbers of both compressions fit in this.
+/// The length of the longest magic number.
 const HEAD_BYTES: usize = 4;
-/// How much of a plain upload is passed on at a time.
+/// The number of bytes of an uncompressed upload that one step copies.
 const PLAIN_BYTES: usize = 64 << 10;
-/// What zstd decodes into at a time.
+/// The size of the output buffer of zstd.
 const ZSTD_OUTPUT_BYTES: usize = 128 << 10;
-/// How much gzip data is decoded at a time: it grows at most 1,032-fold.
+/// The number of gzip bytes that one step decodes, to at most 1,032 times as many.
 const GZIP_INPUT_BYTES: usize = 1 << 10;
-/// zstd windows up to 32 MiB: more would not fit a function that stays under 256 MiB.
+/// The maximum zstd window: 32 MiB. A larger one would not fit a function with 256 MiB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 
-/// Tells what an upload's first bytes are and decompresses the lot.
+/// Detects the compression of an upload by its first bytes, and decompresses it.
 pub(super) struct Decoder {
     declared: Option<Compression>,
     /// The first bytes, until they are decoded.
@@ -28,7 +28,7 @@ pub(super) struct Decoder {
 }
 
 enum Stage {
-    /// There are not enough bytes yet to tell what they are.
+    /// There are not enough bytes yet to detect the compression.
     Head,
     Plain,
     Gzip(Box<MultiGzDecoder<Vec<u8>>>),
@@ -46,8 +46,7 @@ impl Decoder {
         Self { declared, head: Vec::new(), stage: Stage::Head }
     }
 
-    /// Decodes a bounded piece of the input into `content`, and takes what it used off the input's front. `false`: there
-    /// is nothing to do before there is more input.
+    /// Takes a bounded piece off the front of the input and decodes it into `content`. Returns `false` if it needs more input.
     pub(super) fn step(&mut self, input: &mut &[u8], content: &mut Vec<u8>) -> Result<bool, Failure> {
         if matches!(self.stage, Stage::Head) {
             let wanted = HEAD_BYTES.saturating_sub(self.head.len()).min(input.len());
@@ -64,7 +63,7 @@ impl Decoder {
         stepped
     }
 
-    /// Says that there is no more input. What is left of the content goes into `content`.
+    /// Ends the input, and decodes the rest into `content`.
     pub(super) fn finish(&mut self, content: &mut Vec<u8>) -> Result<(), Failure> {
         self.leave_head()?;
         while self.step(&mut [].as_slice(), content)? {}
@@ -72,7 +71,7 @@ impl Decoder {
             Stage::Gzip(decoder) => {
                 let finished = decoder.try_finish();
                 content.append(decoder.get_mut());
-                // What is wrong only now is wrong at the end: the checksum is missing, or not that of the content.
+                // An error that occurs only now concerns the checksum: it is missing or wrong.
                 finished.map_err(|_| corrupt(Compression::Gzip, &io::ErrorKind::UnexpectedEof.into()))
             }
             Stage::Zstd(zstd) if zstd.frame_open => {
@@ -82,18 +81,18 @@ impl Decoder {
         }
     }
 
-    /// The first bytes tell what all of them are.
+    /// Detects the compression by the first bytes.
     fn leave_head(&mut self) -> Result<(), Failure> {
         if !matches!(self.stage, Stage::Head) {
             return Ok(());
         }
-        let seen = Compression::of_bytes(&self.head);
-        if let Some(declared) = self.declared.filter(|declared| Some(*declared) != seen && !self.head.is_empty()) {
-            let (declared, seen) = (declared.as_str(), seen.map_or("not compressed", Compression::as_str));
-            let message = format!("Content-Encoding says {declared}, but the bytes are {seen}");
+        let detected = Compression::of_bytes(&self.head);
+        if let Some(declared) = self.declared.filter(|declared| Some(*declared) != detected && !self.head.is_empty()) {
+            let (declared, detected) = (declared.as_str(), detected.map_or("not compressed", Compression::as_str));
+            let message = format!("Content-Encoding says {declared}, but the bytes are {detected}");
             return Err(Failure::new(FailureCode::CorruptCompression, "", message));
         }
-        self.stage = match seen {
+        self.stage = match detected {
             None => Stage::Plain,
             Some(Compression::Gzip) => Stage::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
             Some(Compression::Zstd) => {
@@ -145,7 +144,7 @@ impl Zstd {
         let (used, decoded) = (input.pos(), output.pos());
         let did_something = used > 0 || decoded > 0;
         if did_something {
-            // A hint of 0: the frame is complete. (A call in vain answers with what a next frame would want.)
+            // A hint of 0 means that the frame is complete. A call without effect returns the hint of a next frame.
             self.frame_open = hint != 0;
         }
         take(bytes, used);

@@ -1,17 +1,17 @@
-//! What an upload says it is: content type, content encoding, file name.
+//! The media type of an upload: format and compression, from its headers and its file name.
 
 use crate::intake::failure::{Failure, FailureCode};
 
-/// How records lie in an upload.
+/// The format of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// `application/json`: one record, or many when the top level is an array.
     Json,
-    /// `application/x-ndjson`: a record a line.
+    /// `application/x-ndjson`: one record per line.
     Ndjson,
 }
 
-/// How an upload's bytes are compressed.
+/// The compression of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952).
@@ -21,7 +21,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// The name that `Content-Encoding` uses.
+    /// Returns the name in `Content-Encoding`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl Compression {
         }
     }
 
-    /// What the first bytes of an upload say.
+    /// Returns the compression that the first bytes of an upload indicate.
     #[must_use]
     pub fn of_bytes(head: &[u8]) -> Option<Self> {
         match head {
@@ -41,22 +41,21 @@ impl Compression {
     }
 }
 
-/// What an upload says it is. The bytes have the last word on the compression.
+/// The declared media type of an upload. The bytes decide about the compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Media {
-    /// How records lie in it.
+    /// The format.
     pub format: Format,
-    /// What `Content-Encoding` says.
+    /// The compression by `Content-Encoding`.
     pub compression: Option<Compression>,
 }
 
 impl Media {
-    /// Reads the headers of an object. Where the content type says nothing (none, or the `binary/octet-stream` that
-    /// tools send for endings they do not know), the file name decides: `.json`, `.ndjson`, `.jsonl`, each also with
-    /// `.gz` or `.zst`.
+    /// Parses the headers of an object. If the content type is absent or generic (`binary/octet-stream`, which tools send for
+    /// unknown extensions), the file name decides: `.json`, `.ndjson`, `.jsonl`, each also with `.gz` or `.zst`.
     ///
     /// # Errors
-    /// [`FailureCode::UnsupportedContentType`], when what they say is none of ours.
+    /// Returns a failure with [`FailureCode::UnsupportedContentType`] for unsupported values. Reject the upload with it.
     pub fn parse(content_type: Option<&str>, content_encoding: Option<&str>, file_name: &str) -> Result<Self, Failure> {
         let compression = match content_encoding.map(|text| text.trim().to_ascii_lowercase()).as_deref() {
             None | Some("" | "identity" | "aws-chunked") => None,

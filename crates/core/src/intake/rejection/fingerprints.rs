@@ -1,17 +1,17 @@
-//! Which groups of their owner the failures of an upload belong to.
+//! The fingerprints of the failures of an upload.
 
 use std::collections::BTreeMap;
 
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::fingerprint::{
-    FailureAt, Fingerprint, MAX_FAILURES_TOLD, MAX_FINGERPRINTS, NO_SCHEMA, ProblemId, kind_of,
+    FailureAt, Fingerprint, MAX_FINGERPRINTS, MAX_LISTED_FAILURES, NO_SCHEMA, ProblemId, kind_of,
 };
 use crate::intake::json::escaped;
 
-/// The most failures that make fingerprints, of all kinds together; of each schema, the first one does.
-const MAX_PRINTS: usize = 1_000;
+/// The maximum number of distinct failures that enter fingerprints, plus the first one of each schema.
+const MAX_DISTINCT: usize = 1_000;
 
-/// The failures of an upload, by the schema that was applied.
+/// The failures of an upload, by applied schema.
 #[derive(Debug, Default)]
 pub(super) struct FingerprintCounter {
     by_schema: BTreeMap<Option<String>, OfSchema>,
@@ -20,21 +20,21 @@ pub(super) struct FingerprintCounter {
 
 #[derive(Debug, Default)]
 struct OfSchema {
-    /// How many records were rejected.
+    /// The number of rejected records.
     records: u64,
-    /// How often each failure was seen.
+    /// The number of occurrences of each failure.
     failures: BTreeMap<FailureAt, u64>,
 }
 
 impl FingerprintCounter {
-    /// Takes a rejected record in.
+    /// Adds a rejected record.
     pub(super) fn add_record(&mut self, schema: Option<&str>) {
         self.of(schema).records += 1;
     }
 
-    /// Takes a failure in. `pointer` is its pointer with array indexes as `*`.
+    /// Adds a failure. `pointer` is its pointer with array indexes as `*`.
     pub(super) fn add(&mut self, failure: &Failure, pointer: &str, schema: Option<&str>) {
-        // A member that is missing is one of the schema's; one that is not allowed may have any name, so it is left out.
+        // The name of a missing member is part of the schema. An unexpected member may have any name, so it is left out.
         let is_missing = matches!(failure.code, FailureCode::Required | FailureCode::DependentRequired);
         if !is_missing || failure.targets.is_empty() {
             return self.count(FailureAt { code: failure.code, pointer: pointer.to_owned() }, schema);
@@ -45,28 +45,28 @@ impl FingerprintCounter {
         }
     }
 
-    /// The fingerprints, by kind. What has no schema is of the kind that was `asked` for.
-    pub(super) fn fingerprints(&self, asked: Option<&str>, upload_failure: Option<&Failure>) -> Vec<Fingerprint> {
-        let asked = asked.unwrap_or(NO_SCHEMA);
-        // The schema, how many records, how often each failure.
+    /// Returns the fingerprints, by kind. Failures without a schema count as failures of the `requested` one.
+    pub(super) fn fingerprints(&self, requested: Option<&str>, upload_failure: Option<&Failure>) -> Vec<Fingerprint> {
+        let requested = requested.unwrap_or(NO_SCHEMA);
+        // The schema, the number of records, and the number of occurrences of each failure.
         type OfKind = (String, u64, Vec<(u64, FailureAt)>);
         let mut by_kind: BTreeMap<String, OfKind> = BTreeMap::new();
         for (schema, OfSchema { records, failures }) in &self.by_schema {
-            let schema = schema.as_deref().unwrap_or(asked);
+            let schema = schema.as_deref().unwrap_or(requested);
             let (_, of_kind, all) =
                 by_kind.entry(kind_of(schema)).or_insert_with(|| (schema.to_owned(), 0, Vec::new()));
             *of_kind += records;
             all.extend(failures.iter().map(|(failure, count)| (*count, failure.clone())));
         }
-        // What fails the upload as a whole comes first.
+        // The failure of the upload as a whole comes first.
         let of_upload = upload_failure.map(|failure| failure.code);
         let fingerprint = |(kind, (schema, records, mut failures)): (String, OfKind)| {
             failures.sort_by_key(|(count, at)| (Some(at.code) != of_upload, std::cmp::Reverse(*count)));
             let mut failures: Vec<FailureAt> = failures.into_iter().map(|(_, at)| at).collect();
             failures.dedup();
             let id = ProblemId::of(&kind, &failures);
-            let failures_omitted = failures.len().saturating_sub(MAX_FAILURES_TOLD) as u64;
-            failures.truncate(MAX_FAILURES_TOLD);
+            let failures_omitted = failures.len().saturating_sub(MAX_LISTED_FAILURES) as u64;
+            failures.truncate(MAX_LISTED_FAILURES);
             Fingerprint { id, kind, schema, failures, failures_omitted, records }
         };
         let mut fingerprints: Vec<Fingerprint> =
@@ -83,7 +83,7 @@ impl FingerprintCounter {
     }
 
     fn count(&mut self, failure: FailureAt, schema: Option<&str>) {
-        let is_full = self.distinct >= MAX_PRINTS;
+        let is_full = self.distinct >= MAX_DISTINCT;
         let of_schema = self.of(schema);
         if let Some(count) = of_schema.failures.get_mut(&failure) {
             *count += 1;
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn like_uploads_have_like_fingerprints() {
+    fn equal_failures_have_equal_fingerprints() {
         let print = |records: Vec<RejectedRecord>| {
             let mut rejections = Rejections::for_schema("reading/1.0".to_owned());
             records.into_iter().for_each(|record| rejections.add(record));
@@ -116,9 +116,9 @@ mod tests {
         let two = print(vec![types(0, "/readings/3/value"), required(1, "", &["value"])]);
         let others =
             print(vec![required(4, "", &["value"]), types(5, "/readings/9/value"), types(6, "/readings/0/value")]);
-        assert_eq!(two[0].id, others[0].id, "neither order, number nor place matter");
-        let told: Vec<_> = others[0].failures.iter().map(|at| format!("{} {}", at.code, at.pointer)).collect();
-        assert_eq!(told, ["TYPE /readings/*/value", "REQUIRED /value"]);
+        assert_eq!(two[0].id, others[0].id, "order, number and position do not matter");
+        let failures: Vec<_> = others[0].failures.iter().map(|at| format!("{} {}", at.code, at.pointer)).collect();
+        assert_eq!(failures, ["TYPE /readings/*/value", "REQUIRED /value"]);
         assert_eq!(
             (others[0].kind.as_str(), others[0].schema.as_str(), others[0].records),
             ("reading/1", "reading/1.0", 3)
@@ -130,7 +130,7 @@ mod tests {
         ] {
             assert_ne!(other[0].id, two[0].id, "{other:?}");
         }
-        // Another minor version is the same kind; what has no schema is of the kind that was asked for.
+        // Another minor version is the same kind. A failure without a schema counts as one of the requested kind.
         let mut newer =
             record(0, vec![failure(FailureCode::Type, "/readings/1/value"), failure(FailureCode::Required, "/x")]);
         newer.schema_applied = Some("reading/1.7".to_owned());
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn many_failures_of_one_kind_hide_no_other_and_many_kinds_end() {
+    fn many_failures_of_one_kind_do_not_hide_others() {
         let mut rejections = Rejections::default();
         for index in 0..5_000 {
             rejections.add(record(index, vec![failure(FailureCode::Type, &format!("/m{index}x"))]));

@@ -1,4 +1,4 @@
-//! What an upload gave each series, for its receipt.
+//! The statistics of the points of one upload in each series, for its receipt.
 
 use std::collections::BTreeMap;
 
@@ -7,36 +7,35 @@ use serde::{Deserialize, Serialize};
 use crate::statistics::summary::Summary;
 use crate::time::Timestamp;
 
-/// The statistics of what one upload gave one series.
+/// The statistics of the points of one upload in one series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SeriesStatistics {
-    /// The entity, e.g. a device id.
+    /// The entity, such as a device id.
     pub entity: String,
     /// The measure.
     pub measure: String,
     /// The number of points.
     pub count: u64,
-    /// Their mean.
+    /// The arithmetic mean.
     pub mean: f64,
-    /// Their median; none where it would have taken a second look at the points: those of a large upload, or of an
-    /// upload and its later corrections.
+    /// The median; none if it needs a second pass over the points, as for large uploads and for an upload with its retries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub median: Option<f64>,
-    /// Their standard deviation, that of a sample; none of a single point.
+    /// The standard deviation of the sample; none for a single point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standard_deviation: Option<f64>,
     /// The smallest value.
     pub min: f64,
     /// The largest value.
     pub max: f64,
-    /// When the earliest point was measured.
+    /// The time of the earliest point.
     pub first: Timestamp,
-    /// When the latest point was measured.
+    /// The time of the latest point.
     pub last: Timestamp,
 }
 
 impl SeriesStatistics {
-    /// The features of a series' points.
+    /// Returns the statistics of the points with this summary.
     #[must_use]
     pub fn new((entity, measure): (String, String), summary: &Summary, median: Option<f64>) -> Self {
         Self {
@@ -58,7 +57,7 @@ impl SeriesStatistics {
         Summary::of_statistics(self.count, self.mean, self.standard_deviation, (self.min, self.max), times)
     }
 
-    /// Both sets of points together: exact but for the last digit or two, and without a median.
+    /// Returns the statistics of both sets of points, exact but for the last one or two digits and without a median.
     fn merged(self, other: &Self) -> Self {
         match (self.summary(), other.summary()) {
             (Some(one), Some(two)) => Self::new((self.entity, self.measure), &one.merge(&two), None),
@@ -67,21 +66,21 @@ impl SeriesStatistics {
     }
 }
 
-/// What two rounds of one upload gave, series by series, the largest first.
+/// Merges the statistics of two attempts of an upload, series by series; returns the largest series first.
 pub(crate) fn merge(earlier: &[SeriesStatistics], later: &[SeriesStatistics]) -> Vec<SeriesStatistics> {
     if earlier.is_empty() {
         return later.to_vec();
     }
     let mut all: BTreeMap<(String, String), SeriesStatistics> = BTreeMap::new();
-    for features in earlier.iter().chain(later) {
-        let name = (features.entity.clone(), features.measure.clone());
+    for statistics in earlier.iter().chain(later) {
+        let name = (statistics.entity.clone(), statistics.measure.clone());
         let merged = match all.remove(&name) {
-            Some(known) => known.merged(features),
-            None => features.clone(),
+            Some(known) => known.merged(statistics),
+            None => statistics.clone(),
         };
         all.insert(name, merged);
     }
     let mut all: Vec<SeriesStatistics> = all.into_values().collect();
-    all.sort_by_key(|features| std::cmp::Reverse(features.count));
+    all.sort_by_key(|statistics| std::cmp::Reverse(statistics.count));
     all
 }
