@@ -1,4 +1,4 @@
-//! Embeds `schemas/` into the crate, and fails when one of its files is wrong.
+//! Embeds `schemas/` into the crate, and fails if one of its files is invalid.
 
 #[path = "src/intake/schema/bundle/mod.rs"]
 #[allow(dead_code, reason = "the crate uses what this script does not")]
@@ -12,9 +12,9 @@ use std::{fs, io};
 use jsonschema::json::SerdeJson;
 
 fn main() -> ExitCode {
-    // Relative to this crate; cargo looks at every file below it.
+    // Relative to this crate; cargo watches every file below it.
     println!("cargo::rerun-if-changed=../../schemas");
-    match embed(&told_by_cargo("CARGO_MANIFEST_DIR").join("../../schemas")) {
+    match embed(&directory_from_cargo("CARGO_MANIFEST_DIR").join("../../schemas")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problems) => {
             for problem in problems {
@@ -40,16 +40,17 @@ fn embed(schemas: &Path) -> Result<(), Vec<String>> {
         let _ = writeln!(code, "    ({path:?}, {text:?}),");
     }
     code.push_str("];\n");
-    fs::write(told_by_cargo("OUT_DIR").join("bundled_schemas.rs"), code).map_err(io)
+    fs::write(directory_from_cargo("OUT_DIR").join("bundled_schemas.rs"), code).map_err(io)
 }
 
-/// A directory. Asked for when the script runs, not when it is compiled: the workspace may have moved in between.
-#[expect(clippy::disallowed_methods, reason = "cargo tells build scripts by the environment")]
-fn told_by_cargo(variable: &str) -> PathBuf {
+/// Returns a directory that cargo passes to build scripts. Read at run time, because the workspace may have moved since
+/// compilation.
+#[expect(clippy::disallowed_methods, reason = "cargo passes directories to build scripts by the environment")]
+fn directory_from_cargo(variable: &str) -> PathBuf {
     std::env::var_os(variable).unwrap_or_default().into()
 }
 
-/// Every file below `directory`, by its path within `schemas/`. Hidden files, such as those of editors, are none of ours.
+/// Reads every file below `directory`, by its path within `schemas/`. Skips hidden files, such as those of editors.
 fn read(directory: &Path, prefix: &str, files: &mut Vec<(String, String)>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;

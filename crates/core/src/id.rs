@@ -9,21 +9,21 @@ use crate::encoding::{crockford, first_bits, is_crockford, ulid};
 use crate::time::Timestamp;
 
 const PREFIX: &str = "up_";
-/// What the rest of a message's id begins with: no digit of the alphabet.
+/// The prefix of the rest of a message's id; its first character is not in the alphabet of issued ids.
 const OF_MESSAGE: &str = "m-";
-/// How long the name of a message is.
+/// The length of the request id in a message's id.
 const MESSAGE_NAME_BYTES: std::ops::RangeInclusive<usize> = 8..=64;
 
-/// The folder of the process bucket that uploads arrive in; the EventBridge rule listens to this prefix only.
+/// The folder of the process bucket for uploads. The EventBridge rule matches this prefix only.
 pub const UPLOADS_PREFIX: &str = "uploads/";
 
-/// The folder of the process bucket that messages are kept in: what came by `POST /data`. Nothing listens to it.
+/// The folder of the process bucket for messages, which arrive by `POST /data`. It has no EventBridge rule.
 pub const MESSAGES_PREFIX: &str = "messages/";
 
-/// What a message's body is called where it is an object.
+/// The file name of a message whose body is an object.
 pub const MESSAGE_FILE_NAME: &str = "message.json";
 
-/// The longest file name kept in a key, in bytes.
+/// The maximum length of a file name in a key in bytes.
 const MAX_FILE_NAME_BYTES: usize = 200;
 
 /// The most bytes of an owner id.
@@ -172,7 +172,7 @@ id_conversions!(UploadId, InvalidUploadId);
 #[serde(try_from = "String", into = "String")]
 pub struct UploadId(String);
 
-/// Why a text is no upload id.
+/// The reason why a text is not an upload id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "an upload id is `up_` and 26 characters of 0-9 and A-Z without I, L, O and U, or `up_m-` and the id of a request"
@@ -180,14 +180,14 @@ pub struct UploadId(String);
 pub struct InvalidUploadId;
 
 impl UploadId {
-    /// A new id: `now` to the millisecond, then 80 random bits.
+    /// Returns a new id: `now` to the millisecond, then 80 random bits.
     #[must_use]
     pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
         Self(crockford(PREFIX, ulid(now.as_micros() / 1000, random)))
     }
 
-    /// The id of an object that nobody issued (an operator's copy, say): the same for every delivery of its event,
-    /// because it is a digest of the delivery's identity.
+    /// Returns the id of an object without an issued upload, such as an operator's copy: a digest of its version, so every
+    /// delivery of its event has the same id.
     #[must_use]
     pub fn of_object(bucket: &str, key: &str, version_id: &str) -> Self {
         let mut digest = Sha256::new();
@@ -203,17 +203,17 @@ impl UploadId {
     /// of SQS: a message gets a new one when a dead-letter queue is redriven.
     ///
     /// # Errors
-    /// When the name is none of 8 to 64 letters, digits, `_`, `-` and `=`.
+    /// Returns [`InvalidUploadId`] unless the name has 8 to 64 letters, digits, `_`, `-` and `=`.
     pub fn of_message(name: &str) -> Result<Self, InvalidUploadId> {
         let fits = MESSAGE_NAME_BYTES.contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'='));
         if fits { Ok(Self(format!("{PREFIX}{OF_MESSAGE}{name}"))) } else { Err(InvalidUploadId) }
     }
 
-    /// Reads an id.
+    /// Parses an id.
     ///
     /// # Errors
-    /// When the text is anything but what [`fmt::Display`] writes.
+    /// Returns [`InvalidUploadId`] for any other text.
     pub fn parse(text: &str) -> Result<Self, InvalidUploadId> {
         let rest = text.strip_prefix(PREFIX).ok_or(InvalidUploadId)?;
         if let Some(name) = rest.strip_prefix(OF_MESSAGE) {
@@ -222,41 +222,41 @@ impl UploadId {
         if is_crockford(rest) { Ok(Self(text.to_owned())) } else { Err(InvalidUploadId) }
     }
 
-    /// The id as it is written.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The key in the process bucket that an issued upload is sent to: `uploads/<upload id>/<file name>`.
+/// Returns the key of an issued upload in the process bucket: `uploads/<upload id>/<file name>`.
 #[must_use]
 pub fn upload_key(id: &UploadId, file_name: &str) -> String {
     format!("{UPLOADS_PREFIX}{id}/{}", clean_file_name(file_name))
 }
 
-/// The key in the process bucket of a message that does not simply count: `messages/<upload id>/message.json`.
+/// Returns the key of a message in the process bucket, if it needs an object: `messages/<upload id>/message.json`.
 #[must_use]
 pub fn message_key(id: &UploadId) -> String {
     format!("{MESSAGES_PREFIX}{id}/{MESSAGE_FILE_NAME}")
 }
 
-/// The upload id that a key names, if it has the shape of [`upload_key`]. Whether such an upload was issued, and for
-/// this very key, only its history tells.
+/// Returns the upload id in a key of the form of [`upload_key`]. The history of the upload shows whether it was issued for
+/// this key.
 #[must_use]
 pub fn upload_id_in_key(key: &str) -> Option<UploadId> {
     let (id, _) = key.strip_prefix(UPLOADS_PREFIX)?.split_once('/')?;
     UploadId::parse(id).ok()
 }
 
-/// The last segment of a key, as a file name.
+/// Returns the last segment of a key as a file name.
 #[must_use]
 pub fn file_name_in_key(key: &str) -> String {
     clean_file_name(key.rsplit('/').next().unwrap_or_default())
 }
 
-/// Makes one path segment of whatever a client calls its file: no slash, no control character, at most 200 bytes
-/// (the end is kept, it has the extension), never empty. Everything else stays as it is.
+/// Returns a file name as one path segment: no slashes, no control characters, at most the last 200 bytes (which include the
+/// extension), never empty. Everything else is unchanged.
 #[must_use]
 pub fn clean_file_name(name: &str) -> String {
     let cleaned: String = name.chars().map(|c| if c == '/' || c == '\\' || c.is_control() { '_' } else { c }).collect();
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_sort_by_the_time_of_issue_and_read_back() {
+    fn ids_sort_by_time_of_issue_and_parse_back() {
         let early = UploadId::new(Timestamp::from_micros(1_000_000), [0xff; 10]);
         let late = UploadId::new(Timestamp::from_micros(2_000_000), [0; 10]);
         assert!(early < late);
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id() {
+    fn other_texts_are_not_upload_ids() {
         let good = UploadId::new(Timestamp::from_micros(1), [7; 10]).to_string();
         for (name, text) in [
             ("empty", String::new()),
@@ -323,14 +323,14 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_a_message_reads_back() {
+    fn message_ids_parse_back() {
         let id = UploadId::of_message("JKJaXm_LvH-ESHA=").unwrap();
         assert_eq!((id.as_str(), UploadId::parse(id.as_str())), ("up_m-JKJaXm_LvH-ESHA=", Ok(id.clone())));
         assert_eq!(message_key(&id), "messages/up_m-JKJaXm_LvH-ESHA=/message.json");
     }
 
     #[test]
-    fn an_object_has_one_id_and_its_parts_do_not_run_together() {
+    fn object_ids_depend_on_bucket_key_and_version() {
         let id = UploadId::of_object("b", "uploads/x", "v1");
         assert_eq!(id, UploadId::of_object("b", "uploads/x", "v1"));
         assert_ne!(id, UploadId::of_object("b", "uploads/x", "v2"));
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_carry_the_id_and_any_file_name() {
+    fn keys_contain_the_id_and_the_file_name() {
         let id = UploadId::new(Timestamp::from_micros(5), [3; 10]);
         for (name, expected) in [
             ("readings.json", "readings.json"),
@@ -356,13 +356,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_keeps_its_end_on_a_character_boundary() {
+    fn long_file_names_keep_their_end() {
         let name = clean_file_name(&format!("{}.json", "é".repeat(300)));
         assert!(name.len() <= 200 && name.ends_with("é.json"), "{name}");
     }
 
     #[test]
-    fn keys_that_name_no_upload() {
+    fn other_keys_have_no_upload_id() {
         for key in ["uploads/dropped.json", "other/up_0/x", "uploads/up_short/x", ""] {
             assert_eq!(upload_id_in_key(key), None, "{key}");
         }

@@ -1,7 +1,7 @@
 //! Intake: the bytes of an upload become verdicts and points.
 //!
-//! [`reader`] decompresses and frames records, [`json`] parses one, [`schema`] and [`validation`] check it and extract its
-//! points, [`rejection`] groups what failed, and [`inspection`] ties these together for one upload.
+//! [`inspection`] is the entry point: it pulls frames from the [`reader`], gets a verdict on each from the validator in
+//! [`validation`], and collects points and [`rejection`]s. The validator uses [`json`] and [`schema`].
 
 pub mod failure;
 pub mod fingerprint;
