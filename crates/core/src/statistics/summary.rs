@@ -24,7 +24,7 @@ const UP: f64 = power_of_two(64);
 ///
 /// let points = [1.0, 2.0, 6.0].map(|value| Point { time: Timestamp::from_secs(0), value });
 /// let summary = Summary::of(&points[..1]).unwrap().merge(&Summary::of(&points[1..]).unwrap());
-/// assert_eq!((summary.count(), summary.mean(), summary.variance()), (3, 3.0, Some(7.0)));
+/// assert_eq!((summary.count(), summary.mean(), summary.max()), (3, 3.0, 6.0));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
