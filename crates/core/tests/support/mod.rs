@@ -181,7 +181,7 @@ impl Draft {
         let Self { id, origin, message, object, decision, location } = self;
         let first = match message {
             Some(message) => UploadEvent::MessagePosted { origin, message },
-            None => UploadEvent::Issued { origin: origin },
+            None => UploadEvent::Issued { origin },
         };
         let received = object.map(|(object, correlation_id)| (1, UploadEvent::Received { object, correlation_id }));
         let quarantined = location.map(|quarantined| (3, UploadEvent::Quarantined { quarantined }));
