@@ -131,7 +131,7 @@ pub async fn late_version_is_removed_unread(world: Arc<World>) -> TestResult {
     assert_eq!(world.client.put(&issued, b"[]".to_vec()).await?, 200, "S3 takes it: the key is free again");
     world.client.wait(&issued.upload_id, |upload| upload.revision() > first.revision()).await?;
     let history = world.client.services.uploads.history(&issued.upload_id).await?;
-    let Some(UploadEvent::LateVersionRemoved { version_id }) = history.last().map(|event| &event.fact) else {
+    let Some(UploadEvent::LateVersionRemoved { version_id }) = history.last().map(|event| &event.event) else {
         return Err(format!("not noted: {history:?}").into());
     };
     assert_eq!(world.object(world.process_bucket(), &issued.key, Some(version_id)).await?, None, "it is removed");

@@ -4,7 +4,7 @@
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use eventpulse_aws::adapters::key_store;
-use eventpulse_aws::workflows::upload_commands::CommandRefusal;
+use eventpulse_aws::workflows::upload_commands::CommandOutcome;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -180,11 +180,22 @@ impl From<eventpulse_aws::Error> for ApiError {
     }
 }
 
-impl From<CommandRefusal> for ApiError {
-    fn from(refused: CommandRefusal) -> Self {
-        match refused {
-            CommandRefusal::NotFound => Self::not_found("You have no upload of this id. GET /uploads lists yours."),
-            CommandRefusal::Conflict(why) => Self::conflict(format!("This cannot be done: {why}.")),
+impl ApiError {
+    /// 404: the owner has no upload with this id.
+    #[must_use]
+    pub fn no_such_upload() -> Self {
+        Self::not_found("You have no upload of this id. GET /uploads lists yours.")
+    }
+
+    /// Returns the value of a command that succeeded, or the error response of one that did not.
+    ///
+    /// # Errors
+    /// 404 if the owner has no such upload; 409 if the command does not fit its state.
+    pub fn of_command<T>(outcome: CommandOutcome<T>) -> Result<T, Self> {
+        match outcome {
+            CommandOutcome::Done(value) => Ok(value),
+            CommandOutcome::Refused(refusal) => Err(Self::conflict(format!("This cannot be done: {refusal}."))),
+            CommandOutcome::NotFound => Err(Self::no_such_upload()),
         }
     }
 }

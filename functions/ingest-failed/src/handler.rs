@@ -2,7 +2,7 @@
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use eventpulse_aws::workflows::failed_delivery::record_failed_delivery;
-use eventpulse_aws::workflows::process_upload::DeliveryOutcome;
+use eventpulse_aws::workflows::delivery::DeliveryOutcome;
 use eventpulse_aws::{Services, clock, logs};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::Instrument;

@@ -8,7 +8,8 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use eventpulse_aws::workflows::process_upload::{DeliveryOutcome, process_upload};
+use eventpulse_aws::workflows::delivery::DeliveryOutcome;
+use eventpulse_aws::workflows::process_upload::process_upload;
 use eventpulse_aws::{Services, clock};
 use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::upload::UploadState;

@@ -22,7 +22,7 @@ pub async fn crash_after_each_event_is_resumed(world: Arc<World>) -> TestResult 
         let history = world.client.services.uploads.history(&id).await?;
         // A fully rejected object is removed after its decision is stored, so before that it is still there.
         let decided =
-            history.iter().position(|event| matches!(event.fact, UploadEvent::Decided { .. })).ok_or("undecided")?;
+            history.iter().position(|event| matches!(event.event, UploadEvent::Decided { .. })).ok_or("undecided")?;
         let first = if state == UploadState::Quarantined { decided + 1 } else { 1 };
         for keep in first..=history.len() {
             rewind(&world, &id, &history, keep).await?;
@@ -61,7 +61,7 @@ impl ManyChunks {
         let upload = world.client.settled(&id).await?;
         assert_eq!((upload.state(), upload.accepted()), (UploadState::Accepted, 120));
         let history = world.client.services.uploads.history(&id).await?;
-        let began = history.iter().position(|event| matches!(event.fact, UploadEvent::AcceptanceBegan { .. }));
+        let began = history.iter().position(|event| matches!(event.event, UploadEvent::AcceptanceBegan { .. }));
         let claimed = began.ok_or("the upload took one transaction")? + 1;
         Ok(Self { body, object, id, history, claimed })
     }
@@ -118,7 +118,7 @@ pub async fn failed_delivery_recorded_twice_ends_in_quarantine(world: Arc<World>
     upload.fail(&world).await?;
     // The first call stored its decision and died: the second one performs all remaining steps.
     let history = world.client.services.uploads.history(&upload.id).await?;
-    let decided = history.iter().position(|event| matches!(event.fact, UploadEvent::Decided { .. }));
+    let decided = history.iter().position(|event| matches!(event.event, UploadEvent::Decided { .. }));
     rewind(&world, &upload.id, &history, decided.ok_or("no decision")? + 1).await?;
     upload.record_failure(&world).await?;
     assert_eq!(world.client.settled(&upload.id).await?.state(), UploadState::Quarantined);

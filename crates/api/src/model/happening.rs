@@ -31,7 +31,7 @@ pub struct Happening {
 impl From<RecordedEvent> for Happening {
     fn from(event: RecordedEvent) -> Self {
         let (mut by, mut detail, mut form) = (None, None, None);
-        let name = match event.fact {
+        let name = match event.event {
             UploadEvent::Issued { origin } => {
                 by = Some(origin.owner.into());
                 "issued"
@@ -46,7 +46,7 @@ impl From<RecordedEvent> for Happening {
                 "received"
             }
             UploadEvent::AcceptanceBegan { .. } => "acceptance_began",
-            UploadEvent::Decided { decision } => {
+            UploadEvent::Decided { decision, .. } => {
                 detail = Some(decided(&decision));
                 "decided"
             }

@@ -1,28 +1,47 @@
-//! What EventBridge says when an object was created in the process bucket.
+//! The delivery of an object: the event of EventBridge about a new object in the process bucket, and its outcome.
 
+use eventpulse_core::id::UploadId;
+use eventpulse_core::upload::Upload;
 use serde::{Deserialize, Serialize};
 
-/// An object that was created.
+/// The delivery of an object version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The bucket.
     pub bucket: String,
-    /// The key. EventBridge tells it as it is, not encoded as other S3 notifications do.
+    /// The key. EventBridge sends it decoded, unlike other S3 notifications.
     pub key: String,
-    /// The version. AWS names it for versioned buckets; where it is not named, the current one is meant.
+    /// The version. AWS sends it for versioned buckets; `None` means the current version.
     pub version_id: Option<String>,
     /// The size in bytes.
     pub size: u64,
-    /// The event's id: it goes through every log line, the report and the notice.
+    /// The id of the event. It appears in every log line, in the report and in the notice.
     pub correlation_id: String,
 }
 
 impl Delivery {
-    /// Whether it is a folder, as consoles make them: an empty object that ends in a slash. It is no upload.
+    /// Returns whether the object is a folder marker, as consoles create them: empty, with a key that ends in a slash. It
+    /// is not an upload.
     #[must_use]
     pub fn is_folder_marker(&self) -> bool {
         self.size == 0 && self.key.ends_with('/')
     }
+
+    /// Returns the bucket and key, for errors and logs.
+    pub(crate) fn target(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+/// The outcome of a delivery.
+#[derive(Debug)]
+pub enum DeliveryOutcome {
+    /// The upload, with no steps left.
+    Settled(Box<Upload>),
+    /// The upload has another version already; the delivered one was removed unread.
+    LateVersionRemoved(UploadId),
+    /// The object is a folder marker.
+    Ignored,
 }
 
 /// The `detail` of an [Object Created](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html) event.
@@ -47,7 +66,7 @@ struct Object {
 }
 
 impl ObjectCreated {
-    /// The delivery that an event with this detail and this `id` is.
+    /// Returns the delivery of an event with this detail and id.
     #[must_use]
     pub fn delivery(self, event_id: &str) -> Delivery {
         Delivery {

@@ -1,4 +1,4 @@
-//! Issuing an upload: an id, a first event, and a presigned URL that takes exactly what was asked for, once.
+//! The issue of an upload: an id, a first event, and a presigned URL that accepts exactly the requested object.
 
 use std::time::Duration;
 
@@ -12,46 +12,46 @@ use crate::adapters::object_store::{Presigned, PutOptions};
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
 
-/// What a client asks for.
+/// The request of a client.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
-    /// The tenant, as it was authenticated.
+    /// The authenticated owner.
     pub owner: &'a OwnerId,
-    /// What the client calls its file.
+    /// The file name given by the client.
     pub file_name: &'a str,
-    /// `Content-Type` that it will send.
+    /// The `Content-Type` that the client will send.
     pub content_type: &'a str,
-    /// `Content-Encoding` that it will send.
+    /// The `Content-Encoding` that the client will send.
     pub content_encoding: Option<&'a str>,
-    /// How many bytes it will send.
+    /// The size in bytes.
     pub size: u64,
-    /// Their SHA-256 in base 64, if it knows.
+    /// The SHA-256 in base64, if known.
     pub sha256_base64: Option<&'a str>,
-    /// The schema of records that name none.
+    /// The schema for records that name none.
     pub schema: Option<&'a str>,
-    /// How many records may be rejected before the whole upload is.
+    /// The limit on rejected records beyond which the whole upload is rejected.
     pub max_rejected: Option<MaxRejected>,
-    /// How long the URL works.
+    /// The lifetime of the URL.
     pub expires_in: Duration,
 }
 
-/// What it gets.
+/// An issued upload.
 #[derive(Debug)]
 pub struct Issued {
-    /// The upload's id.
+    /// The id.
     pub upload_id: UploadId,
-    /// The key that the object will have.
+    /// The key of the object.
     pub key: String,
-    /// Where and how to send it.
+    /// The URL and the headers to send.
     pub put: Presigned,
-    /// Until when.
+    /// The time at which the URL expires.
     pub expires_at: Timestamp,
 }
 
-/// Issues an upload. `random` makes its id.
+/// Issues an upload. `random` makes its id unique.
 ///
 /// # Errors
-/// When AWS does not answer, or refuses.
+/// As every call to AWS: see [`Error`].
 pub async fn issue(
     services: &Services,
     request: &Request<'_>,
@@ -60,8 +60,7 @@ pub async fn issue(
 ) -> Result<Issued, Error> {
     let upload_id = UploadId::new(now, random);
     let key = upload_key(&upload_id, request.file_name);
-    let lifetime = i64::try_from(request.expires_in.as_micros()).unwrap_or(i64::MAX);
-    let expires_at = Timestamp::from_micros(now.as_micros().saturating_add(lifetime));
+    let expires_at = now + request.expires_in;
     let origin = Origin {
         owner: request.owner.clone(),
         key: key.clone(),
@@ -71,12 +70,12 @@ pub async fn issue(
         expires_at: Some(expires_at),
     };
     let events = [RecordedEvent::new(now, UploadEvent::Issued { origin })];
-    let failed = |kind| Error::new("issuing", upload_id.as_str(), kind);
+    let failed = |kind| Error::new("issue", upload_id.as_str(), kind);
     let upload = Upload::fold(upload_id.clone(), &events).map_err(|error| failed(Kind::Corrupt).with_source(error))?;
     if services.uploads.append(&upload, 0, &events).await? == Append::Conflict {
-        return Err(failed(Kind::Contended)); // 80 random bits met twice
+        return Err(failed(Kind::Contended)); // 80 random bits were equal
     }
-    let terms = PutOptions {
+    let options = PutOptions {
         content_type: request.content_type,
         content_encoding: request.content_encoding,
         size: request.size,
@@ -84,6 +83,6 @@ pub async fn issue(
         now,
         expires_in: request.expires_in,
     };
-    let put = services.objects.presign_put(&services.config.process_bucket, &key, &terms).await?;
+    let put = services.objects.presign_put(&services.config.process_bucket, &key, &options).await?;
     Ok(Issued { upload_id, key, put, expires_at })
 }

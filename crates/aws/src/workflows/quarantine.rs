@@ -1,122 +1,130 @@
-//! Quarantine: what was rejected, out of the way, with a report beside it. Every effect here may be repeated.
+//! The step that moves rejected data into quarantine, with a report beside it. Every effect may be repeated.
 
-use eventpulse_core::intake::failure::FailureCode;
 use eventpulse_core::intake::inspection::{Inspection, Inspector, Retention};
 use eventpulse_core::intake::rejection::Rejections;
 use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::commands::{QuarantineAction, QuarantinePlan, plan_quarantine};
 use eventpulse_core::upload::report::Report;
-use eventpulse_core::upload::{Decision, ObjectVersion, QuarantineLocation, RetryForm, quarantine_key, report_key};
+use eventpulse_core::upload::{ObjectVersion, QuarantineLocation, quarantine_key, report_key};
 
 use crate::error::{Error, Kind};
-use crate::workflows::inspect_object::{drive, examine};
-use crate::workflows::process_upload::UploadWork;
+use crate::workflows::inspect_object::{feed, inspect, inspection_spec};
+use crate::workflows::upload_work::UploadWork;
 
-/// Writes the rejected object, or the rejected records, and the report; removes a fully rejected object from the
-/// process bucket. `found` is what its examination found, if it was this invocation that examined it.
+/// Writes the rejected data and the report, and removes an object without accepted records from the process bucket.
+/// `inspection`: that of this delivery, if it inspected the object.
+///
+/// # Errors
+/// As every call to AWS: see [`Error`].
 pub(crate) async fn quarantine<C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
-    found: Option<Inspection>,
+    inspection: Option<Inspection>,
 ) -> Result<QuarantineLocation, Error> {
-    let upload = &work.upload;
-    let counts_in_part = matches!(upload.decision(), Some(Decision::Accepted { .. }));
-    let records = counts_in_part || upload.retry_form() == Some(RetryForm::UnchangedRecords);
-    let mut quarantined = QuarantineLocation {
+    let plan = plan_quarantine(&work.upload);
+    let location = QuarantineLocation {
         bucket: work.services.config.quarantine_bucket.clone(),
-        key: Some(quarantine_key(upload, records)),
-        records,
-        report_key: report_key(upload),
+        key: Some(quarantine_key(&work.upload, plan.records)),
+        records: plan.records,
+        report_key: report_key(&work.upload),
     };
-    let is_told_by_record = upload.rejection().is_some_and(|rejection| rejection.upload_failure.is_none());
-    if records && is_told_by_record {
-        partly(work, found, &mut quarantined).await?;
-        if !counts_in_part {
-            // A retry of which nothing counts. Its records lie in quarantine, told anew.
-            let ObjectVersion { bucket, key, version_id, .. } = &work.object;
-            work.services.objects.delete_version(bucket, key, version_id).await?;
+    match plan.action {
+        QuarantineAction::WriteRecords => write_records(work, location, inspection).await,
+        QuarantineAction::ReplaceRecords => {
+            let location = write_records(work, location, inspection).await?;
+            work.delete_object().await?;
+            Ok(location)
         }
-    } else {
-        wholly(work, found, &mut quarantined).await?;
+        QuarantineAction::MoveObject => move_object(work, plan, location, inspection).await,
     }
-    Ok(quarantined)
 }
 
-/// The rejected records as NDJSON. The object of good records stays where it is, they count.
-async fn partly<C: Fn() -> Timestamp>(
+/// Writes the rejected records as NDJSON, then the report.
+async fn write_records<C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
-    found: Option<Inspection>,
-    quarantined: &mut QuarantineLocation,
-) -> Result<(), Error> {
-    let inspection = match found {
+    location: QuarantineLocation,
+    inspection: Option<Inspection>,
+) -> Result<QuarantineLocation, Error> {
+    let inspection = match inspection {
         Some(inspection) => Some(inspection),
-        None => examine_again(work).await?,
+        None => inspect_again(work).await?,
     };
     let Some(mut inspection) = inspection else {
-        quarantined.key = None;
-        return report(work, quarantined, &known(work)).await;
+        let location = QuarantineLocation { key: None, ..location }; // the object is gone
+        write_report(work, &location, &known_rejections(work)).await?;
+        return Ok(location);
     };
-    let key = quarantined.key.as_deref().unwrap_or_default();
-    let mut writer = work.services.objects.writer(&quarantined.bucket, key, "application/x-ndjson");
+    let key = location.key.as_deref().unwrap_or_default();
+    let mut writer = work.services.objects.writer(&location.bucket, key, "application/x-ndjson");
     match inspection.rejected_records.take() {
         Some(records) => writer.write(&records).await?,
         None => {
-            // Too many to keep: they are found once more, and written as they come.
-            let object = work.reopen().await?;
-            let terms = work.terms(&object).map_err(|_| contradiction(work))?;
-            let mut inspector = Inspector::new(&work.services.catalog, terms, Retention::Rejected);
+            // The records do not fit in memory: a second inspection writes them as they come.
+            let object = work.reopen_object().await?;
+            let spec = inspection_spec(work.services, &work.upload, &work.object.key, &object);
+            let spec = spec.map_err(|_| contradiction(work))?;
+            let mut inspector = Inspector::new(&work.services.catalog, spec, Retention::Rejected);
             let write = async |inspector: &mut Inspector<'_>| writer.write(&inspector.drain_rejected()).await;
-            drive(work.upload.id(), object.body, &mut inspector, write).await?;
+            feed(work.upload.id(), object.body, &mut inspector, write).await?;
         }
     }
     writer.finish().await?;
-    report(work, quarantined, &inspection.rejections).await
+    write_report(work, &location, &inspection.rejections).await?;
+    Ok(location)
 }
 
-/// The whole object, if it is still there.
-async fn wholly<C: Fn() -> Timestamp>(
+/// Copies the object, writes the report, then removes the object.
+async fn move_object<C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
-    found: Option<Inspection>,
-    quarantined: &mut QuarantineLocation,
-) -> Result<(), Error> {
-    let objects = &work.services.objects;
-    let to = (quarantined.bucket.as_str(), quarantined.key.as_deref().unwrap_or_default());
+    plan: QuarantinePlan,
+    location: QuarantineLocation,
+    inspection: Option<Inspection>,
+) -> Result<QuarantineLocation, Error> {
     let ObjectVersion { bucket, key, version_id, size, .. } = &work.object;
-    let copied = objects.copy((bucket, key, version_id), *size, to).await?;
-    if !copied {
-        // Gone: an earlier attempt moved it, or somebody deleted it.
-        let moved = objects.head(to.0, to.1, None).await?.is_some();
-        if moved && objects.head(to.0, &quarantined.report_key, None).await?.is_some() {
-            return Ok(());
-        }
-        if !moved {
-            quarantined.key = None;
-        }
-        let rejections = found.map_or_else(|| known(work), |inspection| inspection.rejections);
-        return report(work, quarantined, &rejections).await;
+    let to = (location.bucket.as_str(), location.key.as_deref().unwrap_or_default());
+    if !work.services.objects.copy((bucket, key, version_id), *size, to).await? {
+        return report_on_missing_object(work, location, inspection).await;
     }
-    let failure = work.upload.rejection().and_then(|rejection| rejection.upload_failure.as_ref());
-    let rejections = match found {
-        Some(inspection) => inspection.rejections,
-        // Reading it is what fails.
-        None if failure.is_some_and(|failure| failure.code == FailureCode::ProcessingFailed) => known(work),
-        // What is wrong is not in it.
-        None if failure.is_some_and(|failure| failure.code == FailureCode::IdempotencyKeyReused) => known(work),
-        None => examine_again(work).await?.map_or_else(|| known(work), |inspection| inspection.rejections),
+    let inspection = match inspection {
+        None if plan.is_reason_in_object => inspect_again(work).await?,
+        inspection => inspection,
     };
-    report(work, quarantined, &rejections).await?;
-    objects.delete_version(bucket, key, version_id).await
+    write_report(work, &location, &rejections(work, inspection)).await?;
+    work.delete_object().await?;
+    Ok(location)
 }
 
-/// What the history tells of the failures.
-fn known<C>(work: &UploadWork<'_, C>) -> Rejections {
+/// Writes the report on an object that is gone: an earlier delivery moved it, or it was deleted.
+async fn report_on_missing_object<C: Fn() -> Timestamp>(
+    work: &UploadWork<'_, C>,
+    location: QuarantineLocation,
+    inspection: Option<Inspection>,
+) -> Result<QuarantineLocation, Error> {
+    let objects = &work.services.objects;
+    let key = location.key.as_deref().unwrap_or_default();
+    let is_moved = objects.head(&location.bucket, key, None).await?.is_some();
+    if is_moved && objects.head(&location.bucket, &location.report_key, None).await?.is_some() {
+        return Ok(location);
+    }
+    let location = if is_moved { location } else { QuarantineLocation { key: None, ..location } };
+    write_report(work, &location, &rejections(work, inspection)).await?;
+    Ok(location)
+}
+
+/// Returns the rejections that the inspection found or, without one, those in the history.
+fn rejections<C>(work: &UploadWork<'_, C>, inspection: Option<Inspection>) -> Rejections {
+    inspection.map_or_else(|| known_rejections(work), |inspection| inspection.rejections)
+}
+
+/// Returns the rejections in the history: the largest groups, without single records.
+fn known_rejections<C>(work: &UploadWork<'_, C>) -> Rejections {
     work.upload.rejection().map(Rejections::from).unwrap_or_default()
 }
 
-/// None when the object is gone.
-async fn examine_again<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>) -> Result<Option<Inspection>, Error> {
-    let ObjectVersion { bucket, key, version_id, .. } = &work.object;
-    let Some(object) = work.services.objects.get(bucket, key, Some(version_id)).await? else { return Ok(None) };
-    match work.terms(&object) {
-        Ok(terms) => examine(work.services, terms, object).await.map(Some),
+/// Inspects the object again; `None` if it is gone.
+async fn inspect_again<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>) -> Result<Option<Inspection>, Error> {
+    let Some(object) = work.open_object().await? else { return Ok(None) };
+    match inspection_spec(work.services, &work.upload, &work.object.key, &object) {
+        Ok(spec) => inspect(work.services, spec, object).await.map(Some),
         Err(failure) => {
             let mut rejections = Rejections::default();
             rejections.fail_upload(failure);
@@ -125,18 +133,18 @@ async fn examine_again<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>) -> Result
     }
 }
 
-async fn report<C: Fn() -> Timestamp>(
+async fn write_report<C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
-    quarantined: &QuarantineLocation,
+    location: &QuarantineLocation,
     rejections: &Rejections,
 ) -> Result<(), Error> {
-    let report = Report::new(&work.upload, quarantined, rejections, work.now());
+    let report = Report::new(&work.upload, location, rejections, work.now());
     let json = serde_json::to_vec_pretty(&report).map_err(|error| contradiction(work).with_source(error))?;
-    work.services.objects.put((&quarantined.bucket, &quarantined.report_key), "application/json", None, json).await?;
+    work.services.objects.put((&location.bucket, &location.report_key), "application/json", None, json).await?;
     Ok(())
 }
 
-/// What cannot be, by what was decided before.
-fn contradiction<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>) -> Error {
+/// Returns the error of a state that the earlier decision excludes.
+fn contradiction<C>(work: &UploadWork<'_, C>) -> Error {
     Error::new("quarantine", work.upload.id().as_str(), Kind::Corrupt)
 }

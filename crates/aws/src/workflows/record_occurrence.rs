@@ -1,74 +1,87 @@
-//! What of an upload is news to its owner: noted here, told by [`notify`](crate::workflows::notify).
+//! The record of an upload's occurrence for its owner's notices. The workflow [`notify`](crate::workflows::notify) turns
+//! occurrences into notices.
 
-use eventpulse_core::intake::fingerprint::kind_of;
-use eventpulse_core::intake::inspection::Inspection;
+use eventpulse_core::intake::fingerprint::{Kind as KindOfUpload, kind_of};
+use eventpulse_core::intake::shape::Shape;
 use eventpulse_core::notification::occurrence::Occurrence;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{Decision, Upload, UploadEvent};
+use eventpulse_core::upload::Upload;
+use eventpulse_core::upload::commands::{self, RecordableOccurrence};
 
-use super::process_upload::UploadWork;
 use crate::Services;
 use crate::adapters::notice_store::profile::Passed;
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
+use crate::workflows::upload_work::UploadWork;
 
-impl<C: Fn() -> Timestamp> UploadWork<'_, C> {
-    /// Notes what was rejected for the owner's notices, once: the history says so in the same transaction.
-    pub(crate) async fn note(&mut self) -> Result<Append, Error> {
-        let corrupt = || Error::new("note", self.upload.id().as_str(), Kind::Corrupt);
-        let occurrence = Occurrence::of_rejection(&self.upload).ok_or_else(corrupt)?;
-        self.mark_open(&occurrence).await?;
-        let put = self.services.groups.note(&self.upload.origin().owner, &occurrence)?;
-        let problems = occurrence.fingerprints().iter().map(|fingerprint| fingerprint.id.clone()).collect();
-        self.happened(UploadEvent::OccurrenceRecorded { problems });
-        let append = self.services.uploads.append_with(&self.upload, self.stored, &self.unstored, put).await?;
-        Ok(self.appended(append))
-    }
+/// Records the rejection for the owner's notices, once: the same transaction appends the event.
+///
+/// # Errors
+/// [`Kind::Corrupt`] if nothing was rejected. Else as every call to AWS: see [`Error`].
+pub(crate) async fn record_rejection<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Append, Error> {
+    let Some(occurrence) = Occurrence::of_rejection(&work.upload) else {
+        return Err(Error::new("record the occurrence of", work.upload.id().as_str(), Kind::Corrupt));
+    };
+    mark_problems_open(work, &occurrence).await?;
+    let item = work.services.groups.note(&work.upload.origin().owner, &occurrence)?;
+    work.record(commands::record_rejection(&work.upload));
+    work.store_with(item).await
+}
 
-    /// Before anything is moved to quarantine, which may take minutes: who passes from now on is to say so.
-    pub(crate) async fn rejected(&self) {
-        let Some(occurrence) = Occurrence::of_rejection(&self.upload) else { return };
-        if let Err(error) = self.mark_open(&occurrence).await {
-            tracing::warn!(error = error.chain(), "that uploads fail is said once more when this one is noted");
+/// Announces a decision before the effects of it, which may take minutes.
+///
+/// A rejection marks its problems open, so that an upload which passes from now on is recorded. A pass is counted in the
+/// owner's profile and recorded where problems may be open. A failure here costs an update of the profile, not a record.
+pub(crate) async fn announce_decision<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>, shapes: &[Shape]) {
+    match commands::recordable_occurrence(&work.upload) {
+        Some(RecordableOccurrence::Pass) => {
+            let mut passed = Passed::default();
+            passed.add(shapes);
+            passed.ask(&kind_of(&work.requested_schema()));
+            record_pass(work.services, &work.upload, &passed, work.now()).await;
         }
-    }
-
-    /// Counts an accepted upload in its owner's profile, and notes that it passed.
-    pub(crate) async fn accepted(&self, inspection: &Inspection, asked: &str) {
-        match self.upload.decision() {
-            Some(Decision::Accepted { rejection: None, .. }) => {
-                let mut passed = Passed::default();
-                passed.add(&inspection.shapes);
-                passed.ask(&kind_of(asked));
-                note_passed(self.services, &self.upload, &passed, self.now()).await;
+        Some(RecordableOccurrence::Rejection) => {
+            let Some(occurrence) = Occurrence::of_rejection(&work.upload) else { return };
+            if let Err(error) = mark_problems_open(work, &occurrence).await {
+                tracing::warn!(
+                    error = error.chain(),
+                    "could not mark the problems open; will retry when the occurrence is recorded"
+                );
             }
-            Some(Decision::Accepted { .. }) => self.rejected().await,
-            _ => {}
         }
-    }
-
-    async fn mark_open(&self, occurrence: &Occurrence) -> Result<(), Error> {
-        for fingerprint in occurrence.fingerprints() {
-            let owner = &self.upload.origin().owner;
-            self.services.groups.mark_open(owner, &fingerprint.kind, occurrence.at).await?;
-        }
-        Ok(())
+        None => {}
     }
 }
 
-/// Counts uploads of one owner of which all counts; the last of them is `upload`. Where groups of their kinds may be open,
-/// that is news. The uploads count whatever becomes of this: a failure costs the profile a count, no record.
-pub(crate) async fn note_passed(services: &Services, upload: &Upload, passed: &Passed, now: Timestamp) {
-    let groups = &services.groups;
+async fn mark_problems_open<C: Fn() -> Timestamp>(
+    work: &UploadWork<'_, C>,
+    occurrence: &Occurrence,
+) -> Result<(), Error> {
+    let owner = &work.upload.origin().owner;
+    for fingerprint in occurrence.fingerprints() {
+        work.services.groups.mark_open(owner, &fingerprint.kind, occurrence.at).await?;
+    }
+    Ok(())
+}
+
+/// Counts accepted uploads of one owner in its profile; `upload` is the latest of them. Records a pass if problems of
+/// their kinds may be open. A failure is logged: the uploads are accepted regardless.
+pub(crate) async fn record_pass(services: &Services, upload: &Upload, passed: &Passed, now: Timestamp) {
     let owner = &upload.origin().owner;
-    let open = groups.count(owner, passed, now).await.unwrap_or_else(|error| {
-        tracing::warn!(error = error.chain(), "what passed could not be counted in its owner's profile");
-        passed.kinds() // a pass that resolves nothing is no news, one that is not noted would be missed
-    });
-    if open.is_empty() {
-        return;
+    let open_kinds = match services.groups.count(owner, passed, now).await {
+        Ok(open_kinds) => open_kinds,
+        Err(error) => {
+            tracing::warn!(error = error.chain(), "could not count accepted uploads in the profile of their owner");
+            passed.kinds() // a pass that resolves nothing does no harm; a pass that is not recorded is lost
+        }
+    };
+    let Some(occurrence) = pass_to_record(upload, open_kinds, now) else { return };
+    if let Err(error) = services.groups.put(owner, &occurrence).await {
+        tracing::warn!(error = error.chain(), "could not record that an upload passed");
     }
-    if let Err(error) = groups.put(owner, &Occurrence::of_pass(upload, open, now)).await {
-        tracing::warn!(error = error.chain(), "what passed could not be noted for its owner's notices");
-    }
+}
+
+/// Returns the pass to record; `None` if no problem of the upload's kinds may be open.
+fn pass_to_record(upload: &Upload, open_kinds: Vec<KindOfUpload>, now: Timestamp) -> Option<Occurrence> {
+    (!open_kinds.is_empty()).then(|| Occurrence::of_pass(upload, open_kinds, now))
 }

@@ -1,9 +1,11 @@
 //! Read access to the state of an upload.
 
-use super::{
-    Decision, MessageMetadata, ObjectVersion, Origin, PendingRetry, QuarantineLocation, RetryForm, SharedChunk, Upload,
-};
+use super::aggregate::{PendingRetry, Upload};
+use super::decision::{Decision, SharedChunk};
+use super::event::{MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RetryForm};
 use crate::id::UploadId;
+use crate::intake::rejection::Rejection;
+use crate::statistics::series_statistics::{SeriesStatistics, merge};
 use crate::time::Timestamp;
 
 impl Upload {
@@ -34,31 +36,31 @@ impl Upload {
     /// Returns the object version that this attempt processes, once it has arrived.
     #[must_use]
     pub fn object(&self) -> Option<&ObjectVersion> {
-        self.object.as_ref()
+        self.current.object.as_ref()
     }
 
     /// Returns the id that links the S3 event, every log line, the report and the notice.
     #[must_use]
     pub fn correlation_id(&self) -> Option<&str> {
-        self.correlation_id.as_deref()
+        self.current.correlation_id.as_deref()
     }
 
     /// Returns the claim under which this attempt is writing its chunks, until it is decided or rolled back.
     #[must_use]
     pub fn open_claim(&self) -> Option<&str> {
-        self.open_claim.as_deref()
+        self.current.open_claim.as_deref()
     }
 
     /// Returns the decision of this attempt, once there is one.
     #[must_use]
     pub fn decision(&self) -> Option<&Decision> {
-        self.decision.as_ref()
+        self.current.decision.as_ref()
     }
 
     /// Returns the location in quarantine of what this attempt rejected, once it is there.
     #[must_use]
     pub fn quarantine_location(&self) -> Option<&QuarantineLocation> {
-        self.quarantine_location.as_ref()
+        self.current.quarantine_location.as_ref()
     }
 
     /// Returns the time of the latest move into quarantine, of any attempt.
@@ -70,19 +72,19 @@ impl Upload {
     /// Returns the time of the decision of this attempt.
     #[must_use]
     pub fn decided_at(&self) -> Option<Timestamp> {
-        self.decided_at
+        self.current.decided_at
     }
 
     /// Returns whether the occurrence of this attempt is recorded for the owner's notices.
     #[must_use]
     pub fn is_occurrence_recorded(&self) -> bool {
-        self.occurrence_recorded
+        self.current.occurrence_recorded
     }
 
     /// Returns why processing is stuck, if it is.
     #[must_use]
     pub fn failure_reason(&self) -> Option<&str> {
-        self.failure_reason.as_deref()
+        self.current.failure_reason.as_deref()
     }
 
     /// Returns the number of deliveries that failed for good.
@@ -94,7 +96,7 @@ impl Upload {
     /// Returns the number of this attempt: 0 for the first object, then one more for each retry that arrived.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.attempt
+        u32::try_from(self.earlier.len()).unwrap_or(u32::MAX)
     }
 
     /// Returns the number of retries requested, arrived or not.
@@ -112,7 +114,7 @@ impl Upload {
     /// Returns the form of this attempt's object, if it is a retry.
     #[must_use]
     pub fn retry_form(&self) -> Option<RetryForm> {
-        self.retry_form
+        self.current.retry_form
     }
 
     /// Returns the claims made for the accepted records of all attempts.
@@ -124,13 +126,70 @@ impl Upload {
     /// Returns the number of chunks that all attempts wrote.
     #[must_use]
     pub fn chunk_count(&self) -> u64 {
-        self.chunk_count
+        let of_attempt = |decision: &Decision| match decision {
+            Decision::Accepted { chunks, .. } => *chunks,
+            _ => 0,
+        };
+        self.attempts().filter_map(|attempt| attempt.decision.as_ref()).map(of_attempt).sum()
     }
 
-    /// Returns the chunks shared with other uploads.
+    /// Returns the chunks shared with other uploads, over all attempts.
+    pub fn shared_chunks(&self) -> impl Iterator<Item = &SharedChunk> {
+        let of_attempt = |decision| match decision {
+            &Decision::Accepted { ref shared_chunks, .. } => shared_chunks.as_slice(),
+            _ => &[],
+        };
+        self.attempts().filter_map(|attempt| attempt.decision.as_ref()).flat_map(of_attempt)
+    }
+
+    /// Returns the rejection of this attempt's records, or of the whole upload; `None` if nothing was rejected.
     #[must_use]
-    pub fn shared_chunks(&self) -> &[SharedChunk] {
-        &self.shared_chunks
+    pub fn rejection(&self) -> Option<&Rejection> {
+        match self.current.decision.as_ref()? {
+            Decision::Accepted { rejection, .. } => rejection.as_ref(),
+            Decision::Rejected { rejection } => Some(rejection),
+            Decision::Duplicate { .. } => None,
+        }
+    }
+
+    /// Returns the number of accepted records, over all attempts.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.attempts().map(|attempt| attempt.accepted()).sum()
+    }
+
+    /// Returns the number of records that this attempt accepted.
+    #[must_use]
+    pub fn accepted_in_attempt(&self) -> u64 {
+        self.current.accepted()
+    }
+
+    /// Returns the number of rejected records.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.rejection().map_or(0, |rejection| rejection.rejected)
+    }
+
+    /// Returns the statistics of the largest series over all attempts, largest first, and the number of series omitted.
+    #[must_use]
+    pub fn series_statistics(&self) -> (Vec<SeriesStatistics>, u64) {
+        let (mut total, mut total_omitted) = (Vec::new(), 0);
+        for attempt in self.attempts() {
+            if let Some(Decision::Accepted { series, series_omitted, .. }) = &attempt.decision {
+                total = merge(&total, series);
+                total_omitted += series_omitted;
+            }
+        }
+        (total, total_omitted)
+    }
+
+    /// Returns the upload under which the same bytes are accepted, if this upload is its duplicate.
+    #[must_use]
+    pub fn duplicate_of(&self) -> Option<&UploadId> {
+        match &self.current.decision {
+            Some(Decision::Duplicate { of }) => Some(of),
+            _ => None,
+        }
     }
 
     /// Returns the metadata of the message, if the upload is one.

@@ -1,37 +1,37 @@
-//! What is decided of an upload, and what is owed for it.
+//! The decision on an upload's object, and the steps that it makes necessary.
 
 use serde::{Deserialize, Serialize};
 
-use super::SeriesStatistics;
 use crate::id::UploadId;
 use crate::intake::inspection::Inspection;
 use crate::intake::rejection::Rejection;
+use crate::statistics::series_statistics::SeriesStatistics;
 
-/// The effect that is owed next.
+/// A step of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Read the object, decide, store what counts.
+    /// Read the object, decide, and store the accepted points.
     Process,
-    /// Take back the chunks that were written before the upload turned out to be rejected.
+    /// Remove the chunks that were written before the upload was rejected.
     RollBack,
-    /// Put what was rejected, and its report, into quarantine.
+    /// Move the rejected data into quarantine, with its report.
     Quarantine,
-    /// Note it for the owner's notices.
+    /// Record the occurrence for the owner's notices.
     RecordOccurrence,
 }
 
-/// What to do with an object version that was delivered.
+/// How to treat a delivered object version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
-    /// It is this upload's object: take the next step, if any.
+    /// It is the object of the current attempt: take the next step.
     Current,
-    /// It was the object of an earlier round: everything is done with it, and it may count.
+    /// It was the object of an earlier attempt, which is finished. Its records may be accepted, so the object stays.
     AlreadyProcessed,
-    /// The upload has another version already: remove this one and note it, never process it.
+    /// The upload has another version already: remove this one unread, and record the removal.
     Late,
 }
 
-/// A chunk that several uploads share, by its place in the table.
+/// The key of a chunk that several uploads share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedChunk {
     /// The entity of its series.
@@ -42,36 +42,36 @@ pub struct SharedChunk {
     pub sort_key: String,
 }
 
-/// What the examination of an upload's object came to.
+/// The decision on an upload's object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "snake_case")]
 pub enum Decision {
-    /// At least one record counts.
+    /// At least one record is accepted: it counts towards statistics.
     Accepted {
-        /// Lower-case hex SHA-256 of the object's bytes, as they lie in the bucket.
+        /// SHA-256 of the stored bytes of the object, in lower-case hex.
         sha256: String,
-        /// How many records count.
+        /// The number of accepted records.
         accepted: u64,
-        /// How many chunks of its own hold them.
+        /// The number of chunks that belong to this upload alone.
         chunks: u64,
         /// The chunks that it shares with other uploads.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        shared: Vec<SharedChunk>,
-        /// What each series received, largest first, at most 100 series.
+        shared_chunks: Vec<SharedChunk>,
+        /// The statistics of each series, largest first, at most 100 series.
         series: Vec<SeriesStatistics>,
-        /// How many series there are beyond those.
+        /// The number of series beyond those.
         series_omitted: u64,
-        /// Why some records do not count.
+        /// The rejection of the other records, if any.
         rejection: Option<Rejection>,
     },
-    /// Nothing counts.
+    /// No record is accepted.
     Rejected {
-        /// Why.
+        /// The reason.
         rejection: Rejection,
     },
-    /// The same bytes of the same owner count already.
+    /// The same bytes of the same owner are accepted already.
     Duplicate {
-        /// The upload under which they count.
+        /// The upload under which they are accepted.
         of: UploadId,
     },
 }
@@ -88,7 +88,7 @@ impl Decision {
             sha256: inspection.sha256.clone(),
             accepted: inspection.accepted,
             chunks: inspection.chunk_count,
-            shared: Vec::new(),
+            shared_chunks: Vec::new(),
             series: inspection.series.clone(),
             series_omitted: inspection.series_omitted,
             rejection: (rejection.rejected > 0).then_some(rejection),

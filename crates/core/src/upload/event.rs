@@ -1,10 +1,10 @@
-//! The events of an upload's history. Past tense, versioned, and never changed once written: a new meaning is a new
-//! event or a new version.
+//! The events of an upload's history: versioned, in the past tense, and never changed once written. A new meaning is a
+//! new event or a new version.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decision, Upload};
-use crate::id::{OwnerId, UPLOADS_PREFIX, UploadId, clean_file_name};
+use super::decision::Decision;
+use crate::id::OwnerId;
 use crate::intake::fingerprint::ProblemId;
 use crate::intake::inspection::{InputForm, MaxRejected};
 use crate::time::Timestamp;
@@ -12,146 +12,152 @@ use crate::time::Timestamp;
 /// The version of the events that this code writes.
 const VERSION: u32 = 1;
 
-/// One thing that happened to an upload.
+/// An event with its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedEvent {
     /// The version of the event's form.
     pub v: u32,
-    /// When it happened.
+    /// The time of the event.
     pub at: Timestamp,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
-    pub fact: UploadEvent,
+    pub event: UploadEvent,
 }
 
 impl RecordedEvent {
-    /// An event of the present form.
+    /// Creates an event of the present version.
     #[must_use]
-    pub fn new(at: Timestamp, fact: UploadEvent) -> Self {
-        Self { v: VERSION, at, fact }
+    pub fn new(at: Timestamp, event: UploadEvent) -> Self {
+        Self { v: VERSION, at, event }
     }
 }
 
-/// What can happen to an upload.
+/// An event in the life of an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum UploadEvent {
-    /// A presigned URL was handed out.
+    /// A presigned URL was issued.
     Issued {
-        /// What was asked for and granted.
+        /// The request, as granted.
         origin: Origin,
     },
-    /// An object lay in the bucket that nobody was issued a URL for.
+    /// An object was found in the process bucket for which no URL was issued.
     ObjectFound {
-        /// What its key tells.
+        /// The origin, as far as the key tells.
         origin: Origin,
     },
-    /// A message came by `POST /data`.
+    /// A message was posted to `POST /data`.
     MessagePosted {
-        /// Whose it is, and where its body goes if it becomes an object.
+        /// The owner, and the key of the body if it becomes an object.
         origin: Origin,
-        /// What came with it.
+        /// The metadata of the message.
         message: MessageMetadata,
     },
-    /// An object version arrived and is the one that is processed under this id.
+    /// The object version arrived that this attempt processes.
     Received {
-        /// Which one.
+        /// The object version.
         object: ObjectVersion,
-        /// The id of the delivery that brought it.
+        /// The id of its delivery.
         correlation_id: String,
+        /// The form of the retry that it is; absent for the first object. A retry begins a new attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_form: Option<RetryForm>,
     },
-    /// The verdict is to accept, and there are more chunks than one transaction takes: the digest is claimed, the chunks
-    /// are being written.
+    /// The object is acceptable, and has more chunks than one transaction takes: the claim is made, and the chunks are
+    /// being written.
     AcceptanceBegan {
-        /// The digest.
-        sha256: String,
+        /// The name of the claim: see [`Upload::claim_name`](super::Upload::claim_name).
+        claim: String,
     },
-    /// The object was examined and its fate decided; what counts is stored.
+    /// The object was inspected and decided; the accepted points are stored.
     Decided {
-        /// What was decided.
+        /// The decision.
         decision: Decision,
+        /// The name of the claim on accepted bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claim: Option<String>,
     },
     /// The chunks and the claim of an unfinished acceptance were removed.
     RolledBack,
     /// The chunks and claims of the whole upload were removed, as its owner requested.
     Withdrawn,
-    /// What was rejected lies in quarantine, with its report.
+    /// The rejected data was moved into quarantine, with its report.
     Quarantined {
-        /// Where.
-        quarantined: QuarantineLocation,
+        /// Its location.
+        location: QuarantineLocation,
     },
-    /// What was rejected was noted for the owner's notices, in the same transaction as this.
+    /// The rejection was recorded for the owner's notices, in the same transaction as this event.
     OccurrenceRecorded {
-        /// The problems it belongs to.
+        /// The problems that it belongs to.
         problems: Vec<ProblemId>,
     },
-    /// A delivery was given up: the function died, timed out or erred too often, or was never reached.
+    /// A delivery failed for good: the function died, timed out or failed too often, or was never reached.
     DeliveryFailed {
-        /// For the operator.
+        /// The reason, for the operator.
         reason: String,
         /// The id of the delivery.
         correlation_id: String,
     },
-    /// The owner asked for another try of what was rejected. It happens once an object arrives under `key`.
+    /// The owner requested a retry of the rejected data. The retry begins when an object arrives under `key`.
     RetryRequested {
-        /// Who.
+        /// The owner.
         by: OwnerId,
         /// The key in the process bucket.
         key: String,
-        /// What it brings.
+        /// The form of the object.
         form: RetryForm,
-        /// When the request lapses unless the object has arrived.
+        /// The time at which the request lapses if no object has arrived.
         expires_at: Timestamp,
     },
-    /// The owner discarded what was rejected.
+    /// The owner discarded the rejected data.
     Discarded {
-        /// Who.
+        /// The owner.
         by: OwnerId,
     },
-    /// The owner wants what counts taken back. [`UploadEvent::Withdrawn`] says that it is.
+    /// The owner requested to withdraw the accepted records. [`UploadEvent::Withdrawn`] follows when they are removed.
     WithdrawalRequested {
-        /// Who.
+        /// The owner.
         by: OwnerId,
     },
-    /// A further version came under an id that has its object already. It was removed, unread.
+    /// A further version arrived under a key whose object is known, and was removed unread.
     LateVersionRemoved {
-        /// Which one.
+        /// The version.
         version_id: String,
     },
 }
 
-/// How an upload came to be, and what its client asked for.
+/// The origin of an upload: its owner, and the request of its client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The tenant.
+    /// The owner.
     pub owner: OwnerId,
     /// The key in the process bucket.
     pub key: String,
-    /// What the client calls the file, cleaned; hostile text all the same.
+    /// The file name given by the client, cleaned, but untrusted text.
     pub file_name: String,
-    /// The schema that applies to records that name none, as the client asked: `<name>/<major>.<minor>`.
+    /// The schema requested for records that name none: `<name>/<major>.<minor>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
-    /// How many records may be rejected before the whole upload is.
+    /// The limit on rejected records beyond which the whole upload is rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rejected: Option<MaxRejected>,
-    /// Until when the presigned URL works.
+    /// The time at which the presigned URL expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
-/// What came with a message, beside its body.
+/// The metadata of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageMetadata {
-    /// The API key that it came with, by its id.
+    /// The id of the API key that sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
-    /// Its header `Idempotency-Key`.
+    /// Its `Idempotency-Key` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }
 
-/// An object version: the identity of a delivery.
+/// An object version. It identifies a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectVersion {
     /// The bucket.
@@ -160,45 +166,46 @@ pub struct ObjectVersion {
     pub key: String,
     /// The version id.
     pub version_id: String,
-    /// The size in bytes, as it lies in the bucket; of a message in a log, that of its body.
+    /// The stored size in bytes; for a message in the raw log, the size of its body.
     pub size: u64,
-    /// Of a log of messages: the line that holds this one, from 1.
+    /// For a message in the raw log: its line, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
 }
 
 impl ObjectVersion {
-    /// Whether both name the same version: the size may not be known.
+    /// Returns whether both name the same version. Sizes are not compared: the size of a delivery may be unknown.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         (&self.bucket, &self.key, &self.version_id) == (&other.bucket, &other.key, &other.version_id)
     }
 }
 
-/// Where what was rejected lies.
+/// The location of rejected data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantineLocation {
     /// The quarantine bucket.
     pub bucket: String,
-    /// The rejected object, or the rejected records as NDJSON; none when there were no bytes to keep.
+    /// The key of the rejected object, or of the rejected records; `None` if there were no bytes to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Whether that is records, as NDJSON lines of [`RejectedRecord`](crate::intake::rejection::RejectedRecord).
+    /// Whether the object holds rejected records, as NDJSON lines of
+    /// [`RejectedRecord`](crate::intake::rejection::RejectedRecord).
     pub records: bool,
-    /// The report.
+    /// The key of the report.
     pub report_key: String,
 }
 
-/// What a retry brings.
+/// The form of a retry's object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryForm {
-    /// The quarantined object, as it is.
+    /// The quarantined object, unchanged.
     Unchanged,
-    /// The quarantined records of an upload that counts in part, as they are: NDJSON of
+    /// The quarantined records of a partially accepted upload, unchanged: NDJSON of
     /// [`RejectedRecord`](crate::intake::rejection::RejectedRecord) lines.
     UnchangedRecords,
-    /// What the owner made of it.
+    /// Data corrected by the owner.
     Corrected,
 }
 
@@ -211,31 +218,4 @@ impl RetryForm {
             Self::UnchangedRecords => InputForm::RejectedRecordLines,
         }
     }
-}
-
-/// The key of what was rejected of an upload, in the quarantine bucket. `partial`: only records, as NDJSON.
-#[must_use]
-pub fn quarantine_key(upload: &Upload, partial: bool) -> String {
-    format!("{}{}", stem(upload), if partial { ".rejected.ndjson" } else { "" })
-}
-
-/// The key of the report beside it.
-#[must_use]
-pub fn report_key(upload: &Upload) -> String {
-    format!("{}.report.json", stem(upload))
-}
-
-/// Each retry has a folder of its own, so that nothing writes over what was quarantined before.
-fn stem(upload: &Upload) -> String {
-    let Upload { id, origin: Origin { owner, file_name, .. }, attempt, .. } = upload;
-    match attempt {
-        0 => format!("{owner}/{id}/{file_name}"),
-        attempt => format!("{owner}/{id}/retry-{attempt}/{file_name}"),
-    }
-}
-
-/// The key in the process bucket that the `number`th retry of an upload comes under.
-#[must_use]
-pub fn retry_key(id: &UploadId, number: u32, file_name: &str) -> String {
-    format!("{UPLOADS_PREFIX}{id}/retry-{number}/{}", clean_file_name(file_name))
 }

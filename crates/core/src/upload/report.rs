@@ -1,16 +1,20 @@
-//! The report that lies beside what was rejected. Its JSON Schema is `contracts/report/1.0.json`.
+//! The report beside rejected data. Its JSON Schema is `contracts/report/1.0.json`.
 
 use serde::Serialize;
 
+use super::aggregate::Upload;
+use super::decision::Decision;
+use super::event::{ObjectVersion, QuarantineLocation};
+use super::state::UploadState;
 use crate::intake::failure::Failure;
 use crate::intake::rejection::{FailureGroup, MAX_REPORTED_GROUPS, RejectedRecord, Rejections};
 use crate::time::Timestamp;
-use crate::upload::{Decision, ObjectVersion, QuarantineLocation, Upload, UploadState};
 
 /// The version of the report's form.
 pub const VERSION: &str = "1.0";
 
-/// Everything that the owner needs to mend an upload, or a retry of what was rejected of it. Names, places and messages; never a value of the payload.
+/// The report: everything that the owner needs to correct an upload, or the retry of an upload. It holds names, positions
+/// and messages, never a value of the payload.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     report_version: &'static str,
@@ -34,7 +38,7 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// The report on a decided upload. `rejections` is what its examination found.
+    /// Creates the report on a decided upload, from the `rejections` that its inspection found.
     #[must_use]
     pub fn new(
         upload: &'a Upload,
@@ -43,23 +47,23 @@ impl<'a> Report<'a> {
         now: Timestamp,
     ) -> Self {
         let (groups, groups_omitted) = rejections.largest_groups(MAX_REPORTED_GROUPS);
-        let outcome = match upload.decision {
+        let outcome = match upload.decision() {
             Some(Decision::Accepted { .. }) => UploadState::PartiallyAccepted,
             _ => UploadState::Quarantined,
         };
         Self {
             report_version: VERSION,
-            attempt: upload.attempt,
-            upload_id: upload.id.as_str(),
+            attempt: upload.attempt(),
+            upload_id: upload.id().as_str(),
             owner: &upload.origin().owner,
             file_name: &upload.origin().file_name,
             outcome: outcome.as_str(),
-            correlation_id: upload.correlation_id.as_deref(),
+            correlation_id: upload.correlation_id(),
             began_at: upload.created_at(),
             reported_at: now,
-            object: upload.object.as_ref(),
+            object: upload.object(),
             quarantine,
-            accepted: upload.accepted_in_round(),
+            accepted: upload.accepted_in_attempt(),
             rejected: upload.rejected(),
             upload_failure: rejections.upload_failure(),
             groups,

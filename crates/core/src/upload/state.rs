@@ -1,36 +1,36 @@
-//! The words for where an upload stands.
+//! The state of an upload and the status of its rejected data, as owners see them.
 
 use serde::{Deserialize, Serialize};
 
-/// Where an upload stands. The first two are on the way, the others are outcomes but for [`UploadState::Failed`], which a
-/// later delivery can still end.
+/// The state of an upload. `issued`, `received` and `failed` can still change by processing; the others are outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UploadState {
-    /// A presigned URL was handed out; nothing arrived yet.
+    /// A presigned URL was issued; no object has arrived.
     Issued,
-    /// An object arrived and is being worked on.
+    /// An object arrived and is being processed.
     Received,
-    /// Every record counts.
+    /// Every record is accepted.
     Accepted,
-    /// Some records count, the others do not.
+    /// Some records are accepted, the others are rejected.
     PartiallyAccepted,
-    /// Nothing counts; the object lies in quarantine.
+    /// No record is accepted; the object is in quarantine.
     Quarantined,
-    /// The same bytes of the same owner count already.
+    /// The same bytes of the same owner are accepted already.
     Duplicate,
-    /// Nothing that the sender could mend: delivery or processing failed, an operator is told.
+    /// Delivery or processing failed. The sender cannot correct this; an operator is alerted, and a later delivery can
+    /// still succeed.
     Failed,
-    /// Nothing arrived while the presigned URL worked.
+    /// The presigned URL expired before an object arrived.
     Expired,
-    /// It counted, and its owner took it back.
+    /// Its owner withdrew it after records were accepted.
     Withdrawn,
-    /// It was quarantined whole, and its owner discarded it.
+    /// It was quarantined as a whole, and its owner discarded it.
     Discarded,
 }
 
 impl UploadState {
-    /// Every state.
+    /// All states.
     pub const ALL: [Self; 10] = [
         Self::Issued,
         Self::Received,
@@ -44,7 +44,7 @@ impl UploadState {
         Self::Discarded,
     ];
 
-    /// The word that receipts and notices use.
+    /// Returns the name in receipts and notices.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,31 +61,31 @@ impl UploadState {
         }
     }
 
-    /// The state that a word names.
+    /// Returns the state with this name.
     #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
 }
 
-/// What has become of what was rejected of an upload.
+/// The status of an upload's rejected data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuarantineStatus {
-    /// It lies in quarantine and waits for its owner.
+    /// It is in quarantine and waits for its owner.
     Open,
-    /// It is being tried again.
+    /// It is being retried.
     Retrying,
-    /// A retry succeeded: nothing is rejected any more.
+    /// A retry succeeded: no record is rejected any more.
     Resolved,
     /// Its owner discarded it.
     Discarded,
-    /// Its owner took the whole upload back.
+    /// Its owner withdrew the whole upload.
     Withdrawn,
 }
 
 impl QuarantineStatus {
-    /// The word that answers use.
+    /// Returns the name in answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -97,10 +97,10 @@ impl QuarantineStatus {
         }
     }
 
-    /// The status that a word names.
+    /// Returns the status with this name.
     #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
+    pub fn parse(name: &str) -> Option<Self> {
         let all = [Self::Open, Self::Retrying, Self::Resolved, Self::Discarded, Self::Withdrawn];
-        all.into_iter().find(|status| status.as_str() == word)
+        all.into_iter().find(|status| status.as_str() == name)
     }
 }

@@ -1,364 +1,246 @@
-//! Given a history, when something more happens, then this is the state and this is owed.
+//! Given a history, when an event is applied, then the state and the next step follow.
+
+pub(super) mod given;
 
 use super::*;
-use crate::intake::failure::{Failure, FailureCode};
-
-fn origin() -> Origin {
-    Origin {
-        owner: "u1".parse().unwrap(),
-        key: "uploads/x/a.json".to_owned(),
-        file_name: "a.json".to_owned(),
-        schema: None,
-        max_rejected: None,
-        expires_at: None,
-    }
-}
-
-fn object(version_id: &str) -> ObjectVersion {
-    ObjectVersion {
-        bucket: "b".into(),
-        key: "uploads/x/a.json".into(),
-        version_id: version_id.into(),
-        size: 7,
-        line: None,
-    }
-}
-
-fn issued() -> UploadEvent {
-    UploadEvent::Issued { origin: origin() }
-}
-
-fn received() -> UploadEvent {
-    UploadEvent::Received { object: object("v1"), correlation_id: "c1".into() }
-}
-
-fn rejection() -> Rejection {
-    Rejection::of_upload(Failure::new(FailureCode::NotJson, "", "no"), "reading/1.0")
-}
-
-fn accepted(rejection: Option<Rejection>) -> UploadEvent {
-    accepted_in_round(rejection, Vec::new())
-}
-
-fn accepted_in_round(rejection: Option<Rejection>, series: Vec<SeriesStatistics>) -> UploadEvent {
-    let decision = Decision::Accepted {
-        sha256: "00".into(),
-        accepted: 3,
-        chunks: 2,
-        shared: Vec::new(),
-        series,
-        series_omitted: 0,
-        rejection,
-    };
-    UploadEvent::Decided { decision }
-}
-
-const RETRY: &str = "retry-1/a.json";
-
-fn retry_requested(form: RetryForm) -> UploadEvent {
-    let expires_at = Timestamp::from_micros(60_000_000);
-    UploadEvent::RetryRequested {
-        by: "u1".parse().unwrap(),
-        key: format!("uploads/{}/{RETRY}", id()),
-        form,
-        expires_at,
-    }
-}
-
-fn retry_received() -> UploadEvent {
-    let key = format!("uploads/{}/{RETRY}", id());
-    UploadEvent::Received { object: ObjectVersion { key, ..object("v2") }, correlation_id: "c2".into() }
-}
-
-fn rejected() -> UploadEvent {
-    UploadEvent::Decided { decision: Decision::Rejected { rejection: rejection() } }
-}
-
-fn began() -> UploadEvent {
-    UploadEvent::AcceptanceBegan { sha256: "00".into() }
-}
-
-fn duplicate() -> UploadEvent {
-    UploadEvent::Decided { decision: Decision::Duplicate { of: id() } }
-}
-
-fn quarantined() -> UploadEvent {
-    UploadEvent::Quarantined {
-        quarantined: QuarantineLocation { bucket: "q".into(), key: None, records: false, report_key: "r".into() },
-    }
-}
-
-fn noted() -> UploadEvent {
-    UploadEvent::OccurrenceRecorded { problems: Vec::new() }
-}
-
-fn failed() -> UploadEvent {
-    UploadEvent::DeliveryFailed { reason: "timed out".into(), correlation_id: "c1".into() }
-}
-
-fn id() -> UploadId {
-    UploadId::of_object("b", "k", "v")
-}
-
-fn history(facts: Vec<UploadEvent>) -> Vec<RecordedEvent> {
-    facts
-        .into_iter()
-        .zip(1..)
-        .map(|(fact, second)| RecordedEvent::new(Timestamp::from_micros(second * 1_000_000), fact))
-        .collect()
-}
+use crate::time::Timestamp;
+use RetryForm::{Corrected, UnchangedRecords};
+use given::*;
 
 #[test]
-fn the_state_and_the_step_that_is_owed() {
+fn a_history_determines_the_state_and_the_next_step() {
     use UploadState as S;
     let rows: Vec<(&str, Vec<UploadEvent>, UploadState, Option<Step>)> = vec![
         ("issued", vec![issued()], S::Issued, Some(Step::Process)),
-        ("found", vec![UploadEvent::ObjectFound { origin: origin() }], S::Issued, Some(Step::Process)),
+        ("object found", vec![UploadEvent::ObjectFound { origin: origin() }], S::Issued, Some(Step::Process)),
         ("received", vec![issued(), received()], S::Received, Some(Step::Process)),
-        ("writing", vec![issued(), received(), began()], S::Received, Some(Step::Process)),
+        ("chunks being written", vec![issued(), received(), acceptance_began()], S::Received, Some(Step::Process)),
         ("accepted", vec![issued(), received(), accepted(None)], S::Accepted, None),
         (
-            "partly",
+            "partially accepted",
             vec![issued(), received(), accepted(Some(rejection()))],
             S::PartiallyAccepted,
             Some(Step::Quarantine),
         ),
         ("rejected", vec![issued(), received(), rejected()], S::Quarantined, Some(Step::Quarantine)),
-        ("moved", vec![issued(), received(), rejected(), quarantined()], S::Quarantined, Some(Step::RecordOccurrence)),
-        ("told", vec![issued(), received(), rejected(), quarantined(), noted()], S::Quarantined, None),
         (
-            "rejected while its chunks were being written",
-            vec![issued(), received(), began(), failed(), rejected()],
+            "quarantined",
+            vec![issued(), received(), rejected(), quarantined()],
+            S::Quarantined,
+            Some(Step::RecordOccurrence),
+        ),
+        ("recorded", vec![issued(), received(), rejected(), quarantined(), recorded()], S::Quarantined, None),
+        (
+            "rejected while chunks were being written",
+            vec![issued(), received(), acceptance_began(), delivery_failed(), rejected()],
             S::Quarantined,
             Some(Step::RollBack),
         ),
         (
-            "and rolled back",
-            vec![issued(), received(), began(), failed(), rejected(), UploadEvent::RolledBack],
+            "rolled back",
+            vec![issued(), received(), acceptance_began(), delivery_failed(), rejected(), UploadEvent::RolledBack],
             S::Quarantined,
             Some(Step::Quarantine),
         ),
         ("duplicate", vec![issued(), received(), duplicate()], S::Duplicate, None),
-        ("failed", vec![issued(), received(), failed()], S::Failed, Some(Step::Process)),
-        ("failed, then accepted", vec![issued(), received(), failed(), accepted(None)], S::Accepted, None),
+        ("failed", vec![issued(), received(), delivery_failed()], S::Failed, Some(Step::Process)),
+        ("failed, then accepted", vec![issued(), received(), delivery_failed(), accepted(None)], S::Accepted, None),
         (
-            "failed to tell",
-            vec![issued(), received(), rejected(), quarantined(), failed()],
+            "failed to record",
+            vec![issued(), received(), rejected(), quarantined(), delivery_failed()],
             S::Failed,
             Some(Step::RecordOccurrence),
         ),
         (
-            "told at last",
-            vec![issued(), received(), rejected(), quarantined(), failed(), noted()],
+            "recorded after a failure",
+            vec![issued(), received(), rejected(), quarantined(), delivery_failed(), recorded()],
             S::Quarantined,
             None,
         ),
     ];
-    for (name, facts, state, next) in rows {
-        let upload = Upload::fold(id(), &history(facts)).unwrap();
+    for (name, events, state, next) in rows {
+        let upload = Upload::fold(id(), &history(events)).unwrap();
         assert_eq!((upload.state(), upload.next()), (state, next), "{name}");
     }
 }
 
 #[test]
-fn a_later_version_is_late_and_a_repeated_one_is_not() {
+fn a_second_version_is_late_and_a_repeated_version_is_current() {
     let mut upload = Upload::fold(id(), &history(vec![issued()])).unwrap();
     assert_eq!(upload.arrival(&object("v1")), Arrival::Current);
     upload.apply(&RecordedEvent::new(Timestamp::from_micros(9), received()));
     assert_eq!((upload.arrival(&object("v1")), upload.arrival(&object("v2"))), (Arrival::Current, Arrival::Late));
 }
 
-fn after(facts: Vec<UploadEvent>) -> Upload {
-    Upload::fold(id(), &history(facts)).unwrap()
-}
-
-fn in_quarantine() -> Vec<UploadEvent> {
-    vec![issued(), received(), rejected(), quarantined(), noted()]
-}
-
-fn in_quarantine_in_part() -> Vec<UploadEvent> {
-    vec![issued(), received(), accepted(Some(rejection())), quarantined(), noted()]
-}
-
 #[test]
-fn a_retry_is_one_round_more_and_what_counted_goes_on_counting() {
+fn a_retry_adds_an_attempt_and_accepted_records_stay_accepted() {
     use QuarantineStatus as Q;
-    use RetryForm::{Corrected, Unchanged, UnchangedRecords};
     use UploadState as S;
     let whole = |more: Vec<UploadEvent>| [in_quarantine(), more].concat();
-    let part = |more: Vec<UploadEvent>| [in_quarantine_in_part(), more].concat();
-    let again = || vec![retry_requested(Corrected), retry_received()];
+    let part = |more: Vec<UploadEvent>| [partly_in_quarantine(), more].concat();
+    let again = || vec![retry_requested(Corrected), retry_received(Corrected)];
     type Row = (&'static str, Vec<UploadEvent>, UploadState, Q, u64, Option<Step>);
     let rows: Vec<Row> = vec![
-        ("whole", whole(vec![]), S::Quarantined, Q::Open, 0, None),
-        ("asked for", whole(vec![retry_requested(Unchanged)]), S::Quarantined, Q::Retrying, 0, None),
-        ("arrived", whole(again()), S::Received, Q::Retrying, 0, Some(Step::Process)),
-        ("passes", whole([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 3, None),
+        ("rejected", whole(vec![]), S::Quarantined, Q::Open, 0, None),
+        ("retry requested", whole(vec![retry_requested(RetryForm::Unchanged)]), S::Quarantined, Q::Retrying, 0, None),
+        ("retry arrived", whole(again()), S::Received, Q::Retrying, 0, Some(Step::Process)),
+        ("retry accepted", whole([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 3, None),
         (
-            "fails again",
-            whole([again(), vec![rejected(), quarantined(), noted()]].concat()),
+            "retry rejected",
+            whole([again(), vec![rejected(), quarantined(), recorded()]].concat()),
             S::Quarantined,
             Q::Open,
             0,
             None,
         ),
         (
-            "fails again, not moved yet",
+            "retry rejected, moving into quarantine",
             whole([again(), vec![rejected()]].concat()),
             S::Quarantined,
             Q::Retrying,
             0,
             Some(Step::Quarantine),
         ),
+        ("discarded", whole(vec![discarded()]), S::Discarded, Q::Discarded, 0, None),
+        ("partially accepted", part(vec![]), S::PartiallyAccepted, Q::Open, 3, None),
         (
-            "discarded",
-            whole(vec![UploadEvent::Discarded { by: "u1".parse().unwrap() }]),
-            S::Discarded,
-            Q::Discarded,
-            0,
-            None,
-        ),
-        ("part", part(vec![]), S::PartiallyAccepted, Q::Open, 3, None),
-        ("its rest passes", part([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 6, None),
-        (
-            "its rest fails again",
-            part([again(), vec![rejected(), quarantined(), noted()]].concat()),
-            S::PartiallyAccepted,
-            Q::Open,
-            3,
-            None,
-        ),
-        ("its rest counts already", part([again(), vec![duplicate()]].concat()), S::Accepted, Q::Resolved, 3, None),
-        (
-            "its rest as it is",
-            part(vec![retry_requested(UnchangedRecords), retry_received(), accepted(None)]),
+            "retry of the rest accepted",
+            part([again(), vec![accepted(None)]].concat()),
             S::Accepted,
             Q::Resolved,
             6,
             None,
         ),
         (
-            "its rest discarded",
-            part(vec![UploadEvent::Discarded { by: "u1".parse().unwrap() }]),
+            "retry of the rest rejected",
+            part([again(), vec![rejected(), quarantined(), recorded()]].concat()),
             S::PartiallyAccepted,
-            Q::Discarded,
+            Q::Open,
             3,
             None,
         ),
         (
-            "taken back",
-            part(vec![UploadEvent::WithdrawalRequested { by: "u1".parse().unwrap() }, UploadEvent::Withdrawn]),
-            S::Withdrawn,
-            Q::Withdrawn,
+            "retry of the rest is a duplicate",
+            part([again(), vec![duplicate()]].concat()),
+            S::Accepted,
+            Q::Resolved,
             3,
             None,
         ),
+        (
+            "unchanged retry of the rest accepted",
+            part(vec![retry_requested(UnchangedRecords), retry_received(UnchangedRecords), accepted(None)]),
+            S::Accepted,
+            Q::Resolved,
+            6,
+            None,
+        ),
+        ("rest discarded", part(vec![discarded()]), S::PartiallyAccepted, Q::Discarded, 3, None),
+        ("withdrawn", part(vec![withdrawal_requested(), UploadEvent::Withdrawn]), S::Withdrawn, Q::Withdrawn, 3, None),
     ];
-    for (name, facts, state, status, accepted, next) in rows {
-        let upload = after(facts);
-        let now = Timestamp::from_micros(20_000_000);
-        let told = (upload.state_at(now), upload.quarantine_status(now), upload.accepted(), upload.next());
-        assert_eq!(told, (state, Some(status), accepted, next), "{name}");
+    for (name, events, state, status, accepted, next) in rows {
+        let upload = upload(events);
+        let now = at(20);
+        let actual = (upload.state_at(now), upload.quarantine_status(now), upload.accepted(), upload.next());
+        assert_eq!(actual, (state, Some(status), accepted, next), "{name}");
     }
 }
 
 #[test]
-fn what_is_on_its_way_into_quarantine_does_not_wait_there_yet() {
-    let now = Timestamp::from_micros(20_000_000);
-    for (facts, expected) in [
+fn rejected_data_has_no_status_until_it_is_in_quarantine() {
+    let now = at(20);
+    for (events, expected) in [
         (vec![issued(), received(), rejected()], None),
         (vec![issued(), received(), rejected(), quarantined()], None),
-        (vec![issued(), received(), rejected(), quarantined(), failed()], Some(QuarantineStatus::Open)),
+        (vec![issued(), received(), rejected(), quarantined(), delivery_failed()], Some(QuarantineStatus::Open)),
         (in_quarantine(), Some(QuarantineStatus::Open)),
     ] {
-        assert_eq!(after(facts.clone()).quarantine_status(now), expected, "{facts:?}");
+        assert_eq!(upload(events.clone()).quarantine_status(now), expected, "{events:?}");
     }
 }
 
 #[test]
-fn a_retry_that_never_arrives_lapses() {
-    let upload = after([in_quarantine(), vec![retry_requested(RetryForm::Corrected)]].concat());
-    let status = |second: i64| upload.quarantine_status(Timestamp::from_micros(second * 1_000_000));
+fn a_retry_request_lapses_when_no_object_arrives() {
+    let upload = upload([in_quarantine(), vec![retry_requested(Corrected)]].concat());
+    let status = |second: i64| upload.quarantine_status(at(second));
     assert_eq!((status(59), status(60)), (Some(QuarantineStatus::Retrying), Some(QuarantineStatus::Open)));
 }
 
 #[test]
-fn only_the_object_of_the_retry_that_was_asked_for_last_is_processed() {
-    let asked = after([in_quarantine(), vec![retry_requested(RetryForm::Corrected)]].concat());
+fn only_the_object_of_the_latest_requested_retry_is_processed() {
+    let requested = upload([in_quarantine(), vec![retry_requested(Corrected)]].concat());
     let under = |key: &str, version: &str| ObjectVersion { key: key.into(), ..object(version) };
     let key = format!("uploads/{}/{RETRY}", id());
-    assert!(asked.has_key(&key) && asked.has_key("uploads/x/a.json"));
+    assert!(requested.has_key(&key) && requested.has_key("uploads/x/a.json"));
     for foreign in ["retry-2/a.json", "retry-/a.json", "retry-1", "other.json"] {
-        assert!(!asked.has_key(&format!("uploads/{}/{foreign}", id())), "{foreign}");
+        assert!(!requested.has_key(&format!("uploads/{}/{foreign}", id())), "{foreign}");
     }
-    assert_eq!(asked.arrival(&under(&key, "v2")), Arrival::Current);
-    assert_eq!(asked.arrival(&under("uploads/x/a.json", "v2")), Arrival::Late, "the first URL is used up");
-    let arrived = after([in_quarantine(), vec![retry_requested(RetryForm::Corrected), retry_received()]].concat());
-    assert_eq!(arrived.arrival(&under(&key, "v2")), Arrival::Current, "once more the same");
+    assert_eq!(requested.arrival(&under(&key, "v2")), Arrival::Current);
+    assert_eq!(requested.arrival(&under("uploads/x/a.json", "v2")), Arrival::Late, "the first key has its object");
+    let arrived = upload([in_quarantine(), vec![retry_requested(Corrected), retry_received(Corrected)]].concat());
+    assert_eq!(arrived.arrival(&under(&key, "v2")), Arrival::Current, "the same version again");
     assert_eq!(arrived.arrival(&under(&key, "v3")), Arrival::Late);
-    assert_eq!(arrived.arrival(&object("v1")), Arrival::AlreadyProcessed, "what counts in part stays where it is");
+    assert_eq!(arrived.arrival(&object("v1")), Arrival::AlreadyProcessed, "its accepted records need the object");
     assert_eq!(arrived.arrival(&object("v9")), Arrival::Late);
-    let discarded = after(
-        [
-            in_quarantine(),
-            vec![retry_requested(RetryForm::Corrected), UploadEvent::Discarded { by: "u1".parse().unwrap() }],
-        ]
-        .concat(),
-    );
+    let discarded = upload([in_quarantine(), vec![retry_requested(Corrected), discarded()]].concat());
     assert_eq!(discarded.arrival(&under(&key, "v2")), Arrival::Late);
 }
 
 #[test]
-fn what_two_rounds_gave_a_series_is_told_together() {
+fn series_statistics_cover_all_attempts() {
     let points = |values: &[f64]| -> Vec<crate::statistics::series::Point> {
         values
             .iter()
             .map(|value| crate::statistics::series::Point { time: Timestamp::from_micros(0), value: *value })
             .collect()
     };
-    let features = |values: &[f64]| {
+    let series = |values: &[f64]| {
         let summary = crate::statistics::summary::Summary::of(&points(values)).unwrap();
         vec![SeriesStatistics::new(("d".into(), "value".into()), &summary, Some(values[0]))]
     };
-    let upload = after(
+    let upload = upload(
         [
-            vec![issued(), received(), accepted_in_round(Some(rejection()), features(&[35.0])), quarantined(), noted()],
-            vec![retry_requested(RetryForm::Corrected), retry_received()],
-            vec![accepted_in_round(None, features(&[40.0, 123.0]))],
+            vec![issued(), received(), accepted_with(Some(rejection()), series(&[35.0])), quarantined(), recorded()],
+            vec![retry_requested(Corrected), retry_received(Corrected)],
+            vec![accepted_with(None, series(&[40.0, 123.0]))],
         ]
         .concat(),
     );
-    let (told, _) = upload.features();
+    let (actual, _) = upload.series_statistics();
     let expected = crate::statistics::summary::Summary::of(&points(&[35.0, 40.0, 123.0])).unwrap();
-    assert_eq!((told.len(), told[0].count, told[0].median), (1, 3, None));
-    assert!((told[0].mean - 66.0).abs() < 1e-9);
-    assert!((told[0].standard_deviation.unwrap() - expected.standard_deviation().unwrap()).abs() < 1e-9);
+    assert_eq!((actual.len(), actual[0].count, actual[0].median), (1, 3, None));
+    assert!((actual[0].mean - 66.0).abs() < 1e-9);
+    assert!((actual[0].standard_deviation.unwrap() - expected.standard_deviation().unwrap()).abs() < 1e-9);
     assert_eq!(upload.chunk_count(), 4);
 }
 
 #[test]
-fn nothing_arrived_before_the_url_expired() {
+fn an_issued_upload_expires_with_its_url() {
     let origin = Origin { expires_at: Some(Timestamp::from_micros(5)), ..origin() };
-    let upload = after(vec![UploadEvent::Issued { origin }]);
+    let upload = upload(vec![UploadEvent::Issued { origin }]);
     let state = |micros| upload.state_at(Timestamp::from_micros(micros));
     assert_eq!((state(4), state(5)), (UploadState::Issued, UploadState::Expired));
 }
 
 #[test]
-fn a_history_survives_its_stored_form() {
-    let facts = vec![
+fn events_survive_a_round_trip_through_json() {
+    let events = vec![
         issued(),
         received(),
-        failed(),
+        delivery_failed(),
         accepted(Some(rejection())),
         quarantined(),
-        noted(),
+        recorded(),
         UploadEvent::LateVersionRemoved { version_id: "v2".into() },
-        retry_requested(RetryForm::UnchangedRecords),
-        UploadEvent::Discarded { by: "u1".parse().unwrap() },
-        UploadEvent::WithdrawalRequested { by: "u1".parse().unwrap() },
+        retry_requested(UnchangedRecords),
+        retry_received(UnchangedRecords),
+        acceptance_began(),
+        UploadEvent::RolledBack,
+        UploadEvent::Withdrawn,
+        discarded(),
+        withdrawal_requested(),
     ];
-    for event in history(facts) {
+    for event in history(events) {
         let stored = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<RecordedEvent>(&stored).unwrap(), event, "{stored}");
     }
@@ -366,13 +248,13 @@ fn a_history_survives_its_stored_form() {
 
 #[test]
 fn the_revision_counts_events() {
-    let history = history(vec![issued(), received(), failed()]);
+    let history = history(vec![issued(), received(), delivery_failed()]);
     assert_eq!(Upload::fold(id(), &history).unwrap().revision, 3);
 }
 
 #[test]
-fn a_history_that_begins_in_the_middle_is_none() {
-    for facts in [vec![], vec![received()]] {
-        assert!(Upload::fold(id(), &history(facts)).is_err());
+fn a_history_without_an_origin_is_invalid() {
+    for events in [vec![], vec![received()]] {
+        assert!(Upload::fold(id(), &history(events)).is_err());
     }
 }

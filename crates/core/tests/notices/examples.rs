@@ -121,18 +121,22 @@ pub fn retry() -> Notice {
     let (by, expires_at) = ("demo".parse().unwrap(), at("13:34"));
     let mut object = upload.object().unwrap().clone();
     object.key.clone_from(&key);
-    let facts = [
+    let events = [
         UploadEvent::OccurrenceRecorded { problems: Vec::new() },
         UploadEvent::RetryRequested { by, key, form, expires_at },
-        UploadEvent::Received { object, correlation_id: "0f8b5a1c-2d3e-4f60-8a9b-7c6d5e4f3a2b".to_owned() },
-        UploadEvent::Decided { decision: again.decision().unwrap().clone() },
+        UploadEvent::Received {
+            object,
+            correlation_id: "0f8b5a1c-2d3e-4f60-8a9b-7c6d5e4f3a2b".to_owned(),
+            retry_form: Some(form),
+        },
+        UploadEvent::Decided { decision: again.decision().unwrap().clone(), claim: None },
     ];
-    for fact in facts {
-        upload.apply(&RecordedEvent::new(at("12:40"), fact));
+    for event in events {
+        upload.apply(&RecordedEvent::new(at("12:40"), event));
     }
     let (bucket, key) = ("eventpulse-quarantine".to_owned(), Some(quarantine_key(&upload, false)));
-    let quarantined = QuarantineLocation { bucket, key, records: false, report_key: report_key(&upload) };
-    upload.apply(&RecordedEvent::new(at("12:41"), UploadEvent::Quarantined { quarantined }));
+    let location = QuarantineLocation { bucket, key, records: false, report_key: report_key(&upload) };
+    upload.apply(&RecordedEvent::new(at("12:41"), UploadEvent::Quarantined { location }));
     notice(&upload).unwrap()
 }
 

@@ -183,9 +183,11 @@ impl Draft {
             Some(message) => UploadEvent::MessagePosted { origin, message },
             None => UploadEvent::Issued { origin },
         };
-        let received = object.map(|(object, correlation_id)| (1, UploadEvent::Received { object, correlation_id }));
-        let quarantined = location.map(|quarantined| (3, UploadEvent::Quarantined { quarantined }));
-        let events = [Some((0, first)), received, Some((2, UploadEvent::Decided { decision })), quarantined];
+        let received = object
+            .map(|(object, correlation_id)| (1, UploadEvent::Received { object, correlation_id, retry_form: None }));
+        let quarantined = location.map(|location| (3, UploadEvent::Quarantined { location }));
+        let events =
+            [Some((0, first)), received, Some((2, UploadEvent::Decided { decision, claim: None })), quarantined];
         let history: Vec<RecordedEvent> =
             events.into_iter().flatten().map(|(second, event)| RecordedEvent::new(at(second), event)).collect();
         Upload::fold(id, &history).unwrap()

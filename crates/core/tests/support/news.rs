@@ -126,7 +126,7 @@ pub fn as_message(upload: Upload) -> Upload {
         draft.origin.key = message_key(&draft.id);
         draft.message = Some(MessageMetadata { key_id, idempotency_key: None });
     });
-    let partial = message.accepted_in_round() > 0;
+    let partial = message.accepted_in_attempt() > 0;
     let (key, report_key) = (quarantine_key(&message, partial), report_key(&message));
     changed(&message, |draft| {
         if let Some(location) = &mut draft.location {

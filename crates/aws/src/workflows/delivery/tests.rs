@@ -16,7 +16,7 @@ fn delivery_of(file: &str) -> Delivery {
 }
 
 #[test]
-fn events_are_read_as_they_are_sent() {
+fn events_of_aws_and_the_emulator_are_read() {
     let upload = "uploads/up_01JN68TZC0CNV6AVKME1TPRWV5";
     let (aws, emulator) =
         ("eventpulse-process-123456789012-eu-central-1", "eventpulse-process-000000000000-eu-central-1");
@@ -67,7 +67,7 @@ fn events_are_read_as_they_are_sent() {
 }
 
 #[test]
-fn what_may_be_absent_and_what_may_not() {
+fn only_the_key_is_required() {
     let read = |object: Value| {
         let detail = json!({ "bucket": { "name": "b" }, "object": object });
         serde_json::from_value::<ObjectCreated>(detail).ok().map(|created| created.delivery("e1"))
@@ -78,12 +78,12 @@ fn what_may_be_absent_and_what_may_not() {
         ("an empty version", json!({ "key": "k", "version-id": "" }), Some(bare.clone())),
         ("no version", json!({ "key": "k", "version-id": null }), Some(bare.clone())),
         (
-            "what objects had before versioning",
+            "the version of an object from before versioning",
             json!({ "key": "k", "version-id": "null" }),
             Some(Delivery { version_id: Some("null".into()), ..bare }),
         ),
         ("no key", json!({ "size": 1 }), None),
-        ("a size that is none", json!({ "key": "k", "size": "1" }), None),
+        ("a size that is not a number", json!({ "key": "k", "size": "1" }), None),
     ] {
         assert_eq!(read(object), expected, "{name}");
     }

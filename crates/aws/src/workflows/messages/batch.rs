@@ -14,7 +14,7 @@ use crate::Services;
 use crate::adapters::notice_store::profile::Passed;
 use crate::adapters::upload_store::batch::{BatchAppend, NewUpload};
 use crate::error::{Error, Kind};
-use crate::workflows::record_occurrence::note_passed;
+use crate::workflows::record_occurrence::record_pass;
 
 /// How often the messages of a refused batch are planned again.
 const ATTEMPTS: u32 = 8;
@@ -110,14 +110,14 @@ async fn store_batch(
 fn new_upload(member: &BatchedMessage<LoggedMessage>, now: Timestamp) -> Result<NewUpload, Error> {
     let LoggedMessage { message, acceptance, object } = &member.candidate.message;
     let mut decision = acceptance.decision.clone();
-    if let Decision::Accepted { chunks, shared, .. } = &mut decision {
-        (*chunks, *shared) = (member.own_chunks, member.shared_chunks.clone());
+    if let Decision::Accepted { chunks, shared_chunks, .. } = &mut decision {
+        (*chunks, *shared_chunks) = (member.own_chunks, member.shared_chunks.clone());
     }
     let correlation_id = message.correlation_id.clone();
     let events = vec![
         message.posted_event(),
-        RecordedEvent::new(now, UploadEvent::Received { object: object.clone(), correlation_id }),
-        RecordedEvent::new(now, UploadEvent::Decided { decision }),
+        RecordedEvent::new(now, UploadEvent::Received { object: object.clone(), correlation_id, retry_form: None }),
+        RecordedEvent::new(now, UploadEvent::Decided { decision, claim: Some(acceptance.sha256.clone()) }),
     ];
     let upload = Upload::fold(message.upload_id.clone(), &events);
     let upload =
@@ -138,7 +138,7 @@ async fn record_passes(services: &Services, batch: &WriteBatch<LoggedMessage>, u
     }
     for (mut passed, last) in of_owners.into_values() {
         passed.ask(&requested_kind);
-        note_passed(services, last, &passed, now).await;
+        record_pass(services, last, &passed, now).await;
     }
 }
 

@@ -13,12 +13,12 @@ use crate::Services;
 use crate::adapters::upload_store::Append;
 use crate::adapters::upload_store::batch::IdempotencyClaim;
 use crate::error::{Error, Kind};
-use crate::workflows::process_upload::{PAUSE, UploadWork};
+use crate::workflows::retry::ConflictRetry;
+use crate::workflows::take_steps::take_steps;
+use crate::workflows::upload_work::UploadWork;
 
 /// The number of messages that are processed at a time.
 const CONCURRENCY: usize = 8;
-/// How often processing is tried while another delivery works on the message: 8 s in all, longer than its lease.
-const ATTEMPTS: u32 = 16;
 
 /// Processes each message as a single upload. Returns those that AWS failed.
 pub(super) async fn process_singles(
@@ -66,22 +66,20 @@ async fn try_until_processed(
     written: &mut Option<ObjectVersion>,
     clock: impl Fn() -> Timestamp + Copy,
 ) -> Result<Upload, Error> {
-    for attempt in 0..ATTEMPTS {
-        if attempt > 0 {
-            tokio::time::sleep(PAUSE).await;
-        }
-        match take_steps(services, message, written, clock).await {
+    let mut attempts = ConflictRetry::MESSAGE.attempts();
+    while attempts.next().await {
+        match process_once(services, message, written, clock).await {
             Ok(Some(upload)) => return Ok(upload),
             Err(error) if error.kind != Kind::Contended => return Err(error),
             Ok(None) | Err(_) => {}
         }
     }
-    Err(Error::new("ingest", message.upload_id.as_str(), Kind::Contended))
+    Err(attempts.exhausted("ingest", message.upload_id.as_str()))
 }
 
 /// Takes the steps that the message needs. Returns `None` if another delivery works on it. Sets `written` to the object
 /// that it writes.
-async fn take_steps(
+async fn process_once(
     services: &Services,
     message: &ParsedMessage,
     written: &mut Option<ObjectVersion>,
@@ -91,7 +89,7 @@ async fn take_steps(
     if work.upload.attempt() > 0 {
         return Ok(Some(work.upload)); // its retries arrive as objects
     }
-    let is_done = !work.is_in_other_hands() && work.run().await? == Append::Done;
+    let is_done = !work.is_held_by_another_worker() && take_steps(&mut work).await? == Append::Done;
     Ok(is_done.then_some(work.upload))
 }
 
@@ -114,13 +112,13 @@ async fn begin<'a, C: Fn() -> Timestamp + Copy>(
             let object = write_object(services, message).await?;
             *written = Some(object.clone());
             let correlation_id = message.correlation_id.clone();
-            let received = UploadEvent::Received { object: object.clone(), correlation_id };
+            let received = UploadEvent::Received { object: object.clone(), correlation_id, retry_form: None };
             let events = vec![message.posted_event(), RecordedEvent::new(clock(), received)];
             let upload = Upload::fold(id.clone(), &events).map_err(|error| corrupt().with_source(error))?;
             (upload, object, events)
         }
     };
-    let mut work = UploadWork::resume(services, upload, object, unstored, message.correlation_id.clone(), clock);
+    let mut work = UploadWork::new(services, upload, object, unstored, clock);
     claim_idempotency_key(services, message, &mut work).await?;
     Ok(work)
 }

@@ -57,7 +57,7 @@ impl<'a> ProblemDetails<'a> {
         failures.sort_by_key(|failure| !is_of_group(failure));
         let extent = match upload.rejected() {
             rejected if matches!(upload.decision(), Some(Decision::Accepted { .. })) => {
-                Extent::Part { rejected, accepted: upload.accepted_in_round() }
+                Extent::Part { rejected, accepted: upload.accepted_in_attempt() }
             }
             _ if rejection.upload_failure.is_some() => Extent::Whole,
             0 => Extent::Whole,
@@ -150,7 +150,7 @@ fn opening(told: &ProblemDetails<'_>) -> String {
         (true, 0) => ("A message that came by POST /data".to_owned(), "a message that came by POST /data"),
         (_, attempt) => (format!("Retry {attempt} of your upload"), "your retry"),
     };
-    let nothing = match upload.accepted() - upload.accepted_in_round() {
+    let nothing = match upload.accepted() - upload.accepted_in_attempt() {
         0 => "Nothing of it counts.".to_owned(),
         earlier => format!("What counted before still does: {}.", words::count(earlier, "record")),
     };

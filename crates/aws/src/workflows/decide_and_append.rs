@@ -1,0 +1,85 @@
+//! The shell of a command: load the upload, let the core decide, append its events.
+
+use eventpulse_core::id::{OwnerId, UploadId};
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::commands::Refusal;
+use eventpulse_core::upload::{RecordedEvent, Upload, UploadEvent};
+
+use crate::Services;
+use crate::adapters::upload_store::Append;
+use crate::error::Error;
+use crate::workflows::retry::ConflictRetry;
+
+/// The outcome of a command. A refusal is an answer, not an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandOutcome<T> {
+    /// The command succeeded.
+    Done(T),
+    /// The command does not fit the state of the upload.
+    Refused(Refusal),
+    /// The owner has no such upload.
+    NotFound,
+}
+
+impl<T> CommandOutcome<T> {
+    /// Replaces the value of a command that succeeded.
+    pub(crate) fn map<U>(self, convert: impl FnOnce(T) -> U) -> CommandOutcome<U> {
+        match self {
+            Self::Done(value) => CommandOutcome::Done(convert(value)),
+            Self::Refused(refusal) => CommandOutcome::Refused(refusal),
+            Self::NotFound => CommandOutcome::NotFound,
+        }
+    }
+}
+
+/// Loads an upload of this owner.
+///
+/// # Errors
+/// As every call to AWS: see [`Error`].
+pub(crate) async fn load_owned(services: &Services, owner: &OwnerId, id: &UploadId) -> Result<Option<Upload>, Error> {
+    let upload = services.uploads.load(id).await?;
+    Ok(upload.filter(|upload| upload.origin().owner == *owner))
+}
+
+/// Appends the events that `command` returns for an upload of this owner, and returns the upload with them applied.
+/// Decides again if another process appended meanwhile.
+///
+/// # Errors
+/// As every call to AWS: see [`Error`].
+pub(crate) async fn decide_and_append(
+    services: &Services,
+    owner: &OwnerId,
+    id: &UploadId,
+    now: Timestamp,
+    command: impl Fn(&Upload) -> Result<Vec<UploadEvent>, Refusal>,
+) -> Result<CommandOutcome<Upload>, Error> {
+    let mut attempts = ConflictRetry::COMMAND.attempts();
+    while attempts.next().await {
+        let Some(mut upload) = load_owned(services, owner, id).await? else { return Ok(CommandOutcome::NotFound) };
+        let events = match command(&upload) {
+            Ok(events) => events,
+            Err(refusal) => return Ok(CommandOutcome::Refused(refusal)),
+        };
+        if append(services, &mut upload, events, now).await? == Append::Done {
+            return Ok(CommandOutcome::Done(upload));
+        }
+    }
+    Err(attempts.exhausted("decide", id.as_str()))
+}
+
+async fn append(
+    services: &Services,
+    upload: &mut Upload,
+    events: Vec<UploadEvent>,
+    now: Timestamp,
+) -> Result<Append, Error> {
+    let revision = upload.revision();
+    let events: Vec<RecordedEvent> = events.into_iter().map(|event| RecordedEvent::new(now, event)).collect();
+    for event in &events {
+        upload.apply(event);
+    }
+    if events.is_empty() {
+        return Ok(Append::Done);
+    }
+    services.uploads.append(upload, revision, &events).await
+}

@@ -1,0 +1,139 @@
+//! The step that reads an object, decides, and stores the accepted points.
+
+use eventpulse_core::id::UploadId;
+use eventpulse_core::intake::failure::{Failure, FailureCode};
+use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::statistics::chunk::Chunk;
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::{Decision, commands};
+
+use crate::adapters::upload_store::{Append, ClaimOutcome, UploadStore};
+use crate::error::{Error, Kind};
+use crate::workflows::inspect_object::{feed, inspect, inspection_spec};
+use crate::workflows::record_occurrence::announce_decision;
+use crate::workflows::upload_work::UploadWork;
+
+/// The outcome of the step.
+pub(crate) enum Processed {
+    /// The object is decided. The inspection, if the object could be read.
+    Decided(Option<Inspection>),
+    /// Another worker was faster.
+    Conflict,
+}
+
+/// Inspects the object and decides. If records are accepted, the decision and their points are stored when this returns.
+///
+/// # Errors
+/// As every call to AWS: see [`Error`].
+pub(crate) async fn process_object<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Processed, Error> {
+    let Some(object) = work.open_object().await? else {
+        let message = "the object was deleted before it was read: upload it again";
+        work.reject(Failure::new(FailureCode::ObjectMissing, "", message));
+        return Ok(Processed::Decided(None));
+    };
+    let spec = match inspection_spec(work.services, &work.upload, &work.object.key, &object) {
+        Ok(spec) => spec,
+        Err(failure) => {
+            work.reject(failure);
+            return Ok(Processed::Decided(None));
+        }
+    };
+    let mut inspection = inspect(work.services, spec.clone(), object).await?;
+    let append = match Decision::of(&inspection) {
+        Decision::Accepted { .. } => accept(work, &mut inspection, spec).await?,
+        decision => {
+            work.record(commands::decide(&work.upload, decision));
+            Append::Done
+        }
+    };
+    if append == Append::Conflict {
+        return Ok(Processed::Conflict);
+    }
+    announce_decision(work, &inspection.shapes).await;
+    Ok(Processed::Decided(Some(inspection)))
+}
+
+/// Stores the accepted points once: the claim on the bytes prevents a second time.
+async fn accept<C: Fn() -> Timestamp>(
+    work: &mut UploadWork<'_, C>,
+    inspection: &mut Inspection,
+    spec: InspectionSpec,
+) -> Result<Append, Error> {
+    let claim = work.upload.claim_name(&inspection.sha256);
+    if work.upload.open_claim() == Some(&claim) {
+        return write_chunks_and_decide(work, inspection, spec).await; // an earlier delivery made the claim
+    }
+    let one_transaction =
+        inspection.chunks.as_deref().filter(|chunks: &&[Chunk]| UploadStore::fits_one_transaction(chunks));
+    let (events, chunks) = match one_transaction {
+        Some(chunks) => (commands::decide(&work.upload, Decision::of(inspection)), chunks),
+        None => (commands::begin_acceptance(&work.upload, &inspection.sha256), [].as_slice()),
+    };
+    let is_stored = one_transaction.is_some();
+    match work.store_with_claim(&claim, chunks, events).await? {
+        ClaimOutcome::Acquired if is_stored => Ok(Append::Done),
+        ClaimOutcome::Acquired => write_chunks_and_decide(work, inspection, spec).await,
+        ClaimOutcome::Conflict => Ok(Append::Conflict),
+        ClaimOutcome::TakenBy(of) => record_duplicate(work, &claim, of).await,
+    }
+}
+
+/// Decides that the upload is a duplicate of the upload that holds the claim.
+///
+/// # Errors
+/// [`Kind::Contended`] while the other upload has not accepted the bytes: it may still roll back.
+async fn record_duplicate<C: Fn() -> Timestamp>(
+    work: &mut UploadWork<'_, C>,
+    claim: &str,
+    of: UploadId,
+) -> Result<Append, Error> {
+    let other = work.services.uploads.load(&of).await?;
+    if !other.is_some_and(|other| other.has_accepted(claim)) {
+        return Err(Error::new("claiming the bytes of", of.as_str(), Kind::Contended));
+    }
+    work.record(commands::decide(&work.upload, Decision::Duplicate { of }));
+    Ok(Append::Done)
+}
+
+/// Writes the chunks of an upload that holds its claim, then the decision.
+async fn write_chunks_and_decide<C: Fn() -> Timestamp>(
+    work: &mut UploadWork<'_, C>,
+    inspection: &mut Inspection,
+    spec: InspectionSpec,
+) -> Result<Append, Error> {
+    match inspection.chunks.take() {
+        Some(chunks) => work.services.chunks.write(&chunks).await?,
+        None => {
+            let second = write_chunks_of_second_reading(work, spec).await?;
+            inspection.chunk_count = second.chunk_count;
+            (inspection.series, inspection.series_omitted) = (second.series, second.series_omitted);
+        }
+    }
+    work.record(commands::decide(&work.upload, Decision::of(inspection)));
+    let append = work.store().await?;
+    if append == Append::Conflict {
+        remove_chunks_if_rejected(work).await?;
+    }
+    Ok(append)
+}
+
+/// Reads an upload again whose chunks do not fit in memory, and writes them as they come.
+async fn write_chunks_of_second_reading<C: Fn() -> Timestamp>(
+    work: &UploadWork<'_, C>,
+    spec: InspectionSpec,
+) -> Result<Inspection, Error> {
+    let mut inspector = Inspector::new(&work.services.catalog, spec, Retention::Chunks);
+    let body = work.reopen_object().await?.body;
+    let write = async |inspector: &mut Inspector<'_>| work.services.chunks.write(&inspector.drain_chunks()).await;
+    feed(work.upload.id(), body, &mut inspector, write).await?;
+    Ok(inspector.inspection())
+}
+
+/// Removes the chunks just written if a failed delivery rejected the upload meanwhile and rolled back before.
+async fn remove_chunks_if_rejected<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>) -> Result<(), Error> {
+    let upload = work.services.uploads.load(work.upload.id()).await?;
+    if upload.is_some_and(|upload| matches!(upload.decision(), Some(Decision::Rejected { .. }))) {
+        work.services.chunks.delete_of_upload(work.upload.id(), Some(work.upload.attempt())).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Retries of rejected data, unchanged or corrected.
+
+use std::time::Duration;
+
+use eventpulse_core::id::{OwnerId, UploadId};
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::commands::{self, Refusal};
+use eventpulse_core::upload::{QuarantineLocation, Upload};
+
+use crate::Services;
+use crate::adapters::object_store::{NO_VERSION, PutOptions};
+use crate::error::{Error, Kind};
+use crate::workflows::decide_and_append::{CommandOutcome, decide_and_append, load_owned};
+use crate::workflows::issue::Issued;
+
+/// The time within which the data of a retry arrives that the service itself writes.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(300);
+
+/// Corrected data in the body of a request.
+#[derive(Debug, Clone)]
+pub struct Correction<'a> {
+    /// The `Content-Type`.
+    pub content_type: &'a str,
+    /// The `Content-Encoding`.
+    pub content_encoding: Option<&'a str>,
+    /// The data.
+    pub body: Vec<u8>,
+}
+
+/// Retries rejected data unchanged, for example after a change of the schema.
+///
+/// # Errors
+/// As every call to AWS: see [`Error`]. If the data was not copied, the retry lapses after five minutes.
+pub async fn retry_unchanged(
+    services: &Services,
+    owner: &OwnerId,
+    id: &UploadId,
+    now: Timestamp,
+) -> Result<CommandOutcome<Upload>, Error> {
+    let Some(upload) = load_owned(services, owner, id).await? else { return Ok(CommandOutcome::NotFound) };
+    let from = match commands::retryable_location(&upload, now) {
+        Ok(location) => location.clone(),
+        Err(refusal) => return Ok(CommandOutcome::Refused(refusal)),
+    };
+    let Some(size) = stored_size(services, &from).await? else {
+        return Ok(CommandOutcome::Refused(Refusal::NothingToRetry));
+    };
+    let command = |upload: &Upload| commands::retry_unchanged(upload, &from, ARRIVES_WITHIN, now);
+    let outcome = decide_and_append(services, owner, id, now, command).await?;
+    if let CommandOutcome::Done(upload) = &outcome {
+        copy_into_process_bucket(services, upload, &from, size).await?;
+    }
+    Ok(outcome)
+}
+
+/// Returns the size in bytes of quarantined data; `None` if it is gone.
+async fn stored_size(services: &Services, location: &QuarantineLocation) -> Result<Option<u64>, Error> {
+    let Some(key) = &location.key else { return Ok(None) };
+    let head = services.objects.head(&location.bucket, key, None).await?;
+    Ok(head.map(|head| head.size))
+}
+
+async fn copy_into_process_bucket(
+    services: &Services,
+    upload: &Upload,
+    from: &QuarantineLocation,
+    size: u64,
+) -> Result<(), Error> {
+    let from_key = from.key.as_deref().unwrap_or_default();
+    let source = (from.bucket.as_str(), from_key, NO_VERSION);
+    let target = (services.config.process_bucket.as_str(), pending_key(upload)?);
+    if !services.objects.copy(source, size, target).await? {
+        return Err(Error::new("CopyObject", from_key, Kind::Missing));
+    }
+    Ok(())
+}
+
+/// Retries rejected data with a correction. For a partially accepted upload, the correction replaces the rejected records
+/// only.
+///
+/// # Errors
+/// As every call to AWS: see [`Error`]. If the data was not written, the retry lapses after five minutes.
+pub async fn retry_corrected(
+    services: &Services,
+    owner: &OwnerId,
+    id: &UploadId,
+    correction: Correction<'_>,
+    now: Timestamp,
+) -> Result<CommandOutcome<Upload>, Error> {
+    let Correction { content_type, content_encoding, body } = correction;
+    let command = |upload: &Upload| commands::request_correction(upload, content_type, ARRIVES_WITHIN, now);
+    let outcome = decide_and_append(services, owner, id, now, command).await?;
+    if let CommandOutcome::Done(upload) = &outcome {
+        let target = (services.config.process_bucket.as_str(), pending_key(upload)?);
+        services.objects.put(target, content_type, content_encoding, body).await?;
+    }
+    Ok(outcome)
+}
+
+/// Presigns the PUT of a correction that is too large for the body of a request. The retry lapses if the URL is not used
+/// in time.
+///
+/// # Errors
+/// As every call to AWS: see [`Error`].
+pub async fn presign_correction(
+    services: &Services,
+    owner: &OwnerId,
+    id: &UploadId,
+    options: &PutOptions<'_>,
+) -> Result<CommandOutcome<Issued>, Error> {
+    let PutOptions { content_type, now, expires_in, .. } = *options;
+    let command = |upload: &Upload| commands::request_correction(upload, content_type, expires_in, now);
+    let upload = match decide_and_append(services, owner, id, now, command).await? {
+        CommandOutcome::Done(upload) => upload,
+        CommandOutcome::Refused(refusal) => return Ok(CommandOutcome::Refused(refusal)),
+        CommandOutcome::NotFound => return Ok(CommandOutcome::NotFound),
+    };
+    let key = pending_key(&upload)?.to_owned();
+    let put = services.objects.presign_put(&services.config.process_bucket, &key, options).await?;
+    Ok(CommandOutcome::Done(Issued { upload_id: id.clone(), key, put, expires_at: now + expires_in }))
+}
+
+/// Returns the key of the retry that was just requested.
+fn pending_key(upload: &Upload) -> Result<&str, Error> {
+    let retry = upload.pending_retry().ok_or_else(|| Error::new("retry", upload.id().as_str(), Kind::Corrupt))?;
+    Ok(&retry.key)
+}

@@ -1,0 +1,80 @@
+//! Withdrawing an upload: its accepted records leave every answer, and the same bytes may be sent and accepted again.
+
+use std::time::Duration;
+
+use eventpulse_core::id::{OwnerId, UploadId};
+use eventpulse_core::statistics::series::Series;
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::{SharedChunk, Upload, commands};
+
+use crate::Services;
+use crate::error::Error;
+use crate::workflows::decide_and_append::{CommandOutcome, decide_and_append, load_owned};
+
+/// The time for the removal of chunks before the call answers: API Gateway waits 29 s.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(20);
+/// The pause before the index of chunks is queried again: it lags behind the table.
+const INDEX_PAUSE: Duration = Duration::from_millis(250);
+/// The number of queries: 10 s in all.
+const INDEX_QUERIES: u32 = 40;
+
+/// The outcome of a withdrawal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Withdrawal {
+    /// The upload has no accepted records any more.
+    Done(Box<Upload>),
+    /// Some chunks are left: call again.
+    Unfinished(Box<Upload>),
+}
+
+/// Withdraws an upload.
+///
+/// # Errors
+/// As every call to AWS: see [`Error`]. A repeated call resumes.
+pub async fn withdraw(
+    services: &Services,
+    owner: &OwnerId,
+    id: &UploadId,
+    now: Timestamp,
+) -> Result<CommandOutcome<Withdrawal>, Error> {
+    let Some(before) = load_owned(services, owner, id).await? else { return Ok(CommandOutcome::NotFound) };
+    if before.is_withdrawn() {
+        return Ok(CommandOutcome::Done(Withdrawal::Done(Box::new(before))));
+    }
+    let request = |upload: &Upload| commands::request_withdrawal(upload, now);
+    let upload = match decide_and_append(services, owner, id, now, request).await? {
+        CommandOutcome::Done(upload) => upload,
+        CommandOutcome::Refused(refusal) => return Ok(CommandOutcome::Refused(refusal)),
+        CommandOutcome::NotFound => return Ok(CommandOutcome::NotFound),
+    };
+    // A resumed withdrawal does not know how many chunks an earlier call removed, and relies on the index.
+    let expected = if before.is_withdrawal_requested() { 0 } else { upload.chunk_count() };
+    match tokio::time::timeout(REMOVAL_TIMEOUT, remove_chunks(services, &upload, expected)).await {
+        Ok(removed) => removed?,
+        Err(_) => return Ok(CommandOutcome::Done(Withdrawal::Unfinished(Box::new(upload)))),
+    }
+    for claim in upload.claims() {
+        services.uploads.release(owner, claim, id).await?;
+    }
+    let outcome = decide_and_append(services, owner, id, now, commands::complete_withdrawal).await?;
+    Ok(outcome.map(|upload| Withdrawal::Done(Box::new(upload))))
+}
+
+/// Removes the upload from its shared chunks, and its own chunks until at least `expected` are removed. Stops querying
+/// after [`INDEX_QUERIES`]: another call may have removed some.
+async fn remove_chunks(services: &Services, upload: &Upload, expected: u64) -> Result<(), Error> {
+    let owner = &upload.origin().owner;
+    for SharedChunk { entity, measure, sort_key } in upload.shared_chunks() {
+        let series = Series { owner: owner.clone(), entity: entity.clone(), measure: measure.clone() };
+        services.chunks.take_out(&series, sort_key, upload.id()).await?;
+    }
+    let mut removed = 0;
+    for _ in 0..INDEX_QUERIES {
+        removed += services.chunks.delete_of_upload(upload.id(), None).await?;
+        if removed >= expected {
+            break;
+        }
+        tokio::time::sleep(INDEX_PAUSE).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! The upload that a worker processes: its state, its object, and the events that are not stored yet.
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use eventpulse_core::intake::failure::Failure;
+use eventpulse_core::intake::schema::SchemaRef;
+use eventpulse_core::statistics::chunk::Chunk;
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::{ObjectVersion, RecordedEvent, Upload, UploadEvent, commands};
+
+use crate::Services;
+use crate::adapters::object_store::Object;
+use crate::adapters::upload_store::{Append, ClaimOutcome};
+use crate::error::{Error, Kind};
+
+/// One upload at work. Events are applied to `upload` at once and stored with the next append.
+pub(crate) struct UploadWork<'a, C> {
+    pub(crate) services: &'a Services,
+    pub(crate) upload: Upload,
+    pub(crate) object: ObjectVersion,
+    clock: C,
+    unstored: Vec<RecordedEvent>,
+}
+
+impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
+    /// Begins or resumes the work on an upload. `unstored`: the latest events of its history, if they are not stored yet.
+    pub(crate) fn new(
+        services: &'a Services,
+        upload: Upload,
+        object: ObjectVersion,
+        unstored: Vec<RecordedEvent>,
+        clock: C,
+    ) -> Self {
+        Self { services, upload, object, clock, unstored }
+    }
+
+    /// Returns the present time.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Returns whether another worker advanced this upload a moment ago and has steps left to take.
+    pub(crate) fn is_held_by_another_worker(&self) -> bool {
+        self.unstored.is_empty() && commands::is_held_by_another_worker(&self.upload, self.now())
+    }
+
+    /// Applies events. The next append stores them.
+    pub(crate) fn record(&mut self, events: impl IntoIterator<Item = UploadEvent>) {
+        for event in events {
+            let recorded = RecordedEvent::new(self.now(), event);
+            self.upload.apply(&recorded);
+            self.unstored.push(recorded);
+        }
+    }
+
+    /// Rejects the upload as a whole. The next append stores the decision.
+    pub(crate) fn reject(&mut self, failure: Failure) {
+        self.record(commands::reject(&self.upload, failure, &self.requested_schema()));
+    }
+
+    /// Returns the schema that applies to records that name none.
+    pub(crate) fn requested_schema(&self) -> String {
+        let named = self.upload.origin().schema.as_ref().and_then(|name| SchemaRef::parse(name).ok());
+        self.services.catalog.resolve(named.as_ref(), &self.services.config.default_schema)
+    }
+
+    /// Appends the unstored events.
+    ///
+    /// # Errors
+    /// As every call to AWS: see [`Error`].
+    pub(crate) async fn store(&mut self) -> Result<Append, Error> {
+        if self.unstored.is_empty() {
+            return Ok(Append::Done);
+        }
+        let append = self.services.uploads.append(&self.upload, self.stored_revision(), &self.unstored).await?;
+        Ok(self.appended(append))
+    }
+
+    /// Appends the unstored events and writes another item, in one transaction.
+    ///
+    /// # Errors
+    /// As every call to AWS: see [`Error`].
+    pub(crate) async fn store_with(&mut self, other: TransactWriteItem) -> Result<Append, Error> {
+        let (upload, revision) = (&self.upload, self.stored_revision());
+        let append = self.services.uploads.append_with(upload, revision, &self.unstored, other).await?;
+        Ok(self.appended(append))
+    }
+
+    /// Claims bytes, writes chunks, and appends the unstored events and `events`, in one transaction. Without the claim,
+    /// `events` are not recorded.
+    ///
+    /// # Errors
+    /// As every call to AWS: see [`Error`].
+    pub(crate) async fn store_with_claim(
+        &mut self,
+        claim: &str,
+        chunks: &[Chunk],
+        events: Vec<UploadEvent>,
+    ) -> Result<ClaimOutcome, Error> {
+        let before = (self.upload.clone(), self.unstored.clone());
+        self.record(events);
+        let (upload, revision) = (&self.upload, self.stored_revision());
+        let outcome = self.services.uploads.claim(claim, chunks, upload, revision, &self.unstored).await?;
+        match outcome {
+            ClaimOutcome::Acquired => self.unstored.clear(),
+            ClaimOutcome::TakenBy(_) | ClaimOutcome::Conflict => (self.upload, self.unstored) = before,
+        }
+        Ok(outcome)
+    }
+
+    /// Opens the object; `None` if it is gone.
+    ///
+    /// # Errors
+    /// As every call to AWS: see [`Error`].
+    pub(crate) async fn open_object(&self) -> Result<Option<Object>, Error> {
+        let ObjectVersion { bucket, key, version_id, .. } = &self.object;
+        self.services.objects.get(bucket, key, Some(version_id)).await
+    }
+
+    /// Opens the object again.
+    ///
+    /// # Errors
+    /// [`Kind::Missing`] if it was deleted since it was read: the next delivery decides about that. Else as every call to
+    /// AWS: see [`Error`].
+    pub(crate) async fn reopen_object(&self) -> Result<Object, Error> {
+        let ObjectVersion { bucket, key, .. } = &self.object;
+        let object = self.open_object().await?;
+        object.ok_or_else(|| Error::new("GetObject", format!("s3://{bucket}/{key}"), Kind::Missing))
+    }
+
+    /// Removes the object version from the process bucket.
+    ///
+    /// # Errors
+    /// As every call to AWS: see [`Error`].
+    pub(crate) async fn delete_object(&self) -> Result<(), Error> {
+        let ObjectVersion { bucket, key, version_id, .. } = &self.object;
+        self.services.objects.delete_version(bucket, key, version_id).await
+    }
+
+    /// Returns the number of stored events. The next append is conditional on it.
+    fn stored_revision(&self) -> usize {
+        self.upload.revision() - self.unstored.len()
+    }
+
+    fn appended(&mut self, append: Append) -> Append {
+        if append == Append::Done {
+            self.unstored.clear();
+        }
+        append
+    }
+}

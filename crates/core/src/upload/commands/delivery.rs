@@ -1,0 +1,92 @@
+//! Deliveries that fail, arrive late, or meet another worker.
+
+use std::time::Duration;
+
+use super::process::reject;
+use crate::intake::failure::{Failure, FailureCode};
+use crate::intake::rejection::Rejection;
+use crate::time::Timestamp;
+use crate::upload::aggregate::Upload;
+use crate::upload::event::{ObjectVersion, UploadEvent};
+use crate::upload::state::UploadState;
+
+/// The time after the latest event at which another worker may take over unfinished work. Without it, two concurrent
+/// deliveries would both perform each step.
+pub const TAKE_OVER_AFTER: Duration = Duration::from_secs(5);
+
+/// The number of invocations that must die before the object is rejected: Lambda makes three for one event.
+pub const POISON_DEATHS: u32 = 3;
+
+/// Returns whether another worker advanced this upload a moment ago and has steps left to take.
+#[must_use]
+pub fn is_held_by_another_worker(upload: &Upload, now: Timestamp) -> bool {
+    upload.next().is_some() && now.duration_since(upload.changed_at()) < TAKE_OVER_AFTER
+}
+
+/// A report on a failed delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailedDeliveryReport<'a> {
+    /// The reason, for the operator.
+    pub reason: &'a str,
+    /// The id of the delivery.
+    pub correlation_id: &'a str,
+    /// The number of invocations that died while processing it: timed out, ran out of memory, or exited.
+    pub deaths: u32,
+}
+
+/// The action that a failed delivery calls for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FailedDeliveryAction {
+    /// None: the upload is finished, or this failure is recorded.
+    Nothing,
+    /// Append the events. The upload stays `failed` until a later delivery succeeds.
+    Record(Vec<UploadEvent>),
+    /// Apply the events, if any, and take the steps left: the object is rejected because processing it kills the worker.
+    Finish(Vec<UploadEvent>),
+}
+
+/// Decides what a failed delivery of the upload's current object calls for. `requested_schema`: see [`reject`].
+#[must_use]
+pub fn on_failed_delivery(
+    upload: &Upload,
+    report: &FailedDeliveryReport<'_>,
+    requested_schema: &str,
+) -> FailedDeliveryAction {
+    if upload.next().is_none() {
+        return FailedDeliveryAction::Nothing;
+    }
+    if report.deaths >= POISON_DEATHS {
+        if upload.decision().is_none() {
+            let message = format!(
+                "processing it failed {} times, the last time with: {}; send it in smaller files",
+                report.deaths, report.reason
+            );
+            let failure = Failure::new(FailureCode::ProcessingFailed, "", message);
+            return FailedDeliveryAction::Finish(reject(upload, failure, requested_schema));
+        }
+        // Rejected by an earlier or concurrent report on the same object, which left steps to take.
+        let primary_failure = upload.rejection().and_then(Rejection::primary_failure);
+        if primary_failure.is_some_and(|failure| failure.code == FailureCode::ProcessingFailed) {
+            return FailedDeliveryAction::Finish(Vec::new());
+        }
+    }
+    if is_recorded(upload, report) {
+        return FailedDeliveryAction::Nothing;
+    }
+    FailedDeliveryAction::Record(vec![UploadEvent::DeliveryFailed {
+        reason: report.reason.to_owned(),
+        correlation_id: report.correlation_id.to_owned(),
+    }])
+}
+
+fn is_recorded(upload: &Upload, report: &FailedDeliveryReport<'_>) -> bool {
+    upload.state() == UploadState::Failed
+        && upload.failure_reason() == Some(report.reason)
+        && upload.correlation_id() == Some(report.correlation_id)
+}
+
+/// Records the removal of a version that arrived under a key whose object is known.
+#[must_use]
+pub fn record_late_version(object: &ObjectVersion) -> Vec<UploadEvent> {
+    vec![UploadEvent::LateVersionRemoved { version_id: object.version_id.clone() }]
+}
