@@ -1,19 +1,20 @@
-//! A batch of messages; one that fails does not cost the others.
+//! The handler: records each failed delivery of a batch. A message that fails does not affect the others.
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use eventpulse_aws::workflows::failed_delivery::record_failed_delivery;
 use eventpulse_aws::workflows::delivery::DeliveryOutcome;
+use eventpulse_aws::workflows::failed_delivery::{FailedDelivery, record_failed_delivery};
 use eventpulse_aws::{Services, clock, logs};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::Instrument;
 
 use crate::message;
 
-/// Deals with each message. What fails stays in the queue and, after five receives, goes to the dead-letter queue.
+/// Records each failed delivery. Returns the messages to keep in the queue: after five receives, they go to the
+/// dead-letter queue.
 pub async fn handle(services: &Services, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
     let mut response = SqsBatchResponse::default();
     for record in event.payload.records {
-        if !settle(services, &record, &event.context.request_id).await {
+        if !is_recorded(services, &record, &event.context.request_id).await {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = record.message_id.unwrap_or_default();
             response.batch_item_failures.push(failure);
@@ -22,31 +23,26 @@ pub async fn handle(services: &Services, event: LambdaEvent<SqsEvent>) -> Result
     Ok(response)
 }
 
-async fn settle(services: &Services, record: &SqsMessage, request_id: &str) -> bool {
-    let failed_delivery = match message::parse(record) {
-        Ok(failed_delivery) => failed_delivery,
+/// Records the failed delivery of a message. Returns whether the message can leave the queue.
+async fn is_recorded(services: &Services, record: &SqsMessage, request_id: &str) -> bool {
+    let failed = match message::parse(record) {
+        Ok(failed) => failed,
         Err(error) => {
-            tracing::error!(%error, message_id = record.message_id, "a message of the failure queue cannot be read");
+            tracing::error!(%error, message_id = record.message_id, "could not read a message of the failure queue");
             return false;
         }
     };
-    let delivery = &failed_delivery.delivery;
+    let FailedDelivery { delivery, reason, deaths } = &failed;
     let span = logs::delivery_span(&delivery.correlation_id, request_id, delivery.size);
     let work = async {
-        match record_failed_delivery(services, &failed_delivery, clock).await {
+        match record_failed_delivery(services, &failed, clock).await {
             Ok(DeliveryOutcome::Settled(upload)) => {
-                let state = upload.state().as_str();
-                tracing::warn!(
-                    state,
-                    reason = failed_delivery.reason,
-                    deaths = failed_delivery.deaths,
-                    "a delivery was given up"
-                );
+                tracing::warn!(state = upload.state().as_str(), reason, deaths, "recorded a failed delivery");
                 true
             }
             Ok(DeliveryOutcome::LateVersionRemoved(_) | DeliveryOutcome::Ignored) => true,
             Err(error) => {
-                tracing::error!(error = error.chain(), "dealing with a delivery that was given up failed");
+                tracing::error!(error = error.chain(), "could not record a failed delivery");
                 false
             }
         }

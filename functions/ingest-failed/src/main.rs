@@ -1,4 +1,4 @@
-//! The Lambda function that deals with deliveries that were given up. The failure queue invokes it.
+//! The Lambda function that records failed deliveries. The failure queue invokes it.
 
 mod handler;
 mod message;

@@ -1,5 +1,5 @@
-//! The two kinds of messages in the failure queue: what Lambda's on-failure destination writes about an event that it
-//! invoked in vain, and the event itself, where EventBridge could not deliver it.
+//! The two kinds of messages in the failure queue: the record that Lambda's on-failure destination writes about an event,
+//! and the event itself if EventBridge could not deliver it.
 
 #[cfg(test)]
 mod tests;
@@ -11,10 +11,10 @@ use eventpulse_aws::workflows::delivery::{Delivery, ObjectCreated};
 use eventpulse_aws::workflows::failed_delivery::FailedDelivery;
 use serde_json::Value;
 
-/// The most characters of a reason: it goes into the history and into the notice.
+/// The maximum number of characters of a reason. It goes into the history and into the notice.
 const MAX_REASON_CHARS: usize = 300;
 
-/// Why a message cannot be read.
+/// The reason why a message cannot be read.
 #[derive(Debug)]
 pub struct Unreadable(String);
 
@@ -27,7 +27,7 @@ impl fmt::Display for Unreadable {
 /// Reads a message.
 ///
 /// # Errors
-/// When it is of neither kind.
+/// [`Unreadable`] if it is of neither kind.
 pub fn parse(message: &SqsMessage) -> Result<FailedDelivery, Unreadable> {
     let body = message.body.as_deref().unwrap_or_default();
     let mut body: Value = serde_json::from_str(body).map_err(|error| Unreadable(format!("the body: {error}")))?;
@@ -53,30 +53,30 @@ fn text<'b>(body: &'b Value, pointer: &str) -> Option<&'b str> {
     body.pointer(pointer).and_then(Value::as_str)
 }
 
-/// What the last invocation said, and, if it is not that all retries were used up, why there was no other.
+/// Returns the error of the last invocation, preceded by the condition that ended the retries, unless they were used up.
 fn reason(body: &Value) -> String {
     let condition = text(body, "/requestContext/condition").filter(|condition| *condition != "RetriesExhausted");
     let message = text(body, "/responsePayload/errorMessage").map(without_ids);
-    let said: Vec<&str> =
+    let parts: Vec<&str> =
         [condition, text(body, "/responsePayload/errorType"), message].into_iter().flatten().collect();
-    if said.is_empty() { "no reason given".to_owned() } else { said.join(": ") }
+    if parts.is_empty() { "no reason given".to_owned() } else { parts.join(": ") }
 }
 
-/// An error message of Lambda's without the ids and the time that it begins with: they differ from one attempt to the
-/// next, and mean nothing to an owner.
+/// Returns an error message of Lambda without the ids and the time at its start. They differ between attempts, and an
+/// owner cannot use them.
 fn without_ids(message: &str) -> &str {
     if let Some(rest) = message.strip_prefix("RequestId: ") {
-        let said = rest.split_once(' ').map_or(rest, |(_, said)| said);
-        return said.strip_prefix("Error: ").unwrap_or(said);
+        let text = rest.split_once(' ').map_or(rest, |(_, text)| text);
+        return text.strip_prefix("Error: ").unwrap_or(text);
     }
     // 2025-02-28T12:53:11.801Z <request id> Task timed out after 900.00 seconds
     match message.find(" Task timed out after ") {
-        Some(at) if message.starts_with("20") => message[at..].trim_start(),
+        Some(start) if message.starts_with("20") => message[start..].trim_start(),
         _ => message,
     }
 }
 
-/// How many invocations died of the event. Lambda tells how the last one ended and how many there were.
+/// Returns the number of invocations that died. Lambda reports the end of the last one, and the number of all.
 fn deaths(body: &Value) -> u32 {
     let failed = text(body, "/responseContext/functionError").is_some();
     let (kind, message) = (text(body, "/responsePayload/errorType"), text(body, "/responsePayload/errorMessage"));
@@ -87,13 +87,13 @@ fn deaths(body: &Value) -> u32 {
     u32::try_from(invocations).unwrap_or(u32::MAX)
 }
 
-/// Whether this is said of a function that died at work: it took too long, or too much memory, or crashed. One that
-/// erred did not die, and one that does not even start says nothing about the event. (Lambda has changed these names
-/// before; a name that is not known yet is no death, so that the upload is `failed` and an operator looks.)
+/// Returns whether the function died at work: it timed out, ran out of memory, or crashed. A function that returned an
+/// error did not die, and one that does not start says nothing about the event. Lambda has changed these names before: an
+/// unknown name is not a death, so the upload becomes `failed` and an operator is alerted.
 fn is_death(error_type: Option<&str>, message: &str) -> bool {
     match error_type {
         Some("Sandbox.Timedout" | "Runtime.OutOfMemory") => true,
-        // `main` returned an error: the environment is not what it should be.
+        // `main` returned an error: the configuration is wrong.
         Some("Runtime.ExitError") => !message.ends_with("exit status 1"),
         Some(_) => false,
         None => {
@@ -102,12 +102,13 @@ fn is_death(error_type: Option<&str>, message: &str) -> bool {
     }
 }
 
+/// Returns the reason why EventBridge could not deliver an event.
 fn not_delivered(message: &SqsMessage) -> String {
     let attribute =
         |name: &str| message.message_attributes.get(name).and_then(|attribute| attribute.string_value.as_deref());
-    let said: Vec<&str> = ["EventBridge could not deliver the event"]
+    let parts: Vec<&str> = ["EventBridge could not deliver the event"]
         .into_iter()
         .chain(["ERROR_CODE", "ERROR_MESSAGE"].into_iter().filter_map(attribute))
         .collect();
-    said.join(": ")
+    parts.join(": ")
 }

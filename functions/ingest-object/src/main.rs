@@ -1,4 +1,4 @@
-//! The Lambda function that takes an object from the process bucket to its outcome. EventBridge invokes it.
+//! The Lambda function that processes an object of the process bucket. EventBridge invokes it.
 
 mod handler;
 

@@ -22,17 +22,14 @@ type Row = (&'static str, &'static str, u32);
 fn assert_all(file: &str, rows: &[Row], version_id: Option<&str>) {
     let messages = messages(file);
     assert_eq!(messages.len(), rows.len(), "{file}");
-    for (at, (message, (name, reason, deaths))) in messages.iter().zip(rows).enumerate() {
-        let place = format!("{file}, message {at}");
-        let failed_delivery = parse(message).unwrap_or_else(|error| panic!("{place}: {error}"));
-        assert_eq!((failed_delivery.reason.as_str(), failed_delivery.deaths), (*reason, *deaths), "{place}");
-        assert_eq!(failed_delivery.delivery.key, format!("{UPLOAD}/{name}"), "{place}");
-        assert_eq!(failed_delivery.delivery.version_id.as_deref(), version_id, "{place}");
-        assert_eq!(failed_delivery.delivery.correlation_id.len(), 36, "{place}: the event's id");
-        assert!(
-            failed_delivery.delivery.bucket.starts_with("eventpulse-process-") && failed_delivery.delivery.size > 0,
-            "{place}"
-        );
+    for (index, (message, (name, reason, deaths))) in messages.iter().zip(rows).enumerate() {
+        let context = format!("{file}, message {index}");
+        let failed = parse(message).unwrap_or_else(|error| panic!("{context}: {error}"));
+        assert_eq!((failed.reason.as_str(), failed.deaths), (*reason, *deaths), "{context}");
+        assert_eq!(failed.delivery.key, format!("{UPLOAD}/{name}"), "{context}");
+        assert_eq!(failed.delivery.version_id.as_deref(), version_id, "{context}");
+        assert_eq!(failed.delivery.correlation_id.len(), 36, "{context}: the event's id");
+        assert!(failed.delivery.bucket.starts_with("eventpulse-process-") && failed.delivery.size > 0, "{context}");
     }
 }
 
@@ -87,7 +84,7 @@ fn message(body: &str) -> SqsMessage {
 }
 
 #[test]
-fn what_is_neither() {
+fn a_message_of_neither_kind_is_unreadable() {
     for (name, body) in [
         ("empty", ""),
         ("no JSON", "hello"),
@@ -96,7 +93,7 @@ fn what_is_neither() {
         ("a number", "1"),
         ("an event without its object", r#"{"detail":{"bucket":{"name":"b"}}}"#),
         ("a record without its event", r#"{"requestPayload":null,"requestContext":{}}"#),
-        ("a size that is none", r#"{"detail":{"bucket":{"name":"b"},"object":{"key":"k","size":-1}}}"#),
+        ("a negative size", r#"{"detail":{"bucket":{"name":"b"},"object":{"key":"k","size":-1}}}"#),
     ] {
         assert!(parse(&message(body)).is_err(), "{name}");
     }
@@ -104,7 +101,7 @@ fn what_is_neither() {
 }
 
 #[test]
-fn a_record_that_tells_little_is_read_all_the_same() {
+fn a_record_with_missing_fields_is_read() {
     let event = json!({ "detail": { "bucket": { "name": "b" }, "object": { "key": "k" } } });
     for (name, response, reason, deaths) in [
         ("nothing", json!({}), "no reason given", 0),
@@ -127,7 +124,7 @@ fn a_record_that_tells_little_is_read_all_the_same() {
             0,
         ),
         (
-            "a count beyond all",
+            "a count above u32",
             json!({
                 "requestContext": { "approximateInvokeCount": u64::MAX },
                 "responseContext": { "functionError": "Unhandled" },
@@ -137,7 +134,7 @@ fn a_record_that_tells_little_is_read_all_the_same() {
             u32::MAX,
         ),
         (
-            "an error of ours that speaks of a timeout",
+            "an error of the function that mentions a timeout",
             json!({
                 "requestContext": { "approximateInvokeCount": 3 },
                 "responseContext": { "functionError": "Unhandled" },
@@ -149,20 +146,20 @@ fn a_record_that_tells_little_is_read_all_the_same() {
     ] {
         let mut body = response;
         body["requestPayload"] = event.clone();
-        let failed_delivery = parse(&message(&body.to_string())).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!((failed_delivery.reason.as_str(), failed_delivery.deaths), (reason, deaths), "{name}");
-        assert_eq!(failed_delivery.delivery.correlation_id, "m1", "{name}: the event has no id, the message has");
+        let failed = parse(&message(&body.to_string())).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((failed.reason.as_str(), failed.deaths), (reason, deaths), "{name}");
+        assert_eq!(failed.delivery.correlation_id, "m1", "{name}: the event has no id, the message has");
     }
 }
 
 #[test]
-fn a_reason_is_cut() {
+fn a_long_reason_is_truncated() {
     for length in [0, 100, 100_000] {
         let body = json!({
             "requestPayload": { "detail": { "bucket": { "name": "b" }, "object": { "key": "k" } } },
             "responsePayload": { "errorMessage": "é".repeat(length) },
         });
-        let failed_delivery = parse(&message(&body.to_string())).expect("a record");
-        assert_eq!(failed_delivery.reason.chars().count(), length.min(MAX_REASON_CHARS));
+        let failed = parse(&message(&body.to_string())).expect("a record");
+        assert_eq!(failed.reason.chars().count(), length.min(MAX_REASON_CHARS));
     }
 }
