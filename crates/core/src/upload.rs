@@ -2,7 +2,7 @@
 //!
 //! An upload is an aggregate in the sense of event sourcing:
 //!
-//! - [`UploadEvent`] defines what can happen. A history only grows.
+//! - [`UploadEvent`] defines the events. A history only grows.
 //! - [`Upload::fold`] folds a history into the state. It decides nothing.
 //! - [`Upload::next`] and the other methods answer questions about the state.
 //! - [`commands`] decide: a function of the state and a command returns the events to append, or a refusal.
@@ -15,6 +15,7 @@ mod aggregate;
 pub mod commands;
 mod decision;
 mod event;
+mod inspection_spec;
 mod keys;
 mod progress;
 pub mod report;
@@ -26,5 +27,6 @@ pub use crate::statistics::series_statistics::SeriesStatistics;
 pub use aggregate::{InvalidHistory, PendingRetry, Upload};
 pub use decision::{Arrival, Decision, SharedChunk, Step};
 pub use event::{MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, UploadEvent};
+pub use inspection_spec::inspection_spec;
 pub use keys::{quarantine_key, report_key, retry_key};
 pub use state::{QuarantineStatus, UploadState};

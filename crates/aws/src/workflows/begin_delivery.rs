@@ -22,7 +22,7 @@ pub(crate) enum Begun<'a, C> {
 /// Finds the upload of a delivered object. Removes the object if the upload has another one already.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`].
+/// Returns an [AWS failure](crate::error).
 pub(crate) async fn begin_delivery<'a, C: Fn() -> Timestamp>(
     services: &'a Services,
     delivery: &Delivery,

@@ -35,7 +35,7 @@ impl<T> CommandOutcome<T> {
 /// Loads an upload of this owner.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`].
+/// Returns an [AWS failure](crate::error).
 pub(crate) async fn load_owned(services: &Services, owner: &OwnerId, id: &UploadId) -> Result<Option<Upload>, Error> {
     let upload = services.uploads.load(id).await?;
     Ok(upload.filter(|upload| upload.origin().owner == *owner))
@@ -45,7 +45,7 @@ pub(crate) async fn load_owned(services: &Services, owner: &OwnerId, id: &Upload
 /// Decides again if another process appended meanwhile.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`].
+/// Returns an [AWS failure](crate::error).
 pub(crate) async fn decide_and_append(
     services: &Services,
     owner: &OwnerId,

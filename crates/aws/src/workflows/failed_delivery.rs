@@ -27,7 +27,7 @@ pub struct FailedDelivery {
 /// Records a failed delivery, or rejects its object. Returns the outcome of the delivery.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`]. The message stays in the queue.
+/// Returns an [AWS failure](crate::error). The message stays in the queue.
 pub async fn record_failed_delivery(
     services: &Services,
     failed: &FailedDelivery,

@@ -51,7 +51,7 @@ pub struct Issued {
 /// Issues an upload. `random` makes its id unique.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`].
+/// Returns an [AWS failure](crate::error).
 pub async fn issue(
     services: &Services,
     request: &Request<'_>,

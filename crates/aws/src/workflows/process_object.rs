@@ -9,7 +9,7 @@ use eventpulse_core::upload::{Decision, commands};
 
 use crate::adapters::upload_store::{Append, ClaimOutcome, UploadStore};
 use crate::error::{Error, Kind};
-use crate::workflows::inspect_object::{feed, inspect, inspection_spec};
+use crate::workflows::inspect_object::{feed, inspect};
 use crate::workflows::record_occurrence::announce_decision;
 use crate::workflows::upload_work::UploadWork;
 
@@ -24,14 +24,14 @@ pub(crate) enum Processed {
 /// Inspects the object and decides. If records are accepted, the decision and their points are stored when this returns.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`].
+/// Returns an [AWS failure](crate::error).
 pub(crate) async fn process_object<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Processed, Error> {
     let Some(object) = work.open_object().await? else {
         let message = "the object was deleted before it was read: upload it again";
         work.reject(Failure::new(FailureCode::ObjectMissing, "", message));
         return Ok(Processed::Decided(None));
     };
-    let spec = match inspection_spec(work.services, &work.upload, &work.object.key, &object) {
+    let spec = match work.inspection_spec(&object) {
         Ok(spec) => spec,
         Err(failure) => {
             work.reject(failure);

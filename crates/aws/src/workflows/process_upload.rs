@@ -16,7 +16,7 @@ use crate::workflows::take_steps::take_steps;
 /// Processes a delivery until the upload is settled.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`]. The caller delivers again; the next delivery resumes.
+/// Returns an [AWS failure](crate::error). The caller delivers again; the next delivery resumes.
 pub async fn process_upload(
     services: &Services,
     delivery: &Delivery,

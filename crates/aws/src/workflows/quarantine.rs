@@ -8,14 +8,14 @@ use eventpulse_core::upload::report::Report;
 use eventpulse_core::upload::{ObjectVersion, QuarantineLocation, quarantine_key, report_key};
 
 use crate::error::{Error, Kind};
-use crate::workflows::inspect_object::{feed, inspect, inspection_spec};
+use crate::workflows::inspect_object::{feed, inspect};
 use crate::workflows::upload_work::UploadWork;
 
 /// Writes the rejected data and the report, and removes an object without accepted records from the process bucket.
 /// `inspection`: that of this delivery, if it inspected the object.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`].
+/// Returns an [AWS failure](crate::error).
 pub(crate) async fn quarantine<C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
     inspection: Option<Inspection>,
@@ -60,7 +60,7 @@ async fn write_records<C: Fn() -> Timestamp>(
         None => {
             // The records do not fit in memory: a second inspection writes them as they come.
             let object = work.reopen_object().await?;
-            let spec = inspection_spec(work.services, &work.upload, &work.object.key, &object);
+            let spec = work.inspection_spec(&object);
             let spec = spec.map_err(|_| contradiction(work))?;
             let mut inspector = Inspector::new(&work.services.catalog, spec, Retention::Rejected);
             let write = async |inspector: &mut Inspector<'_>| writer.write(&inspector.drain_rejected()).await;
@@ -123,7 +123,7 @@ fn known_rejections<C>(work: &UploadWork<'_, C>) -> Rejections {
 /// Inspects the object again; `None` if it is gone.
 async fn inspect_again<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>) -> Result<Option<Inspection>, Error> {
     let Some(object) = work.open_object().await? else { return Ok(None) };
-    match inspection_spec(work.services, &work.upload, &work.object.key, &object) {
+    match work.inspection_spec(&object) {
         Ok(spec) => inspect(work.services, spec, object).await.map(Some),
         Err(failure) => {
             let mut rejections = Rejections::default();

@@ -17,7 +17,7 @@ use crate::workflows::upload_work::UploadWork;
 /// Records the rejection for the owner's notices, once: the same transaction appends the event.
 ///
 /// # Errors
-/// [`Kind::Corrupt`] if nothing was rejected. Else as every call to AWS: see [`Error`].
+/// [`Kind::Corrupt`] if nothing was rejected. Else returns an [AWS failure](crate::error).
 pub(crate) async fn record_rejection<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Append, Error> {
     let Some(occurrence) = Occurrence::of_rejection(&work.upload) else {
         return Err(Error::new("record the occurrence of", work.upload.id().as_str(), Kind::Corrupt));
@@ -84,4 +84,48 @@ pub(crate) async fn record_pass(services: &Services, upload: &Upload, passed: &P
 /// Returns the pass to record; `None` if no problem of the upload's kinds may be open.
 fn pass_to_record(upload: &Upload, open_kinds: Vec<KindOfUpload>, now: Timestamp) -> Option<Occurrence> {
     (!open_kinds.is_empty()).then(|| Occurrence::of_pass(upload, open_kinds, now))
+}
+
+#[cfg(test)]
+mod tests {
+    use eventpulse_core::id::UploadId;
+    use eventpulse_core::upload::{Decision, Origin, RecordedEvent, UploadEvent};
+
+    use super::*;
+
+    fn accepted_upload() -> Upload {
+        let origin = Origin {
+            owner: "u1".parse().unwrap(),
+            key: "uploads/x/a.json".to_owned(),
+            file_name: "a.json".to_owned(),
+            schema: None,
+            max_rejected: None,
+            expires_at: None,
+        };
+        let decision = Decision::Accepted {
+            sha256: "00".to_owned(),
+            accepted: 1,
+            chunks: 1,
+            shared_chunks: Vec::new(),
+            series: Vec::new(),
+            series_omitted: 0,
+            rejection: None,
+        };
+        let events = [
+            RecordedEvent::new(Timestamp::from_secs(1), UploadEvent::ObjectFound { origin }),
+            RecordedEvent::new(
+                Timestamp::from_secs(2),
+                UploadEvent::Decided { decision, claim: Some("00".to_owned()) },
+            ),
+        ];
+        Upload::fold(UploadId::of_object("b", "k", "v"), &events).unwrap()
+    }
+
+    #[test]
+    fn a_pass_is_recorded_only_if_problems_may_be_open() {
+        let (upload, now) = (accepted_upload(), Timestamp::from_secs(9));
+        assert_eq!(pass_to_record(&upload, Vec::new(), now), None);
+        let occurrence = pass_to_record(&upload, vec!["orders/1".to_owned()], now).unwrap();
+        assert_eq!((occurrence.at, occurrence.passed()), (Timestamp::from_secs(2), ["orders/1".to_owned()].as_slice()));
+    }
 }

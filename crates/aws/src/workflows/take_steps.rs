@@ -14,7 +14,7 @@ use crate::workflows::upload_work::UploadWork;
 /// Takes the steps that are left, and stores their events. Returns [`Append::Conflict`] if another worker was faster.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`]. The next delivery resumes at the step that failed.
+/// Returns an [AWS failure](crate::error). The next delivery resumes at the step that failed.
 pub(crate) async fn take_steps<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Append, Error> {
     // The quarantine step uses the inspection, unless another delivery made it.
     let mut inspection = None;

@@ -2,10 +2,11 @@
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use eventpulse_core::intake::failure::Failure;
+use eventpulse_core::intake::inspection::InspectionSpec;
 use eventpulse_core::intake::schema::SchemaRef;
 use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{ObjectVersion, RecordedEvent, Upload, UploadEvent, commands};
+use eventpulse_core::upload::{ObjectVersion, RecordedEvent, Upload, UploadEvent, commands, inspection_spec};
 
 use crate::Services;
 use crate::adapters::object_store::Object;
@@ -66,7 +67,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     /// Appends the unstored events.
     ///
     /// # Errors
-    /// As every call to AWS: see [`Error`].
+    /// Returns an [AWS failure](crate::error).
     pub(crate) async fn store(&mut self) -> Result<Append, Error> {
         if self.unstored.is_empty() {
             return Ok(Append::Done);
@@ -78,7 +79,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     /// Appends the unstored events and writes another item, in one transaction.
     ///
     /// # Errors
-    /// As every call to AWS: see [`Error`].
+    /// Returns an [AWS failure](crate::error).
     pub(crate) async fn store_with(&mut self, other: TransactWriteItem) -> Result<Append, Error> {
         let (upload, revision) = (&self.upload, self.stored_revision());
         let append = self.services.uploads.append_with(upload, revision, &self.unstored, other).await?;
@@ -89,7 +90,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     /// `events` are not recorded.
     ///
     /// # Errors
-    /// As every call to AWS: see [`Error`].
+    /// Returns an [AWS failure](crate::error).
     pub(crate) async fn store_with_claim(
         &mut self,
         claim: &str,
@@ -107,10 +108,20 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
         Ok(outcome)
     }
 
+    /// Returns the spec for the inspection of the object.
+    ///
+    /// # Errors
+    /// The failure of the whole upload: see [`inspection_spec`].
+    pub(crate) fn inspection_spec(&self, object: &Object) -> Result<InspectionSpec, Failure> {
+        let (content_type, encoding) = (object.content_type.as_deref(), object.content_encoding.as_deref());
+        let default_schema = &self.services.config.default_schema;
+        inspection_spec(&self.upload, &self.object.key, content_type, encoding, default_schema)
+    }
+
     /// Opens the object; `None` if it is gone.
     ///
     /// # Errors
-    /// As every call to AWS: see [`Error`].
+    /// Returns an [AWS failure](crate::error).
     pub(crate) async fn open_object(&self) -> Result<Option<Object>, Error> {
         let ObjectVersion { bucket, key, version_id, .. } = &self.object;
         self.services.objects.get(bucket, key, Some(version_id)).await
@@ -119,8 +130,8 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     /// Opens the object again.
     ///
     /// # Errors
-    /// [`Kind::Missing`] if it was deleted since it was read: the next delivery decides about that. Else as every call to
-    /// AWS: see [`Error`].
+    /// [`Kind::Missing`] if it was deleted since it was read: the next delivery decides about that. Else returns an
+    /// [AWS failure](crate::error).
     pub(crate) async fn reopen_object(&self) -> Result<Object, Error> {
         let ObjectVersion { bucket, key, .. } = &self.object;
         let object = self.open_object().await?;
@@ -130,7 +141,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     /// Removes the object version from the process bucket.
     ///
     /// # Errors
-    /// As every call to AWS: see [`Error`].
+    /// Returns an [AWS failure](crate::error).
     pub(crate) async fn delete_object(&self) -> Result<(), Error> {
         let ObjectVersion { bucket, key, version_id, .. } = &self.object;
         self.services.objects.delete_version(bucket, key, version_id).await

@@ -15,7 +15,7 @@ impl Upload {
         &self.id
     }
 
-    /// Returns how the upload came to be and what its client asked for.
+    /// Returns the origin: the owner, and the request of the client.
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
@@ -57,7 +57,7 @@ impl Upload {
         self.current.decision.as_ref()
     }
 
-    /// Returns the location in quarantine of what this attempt rejected, once it is there.
+    /// Returns the quarantine location of the data that this attempt rejected, once it is there.
     #[must_use]
     pub fn quarantine_location(&self) -> Option<&QuarantineLocation> {
         self.current.quarantine_location.as_ref()
@@ -204,7 +204,7 @@ impl Upload {
         self.discarded
     }
 
-    /// Returns whether the owner asked to withdraw the upload.
+    /// Returns whether the owner requested to withdraw the upload.
     #[must_use]
     pub fn is_withdrawal_requested(&self) -> bool {
         self.withdrawal_requested

@@ -3,6 +3,10 @@
 pub(super) mod given;
 
 use super::*;
+use crate::intake::failure::FailureCode;
+use crate::intake::inspection::{InputForm, MaxRejected};
+use crate::intake::reader::{Format, Limits};
+use crate::intake::schema::SchemaRef;
 use crate::time::Timestamp;
 use RetryForm::{Corrected, UnchangedRecords};
 use given::*;
@@ -256,5 +260,51 @@ fn the_revision_counts_events() {
 fn a_history_without_an_origin_is_invalid() {
     for events in [vec![], vec![received()]] {
         assert!(Upload::fold(id(), &history(events)).is_err());
+    }
+}
+
+#[test]
+fn the_spec_of_an_inspection_follows_the_origin_and_the_attempt() {
+    let default_schema = SchemaRef::parse("reading/1.0").unwrap();
+    let max_rejected = Some(MaxRejected::Count(2));
+    let origin = Origin { schema: Some("orders/2.1".to_owned()), max_rejected, ..origin() };
+    let issued = || vec![UploadEvent::Issued { origin: origin.clone() }, received()];
+    let retry = |form, first| {
+        [issued(), vec![first, quarantined(), recorded(), retry_requested(form), retry_received(form)]].concat()
+    };
+    let (default_limit, line_limit) = (Limits::default().record_bytes, Limits::default().record_bytes + (8 << 20));
+    for (name, events, attempt, input, expected_max, limit) in [
+        ("first object", issued(), 0, InputForm::Records, max_rejected, default_limit),
+        ("correction", retry(Corrected, rejected()), 1, InputForm::Records, max_rejected, default_limit),
+        (
+            "unchanged records",
+            retry(UnchangedRecords, accepted(Some(rejection()))),
+            1,
+            InputForm::RejectedRecordLines,
+            None,
+            line_limit,
+        ),
+    ] {
+        let spec = inspection_spec(&upload(events), "a.ndjson", None, None, &default_schema).unwrap();
+        assert_eq!((spec.attempt, spec.input, spec.max_rejected), (attempt, input, expected_max), "{name}");
+        assert_eq!(spec.limits.record_bytes, limit, "{name}");
+        assert_eq!(spec.media.format, Format::Ndjson, "{name}: by the ending of the key");
+        assert_eq!(spec.schema.map(|schema| schema.to_string()).as_deref(), Some("orders/2.1"), "{name}");
+    }
+}
+
+#[test]
+fn an_unsupported_media_type_or_schema_name_fails_the_upload() {
+    let default_schema = SchemaRef::parse("reading/1.0").unwrap();
+    let of_schema = |schema: Option<&str>| {
+        upload(vec![UploadEvent::Issued { origin: Origin { schema: schema.map(str::to_owned), ..origin() } }])
+    };
+    for (name, schema, content_type, encoding, code) in [
+        ("media type", None, Some("image/png"), None, FailureCode::UnsupportedContentType),
+        ("encoding", None, Some("application/json"), Some("br"), FailureCode::UnsupportedContentType),
+        ("schema", Some("orders"), Some("application/json"), None, FailureCode::UnknownSchema),
+    ] {
+        let result = inspection_spec(&of_schema(schema), "a.json", content_type, encoding, &default_schema);
+        assert_eq!(result.map(|_| ()).unwrap_err().code, code, "{name}");
     }
 }

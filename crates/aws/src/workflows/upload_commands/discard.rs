@@ -11,7 +11,7 @@ use crate::workflows::decide_and_append::{CommandOutcome, decide_and_append};
 /// Discards rejected data. Accepted records stay accepted.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`]. A repeated call removes objects that this one left.
+/// Returns an [AWS failure](crate::error). A repeated call removes objects that this one left.
 pub async fn discard(
     services: &Services,
     owner: &OwnerId,

@@ -30,7 +30,7 @@ pub struct Correction<'a> {
 /// Retries rejected data unchanged, for example after a change of the schema.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`]. If the data was not copied, the retry lapses after five minutes.
+/// Returns an [AWS failure](crate::error). If the data was not copied, the retry lapses after five minutes.
 pub async fn retry_unchanged(
     services: &Services,
     owner: &OwnerId,
@@ -79,7 +79,7 @@ async fn copy_into_process_bucket(
 /// only.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`]. If the data was not written, the retry lapses after five minutes.
+/// Returns an [AWS failure](crate::error). If the data was not written, the retry lapses after five minutes.
 pub async fn retry_corrected(
     services: &Services,
     owner: &OwnerId,
@@ -101,7 +101,7 @@ pub async fn retry_corrected(
 /// in time.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`].
+/// Returns an [AWS failure](crate::error).
 pub async fn presign_correction(
     services: &Services,
     owner: &OwnerId,

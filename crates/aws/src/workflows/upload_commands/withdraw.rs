@@ -30,7 +30,7 @@ pub enum Withdrawal {
 /// Withdraws an upload.
 ///
 /// # Errors
-/// As every call to AWS: see [`Error`]. A repeated call resumes.
+/// Returns an [AWS failure](crate::error). A repeated call resumes.
 pub async fn withdraw(
     services: &Services,
     owner: &OwnerId,

@@ -23,8 +23,8 @@ pub struct QuarantinePlan {
     pub action: QuarantineAction,
     /// Whether the quarantined object holds rejected records, as NDJSON.
     pub records: bool,
-    /// Whether an inspection of the object tells why it was rejected. It does not if reading the object fails, or if the
-    /// reason is not in the object.
+    /// Whether an inspection of the object finds the reason for the rejection. It does not if reading the object fails, or
+    /// if the reason is not in the object.
     pub is_reason_in_object: bool,
 }
 
