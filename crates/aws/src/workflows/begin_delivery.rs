@@ -14,7 +14,7 @@ use crate::workflows::upload_work::UploadWork;
 /// The beginning of a delivery.
 pub(crate) enum Begun<'a, C> {
     /// The object is the one to process.
-    Work(UploadWork<'a, C>),
+    Work(Box<UploadWork<'a, C>>),
     /// Nothing is left to do.
     Finished(DeliveryOutcome),
 }
@@ -45,7 +45,7 @@ pub(crate) async fn begin_delivery<'a, C: Fn() -> Timestamp>(
             let received = commands::receive(&upload, &object, &delivery.correlation_id);
             let mut work = UploadWork::new(services, upload, object, unstored, clock);
             work.record(received);
-            Ok(Begun::Work(work))
+            Ok(Begun::Work(Box::new(work)))
         }
     }
 }

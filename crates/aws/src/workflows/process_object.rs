@@ -16,7 +16,7 @@ use crate::workflows::upload_work::UploadWork;
 /// The outcome of the step.
 pub(crate) enum Processed {
     /// The object is decided. The inspection, if the object could be read.
-    Decided(Option<Inspection>),
+    Decided(Option<Box<Inspection>>),
     /// Another worker was faster.
     Conflict,
 }
@@ -50,7 +50,7 @@ pub(crate) async fn process_object<C: Fn() -> Timestamp>(work: &mut UploadWork<'
         return Ok(Processed::Conflict);
     }
     announce_decision(work, &inspection.shapes).await;
-    Ok(Processed::Decided(Some(inspection)))
+    Ok(Processed::Decided(Some(Box::new(inspection))))
 }
 
 /// Stores the accepted points once: the claim on the bytes prevents a second time.

@@ -22,7 +22,7 @@ pub(crate) async fn take_steps<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C
         let append = match step {
             Step::Process => match process_object(work).await? {
                 Processed::Decided(found) => {
-                    inspection = found;
+                    inspection = found.map(|found| *found);
                     Append::Done
                 }
                 Processed::Conflict => Append::Conflict,

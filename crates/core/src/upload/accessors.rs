@@ -135,11 +135,7 @@ impl Upload {
 
     /// Returns the chunks shared with other uploads, over all attempts.
     pub fn shared_chunks(&self) -> impl Iterator<Item = &SharedChunk> {
-        let of_attempt = |decision| match decision {
-            &Decision::Accepted { ref shared_chunks, .. } => shared_chunks.as_slice(),
-            _ => &[],
-        };
-        self.attempts().filter_map(|attempt| attempt.decision.as_ref()).flat_map(of_attempt)
+        self.attempts().filter_map(|attempt| attempt.decision.as_ref()).flat_map(shared_chunks_of)
     }
 
     /// Returns the rejection of this attempt's records, or of the whole upload; `None` if nothing was rejected.
@@ -220,5 +216,12 @@ impl Upload {
     #[must_use]
     pub fn revision(&self) -> usize {
         self.revision
+    }
+}
+
+fn shared_chunks_of(decision: &Decision) -> &[SharedChunk] {
+    match decision {
+        Decision::Accepted { shared_chunks, .. } => shared_chunks,
+        Decision::Rejected { .. } | Decision::Duplicate { .. } => &[],
     }
 }

@@ -170,7 +170,8 @@ fn each_refusal_says_what_to_do() {
 fn receive_takes_the_awaited_object_only() {
     let pending = || retrying(vec![]);
     let first = ObjectVersion { key: origin().key, ..object("v1") };
-    let rows: Vec<(&str, Vec<UploadEvent>, ObjectVersion, Option<Option<RetryForm>>)> = vec![
+    type Row = (&'static str, Vec<UploadEvent>, ObjectVersion, Option<Option<RetryForm>>);
+    let rows: Vec<Row> = vec![
         ("issued", vec![issued()], first.clone(), Some(None)),
         ("issued, other key", vec![issued()], retry_object("v1"), None),
         ("received", vec![issued(), received()], first.clone(), None),
