@@ -3,7 +3,6 @@
 
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::adapters::key_store;
 use eventpulse_aws::workflows::upload_commands::CommandOutcome;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -200,11 +199,11 @@ impl ApiError {
     }
 }
 
-impl From<key_store::KeyRefusal> for ApiError {
-    fn from(refused: key_store::KeyRefusal) -> Self {
-        match refused {
-            key_store::KeyRefusal::NotFound => Self::not_found("You have no key of this id. GET /keys lists yours."),
-            key_store::KeyRefusal::Conflict(why) => Self::conflict(format!("This cannot be done: {why}.")),
+impl From<KeyRefusal> for ApiError {
+    fn from(refusal: KeyRefusal) -> Self {
+        match refusal {
+            KeyRefusal::NotFound => Self::not_found("You have no key of this id. GET /keys lists yours."),
+            reason => Self::conflict(format!("This cannot be done: {reason}.")),
         }
     }
 }

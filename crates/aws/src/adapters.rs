@@ -4,9 +4,11 @@
 
 pub mod chunk_store;
 pub(crate) mod dynamodb;
+pub mod key_gateway;
 pub mod key_store;
 pub mod notice_store;
 pub mod notice_topic;
 pub mod object_store;
+pub mod page;
 pub mod subscription_store;
 pub mod upload_store;

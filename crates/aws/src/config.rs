@@ -1,76 +1,89 @@
-//! What the functions take from their environment: everything at once, and everything that is missing told at once.
+//! The configuration that functions read from their environment. `template.yaml` sets the variables.
 
 use eventpulse_core::intake::schema::SchemaRef;
 
-/// The names of the deployed resources. `template.yaml` sets them.
+use crate::environment::{ConfigError, Environment};
+
+/// The names of the deployed resources.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// `UPLOADS_TABLE`: histories of uploads, and claims of digests.
+    /// `UPLOADS_TABLE`: the histories of uploads, and the claims of digests.
     pub uploads_table: String,
-    /// `CHUNKS_TABLE`: what counts.
+    /// `CHUNKS_TABLE`: the chunks of accepted points.
     pub chunks_table: String,
-    /// `PROCESS_BUCKET`: where uploads arrive and accepted ones stay.
+    /// `PROCESS_BUCKET`: new and accepted uploads.
     pub process_bucket: String,
-    /// `QUARANTINE_BUCKET`: where rejected ones go.
+    /// `QUARANTINE_BUCKET`: rejected uploads and their reports.
     pub quarantine_bucket: String,
     /// `NOTICES_TOPIC_ARN`: the SNS topic of the notices.
     pub notices_topic_arn: String,
-    /// `NOTICES_TABLE`: groups of failures, what owners are still to be told, and their subscriptions.
+    /// `NOTICES_TABLE`: problems, pending notices and subscriptions.
     pub notices_table: String,
-    /// `DEFAULT_SCHEMA`: for records that name none, of uploads that name none.
+    /// `DEFAULT_SCHEMA`: the schema of records without one, in uploads without one.
     pub default_schema: SchemaRef,
-    /// `S3_PATH_STYLE`: `true` where buckets are not host names (the local stack).
+    /// `S3_PATH_STYLE`: `true` if buckets are not host names, as on the local stack.
     pub s3_path_style: bool,
 }
-
-/// What is wrong with the environment.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the environment lacks or misstates: {}", .0.join(", "))]
-pub struct ConfigError(pub Vec<String>);
 
 impl Config {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// Every variable that is missing or malformed.
-    #[allow(clippy::disallowed_methods)] // the one place that reads the environment
+    /// Returns a [`ConfigError`] with every variable that is missing or malformed.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_lookup(|name| std::env::var(name).ok())
+        Self::read(Environment::of_process())
     }
 
-    /// Reads variables wherever they are.
+    /// Reads an environment.
     ///
     /// # Errors
-    /// Every variable that is missing or malformed.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut wrong = Vec::new();
-        let mut need = |name: &str| {
-            lookup(name).filter(|value| !value.is_empty()).unwrap_or_else(|| {
-                wrong.push(name.to_owned());
-                String::new()
-            })
+    /// Returns a [`ConfigError`] with every variable that is missing or malformed.
+    pub fn read(mut environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let uploads_table = environment.required("UPLOADS_TABLE");
+        let chunks_table = environment.required("CHUNKS_TABLE");
+        let process_bucket = environment.required("PROCESS_BUCKET");
+        let quarantine_bucket = environment.required("QUARANTINE_BUCKET");
+        let notices_topic_arn = environment.required("NOTICES_TOPIC_ARN");
+        let notices_table = environment.required("NOTICES_TABLE");
+        let s3_path_style = environment.optional("S3_PATH_STYLE").as_deref() == Some("true");
+        let schema = |text: &str| SchemaRef::parse(text).ok();
+        let default_schema = environment.parsed("DEFAULT_SCHEMA", "<name>/<major>.<minor>", schema);
+        environment.finish(default_schema.map(|default_schema| Self {
+            uploads_table,
+            chunks_table,
+            process_bucket,
+            quarantine_bucket,
+            notices_topic_arn,
+            notices_table,
+            default_schema,
+            s3_path_style,
+        }))
+    }
+}
+
+/// The names of the resources behind device keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysConfig {
+    /// `KEYS_TABLE`: the keys.
+    pub keys_table: String,
+    /// `STANDARD_PLAN_ID`: the API Gateway usage plan of `UsagePlan::Standard`.
+    pub standard_plan_id: String,
+    /// `FAST_PLAN_ID`: the API Gateway usage plan of `UsagePlan::Fast`.
+    pub fast_plan_id: String,
+}
+
+impl KeysConfig {
+    /// Reads an environment.
+    ///
+    /// # Errors
+    /// Returns a [`ConfigError`] with every variable that is missing.
+    pub fn read(mut environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let config = Self {
+            keys_table: environment.required("KEYS_TABLE"),
+            standard_plan_id: environment.required("STANDARD_PLAN_ID"),
+            fast_plan_id: environment.required("FAST_PLAN_ID"),
         };
-        let (uploads_table, chunks_table) = (need("UPLOADS_TABLE"), need("CHUNKS_TABLE"));
-        let (process_bucket, quarantine_bucket) = (need("PROCESS_BUCKET"), need("QUARANTINE_BUCKET"));
-        let (notices_topic_arn, notices_table) = (need("NOTICES_TOPIC_ARN"), need("NOTICES_TABLE"));
-        let schema = need("DEFAULT_SCHEMA");
-        let default_schema = SchemaRef::parse(&schema);
-        if default_schema.is_err() && !schema.is_empty() {
-            wrong.push(format!("DEFAULT_SCHEMA ({schema:?} is not <name>/<major>.<minor>)"));
-        }
-        match default_schema {
-            Ok(default_schema) if wrong.is_empty() => Ok(Self {
-                uploads_table,
-                chunks_table,
-                process_bucket,
-                quarantine_bucket,
-                notices_topic_arn,
-                notices_table,
-                default_schema,
-                s3_path_style: lookup("S3_PATH_STYLE").as_deref() == Some("true"),
-            }),
-            _ => Err(ConfigError(wrong)),
-        }
+        environment.finish(Some(config))
     }
 }
 
@@ -79,8 +92,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_is_missing_is_told_at_once() {
-        let error = Config::from_lookup(|name| (name == "CHUNKS_TABLE").then(|| "chunks".to_owned())).unwrap_err();
+    fn one_error_names_all_missing_variables() {
+        let environment = Environment::new(|name| (name == "CHUNKS_TABLE").then(|| "chunks".to_owned()));
         let expected = [
             "UPLOADS_TABLE",
             "PROCESS_BUCKET",
@@ -89,12 +102,13 @@ mod tests {
             "NOTICES_TABLE",
             "DEFAULT_SCHEMA",
         ];
-        assert_eq!(error.0, expected);
+        assert_eq!(Config::read(environment).unwrap_err().0, expected);
     }
 
     #[test]
-    fn a_malformed_default_schema_is_told() {
-        let error = Config::from_lookup(|name| Some(if name == "DEFAULT_SCHEMA" { "reading" } else { "x" }.to_owned()));
-        assert!(error.unwrap_err().to_string().contains("is not <name>/<major>.<minor>"));
+    fn a_malformed_default_schema_is_an_error() {
+        let lookup = |name: &str| Some(if name == "DEFAULT_SCHEMA" { "reading" } else { "x" }.to_owned());
+        let error = Config::read(Environment::new(lookup)).unwrap_err();
+        assert_eq!(error.0, ["DEFAULT_SCHEMA (expected <name>/<major>.<minor>)"]);
     }
 }

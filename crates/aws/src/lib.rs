@@ -1,10 +1,11 @@
-//! EventPulse on AWS: [`adapters`] speak to one table, bucket or topic each; [`workflows`] load, let the pure core
-//! decide, perform and append.
+//! EventPulse on AWS: each of the [`adapters`] uses one table, bucket, topic or gateway; [`workflows`] load state, ask the
+//! pure core for a decision, perform its effect and append the events.
 //!
-//! Read [`workflows::process_upload`] first: it is the path of one upload.
+//! Read [`workflows::process_upload`] first: it describes the path of one upload.
 
 pub mod adapters;
 pub mod config;
+pub mod environment;
 pub mod error;
 pub mod logs;
 pub mod services;

@@ -1,15 +1,17 @@
-//! JSON logs on standard output, one object a line.
+//! Writes JSON logs to standard output, one object per line.
 
 use tracing::Span;
 use tracing_subscriber::EnvFilter;
 
-/// The runtime logs each error that a handler returns once more, without the correlation id.
-const NOT_TWICE: &str = "lambda_runtime=off";
+use crate::environment::Environment;
 
-/// Starts logging. `level` is a [filter](EnvFilter), `info` where it is none.
+/// Silences the runtime, which logs each error of a handler a second time and without the correlation id.
+const RUNTIME_OFF: &str = "lambda_runtime=off";
+
+/// Starts logging. `level` is a [filter](EnvFilter); without a valid one, the level is `info`.
 pub fn init(level: Option<&str>) {
-    let filter = level.and_then(|level| EnvFilter::try_new(format!("{level},{NOT_TWICE}")).ok());
-    let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("info,{NOT_TWICE}")));
+    let filter = level.and_then(|level| EnvFilter::try_new(format!("{level},{RUNTIME_OFF}")).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("info,{RUNTIME_OFF}")));
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -26,8 +28,7 @@ pub fn delivery_span(correlation_id: &str, request_id: &str, size_bytes: u64) ->
     tracing::info_span!("delivery", correlation_id, request_id, upload_id = tracing::field::Empty, size_bytes)
 }
 
-/// Starts logging at the level that the function's environment asks for.
-#[allow(clippy::disallowed_methods)] // before there is a Config, so that what is wrong with it can be logged
+/// Starts logging at the level of `LOG_LEVEL`. Runs before the configuration is read, so that its errors are logged.
 pub fn init_from_env() {
-    init(std::env::var("LOG_LEVEL").ok().as_deref());
+    init(Environment::of_process().optional("LOG_LEVEL").as_deref());
 }

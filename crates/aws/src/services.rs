@@ -1,4 +1,4 @@
-//! The services of a function: its configuration, its schemas and its clients, made once per process.
+//! The services of a function: its configuration, schemas and adapters, created once per process.
 
 use std::time::Duration;
 
@@ -11,53 +11,54 @@ use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
 
 use crate::adapters::{chunk_store, notice_store, object_store, subscription_store, upload_store};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
+use crate::environment::ConfigError;
 
-/// Everything that the shell works with, made once per process.
+/// The services of a function.
 pub struct Services {
-    /// The environment.
+    /// The configuration.
     pub config: Config,
     /// The compiled schemas.
     pub catalog: Catalog,
-    /// S3.
+    /// The objects in S3.
     pub objects: object_store::ObjectStore,
-    /// The histories.
+    /// The histories of uploads.
     pub uploads: upload_store::UploadStore,
-    /// What counts.
+    /// The chunks of accepted points.
     pub chunks: chunk_store::ChunkStore,
-    /// What owners' notices are made of.
+    /// The problems and pending notices of owners.
     pub groups: notice_store::NoticeStore,
     /// The e-mail subscriptions of owners.
     pub subscriptions: subscription_store::SubscriptionStore,
 }
 
-/// Why a function cannot start.
+/// The reason why a function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Something is wrong with the environment.
+    /// The environment is incomplete or malformed.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The bundled schemas do not compile. The build checks them, so this is a bug.
+    /// The bundled schemas do not compile: a bug, because the build checks them.
     #[error("the bundled schemas do not compile: {0}")]
     Schemas(String),
-    /// The default schema is none of the bundled ones.
-    #[error("DEFAULT_SCHEMA is {0}, which is none of the bundled schemas")]
+    /// The default schema is not bundled.
+    #[error("DEFAULT_SCHEMA is {0}, which is not a bundled schema")]
     DefaultSchema(String),
 }
 
 impl Services {
-    /// From the environment of a function.
+    /// Creates the services from the process's environment.
     ///
     /// # Errors
-    /// When the environment is not what `template.yaml` makes it.
+    /// Returns a [`StartError`] if the environment or the schemas are invalid.
     pub async fn from_env() -> Result<Self, StartError> {
         Self::over(&sdk_config().await)
     }
 
-    /// The same, over an SDK configuration that is there already.
+    /// Creates the services from the process's environment and an SDK configuration.
     ///
     /// # Errors
-    /// When the environment is not what `template.yaml` makes it.
+    /// Returns a [`StartError`] if the environment or the schemas are invalid.
     pub fn over(sdk: &SdkConfig) -> Result<Self, StartError> {
         let config = Config::from_env()?;
         let catalog = Catalog::bundled().map_err(|error| StartError::Schemas(error.to_string()))?;
@@ -67,12 +68,12 @@ impl Services {
         Ok(Self::new(config, sdk, catalog))
     }
 
-    /// Over SDK clients of one SDK configuration.
+    /// Creates the services over SDK clients of one SDK configuration.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig, catalog: Catalog) -> Self {
         let s3 = aws_sdk_s3::config::Builder::from(sdk)
             .force_path_style(config.s3_path_style)
-            // Only checksums that we ask for: a presigned PUT must not sign one of an empty body.
+            // Only requested checksums: a presigned PUT must not sign the checksum of an empty body.
             .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
             .build();
@@ -91,36 +92,36 @@ impl Services {
     }
 }
 
-/// How long nothing may come of an object that is being read. The SDK says 5 s, which S3 may need once in a while, and a
-/// delivery is tried three times only.
-const STALLED: Duration = Duration::from_secs(30);
+/// How long a read of an object may stall. The SDK's default of 5 s is too short: S3 sometimes needs it, and a delivery is
+/// tried three times only.
+const STALL_GRACE: Duration = Duration::from_secs(30);
 
-/// The SDK's configuration from the environment, with limits on how long a call may take.
+/// Loads the SDK's configuration from the environment, with timeouts for calls.
 pub async fn sdk_config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .read_timeout(Duration::from_secs(20))
         .operation_attempt_timeout(Duration::from_secs(60))
         .build();
-    let stalled = StalledStreamProtectionConfig::enabled().grace_period(STALLED).build();
+    let stalled = StalledStreamProtectionConfig::enabled().grace_period(STALL_GRACE).build();
     let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
     config.stalled_stream_protection(stalled).http_client(http_client()).load().await
 }
 
-/// How long a connection is kept for the next call. AWS closes sooner or later what is not used: that is not to happen under
-/// a call, least of all of one that is not tried again.
-const IDLE: Duration = Duration::from_secs(20);
+/// How long an unused connection is kept. AWS closes idle connections; the client must close them first, because a call
+/// that fails on a closed connection may not be retried.
+const POOL_IDLE: Duration = Duration::from_secs(20);
 
-/// The HTTP client of every SDK client: rustls on ring.
+/// Returns the HTTP client of every SDK client: rustls on ring.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new()
-        .pool_idle_timeout(IDLE)
+        .pool_idle_timeout(POOL_IDLE)
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https()
 }
 
-/// The present time.
+/// Returns the present time.
 #[must_use]
 #[allow(clippy::disallowed_methods)] // the one place that reads the clock
 pub fn clock() -> Timestamp {

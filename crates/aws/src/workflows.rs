@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod failed_delivery;
 mod inspect_object;
 pub mod issue;
+pub mod keys;
 pub mod messages;
 pub mod notify;
 mod process_object;

@@ -2,3 +2,4 @@
 
 pub mod batch;
 pub mod key;
+pub mod key_commands;

@@ -101,7 +101,7 @@ fn judge(known: Option<Option<Credential>>, now: Timestamp) -> Decision {
     match known {
         None => denied("malformed", None),
         Some(None) => denied("unknown", None),
-        Some(Some(known)) => match known.standing(now) {
+        Some(Some(known)) => match known.status(now) {
             CredentialStatus::Good => Decision::Allowed(known),
             CredentialStatus::Revoked => denied("revoked", Some(known)),
             CredentialStatus::Replaced => denied("replaced", Some(known)),

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use eventpulse_api::lambda::serve;
 use eventpulse_api::state::{ApiConfig, App};
-use eventpulse_aws::adapters::key_store::KeyStore;
+use eventpulse_aws::workflows::keys::Keys;
 use eventpulse_aws::{Services, clock, logs};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     logs::init_from_env();
     let (services, config) = (Services::from_env().await?, ApiConfig::from_env()?);
-    let keys = Some(KeyStore::from_env().await?);
+    let keys = Some(Keys::from_env().await?);
     serve(eventpulse_api::manage(Arc::new(App { services, keys, config, clock }))).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eventpulse_aws::config::ConfigError;
+use eventpulse_aws::environment::ConfigError;
 use eventpulse_aws::workflows::notify::Notifier;
 use eventpulse_aws::workflows::synthetic_check;
 use eventpulse_aws::{Services, clock};

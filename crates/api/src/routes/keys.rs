@@ -1,11 +1,13 @@
 //! Keys of devices: created, listed, rotated, revoked. The key itself is in the answer that makes it, and in no other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::adapters::key_store::{self, Key, KeyStore, Random};
+use eventpulse_aws::workflows::keys::Keys;
 use eventpulse_core::device::key::{self, ApiKey};
+use eventpulse_core::device::key_commands::{Key, KeyRandom, KeyRefusal};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -178,7 +180,7 @@ impl KeyMade {
 }
 
 /// The keys, of the function that has them.
-fn keys_of(app: &App) -> Result<&KeyStore, ApiError> {
+fn keys_of(app: &App) -> Result<&Keys, ApiError> {
     app.keys.as_ref().ok_or_else(ApiError::internal)
 }
 
@@ -202,9 +204,9 @@ pub(crate) async fn create(
         Some(Plan::Fast) => key::UsagePlan::Fast,
         Some(Plan::Standard) | None => key::UsagePlan::Standard,
     };
-    let random = Random { id: random()?, secret: random()?, usage: random()? };
-    let made = keys_of(&app)?.create(&owner.0, name.as_deref(), plan, (app.clock)(), random).await??;
-    Ok(KeyMade::answer(&app, StatusCode::CREATED, made))
+    let random = KeyRandom { id: random()?, secret: random()?, usage: random()? };
+    let made = keys_of(&app)?.create(&owner.0, name.as_deref(), plan, (app.clock)(), &random).await?;
+    Ok(KeyMade::answer(&app, StatusCode::CREATED, made.into_result()?))
 }
 
 /// A name that can be shown.
@@ -226,7 +228,7 @@ pub(crate) async fn list(
     let limit = page_limit(params.limit)?;
     let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "keys", filters: &[] };
     let after = position(&seal, params.cursor.as_deref())?;
-    let page = keys_of(&app)?.list(&owner.0, limit, after.as_deref()).await?;
+    let page = keys_of(&app)?.store().list(&owner.0, limit, after.as_deref()).await?;
     let keys = page.items.into_iter().map(|key| KeyShown::new(&app, key)).collect();
     Ok(axum::Json(KeyList { keys, next: page.next.map(|position| seal.close(&position)) }))
 }
@@ -244,7 +246,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     _: Query<NoParams>,
 ) -> Result<axum::Json<KeyShown>, ApiError> {
-    let key = keys_of(&app)?.get(&owner.0, &key_id(&id)?).await?.ok_or(key_store::KeyRefusal::NotFound)?;
+    let key = keys_of(&app)?.store().get(&owner.0, &key_id(&id)?).await?.ok_or(KeyRefusal::NotFound)?;
     Ok(axum::Json(KeyShown::new(&app, key)))
 }
 
@@ -272,8 +274,9 @@ pub(crate) async fn rotate(
         let detail = format!("it must be 0 to {MAX_KEEP_SECONDS} seconds, 7 days");
         return Err(ApiError::member("/keep_old_seconds", detail));
     }
-    let made = keys_of(&app)?.rotate(&owner.0, &id, keep_old_seconds, (app.clock)(), random()?).await??;
-    Ok(KeyMade::answer(&app, StatusCode::OK, made))
+    let overlap = Duration::from_secs(keep_old_seconds.into());
+    let made = keys_of(&app)?.rotate(&owner.0, &id, overlap, (app.clock)(), random()?).await?;
+    Ok(KeyMade::answer(&app, StatusCode::OK, made.into_result()?))
 }
 
 /// Revokes a key, for good, with every secret of it. It may still work for as long as `key_cache_seconds` of
@@ -290,6 +293,6 @@ pub(crate) async fn revoke(
     Path(id): Path<String>,
     _: Query<NoParams>,
 ) -> Result<axum::Json<KeyShown>, ApiError> {
-    let key = keys_of(&app)?.revoke(&owner.0, &key_id(&id)?, (app.clock)()).await??;
+    let key = keys_of(&app)?.revoke(&owner.0, &key_id(&id)?, (app.clock)()).await?.into_result()?;
     Ok(axum::Json(KeyShown::new(&app, key)))
 }

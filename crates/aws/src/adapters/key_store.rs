@@ -1,317 +1,86 @@
-//! DynamoDB and API Gateway: the keys of devices.
+//! DynamoDB: the keys of devices.
 //!
-//! Two kinds of item. One a key, `pk = id#<key id>`: all that its owner sees of it, and the digests of its secrets; the
-//! index `by_owner` lists these (the other kind has no `listed`). One a secret, `pk = key#<sha256>`: what the authorizer
-//! reads, and nothing that leads back to the secret. Both are written in one transaction, under the key's `revision`.
-//! Keys are read by a consistent GetItem; only lists, and the count of them, follow within moments.
+//! There are two kinds of item. An item per key, `pk = id#<key id>`, holds the key's state and the digests of its
+//! secrets; the index `by_owner` lists these by `listed`. An item per secret, `pk = key#<sha256>`, holds the credential
+//! that the authorizer reads; the secret cannot be derived from it. Both are written in one transaction, on condition
+//! of the key's `revision`. Keys are read by a consistent GetItem; only lists and the count follow within moments.
 
-mod change;
-mod gateway;
 mod items;
 pub mod lookup;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, Select, TransactWriteItem};
-use eventpulse_core::device::key::{ApiKey, KeyId, KeyState, UsageKey, UsagePlan};
+use eventpulse_core::device::key::{KeyId, KeyState};
+use eventpulse_core::device::key_commands::{Key, KeyChange};
 use eventpulse_core::id::OwnerId;
-use eventpulse_core::time::Timestamp;
 pub use lookup::CredentialLookup;
 
 use crate::adapters::dynamodb::item::{Item, number, s, text};
-use crate::adapters::dynamodb::transaction::transaction;
-use crate::adapters::upload_store::lists::Page;
-use crate::config::ConfigError;
+use crate::adapters::dynamodb::transaction::{is_conflict, is_refused, reasons, transaction};
+use crate::adapters::page::Page;
 use crate::error::{Error, Kind};
-use change::{revoked, rotated};
-use gateway::Gateway;
 use items::{id_at, key_item, key_of, key_pk, secret_item};
 
-/// How many active keys an owner may have.
-pub const MAX_ACTIVE_KEYS: usize = 100;
-/// How many replaced secrets of a key may work at once.
-pub const MAX_REPLACED: usize = 10;
-/// How long a revoked key is listed: 90 days.
-const KEPT_REVOKED_SECONDS: i64 = 90 * 86_400;
-/// How long a replaced secret stays in the table after its end. It does not work; this is for whoever looks into it.
-const KEPT_REPLACED_SECONDS: i64 = 86_400;
-/// How often a revocation is tried anew, when others change the key at the same time.
-const MAX_ATTEMPTS: usize = 5;
-
-/// A key.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Key {
-    /// Its id.
-    pub key_id: KeyId,
-    /// Whose it is.
-    pub owner: OwnerId,
-    /// What the owner calls it.
-    pub name: Option<String>,
-    /// How much it may send.
-    pub plan: UsagePlan,
-    /// Whether it may be used.
-    pub state: KeyState,
-    /// The last four characters of its secret.
-    pub hint: String,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it was revoked.
-    pub revoked_at: Option<Timestamp>,
-    /// Its earlier secrets that worked on after the last rotation, the oldest first.
-    pub replaced: Vec<Replaced>,
-    /// SHA-256 of its secret.
-    digest: String,
-    usage_key: UsageKey,
-    usage_key_id: String,
-    /// How often it was written.
-    revision: usize,
-}
-
-/// A secret that another replaced.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Replaced {
-    /// Its last four characters.
-    pub hint: String,
-    /// Until when it works.
-    pub valid_until: Timestamp,
-    digest: String,
-}
-
-/// Why a call changes nothing. An answer, not an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyRefusal {
-    /// There is no such key, or none of this owner's.
-    NotFound,
-    /// It does not stand where it would make sense. Says why, and what to do.
-    Conflict(String),
-}
-
-/// What a new key is made of.
-#[derive(Clone)]
-pub struct Random {
-    /// Of its id.
-    pub id: [u8; 10],
-    /// Of its secret.
-    pub secret: [u8; 32],
-    /// Of the gateway's key behind it.
-    pub usage: [u8; 20],
-}
-
-/// What the keys take from the environment, of the one function that manages them. `template.yaml` sets it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeysConfig {
-    /// `KEYS_TABLE`: the keys.
-    pub keys_table: String,
-    /// `STANDARD_PLAN_ID`: the usage plan of [`UsagePlan::Standard`].
-    pub standard_plan_id: String,
-    /// `FAST_PLAN_ID`: that of [`UsagePlan::Fast`].
-    pub fast_plan_id: String,
-}
-
-impl KeysConfig {
-    /// Reads variables wherever they are.
-    ///
-    /// # Errors
-    /// Every variable that is missing.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut missing = Vec::new();
-        let mut need = |name: &str| {
-            lookup(name).filter(|value| !value.is_empty()).unwrap_or_else(|| {
-                missing.push(name.to_owned());
-                String::new()
-            })
-        };
-        let config = Self {
-            keys_table: need("KEYS_TABLE"),
-            standard_plan_id: need("STANDARD_PLAN_ID"),
-            fast_plan_id: need("FAST_PLAN_ID"),
-        };
-        if missing.is_empty() { Ok(config) } else { Err(ConfigError(missing)) }
-    }
-}
-
-/// The keys.
+/// The table of keys.
 #[derive(Debug, Clone)]
 pub struct KeyStore {
     client: Client,
     table: String,
-    gateway: Gateway,
 }
 
-/// What became of a transaction.
-#[derive(PartialEq)]
-enum Written {
+/// The result of writing a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyWrite {
+    /// The key and its secrets are written.
     Done,
-    /// Somebody else wrote since the key was read.
+    /// Nothing is written: the key has another revision than the one that was read.
     Conflict,
 }
 
 impl KeyStore {
-    /// Over SDK clients of one SDK configuration.
+    /// Creates an adapter over an SDK client.
     #[must_use]
-    pub fn new(config: KeysConfig, sdk: &SdkConfig) -> Self {
-        let gateway = aws_sdk_apigateway::Client::new(sdk);
-        Self {
-            client: Client::new(sdk),
-            table: config.keys_table,
-            gateway: Gateway::new(gateway, config.standard_plan_id, config.fast_plan_id),
-        }
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
     }
 
-    /// From the process's environment.
+    /// Lists the keys of an owner, newest first. `after` is the [`Page::next`] of the previous page.
     ///
     /// # Errors
-    /// Every variable that is missing.
-    #[allow(clippy::disallowed_methods)] // read once, where the process begins
-    pub async fn from_env() -> Result<Self, ConfigError> {
-        let config = KeysConfig::from_lookup(|name| std::env::var(name).ok())?;
-        Ok(Self::new(config, &crate::sdk_config().await))
-    }
-
-    /// Creates a key; its secret is in no other answer.
-    ///
-    /// The gateway's key comes first, because it opens nothing: only the authorizer could hand it to the gateway, and
-    /// does so only for a secret that is in the table. So whatever works is listed: the transaction that makes the
-    /// secret work is the one that lists it. A crash between the two leaves a gateway key that nobody knows; the other
-    /// way round it would leave a key that is listed as active and does not work. For the same reason nothing is
-    /// undone when DynamoDB's answer fails to come: the key may be there, and then its owner can see and revoke it.
-    ///
-    /// # Errors
-    /// When AWS does not answer, or refuses.
-    pub async fn create(
-        &self,
-        owner: &OwnerId,
-        name: Option<&str>,
-        plan: UsagePlan,
-        now: Timestamp,
-        random: Random,
-    ) -> Result<Result<(Key, ApiKey), KeyRefusal>, Error> {
-        if self.count_active(owner).await? >= MAX_ACTIVE_KEYS {
-            let why = format!("you have {MAX_ACTIVE_KEYS} active keys, which is as many as there may be: revoke one");
-            return Ok(Err(KeyRefusal::Conflict(why)));
-        }
-        let (key_id, secret) = (KeyId::new(now, random.id), ApiKey::new(random.secret));
-        let usage_key = UsageKey::new(random.usage);
-        let usage_key_id = self.gateway.create(&key_id, plan, &usage_key).await?;
-        let key = Key {
-            key_id,
-            owner: owner.clone(),
-            name: name.map(str::to_owned),
-            plan,
-            state: KeyState::Active,
-            hint: secret.hint().to_owned(),
-            created_at: now,
-            revoked_at: None,
-            replaced: Vec::new(),
-            digest: secret.digest(),
-            usage_key,
-            usage_key_id,
-            revision: 1,
-        };
-        match self.write(&key, vec![secret_item(&key, &key.digest, None)]).await? {
-            Written::Done => Ok(Ok((key, secret))),
-            Written::Conflict => Err(Error::new("TransactWriteItems", self.target(&key.key_id), Kind::Contended)),
-        }
-    }
-
-    /// The keys of an owner, newest first. `after` is the [`Page::next`] of the page before.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer or refuses, or what is stored cannot be read.
+    /// Returns an [AWS failure](crate::error).
     pub async fn list(&self, owner: &OwnerId, limit: usize, after: Option<&str>) -> Result<Page<Key>, Error> {
         let start = after.and_then(|after| {
             let pk = key_pk(&id_at(after)?);
-            Some(
-                [("pk", s(pk)), ("owner", s(owner)), ("listed", s(after))]
-                    .map(|(name, at)| (name.to_owned(), at))
-                    .into(),
-            )
+            let start = [("pk", s(pk)), ("owner", s(owner)), ("listed", s(after))];
+            Some(start.map(|(name, value)| (name.to_owned(), value)).into())
         });
-        // Without a filter, a page of DynamoDB's is one of ours: 100 keys are far from its limit of 1 MB.
+        // Without a filter, a page of DynamoDB is a page of the list: 100 keys are far from its limit of 1 MB.
         let query = self.of_owner(owner).limit(i32::try_from(limit).unwrap_or(100)).set_exclusive_start_key(start);
         let page = query.send().await.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
-        let read = |item: &Item| key_of(item).ok_or_else(|| Error::new("Query", self.table.as_str(), Kind::Corrupt));
-        let items = page.items().iter().map(read).collect::<Result<_, _>>()?;
         let next = page.last_evaluated_key.as_ref().and_then(|key| text(key, "listed")).map(str::to_owned);
+        let read = |item: Item| key_of(item).map_err(|error| self.corrupt("Query", error));
+        let items = page.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Page { items, next })
     }
 
-    /// A key of this owner's.
+    /// Reads a key of an owner. Returns `None` if the owner has no such key.
     ///
     /// # Errors
-    /// When DynamoDB does not answer or refuses, or what is stored cannot be read.
+    /// Returns an [AWS failure](crate::error).
     pub async fn get(&self, owner: &OwnerId, id: &KeyId) -> Result<Option<Key>, Error> {
         let get = self.client.get_item().table_name(&self.table).key("pk", s(key_pk(id))).consistent_read(true);
         let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.target(id), error))?;
         let Some(item) = output.item else { return Ok(None) };
-        let key = key_of(&item).ok_or_else(|| Error::new("GetItem", self.target(id), Kind::Corrupt))?;
+        let key = key_of(item).map_err(|error| self.corrupt("GetItem", error))?;
         Ok((key.owner == *owner).then_some(key))
     }
 
-    /// Gives a key another secret. The present one works for `keep_old_seconds` more, and so do, at most, those before
-    /// it. (The authorizer's answers are cached; an old secret may work that much longer.)
+    /// Counts the active keys of an owner by the index, so that concurrent creations may exceed a limit by a few.
     ///
     /// # Errors
-    /// When AWS does not answer, or refuses.
-    pub async fn rotate(
-        &self,
-        owner: &OwnerId,
-        id: &KeyId,
-        keep_old_seconds: u32,
-        now: Timestamp,
-        random: [u8; 32],
-    ) -> Result<Result<(Key, ApiKey), KeyRefusal>, Error> {
-        let Some(old) = self.get(owner, id).await? else { return Ok(Err(KeyRefusal::NotFound)) };
-        let secret = ApiKey::new(random);
-        let (key, changed) = match rotated(old, &secret, now, now.plus_seconds(i64::from(keep_old_seconds))) {
-            Ok(rotated) => rotated,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        let mut secrets = vec![secret_item(&key, &key.digest, None)];
-        secrets.extend(changed.iter().map(|old| secret_item(&key, &old.digest, Some(old.valid_until))));
-        Ok(match self.write(&key, secrets).await? {
-            Written::Done => Ok((key, secret)),
-            // Not tried anew: of two rotations at once, one would end the secret that the other handed out.
-            Written::Conflict => Err(KeyRefusal::Conflict(
-                "somebody else changed this key at the same time: look at it, and rotate it again if it is still needed"
-                    .to_owned(),
-            )),
-        })
-    }
-
-    /// Takes a key back, with all its secrets. The table comes first: it ends the key. Deleting the gateway's key only
-    /// tidies up; a call that failed in between can be repeated, and does what is left.
-    ///
-    /// # Errors
-    /// When AWS does not answer, or refuses.
-    pub async fn revoke(&self, owner: &OwnerId, id: &KeyId, now: Timestamp) -> Result<Result<Key, KeyRefusal>, Error> {
-        for _ in 0..MAX_ATTEMPTS {
-            let Some(old) = self.get(owner, id).await? else { return Ok(Err(KeyRefusal::NotFound)) };
-            let key = match old.state {
-                KeyState::Revoked => old,
-                KeyState::Active => {
-                    let key = revoked(old, now);
-                    let mut secrets = vec![secret_item(&key, &key.digest, None)];
-                    let replaced = key.replaced.iter().filter(|old| now < old.valid_until);
-                    secrets.extend(replaced.map(|old| secret_item(&key, &old.digest, Some(old.valid_until))));
-                    if self.write(&key, secrets).await? == Written::Conflict {
-                        continue;
-                    }
-                    key
-                }
-            };
-            self.gateway.delete(&key.usage_key_id).await?;
-            return Ok(Ok(key));
-        }
-        Err(Error::new("TransactWriteItems", self.target(id), Kind::Contended))
-    }
-
-    /// How many active keys an owner has, as the index knows it: creations at the same moment may pass the limit by a
-    /// few. It is there against runaway scripts; the gateway has limits of its own.
-    async fn count_active(&self, owner: &OwnerId) -> Result<usize, Error> {
+    /// Returns an [AWS failure](crate::error).
+    pub async fn count_active(&self, owner: &OwnerId) -> Result<usize, Error> {
         let query = self.of_owner(owner).filter_expression("#state = :active").select(Select::Count);
         let query = query.expression_attribute_names("#state", "state");
         let query = query.expression_attribute_values(":active", s(KeyState::Active.as_str()));
@@ -323,16 +92,17 @@ impl KeyStore {
         Ok(count)
     }
 
-    fn of_owner(&self, owner: &OwnerId) -> QueryFluentBuilder {
-        let query = self.client.query().table_name(&self.table).index_name("by_owner").scan_index_forward(false);
-        let query = query.key_condition_expression("#owner = :owner");
-        query.expression_attribute_names("#owner", "owner").expression_attribute_values(":owner", s(owner))
-    }
-
-    /// Writes a key that has just one revision more than the one that was read, and secrets of it: all or nothing.
-    async fn write(&self, key: &Key, secrets: Vec<Item>) -> Result<Written, Error> {
-        let failed = |error| Error::new("TransactWriteItems", self.target(&key.key_id), Kind::Other).with_source(error);
-        let head = Put::builder().table_name(&self.table).set_item(Some(key_item(key)));
+    /// Writes a key and the secrets of a change: all or nothing, and nothing if the key's stored revision is not the one
+    /// before.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn write(&self, change: &KeyChange) -> Result<KeyWrite, Error> {
+        let KeyChange { key, secrets } = change;
+        let unsendable =
+            |error| Error::new("TransactWriteItems", self.target(&key.key_id), Kind::Other).with_source(error);
+        let item = key_item(key).map_err(|error| self.corrupt("TransactWriteItems", error))?;
+        let head = Put::builder().table_name(&self.table).set_item(Some(item));
         let head = match key.revision {
             1 => head.condition_expression("attribute_not_exists(pk)"),
             revision => head
@@ -340,29 +110,37 @@ impl KeyStore {
                 .expression_attribute_names("#revision", "revision")
                 .expression_attribute_values(":read", number(revision - 1)),
         };
-        let mut actions = vec![TransactWriteItem::builder().put(head.build().map_err(failed)?).build()];
+        let mut actions = vec![TransactWriteItem::builder().put(head.build().map_err(unsendable)?).build()];
         for secret in secrets {
-            // A secret never goes to another key.
-            let put = Put::builder().table_name(&self.table).set_item(Some(secret));
+            let item = secret_item(key, secret).map_err(|error| self.corrupt("TransactWriteItems", error))?;
+            // A secret never moves to another key.
+            let put = Put::builder().table_name(&self.table).set_item(Some(item));
             let put = put
                 .condition_expression("attribute_not_exists(pk) OR key_id = :me")
                 .expression_attribute_values(":me", s(key.key_id.as_str()));
-            actions.push(TransactWriteItem::builder().put(put.build().map_err(failed)?).build());
+            actions.push(TransactWriteItem::builder().put(put.build().map_err(unsendable)?).build());
         }
-        match transaction(&self.client).set_transact_items(Some(actions)).send().await {
-            Ok(_) => Ok(Written::Done),
-            Err(SdkError::ServiceError(error)) if is_conflict(error.err()) => Ok(Written::Conflict),
-            Err(error) => Err(Error::sdk("TransactWriteItems", self.target(&key.key_id), error)),
+        let Err(error) = transaction(&self.client).set_transact_items(Some(actions)).send().await else {
+            return Ok(KeyWrite::Done);
+        };
+        let reasons = reasons(&error);
+        if reasons.iter().any(|reason| is_refused(reason) || is_conflict(reason)) {
+            return Ok(KeyWrite::Conflict);
         }
+        Err(Error::sdk("TransactWriteItems", self.target(&key.key_id), error))
+    }
+
+    fn of_owner(&self, owner: &OwnerId) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table).index_name("by_owner").scan_index_forward(false);
+        let query = query.key_condition_expression("#owner = :owner");
+        query.expression_attribute_names("#owner", "owner").expression_attribute_values(":owner", s(owner))
+    }
+
+    fn corrupt(&self, op: &'static str, error: serde_dynamo::Error) -> Error {
+        Error::new(op, self.table.as_str(), Kind::Corrupt).with_source(error)
     }
 
     fn target(&self, id: &KeyId) -> String {
         format!("{}/{id}", self.table)
     }
-}
-
-fn is_conflict(error: &TransactWriteItemsError) -> bool {
-    let TransactWriteItemsError::TransactionCanceledException(canceled) = error else { return false };
-    let codes = ["ConditionalCheckFailed", "TransactionConflict"].map(Some);
-    canceled.cancellation_reasons().iter().any(|reason| codes.contains(&reason.code()))
 }

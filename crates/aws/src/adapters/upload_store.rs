@@ -13,8 +13,6 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
@@ -24,7 +22,7 @@ use eventpulse_core::upload::{RecordedEvent, Upload};
 
 use crate::adapters::chunk_store::chunk_item;
 use crate::adapters::dynamodb::item::{Item, number, s, text};
-use crate::adapters::dynamodb::transaction::transaction;
+use crate::adapters::dynamodb::transaction::{is_contended, is_refused, reasons, transaction};
 use crate::error::{Error, Kind, is_condition_failed};
 
 /// A transaction takes [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html),
@@ -273,25 +271,6 @@ pub(crate) async fn transact(
         return Ok(Append::Conflict);
     }
     Err(Error::sdk("TransactWriteItems", target(), error))
-}
-
-/// Why a transaction was cancelled, action by action; empty when it was not, but failed.
-fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationReason] {
-    match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => canceled.cancellation_reasons(),
-        _ => &[],
-    }
-}
-
-/// Whether it was because others write the same items, or write too much. The SDK does not try such a transaction again.
-fn is_contended(reasons: &[CancellationReason]) -> bool {
-    let passes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
-    reasons.iter().any(|reason| reason.code().is_some_and(|code| passes.contains(&code)))
-}
-
-/// Whether it was because the condition of this action did not hold.
-fn is_refused(reason: &CancellationReason) -> bool {
-    reason.code() == Some("ConditionalCheckFailed")
 }
 
 /// Why a transaction was cancelled, where it is no failure: the first action is the append, the second the claim.

@@ -19,7 +19,7 @@ use crate::adapters::notice_store::NoticeStore;
 use crate::adapters::notice_topic::NoticeTopic;
 use crate::adapters::subscription_store::SubscriptionStore;
 use crate::adapters::upload_store::UploadStore;
-use crate::config::ConfigError;
+use crate::environment::{ConfigError, Environment};
 use crate::error::Error;
 
 /// How far ahead it is worth waiting for what is due next.
@@ -57,33 +57,18 @@ impl Notifier {
     ///
     /// # Errors
     /// Every variable that is missing or malformed.
-    #[allow(clippy::disallowed_methods)] // a Config of its own
     pub fn from_env(services: &Services, sdk: &SdkConfig) -> Result<Self, ConfigError> {
-        let mut wrong = Vec::new();
-        let mut need = |name: &str| {
-            let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-            value.unwrap_or_else(|| {
-                wrong.push(name.to_owned());
-                String::new()
-            })
+        let mut environment = Environment::of_process();
+        let notifier = Self {
+            groups: services.groups.clone(),
+            uploads: services.uploads.clone(),
+            notices: NoticeTopic::new(sdk, services.config.notices_topic_arn.clone()),
+            subscriptions: services.subscriptions.clone(),
+            api_url: environment.required("API_URL"),
+            retention_days: environment.number("QUARANTINE_RETENTION_DAYS", 1..=36_500),
+            digest_seconds: environment.number("DIGEST_SECONDS", 0..=86_400),
         };
-        let (api_url, days, seconds) = (need("API_URL"), need("QUARANTINE_RETENTION_DAYS"), need("DIGEST_SECONDS"));
-        let topic_arn = services.config.notices_topic_arn.clone();
-        match (days.parse(), seconds.parse()) {
-            (Ok(retention_days), Ok(digest_seconds)) if wrong.is_empty() => Ok(Self {
-                groups: services.groups.clone(),
-                uploads: services.uploads.clone(),
-                notices: NoticeTopic::new(sdk, topic_arn),
-                subscriptions: services.subscriptions.clone(),
-                api_url,
-                retention_days,
-                digest_seconds,
-            }),
-            _ if wrong.is_empty() => Err(ConfigError(vec![format!(
-                "QUARANTINE_RETENTION_DAYS or DIGEST_SECONDS ({days:?} or {seconds:?} is no whole number)"
-            )])),
-            _ => Err(ConfigError(wrong)),
-        }
+        environment.finish(Some(notifier))
     }
 
     /// Folds what is new of some owners, then sends what is due, first to them; all within `patience`, of which folding has

@@ -73,7 +73,7 @@ impl fmt::Debug for ApiKey {
 
 /// The value of the API Gateway key behind a key: the authorizer hands it to the gateway, which counts calls by it.
 /// Nobody is ever told it, and it opens nothing by itself. It is not shown by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageKey(String);
 
 impl UsageKey {
@@ -157,7 +157,8 @@ impl From<KeyId> for String {
 }
 
 /// How much a key may send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UsagePlan {
     /// What a device needs.
     #[default]
@@ -187,7 +188,8 @@ impl UsagePlan {
 }
 
 /// Whether a key may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyState {
     /// It may.
     Active,
@@ -213,7 +215,7 @@ impl KeyState {
 }
 
 /// What is known of one secret of a key: what the authorizer decides by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
     /// Whose data it sends.
     pub owner: OwnerId,
@@ -222,6 +224,7 @@ pub struct Credential {
     /// Whether that was revoked.
     pub state: KeyState,
     /// Until when it works, of a secret that another replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
     /// By what the gateway counts its calls.
     pub usage_key: UsageKey,
@@ -241,7 +244,7 @@ pub enum CredentialStatus {
 impl Credential {
     /// Whether it works at this time.
     #[must_use]
-    pub fn standing(&self, now: Timestamp) -> CredentialStatus {
+    pub fn status(&self, now: Timestamp) -> CredentialStatus {
         match (self.state, self.valid_until) {
             (KeyState::Revoked, _) => CredentialStatus::Revoked,
             (KeyState::Active, Some(until)) if until <= now => CredentialStatus::Replaced,
@@ -343,7 +346,7 @@ mod tests {
             ("revoked", KeyState::Revoked, None, CredentialStatus::Revoked),
             ("revoked before its end", KeyState::Revoked, Some(at(11)), CredentialStatus::Revoked),
         ] {
-            assert_eq!(credential(state, until).standing(at(10)), expected, "{name}");
+            assert_eq!(credential(state, until).status(at(10)), expected, "{name}");
         }
     }
 

@@ -6,7 +6,7 @@ use eventpulse_core::statistics::chunk::entity_prefix;
 
 use super::ChunkStore;
 use crate::adapters::dynamodb::item::{Item, s, text};
-use crate::adapters::upload_store::lists::Page;
+use crate::adapters::page::Page;
 use crate::error::{Error, Kind};
 
 /// The index.

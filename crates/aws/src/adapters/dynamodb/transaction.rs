@@ -1,18 +1,45 @@
-//! DynamoDB's transactions.
+//! DynamoDB's transactions, and the reasons why one is cancelled.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
+use aws_sdk_dynamodb::types::CancellationReason;
 
-/// A transaction under a token of its own, which DynamoDB
+/// Begins a transaction under a token of its own, which DynamoDB
 /// [remembers for ten minutes](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 ///
-/// The SDK would make its tokens out of the time since the machine was started: processes that begin at one moment may come
-/// to the same ones, and then DynamoDB refuses whatever the slower of them writes.
+/// The SDK derives its tokens from the time since the machine started: processes that start at the same moment may choose
+/// the same token, and DynamoDB then refuses the slower one's write.
 #[allow(clippy::disallowed_methods)] // the one place that begins one
 pub(crate) fn transaction(client: &Client) -> TransactWriteItemsFluentBuilder {
     let mut random = [0; 16];
     let token = getrandom::fill(&mut random).ok().map(|()| format!("{:032x}", u128::from_ne_bytes(random)));
     client.transact_write_items().set_client_request_token(token)
+}
+
+/// Returns the reasons of a cancelled transaction, one per action; empty if the transaction failed otherwise.
+pub(crate) fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => canceled.cancellation_reasons(),
+        _ => &[],
+    }
+}
+
+/// Returns whether another transaction writes the same items, or DynamoDB throttles. The SDK does not retry these.
+pub(crate) fn is_contended(reasons: &[CancellationReason]) -> bool {
+    let codes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    reasons.iter().any(|reason| reason.code().is_some_and(|code| codes.contains(&code)))
+}
+
+/// Returns whether the condition of this action did not hold.
+pub(crate) fn is_refused(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
+}
+
+/// Returns whether another transaction writes the item of this action.
+pub(crate) fn is_conflict(reason: &CancellationReason) -> bool {
+    reason.code() == Some("TransactionConflict")
 }
 
 #[cfg(test)]
@@ -23,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_has_a_token_of_its_own() {
+    fn each_transaction_has_its_own_token() {
         let client = Client::from_conf(Config::builder().behavior_version(BehaviorVersion::latest()).build());
         let token = || transaction(&client).get_client_request_token().clone();
         let (one, two) = (token().unwrap(), token().unwrap());

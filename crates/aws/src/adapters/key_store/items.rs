@@ -1,13 +1,43 @@
-//! Keys as items, and items as keys.
+//! Translates keys and secrets to items, and back.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use eventpulse_core::device::key::{Credential, KeyId, KeyState, UsageKey, UsagePlan};
+use std::time::Duration;
+
+use eventpulse_core::device::key::{Credential, KeyId};
+use eventpulse_core::device::key_commands::{Key, SecretState};
 use eventpulse_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
-use super::{Key, Replaced};
-use crate::adapters::dynamodb::item::{Item, n, number, s, text};
+use crate::adapters::dynamodb::item::{Item, epoch_seconds};
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
+/// How long a revoked key is listed.
+const KEEP_REVOKED: Duration = Duration::from_secs(90 * 86_400);
+/// How long the item of a replaced secret is kept after the secret's end, for investigations.
+const KEEP_REPLACED: Duration = Duration::from_secs(86_400);
+
+/// The item of a key.
+#[derive(Serialize, Deserialize)]
+struct KeyItem {
+    pk: String,
+    /// The position in the owner's list.
+    listed: String,
+    #[serde(flatten)]
+    key: Key,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+}
+
+/// The item of a secret.
+#[derive(Serialize, Deserialize)]
+struct SecretItem {
+    pk: String,
+    #[serde(flatten)]
+    credential: Credential,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+}
 
 pub(super) fn key_pk(id: &KeyId) -> String {
     format!("id#{id}")
@@ -17,136 +47,75 @@ pub(super) fn secret_pk(digest: &str) -> String {
     format!("key#{digest}")
 }
 
-/// Where a key stands in its owner's list.
-pub(super) fn listed(key: &Key) -> String {
+/// Returns the position of a key in its owner's list.
+fn position(key: &Key) -> String {
     format!("{}#{}", key.created_at.sortable(), key.key_id)
 }
 
-/// The id in a position.
+/// Parses the id in a position.
 pub(super) fn id_at(position: &str) -> Option<KeyId> {
     KeyId::parse(position.rsplit('#').next()?).ok()
 }
 
-pub(super) fn key_item(key: &Key) -> Item {
-    let replaced = key.replaced.iter().map(|old| {
-        AttributeValue::M(Item::from([
-            ("digest".to_owned(), s(&old.digest)),
-            ("hint".to_owned(), s(&old.hint)),
-            ("valid_until".to_owned(), s(old.valid_until.sortable())),
-        ]))
-    });
-    let mut item = Item::from([
-        ("pk".to_owned(), s(key_pk(&key.key_id))),
-        ("owner".to_owned(), s(&key.owner)),
-        ("listed".to_owned(), s(listed(key))),
-        ("key_id".to_owned(), s(key.key_id.as_str())),
-        ("plan".to_owned(), s(key.plan.as_str())),
-        ("state".to_owned(), s(key.state.as_str())),
-        ("created_at".to_owned(), s(key.created_at.sortable())),
-        ("hint".to_owned(), s(&key.hint)),
-        ("digest".to_owned(), s(&key.digest)),
-        ("replaced".to_owned(), AttributeValue::L(replaced.collect())),
-        ("usage_key".to_owned(), s(key.usage_key.reveal())),
-        ("usage_key_id".to_owned(), s(&key.usage_key_id)),
-        ("revision".to_owned(), number(key.revision)),
-    ]);
-    if let Some(name) = &key.name {
-        item.insert("name".to_owned(), s(name));
-    }
-    if let Some(at) = key.revoked_at {
-        item.insert("revoked_at".to_owned(), s(at.sortable()));
-        item.insert("expires_at".to_owned(), epoch(at, super::KEPT_REVOKED_SECONDS));
-    }
-    item
-}
-
-pub(super) fn key_of(item: &Item) -> Option<Key> {
-    let replaced = |value: &AttributeValue| {
-        let item = value.as_m().ok()?;
-        Some(Replaced {
-            digest: text(item, "digest")?.to_owned(),
-            hint: text(item, "hint")?.to_owned(),
-            valid_until: time(item, "valid_until")?,
-        })
-    };
-    Some(Key {
-        key_id: KeyId::parse(text(item, "key_id")?).ok()?,
-        owner: text(item, "owner")?.parse().ok()?,
-        name: text(item, "name").map(str::to_owned),
-        plan: UsagePlan::parse(text(item, "plan")?)?,
-        state: KeyState::parse(text(item, "state")?)?,
-        hint: text(item, "hint")?.to_owned(),
-        created_at: time(item, "created_at")?,
-        revoked_at: time(item, "revoked_at"),
-        replaced: item.get("replaced")?.as_l().ok()?.iter().map(replaced).collect::<Option<_>>()?,
-        digest: text(item, "digest")?.to_owned(),
-        usage_key: UsageKey::stored(text(item, "usage_key")?),
-        usage_key_id: text(item, "usage_key_id")?.to_owned(),
-        revision: item.get("revision")?.as_n().ok()?.parse().ok()?,
+pub(super) fn key_item(key: &Key) -> Result<Item, serde_dynamo::Error> {
+    to_item(KeyItem {
+        pk: key_pk(&key.key_id),
+        listed: position(key),
+        key: key.clone(),
+        expires_at: key.revoked_at.map(|at| epoch_seconds(at + KEEP_REVOKED)),
     })
 }
 
-/// One secret of a key: all that the authorizer reads.
-pub(super) fn secret_item(key: &Key, digest: &str, valid_until: Option<Timestamp>) -> Item {
-    let mut item = Item::from([
-        ("pk".to_owned(), s(secret_pk(digest))),
-        ("owner".to_owned(), s(&key.owner)),
-        ("key_id".to_owned(), s(key.key_id.as_str())),
-        ("state".to_owned(), s(key.state.as_str())),
-        ("usage_key".to_owned(), s(key.usage_key.reveal())),
-    ]);
-    if let Some(until) = valid_until {
-        item.insert("valid_until".to_owned(), s(until.sortable()));
-        item.insert("expires_at".to_owned(), epoch(until, super::KEPT_REPLACED_SECONDS));
-    }
-    if let Some(at) = key.revoked_at {
-        item.insert("revoked_at".to_owned(), s(at.sortable()));
-        item.insert("expires_at".to_owned(), epoch(at, super::KEPT_REVOKED_SECONDS));
-    }
-    item
+pub(super) fn key_of(item: Item) -> Result<Key, serde_dynamo::Error> {
+    from_item(item).map(|KeyItem { key, .. }| key)
 }
 
-pub(super) fn credential_of(item: &Item) -> Option<Credential> {
-    let valid_until = match item.contains_key("valid_until") {
-        true => Some(time(item, "valid_until")?), // one that cannot be read is not one that never ends
-        false => None,
-    };
-    Some(Credential {
-        owner: text(item, "owner")?.parse().ok()?,
-        key_id: KeyId::parse(text(item, "key_id")?).ok()?,
-        state: KeyState::parse(text(item, "state")?)?,
-        valid_until,
-        usage_key: UsageKey::stored(text(item, "usage_key")?),
+pub(super) fn secret_item(key: &Key, secret: &SecretState) -> Result<Item, serde_dynamo::Error> {
+    let of_replaced = secret.valid_until.map(|until| epoch_seconds(until + KEEP_REPLACED));
+    to_item(SecretItem {
+        pk: secret_pk(&secret.digest),
+        credential: Credential {
+            owner: key.owner.clone(),
+            key_id: key.key_id.clone(),
+            state: key.state,
+            valid_until: secret.valid_until,
+            usage_key: key.usage_key.clone(),
+        },
+        revoked_at: key.revoked_at,
+        expires_at: key.revoked_at.map(|at| epoch_seconds(at + KEEP_REVOKED)).or(of_replaced),
     })
 }
 
-fn time(item: &Item, name: &str) -> Option<Timestamp> {
-    Timestamp::parse(text(item, name)?)
-}
-
-/// For [DynamoDB's time to live](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html):
-/// seconds since 1970.
-fn epoch(at: Timestamp, later: i64) -> AttributeValue {
-    n((at.plus_seconds(later).as_micros() / MICROS_PER_SECOND).to_string())
+pub(super) fn credential_of(item: Item) -> Result<Credential, serde_dynamo::Error> {
+    from_item(item).map(|SecretItem { credential, .. }| credential)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eventpulse_core::device::key::{ApiKey, CredentialStatus};
+    use crate::adapters::dynamodb::golden::json_of;
+    use crate::adapters::dynamodb::item::s;
+    use eventpulse_core::device::key::{ApiKey, CredentialStatus, KeyState, UsageKey, UsagePlan};
+    use eventpulse_core::device::key_commands::ReplacedSecret;
+    use serde_json::json;
+
+    const SECOND: i64 = 1_740_744_000;
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(SECOND * 1_000_000 + micros)
+    }
 
     fn key(name: Option<&str>, revoked_at: Option<Timestamp>) -> Key {
-        let at = Timestamp::from_micros(1_740_744_000_123_456);
         Key {
-            key_id: KeyId::new(at, [3; 10]),
+            key_id: KeyId::new(at(0), [3; 10]),
             owner: "u1".parse().unwrap(),
             name: name.map(str::to_owned),
             plan: UsagePlan::Fast,
             state: if revoked_at.is_some() { KeyState::Revoked } else { KeyState::Active },
             hint: "abcd".to_owned(),
-            created_at: at,
+            created_at: at(123_456),
             revoked_at,
-            replaced: vec![Replaced { digest: "d".to_owned(), hint: "wxyz".to_owned(), valid_until: at }],
+            replaced: vec![ReplacedSecret { digest: "d".to_owned(), hint: "wxyz".to_owned(), valid_until: at(0) }],
             digest: ApiKey::new([1; 32]).digest(),
             usage_key: UsageKey::new([2; 20]),
             usage_key_id: "gw".to_owned(),
@@ -154,29 +123,73 @@ mod tests {
         }
     }
 
+    fn secret(valid_until: Option<Timestamp>) -> SecretState {
+        SecretState { digest: "d".to_owned(), valid_until }
+    }
+
     #[test]
-    fn keys_read_back_and_never_hold_a_secret() {
-        for key in [key(None, None), key(Some("a b+c é"), Some(Timestamp::from_micros(5_000_000)))] {
-            let item = key_item(&key);
-            assert_eq!(key_of(&item), Some(key.clone()));
+    fn a_key_has_a_golden_item() {
+        let key = key(Some("north é"), Some(at(0)));
+        let expected = json!({
+            "pk": {"S": format!("id#{}", key.key_id)},
+            "listed": {"S": format!("2025-02-28T12:00:00.123456Z#{}", key.key_id)},
+            "key_id": {"S": key.key_id.as_str()},
+            "owner": {"S": "u1"},
+            "name": {"S": "north é"},
+            "plan": {"S": "fast"},
+            "state": {"S": "revoked"},
+            "hint": {"S": "abcd"},
+            "created_at": {"S": "2025-02-28T12:00:00.123456Z"},
+            "revoked_at": {"S": "2025-02-28T12:00:00Z"},
+            "expires_at": {"N": (SECOND + 90 * 86_400).to_string()},
+            "replaced": {"L": [{"M": {
+                "hint": {"S": "wxyz"}, "valid_until": {"S": "2025-02-28T12:00:00Z"}, "digest": {"S": "d"},
+            }}]},
+            "digest": {"S": key.digest},
+            "usage_key": {"S": "02".repeat(20)},
+            "usage_key_id": {"S": "gw"},
+            "revision": {"N": "7"},
+        });
+        assert_eq!(json_of(&key_item(&key).unwrap()), expected);
+    }
+
+    #[test]
+    fn a_secret_has_a_golden_item() {
+        let key = key(None, None);
+        let expected = json!({
+            "pk": {"S": "key#d"},
+            "owner": {"S": "u1"},
+            "key_id": {"S": key.key_id.as_str()},
+            "state": {"S": "active"},
+            "valid_until": {"S": "2025-02-28T12:00:00.5Z"},
+            "usage_key": {"S": "02".repeat(20)},
+            "expires_at": {"N": (SECOND + 86_400).to_string()},
+        });
+        assert_eq!(json_of(&secret_item(&key, &secret(Some(at(500_000)))).unwrap()), expected);
+    }
+
+    #[test]
+    fn items_of_keys_read_back_and_hold_no_secret() {
+        for key in [key(None, None), key(Some("a b+c é"), Some(at(5_000_000)))] {
+            let item = key_item(&key).unwrap();
             assert!(!format!("{item:?}").contains(&ApiKey::new([1; 32]).reveal()[3..]));
-            assert_eq!(id_at(&listed(&key)), Some(key.key_id.clone()));
             assert_eq!(item.contains_key("expires_at"), key.revoked_at.is_some());
+            assert_eq!(id_at(&position(&key)), Some(key.key_id.clone()));
+            assert_eq!(key_of(item).unwrap(), key);
         }
     }
 
     #[test]
-    fn a_secret_tells_what_the_authorizer_needs_and_is_in_no_list() {
-        let at = Timestamp::from_micros(1_740_744_000_123_456);
-        let current = secret_item(&key(None, None), "d", None);
+    fn items_of_secrets_give_the_status_of_the_credential() {
+        let status = |item: Item| credential_of(item).unwrap().status(at(0));
+        let current = secret_item(&key(None, None), &secret(None)).unwrap();
         assert!(!current.contains_key("listed") && !current.contains_key("expires_at"));
-        assert_eq!(credential_of(&current).map(|known| known.standing(at)), Some(CredentialStatus::Good));
-        let mut replaced = secret_item(&key(None, None), "d", Some(at));
-        assert_eq!(replaced["expires_at"], n((1_740_744_000 + super::super::KEPT_REPLACED_SECONDS).to_string()));
-        assert_eq!(credential_of(&replaced).map(|known| known.standing(at)), Some(CredentialStatus::Replaced));
+        assert_eq!(status(current), CredentialStatus::Good);
+        let mut replaced = secret_item(&key(None, None), &secret(Some(at(0)))).unwrap();
+        assert_eq!(status(replaced.clone()), CredentialStatus::Replaced);
         replaced.insert("valid_until".to_owned(), s("soon"));
-        assert_eq!(credential_of(&replaced), None, "a time that cannot be read is not no time");
-        let revoked = secret_item(&key(None, Some(at)), "d", None);
-        assert_eq!(credential_of(&revoked).map(|known| known.standing(at)), Some(CredentialStatus::Revoked));
+        assert!(credential_of(replaced).is_err(), "a malformed time is not a missing one");
+        let revoked = secret_item(&key(None, Some(at(0))), &secret(None)).unwrap();
+        assert_eq!(status(revoked), CredentialStatus::Revoked);
     }
 }

@@ -9,9 +9,9 @@ use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{RecordedEvent, Upload};
 
-use super::{UploadStore, digest_pk, is_contended, is_refused, reasons, upload_pk};
-use crate::adapters::dynamodb::item::{Item, n, s, text};
-use crate::adapters::dynamodb::transaction::transaction;
+use super::{UploadStore, digest_pk, upload_pk};
+use crate::adapters::dynamodb::item::{Item, epoch_seconds, n, s, text};
+use crate::adapters::dynamodb::transaction::{is_contended, is_refused, reasons, transaction};
 use crate::error::{Error, Kind};
 
 /// How long a header `Idempotency-Key` is remembered: as long as a queue keeps a message.
@@ -148,7 +148,7 @@ impl UploadStore {
         key: &IdempotencyKey,
         now: Timestamp,
     ) -> Result<TransactWriteItem, Error> {
-        let second = |at: Timestamp| n((at.as_micros() / 1_000_000).to_string());
+        let second = |at: Timestamp| n(epoch_seconds(at).to_string());
         let put = Put::builder()
             .table_name(&self.table)
             .item("pk", s(idempotency_pk(&upload.origin().owner, key)))

@@ -13,21 +13,13 @@ use eventpulse_core::upload::{QuarantineStatus, UploadState};
 use super::attributes::{PENDING, QUARANTINED};
 use super::{UploadStore, upload_pk};
 use crate::adapters::dynamodb::item::{Item, s, text};
+use crate::adapters::page::Page;
 use crate::error::{Error, Kind};
 
 /// How many items are read for one page, at most: a filter that few uploads pass makes short pages, not slow ones.
 const MAX_READ_FOR_PAGE: usize = 2_000;
 /// How many ids a [`Tally`] tells.
 const MAX_IDS_TOLD: usize = 10;
-
-/// A page of a list.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Page<T> {
-    /// What is on it.
-    pub items: Vec<T>,
-    /// Where the next one begins; none when this was the last.
-    pub next: Option<String>,
-}
 
 /// An upload in a list.
 #[derive(Debug, Clone, PartialEq)]

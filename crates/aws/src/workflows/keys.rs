@@ -1,0 +1,147 @@
+//! Creates, rotates and revokes the keys of devices.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use eventpulse_core::device::key::{ApiKey, KeyId, UsagePlan};
+use eventpulse_core::device::key_commands::{self, Key, KeyRandom, KeyRefusal};
+use eventpulse_core::id::OwnerId;
+use eventpulse_core::time::Timestamp;
+
+use super::retry::{Attempt, ConflictRetry};
+use crate::adapters::key_gateway::KeyGateway;
+use crate::adapters::key_store::{KeyStore, KeyWrite};
+use crate::config::KeysConfig;
+use crate::environment::{ConfigError, Environment};
+use crate::error::{Error, Kind};
+
+/// The result of a command on a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum KeyOutcome<T> {
+    /// The command is performed.
+    Done(T),
+    /// Nothing changed.
+    Refused(KeyRefusal),
+}
+
+impl<T> KeyOutcome<T> {
+    /// Returns the result of a performed command.
+    ///
+    /// # Errors
+    /// Returns the refusal.
+    pub fn into_result(self) -> Result<T, KeyRefusal> {
+        match self {
+            Self::Done(value) => Ok(value),
+            Self::Refused(refusal) => Err(refusal),
+        }
+    }
+}
+
+/// The keys of devices: their table, and the API Gateway keys behind them.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    store: KeyStore,
+    gateway: KeyGateway,
+}
+
+impl Keys {
+    /// Creates the workflow over SDK clients of one SDK configuration.
+    #[must_use]
+    pub fn new(config: KeysConfig, sdk: &SdkConfig) -> Self {
+        let KeysConfig { keys_table, standard_plan_id, fast_plan_id } = config;
+        let gateway = KeyGateway::new(aws_sdk_apigateway::Client::new(sdk), standard_plan_id, fast_plan_id);
+        Self { store: KeyStore::new(aws_sdk_dynamodb::Client::new(sdk), keys_table), gateway }
+    }
+
+    /// Creates the workflow from the process's environment.
+    ///
+    /// # Errors
+    /// Returns a [`ConfigError`] with every variable that is missing.
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        let config = KeysConfig::read(Environment::of_process())?;
+        Ok(Self::new(config, &crate::sdk_config().await))
+    }
+
+    /// Returns the table, for reads.
+    #[must_use]
+    pub fn store(&self) -> &KeyStore {
+        &self.store
+    }
+
+    /// Creates a key. Its secret is in no other answer.
+    ///
+    /// The API Gateway key is created first, because it opens nothing by itself: only the authorizer hands its value to
+    /// the gateway, and only for a secret that is in the table. So every key that works is listed. A crash between the
+    /// two leaves an unused API Gateway key; the other order would leave a listed key that does not work. For the same
+    /// reason nothing is undone if DynamoDB does not answer: the key may exist, and its owner can see and revoke it.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn create(
+        &self,
+        owner: &OwnerId,
+        name: Option<&str>,
+        plan: UsagePlan,
+        now: Timestamp,
+        random: &KeyRandom,
+    ) -> Result<KeyOutcome<(Key, ApiKey)>, Error> {
+        let active_keys = self.store.count_active(owner).await?;
+        let draft = match key_commands::create(owner, name, plan, active_keys, now, random) {
+            Ok(draft) => draft,
+            Err(refusal) => return Ok(KeyOutcome::Refused(refusal)),
+        };
+        let usage_key_id = self.gateway.create(&draft.key_id, draft.plan, &draft.usage_key).await?;
+        let (change, secret) = draft.complete(usage_key_id);
+        match self.store.write(&change).await? {
+            KeyWrite::Done => Ok(KeyOutcome::Done((change.key, secret))),
+            KeyWrite::Conflict => Err(Error::new("create key", change.key.key_id.as_str(), Kind::Contended)),
+        }
+    }
+
+    /// Replaces the secret of a key. The replaced secret works for `overlap` more, and as long again as the gateway
+    /// caches the authorizer's answers.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn rotate(
+        &self,
+        owner: &OwnerId,
+        id: &KeyId,
+        overlap: Duration,
+        now: Timestamp,
+        random: [u8; 32],
+    ) -> Result<KeyOutcome<(Key, ApiKey)>, Error> {
+        let Some(key) = self.store.get(owner, id).await? else { return Ok(KeyOutcome::Refused(KeyRefusal::NotFound)) };
+        let secret = ApiKey::new(random);
+        let change = match key_commands::rotate(key, &secret, now, overlap) {
+            Ok(change) => change,
+            Err(refusal) => return Ok(KeyOutcome::Refused(refusal)),
+        };
+        Ok(match self.store.write(&change).await? {
+            KeyWrite::Done => KeyOutcome::Done((change.key, secret)),
+            // No retry: of two concurrent rotations, one would end the secret that the other returned.
+            KeyWrite::Conflict => KeyOutcome::Refused(KeyRefusal::ChangedMeanwhile),
+        })
+    }
+
+    /// Revokes a key with all its secrets.
+    ///
+    /// The table is written first, which ends the key; the API Gateway key is deleted after that. A call that failed in
+    /// between can be repeated, and completes the rest.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn revoke(&self, owner: &OwnerId, id: &KeyId, now: Timestamp) -> Result<KeyOutcome<Key>, Error> {
+        let revoked = ConflictRetry::COMMAND.run("revoke key", id.as_str(), async || {
+            let Some(key) = self.store.get(owner, id).await? else { return Ok(Attempt::Done(None)) };
+            let Some(change) = key_commands::revoke(key.clone(), now) else { return Ok(Attempt::Done(Some(key))) };
+            Ok(match self.store.write(&change).await? {
+                KeyWrite::Done => Attempt::Done(Some(change.key)),
+                KeyWrite::Conflict => Attempt::Conflict,
+            })
+        });
+        let Some(key) = revoked.await? else { return Ok(KeyOutcome::Refused(KeyRefusal::NotFound)) };
+        self.gateway.delete(&key.usage_key_id).await?;
+        Ok(KeyOutcome::Done(key))
+    }
+}
