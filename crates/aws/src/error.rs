@@ -1,46 +1,70 @@
-//! What can go wrong on the way to AWS. Bad data is never an error of this type: it is a decision.
+//! AWS failures: the errors of all adapters and workflows.
+//!
+//! An [`Error`] says that a call to AWS did not complete. Invalid data is never an error of this type: a rejection, a
+//! refusal or a missing item is a value. The [`Kind`] says why the call failed:
+//!
+//! | kind | cause | retryable |
+//! |---|---|---|
+//! | [`Kind::Throttled`] | too many calls | yes |
+//! | [`Kind::Unreachable`] | no connection, or no answer in time | yes |
+//! | [`Kind::Server`] | a fault of the service | yes |
+//! | [`Kind::Contended`] | concurrent writes of the same item, after all retries | yes |
+//! | [`Kind::Denied`] | a missing permission of the role | no |
+//! | [`Kind::Missing`] | a missing table, bucket, topic or object that must exist | no |
+//! | [`Kind::Invalid`] | a parameter that the service never accepts | no |
+//! | [`Kind::Corrupt`] | a stored value that cannot be read | no |
+//! | [`Kind::Other`] | any other refusal | no |
+//!
+//! The SDK and the adapters have retried retryable failures already. Callers pass the error on with `?`. At the edge:
+//!
+//! - a function that a queue or EventBridge invokes logs the error once and fails, so that the delivery is repeated and,
+//!   after the last attempt, goes to its failure queue;
+//! - the REST API logs the error once, and answers 503 with `Retry-After` if it is retryable, else 500;
+//! - the command line prints the chain of causes and exits with an error.
+//!
+//! Every workflow can be repeated after a failure: it resumes from the stored state.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-/// A call that failed. For a Lambda function it means: try again.
+/// A failed call to AWS. See the [module](self) for what callers do.
 #[derive(Debug, thiserror::Error)]
 #[error("{op} of {target} failed: {kind}")]
 pub struct Error {
-    /// The operation, by AWS's name where it is one of AWS's.
+    /// The operation, by its AWS name if it has one.
     pub op: &'static str,
-    /// What it was done to: a bucket and key, a table, a topic. Never a presigned URL.
+    /// The target: a bucket and key, a table, a topic. Never a presigned URL.
     pub target: String,
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub kind: Kind,
-    /// What the SDK or a library said.
+    /// The error of the SDK or of a library.
     #[source]
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// Kinds of failure.
+/// The kinds of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
     /// Too many calls.
     Throttled,
-    /// No answer in time, or no connection.
+    /// No connection, or no answer in time.
     Unreachable,
-    /// AWS failed.
+    /// A fault of the service.
     Server,
-    /// The role lacks a permission.
+    /// A missing permission of the role.
     Denied,
-    /// Something that must be there is not.
+    /// A missing resource that must exist.
     Missing,
-    /// What was asked for can never be: the same call fails always.
+    /// A parameter that the service never accepts: the same call always fails.
     Invalid,
-    /// Others kept on changing the same item.
+    /// Concurrent writes of the same item.
     Contended,
-    /// What is stored cannot be read.
+    /// A stored value that cannot be read.
     Corrupt,
-    /// Anything else.
+    /// Any other refusal.
     Other,
 }
 
@@ -52,34 +76,34 @@ impl fmt::Display for Kind {
             Self::Server => "the service failed",
             Self::Denied => "access denied: the role lacks a permission",
             Self::Missing => "not found",
-            Self::Invalid => "refused for good",
-            Self::Contended => "others kept on changing it",
-            Self::Corrupt => "what is stored cannot be read",
+            Self::Invalid => "invalid request",
+            Self::Contended => "concurrent writes",
+            Self::Corrupt => "the stored value cannot be read",
             Self::Other => "refused",
         })
     }
 }
 
 impl Error {
-    /// An error of our own making.
+    /// Creates an error without a source.
     pub fn new(op: &'static str, target: impl Into<String>, kind: Kind) -> Self {
         Self { op, target: target.into(), kind, source: None }
     }
 
-    /// The same with its cause.
+    /// Adds the source.
     #[must_use]
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
     }
 
-    /// Whether the same call may succeed later without anybody's doing.
+    /// Returns whether the same call may succeed later without intervention.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind, Kind::Throttled | Kind::Unreachable | Kind::Server | Kind::Contended)
     }
 
-    /// The error and all its causes in one line, for the log.
+    /// Returns the error and its sources in one line, for the log.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut chain = self.to_string();
@@ -106,7 +130,7 @@ impl Error {
     }
 }
 
-/// Whether a conditional write failed because its condition did not hold.
+/// Returns whether a conditional write failed because its condition did not hold.
 pub(crate) fn is_condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code() == Some("ConditionalCheckFailedException")
 }

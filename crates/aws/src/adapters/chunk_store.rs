@@ -49,7 +49,7 @@ impl ChunkStore {
     /// Writes chunks, in batches.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses, or keeps on leaving items undone.
+    /// Returns an [AWS failure](crate::error).
     pub async fn write(&self, chunks: &[Chunk]) -> Result<(), Error> {
         let mut requests = Vec::with_capacity(chunks.len());
         for chunk in chunks {
@@ -64,7 +64,7 @@ impl ChunkStore {
     /// was written last. Returns how many they were.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn delete_of_upload(&self, id: &UploadId, round: Option<u32>) -> Result<u64, Error> {
         let query = self.client.query().table_name(&self.table).index_name(BY_UPLOAD);
         let query =

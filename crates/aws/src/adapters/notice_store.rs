@@ -79,7 +79,7 @@ impl NoticeStore {
     /// Notes an occurrence.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn put(&self, owner: &str, occurrence: &Occurrence) -> Result<(), Error> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(self.seen_item(owner, occurrence)?));
         put.send().await.map_err(|error| Error::sdk("PutItem", self.target(owner), error))?;

@@ -36,7 +36,7 @@ impl NoticeTopic {
     /// Publishes a notice: the text to e-mail addresses, the JSON to everything else. Returns SNS's message id.
     ///
     /// # Errors
-    /// When SNS does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn publish(&self, notice: &Notice) -> Result<String, Error> {
         let failed = || Error::new("Publish", &self.topic_arn, Kind::Other);
         let message = serde_json::json!({ "default": notice.json, "email": notice.text }).to_string();

@@ -89,7 +89,7 @@ impl ObjectStore {
     /// Opens an object, or one version of it. None when it is not, or no longer, there.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn get(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<Option<Object>, Error> {
         let request = self.client.get_object().bucket(bucket).key(key).set_version_id(version_id.map(str::to_owned));
         match request.send().await {
@@ -108,7 +108,7 @@ impl ObjectStore {
     /// What is known of an object's current version, or of another one. None when it is not there.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn head(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<Option<Head>, Error> {
         let request = self.client.head_object().bucket(bucket).key(key).set_version_id(version_id.map(str::to_owned));
         match request.send().await {
@@ -127,7 +127,7 @@ impl ObjectStore {
     /// already, that.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn put_new(
         &self,
         (bucket, key): (&str, &str),
@@ -149,7 +149,7 @@ impl ObjectStore {
     /// Writes a small object. Returns its version id.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn put(
         &self,
         (bucket, key): (&str, &str),
@@ -166,7 +166,7 @@ impl ObjectStore {
     /// Removes one version of an object for good. Removing it twice is removing it once.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn delete_version(&self, bucket: &str, key: &str, version_id: &str) -> Result<(), Error> {
         let delete = self.client.delete_object().bucket(bucket).key(key).version_id(version_id);
         match delete.send().await {
@@ -222,7 +222,7 @@ impl ObjectStore {
     /// Hides an object behind a delete marker. Its versions stay until the bucket's lifecycle removes them.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn hide(&self, bucket: &str, key: &str) -> Result<(), Error> {
         let delete = self.client.delete_object().bucket(bucket).key(key);
         delete.send().await.map_err(|error| Error::sdk("DeleteObject", target(bucket, key), error))?;
@@ -244,7 +244,7 @@ impl ObjectWriter<'_> {
     /// Takes more bytes.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.held.extend_from_slice(bytes);
         if self.held.len() >= WRITE_PART_BYTES { self.send_part().await } else { Ok(()) }
@@ -253,7 +253,7 @@ impl ObjectWriter<'_> {
     /// Says that there are no more: now the object exists.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn finish(mut self) -> Result<(), Error> {
         if self.parts.is_none() {
             self.objects.put((self.bucket, self.key), self.content_type, None, self.held).await?;

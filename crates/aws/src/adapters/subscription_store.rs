@@ -66,7 +66,7 @@ impl SubscriptionStore {
     /// The owner's subscription, as SNS tells of it now.
     ///
     /// # Errors
-    /// When AWS does not answer or refuses, or what is stored cannot be read.
+    /// Returns an [AWS failure](crate::error).
     pub async fn get(&self, owner: &str, now: Timestamp) -> Result<Subscription, Error> {
         let stored = self.load(owner).await?;
         self.refresh(owner, stored, now).await
@@ -76,7 +76,7 @@ impl SubscriptionStore {
     /// SNS's silence is no error, and for a minute it is not asked again then.
     ///
     /// # Errors
-    /// When DynamoDB does not answer or refuses, or what is stored cannot be read.
+    /// Returns an [AWS failure](crate::error).
     pub async fn known(&self, owner: &str, now: Timestamp) -> Result<Subscription, Error> {
         let stored = self.load(owner).await?;
         if !stored.is_to_be_looked_at(now) {
@@ -99,7 +99,7 @@ impl SubscriptionStore {
     /// there is nothing yet to agree to, or when the last was sent a day ago. The same again changes nothing.
     ///
     /// # Errors
-    /// When AWS does not answer or refuses, or others change the same subscription all the time.
+    /// Returns an [AWS failure](crate::error).
     pub async fn put(
         &self,
         owner: &str,
@@ -133,7 +133,7 @@ impl SubscriptionStore {
     /// found and removed should somebody follow the link after all.
     ///
     /// # Errors
-    /// When AWS does not answer or refuses, or others change the same subscription all the time.
+    /// Returns an [AWS failure](crate::error).
     pub async fn delete(&self, owner: &str, now: Timestamp) -> Result<(), Error> {
         for _ in 0..MAX_ATTEMPTS {
             let stored = self.load_unasked(owner, now).await?;
@@ -156,7 +156,7 @@ impl SubscriptionStore {
     /// Returns whether it did. It calls GetSubscriptionAttributes and Subscribe, nothing else of SNS.
     ///
     /// # Errors
-    /// When AWS does not answer or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn ask_again(&self, owner: &str, now: Timestamp) -> Result<bool, Error> {
         let stored = self.load(owner).await?;
         if !stored.asks_for_news(now) {

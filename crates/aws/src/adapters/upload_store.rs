@@ -68,7 +68,7 @@ impl UploadStore {
     /// Reads a history. Empty when there is no such upload.
     ///
     /// # Errors
-    /// When DynamoDB does not answer or refuses, or an event cannot be read.
+    /// Returns an [AWS failure](crate::error).
     pub async fn history(&self, id: &UploadId) -> Result<Vec<RecordedEvent>, Error> {
         let get = self.client.get_item().table_name(&self.table).key("pk", s(upload_pk(id))).consistent_read(true);
         let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.target(id), error))?;
@@ -85,7 +85,7 @@ impl UploadStore {
     /// Reads an upload.
     ///
     /// # Errors
-    /// When DynamoDB does not answer or refuses, or the history makes no sense.
+    /// Returns an [AWS failure](crate::error).
     pub async fn load(&self, id: &UploadId) -> Result<Option<Upload>, Error> {
         let history = self.history(id).await?;
         if history.is_empty() {
@@ -98,7 +98,7 @@ impl UploadStore {
     /// Appends events, if the history still has `revision` events.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn append(&self, after: &Upload, revision: usize, events: &[RecordedEvent]) -> Result<Append, Error> {
         let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
         let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id())));
@@ -114,7 +114,7 @@ impl UploadStore {
     /// Appends events, and writes something else with them: all or nothing.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn append_with(
         &self,
         after: &Upload,
@@ -136,7 +136,7 @@ impl UploadStore {
     /// Claims a digest for an upload, writes chunks and appends events: all or nothing.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn claim(
         &self,
         sha256: &str,
@@ -197,7 +197,7 @@ impl UploadStore {
     /// Gives a claim up, if it is this upload's.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn release(&self, owner: &str, sha256: &str, id: &UploadId) -> Result<(), Error> {
         let delete = self.client.delete_item().table_name(&self.table).key("pk", s(digest_pk(owner, sha256)));
         let delete = delete.condition_expression("upload_id = :me").expression_attribute_values(":me", s(id.as_str()));

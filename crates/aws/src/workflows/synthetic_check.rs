@@ -22,7 +22,7 @@ const EXPIRES_IN: Duration = Duration::from_secs(60);
 /// Uploads what is known to be wrong. Returns its id.
 ///
 /// # Errors
-/// When AWS does not answer, or refuses.
+/// Returns an [AWS failure](crate::error).
 pub async fn begin(services: &Services, now: Timestamp, random: [u8; 10]) -> Result<UploadId, Error> {
     let request = Request {
         owner: &OwnerId::synthetic_check(),

@@ -70,7 +70,7 @@ impl ChunkStore {
     /// The exact statistics of a series in `from <= time < to`. None when there are no points.
     ///
     /// # Errors
-    /// When DynamoDB does not answer or refuses, a chunk cannot be read, or chunks keep on coming while it is read.
+    /// Returns an [AWS failure](crate::error).
     pub async fn answer(
         &self,
         series: &Series,

@@ -29,7 +29,7 @@ impl ChunkStore {
     /// The devices of an owner. `after` is the [`Page::next`] of the page before.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn devices(&self, owner: &str, limit: usize, after: Option<&str>) -> Result<Page<Device>, Error> {
         let mut items: Vec<Device> = Vec::new();
         let mut place = after.unwrap_or_default().to_owned();
@@ -62,7 +62,7 @@ impl ChunkStore {
     /// The measures of one device, by name. Empty when there is no such device.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn measures(&self, owner: &str, entity: &str) -> Result<Vec<String>, Error> {
         let prefix = entity_prefix(entity);
         let mut measures: Vec<String> = Vec::new();

@@ -21,7 +21,7 @@ impl ChunkStore {
     /// Takes what an upload gave out of the chunk with this sort key. Again, it changes nothing.
     ///
     /// # Errors
-    /// When DynamoDB does not answer or refuses, or the chunk cannot be read.
+    /// Returns an [AWS failure](crate::error).
     pub async fn take_out(&self, series: &Series, sort_key: &str, id: &UploadId) -> Result<(), Error> {
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {

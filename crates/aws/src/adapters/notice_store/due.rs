@@ -61,7 +61,7 @@ impl NoticeStore {
     /// table.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn due(&self, until: Timestamp, most: i32) -> Result<Vec<DueOwner>, Error> {
         let query = self.by_due(DUE).key_condition_expression("due = :due AND due_at <= :until");
         let query = query.expression_attribute_values(":until", s(until.sortable())).limit(most);
@@ -76,7 +76,7 @@ impl NoticeStore {
     /// Owners of whom occurrences are not yet folded, as far as ten pages of each partition tell.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn unfolded(&self) -> Result<BTreeSet<String>, Error> {
         let mut owners = BTreeSet::new();
         for number in 0..SEEN_PARTITIONS {
@@ -99,7 +99,7 @@ impl NoticeStore {
     /// Takes the turn, if it is free. A lost answer is as if somebody else had it: it lapses.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn acquire_publish_lease(&self, now: Timestamp) -> Result<PublishLease, Error> {
         let micros = now.as_micros();
         let until = Timestamp::from_micros(micros + PUBLISH_LEASE_MICROS);
@@ -125,7 +125,7 @@ impl NoticeStore {
     /// Ends a turn that would last until then: it is free from `free_at` on.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn release_publish_lease(&self, until: Timestamp, free_at: Timestamp) -> Result<(), Error> {
         let update = self.free_turn_at(free_at);
         // Otherwise it was over already, and is somebody else's by now.

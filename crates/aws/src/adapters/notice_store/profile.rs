@@ -58,7 +58,7 @@ impl NoticeStore {
     /// Counts uploads of one owner in the profiles. Returns the kinds of which groups may be open.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub(crate) async fn count(&self, owner: &str, passed: &Passed, now: Timestamp) -> Result<Vec<String>, Error> {
         let mut open = Vec::new();
         for (kind, of_kind) in &passed.kinds {
@@ -110,7 +110,7 @@ impl NoticeStore {
     /// Says that a group of this kind is open.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn mark_open(&self, owner: &str, kind: &str, now: Timestamp) -> Result<(), Error> {
         self.set_open(owner, kind, &now.sortable(), None).await
     }
@@ -118,7 +118,7 @@ impl NoticeStore {
     /// Says that no group of this kind is open, if since `mark` nobody said otherwise.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn mark_closed(&self, owner: &str, kind: &str, mark: &str) -> Result<(), Error> {
         self.set_open(owner, kind, "", Some(mark)).await
     }
@@ -140,7 +140,7 @@ impl NoticeStore {
     /// When a group of this kind was last said to be open; none if none may be.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn open_mark(&self, owner: &str, kind: &str) -> Result<Option<String>, Error> {
         Ok(self.profile_item(owner, kind).await?.as_ref().and_then(open_in))
     }
@@ -148,7 +148,7 @@ impl NoticeStore {
     /// An owner's profile of a kind of upload.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn profile(&self, owner: &str, kind: &str) -> Result<Profile, Error> {
         let Some(item) = self.profile_item(owner, kind).await? else { return Ok(Profile::default()) };
         let count = |value: &AttributeValue| value.as_n().ok()?.parse::<u64>().ok();

@@ -40,7 +40,7 @@ impl NoticeStore {
     /// Reads the outbox, and how often it was changed.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn outbox(&self, owner: &str) -> Result<(Outbox, u64), Error> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(self.item(owner, STATE.to_owned())));
         let output = get.consistent_read(true).send().await;
@@ -53,7 +53,7 @@ impl NoticeStore {
     /// Writes an outbox that was read at `revision`, with whatever changes with it.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn change(
         &self,
         owner: &str,
@@ -98,7 +98,7 @@ impl NoticeStore {
     /// The oldest occurrences that are not yet folded, and whether there may be more.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn seen(&self, owner: &str) -> Result<(Vec<Keyed<Occurrence>>, bool), Error> {
         self.oldest(owner, SEEN, "occurrence", MAX_CHANGES).await
     }
@@ -106,7 +106,7 @@ impl NoticeStore {
     /// The oldest tells that are owed, at most `most`.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn tells(&self, owner: &str, most: usize) -> Result<Vec<Keyed<PendingNotice>>, Error> {
         Ok(self.oldest(owner, TELL, "tell", most).await?.0)
     }
@@ -114,7 +114,7 @@ impl NoticeStore {
     /// The tells with these sort keys, as far as they are there, in their order.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn tells_by_key(&self, owner: &str, keys: &[String]) -> Result<Vec<PendingNotice>, Error> {
         let items = self.get_many(owner, keys.iter().cloned().collect()).await?;
         items.values().map(|item| self.read(owner, item, "tell")).collect()
@@ -123,7 +123,7 @@ impl NoticeStore {
     /// Groups by kind and id, as far as they are there.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn groups(&self, owner: &str, wanted: BTreeSet<(&str, &ProblemId)>) -> Result<Vec<Problem>, Error> {
         let keys = wanted.into_iter().map(|(kind, id)| group_sk(kind, id)).collect();
         let items = self.get_many(owner, keys).await?;
@@ -133,7 +133,7 @@ impl NoticeStore {
     /// Some groups of a kind that are open, more than `most` if there are.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn open(&self, owner: &str, kind: &str, most: usize) -> Result<Vec<Problem>, Error> {
         let query = self.query(owner, &format!("group#{kind}#")).filter_expression("life = :open");
         let mut pages =
@@ -153,7 +153,7 @@ impl NoticeStore {
     /// What a digest has gathered of some groups.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn tallies(
         &self,
         owner: &str,
@@ -172,7 +172,7 @@ impl NoticeStore {
     /// All that a digest has gathered.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn gathered(&self, owner: &str, epoch: u64) -> Result<Vec<(ProblemId, ProblemCounts)>, Error> {
         let prefix = tallies_of(epoch);
         let mut pages = self.query(owner, &prefix).into_paginator().send();

@@ -26,7 +26,7 @@ impl ObjectStore {
     /// any more.
     ///
     /// # Errors
-    /// When S3 does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn copy(&self, from: (&str, &str, &str), size: u64, to: (&str, &str)) -> Result<bool, Error> {
         if size > MAX_COPY_BYTES {
             return self.copy_in_parts(from, size, to).await;

@@ -120,7 +120,7 @@ impl UploadStore {
     /// The uploads of an owner. `after` is the [`Page::next`] of the page before.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn list(
         &self,
         owner: &str,
@@ -156,7 +156,7 @@ impl UploadStore {
     /// What of an owner's uploads lies in quarantine and waits. `after` is the [`Page::next`] of the page before.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn list_quarantine(
         &self,
         owner: &str,
@@ -180,7 +180,7 @@ impl UploadStore {
     /// What of an owner's uploads no answer holds.
     ///
     /// # Errors
-    /// When DynamoDB does not answer, or refuses.
+    /// Returns an [AWS failure](crate::error).
     pub async fn open(&self, owner: &str) -> Result<Open, Error> {
         let tally = async |kind: &str| {
             let listing = Listing::of_open(owner, kind, None, None);
