@@ -4,6 +4,7 @@
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use eventpulse_aws::workflows::upload_commands::CommandOutcome;
+use eventpulse_core::device::key_commands::KeyRefusal;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -118,8 +118,8 @@ pub(crate) struct Tally {
     upload_ids: Vec<String>,
 }
 
-impl From<lists::Tally> for Tally {
-    fn from(lists::Tally { count, upload_ids }: lists::Tally) -> Self {
+impl From<lists::OpenCount> for Tally {
+    fn from(lists::OpenCount { count, upload_ids }: lists::OpenCount) -> Self {
         Self { count, upload_ids }
     }
 }
@@ -169,7 +169,7 @@ async fn answer(
 ) -> Result<Response, ApiError> {
     let (series, range) = asked(app, owner, device, params).await?;
     let (answered, open) =
-        tokio::join!(app.services.chunks.answer(&series, range.0, range.1), app.services.uploads.open(&owner.0));
+        tokio::join!(app.services.chunks.answer(&series, range.0, range.1), app.services.uploads.count_open(&owner.0));
     let Some(answered) = answered? else { return Err(nothing(&series)) };
     let (open, statistics) = (open?, answered.statistics);
     let content = DeviceStatistics {

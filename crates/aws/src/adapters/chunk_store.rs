@@ -1,9 +1,12 @@
-//! DynamoDB: the chunks, what counts.
+//! DynamoDB: the chunks of accepted points.
 //!
-//! One item a chunk: `pk` is the series, `sk` its place in it; both are deterministic, so writing a chunk twice is
-//! writing it once. The index `by_upload` finds the chunks of an upload, the index `by_owner` the series of an owner.
-//! A chunk that several messages share is written once because their histories are, in the same transaction. It is not in
-//! `by_upload`: it has `uploads` and `origins`, and the histories of its messages name it.
+//! There is one item per chunk: `pk` is the series, `sk` the position in it. Both are deterministic, so that a repeated write
+//! changes nothing. The index `by_upload` finds the chunks of an upload, the index `by_owner` the series of an owner. A chunk
+//! that several messages share is written in the same transaction as their histories. It has `uploads` and `origins` instead
+//! of `upload_id`, so it is not in `by_upload`; the histories of its messages name it.
+//!
+//! The mapping is written by hand: half of the bytes are binary attributes, which serde_dynamo maps only through wrapper
+//! types, and the path is hot.
 
 pub mod answers;
 pub mod devices;
@@ -18,18 +21,18 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRe
 use eventpulse_core::id::UploadId;
 use eventpulse_core::statistics::chunk::{Chunk, attempt_of_sort_key};
 use eventpulse_core::statistics::series::Series;
-use tokio::task::{JoinError, JoinSet};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::adapters::dynamodb::item::{Item, number, s, text};
 use crate::error::{Error, Kind};
 
-/// [BatchWriteItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html) takes 25.
+/// [BatchWriteItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html) takes 25 items.
 const BATCH: usize = 25;
-/// How many batches are under way at the same time.
-const BATCHES_AT_A_TIME: usize = 8;
+/// The number of batches sent at the same time.
+const CONCURRENCY: usize = 8;
 /// The index that finds the chunks of an upload.
 const BY_UPLOAD: &str = "by_upload";
-/// How often what a batch left undone is sent again: 50 ms, doubled each time, 25 s in all.
+/// How often unprocessed items of a batch are sent. The pause is 50 ms, doubled each time, 25 s in all.
 const BATCH_ATTEMPTS: u32 = 9;
 
 /// The chunks table.
@@ -40,13 +43,13 @@ pub struct ChunkStore {
 }
 
 impl ChunkStore {
-    /// Over an SDK client.
+    /// Creates an adapter over an SDK client.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// Writes chunks, in batches.
+    /// Writes chunks in batches, and sends unprocessed items again.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -57,15 +60,15 @@ impl ChunkStore {
             let put = put.map_err(|error| self.error("BatchWriteItem", Kind::Other).with_source(error))?;
             requests.push(WriteRequest::builder().put_request(put).build());
         }
-        self.batches(requests).await
+        self.send_all(requests).await
     }
 
-    /// Removes every chunk of an upload, or of one of its rounds, that the index knows: it may lag a moment behind what
-    /// was written last. Returns how many they were.
+    /// Deletes the chunks of an upload, or of one of its attempts, that the index knows. The index may lag behind the last
+    /// writes. Returns the number of deleted chunks.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
-    pub async fn delete_of_upload(&self, id: &UploadId, round: Option<u32>) -> Result<u64, Error> {
+    pub async fn delete_of_upload(&self, id: &UploadId, attempt: Option<u32>) -> Result<u64, Error> {
         let query = self.client.query().table_name(&self.table).index_name(BY_UPLOAD);
         let query =
             query.key_condition_expression("upload_id = :id").expression_attribute_values(":id", s(id.as_str()));
@@ -75,7 +78,7 @@ impl ChunkStore {
             let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
             let mut requests = Vec::with_capacity(page.items().len());
             for item in page.items() {
-                if round.is_some() && text(item, "sk").and_then(attempt_of_sort_key) != round {
+                if attempt.is_some() && text(item, "sk").and_then(attempt_of_sort_key) != attempt {
                     continue;
                 }
                 let key = |name: &str| item.get(name).cloned().unwrap_or(AttributeValue::Null(true));
@@ -84,7 +87,7 @@ impl ChunkStore {
                 requests.push(WriteRequest::builder().delete_request(delete).build());
             }
             removed += requests.len() as u64;
-            self.batches(requests).await?;
+            self.send_all(requests).await?;
         }
         Ok(removed)
     }
@@ -107,40 +110,25 @@ impl ChunkStore {
         chunk.map_err(|error| corrupt().with_source(error))
     }
 
-    /// Sends requests in batches, some at a time.
-    async fn batches(&self, mut requests: Vec<WriteRequest>) -> Result<(), Error> {
-        let mut sending = JoinSet::new();
-        while !requests.is_empty() {
+    /// Sends requests in concurrent batches.
+    async fn send_all(&self, mut requests: Vec<WriteRequest>) -> Result<(), Error> {
+        let batches = std::iter::from_fn(|| {
             let batch = requests.split_off(requests.len().saturating_sub(BATCH));
-            if sending.len() == BATCHES_AT_A_TIME {
-                self.sent(sending.join_next().await)?;
-            }
-            let chunks = self.clone();
-            sending.spawn(async move { chunks.batch(batch).await });
-        }
-        while let Some(batch) = sending.join_next().await {
-            self.sent(Some(batch))?;
-        }
-        Ok(())
+            (!batch.is_empty()).then_some(batch)
+        });
+        let sending = batches.map(|batch| self.send_batch(batch));
+        stream::iter(sending).buffer_unordered(CONCURRENCY).try_collect().await
     }
 
-    fn sent(&self, batch: Option<Result<Result<(), Error>, JoinError>>) -> Result<(), Error> {
-        match batch {
-            Some(Ok(result)) => result,
-            Some(Err(error)) => Err(self.error("BatchWriteItem", Kind::Other).with_source(error)),
-            None => Ok(()),
-        }
-    }
-
-    /// Sends a batch until nothing of it is left undone.
-    async fn batch(&self, requests: Vec<WriteRequest>) -> Result<(), Error> {
-        let mut left = HashMap::from([(self.table.clone(), requests)]);
+    /// Sends a batch until every item is processed.
+    async fn send_batch(&self, requests: Vec<WriteRequest>) -> Result<(), Error> {
+        let mut unprocessed = HashMap::from([(self.table.clone(), requests)]);
         for attempt in 0..BATCH_ATTEMPTS {
-            let sent = self.client.batch_write_item().set_request_items(Some(left)).send().await;
+            let sent = self.client.batch_write_item().set_request_items(Some(unprocessed)).send().await;
             let output = sent.map_err(|error| Error::sdk("BatchWriteItem", self.table.as_str(), error))?;
-            left = output.unprocessed_items.unwrap_or_default();
-            left.retain(|_, requests| !requests.is_empty());
-            if left.is_empty() {
+            unprocessed = output.unprocessed_items.unwrap_or_default();
+            unprocessed.retain(|_, requests| !requests.is_empty());
+            if unprocessed.is_empty() {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
@@ -153,7 +141,7 @@ impl ChunkStore {
     }
 }
 
-/// A chunk as it is stored. The numbers of its summary are bytes: DynamoDB's own end at 9.9e125.
+/// Returns the item of a chunk. Its summary is binary, because DynamoDB's numbers end at 9.9e125.
 pub(crate) fn chunk_item(chunk: &Chunk) -> Item {
     let mut item = Item::from([
         ("pk".to_owned(), s(chunk.partition_key())),
@@ -172,7 +160,7 @@ pub(crate) fn chunk_item(chunk: &Chunk) -> Item {
     item
 }
 
-/// What of a shared chunk changes when an upload is taken back.
+/// Returns the attributes that change when an upload is removed from a shared chunk.
 fn contents(chunk: &Chunk) -> Item {
     let blob = |bytes: &[u8]| AttributeValue::B(Blob::new(bytes));
     let mut contents = Item::from([
@@ -188,4 +176,58 @@ fn contents(chunk: &Chunk) -> Item {
 
 fn names(chunk: &Chunk) -> AttributeValue {
     AttributeValue::L(chunk.uploads().iter().map(s).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::dynamodb::golden::json_of;
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Config};
+    use eventpulse_core::statistics::series::Point;
+    use eventpulse_core::time::Timestamp;
+    use serde_json::json;
+
+    fn series() -> Series {
+        Series { owner: "u1".parse().unwrap(), entity: "a b+c%2Bé".to_owned(), measure: "value".to_owned() }
+    }
+
+    fn chunk(upload: &str, second: i64) -> Chunk {
+        let point = Point { time: Timestamp::from_micros(second * 1_000_000), value: 22.5 };
+        Chunk::new(series(), upload, 0, vec![point]).unwrap()
+    }
+
+    fn read(item: &Item) -> Chunk {
+        let client = Client::from_conf(Config::builder().behavior_version(BehaviorVersion::latest()).build());
+        ChunkStore::new(client, "chunks".to_owned()).read_chunk(&series(), item).unwrap()
+    }
+
+    #[test]
+    fn a_chunk_has_a_golden_item() {
+        let chunk = chunk("up_a", 0);
+        let expected = json!({
+            "pk": {"S": chunk.partition_key()},
+            "sk": {"S": chunk.sort_key()},
+            "owner": {"S": "u1"},
+            "series": {"S": series().listing_key()},
+            "entity": {"S": "a b+c%2Bé"},
+            "measure": {"S": "value"},
+            "segment": {"N": "0"},
+            "upload_id": {"S": "up_a"},
+            "summary": {"B": chunk.summary().to_bytes().as_slice()},
+            "points": {"B": chunk.compressed_points()},
+        });
+        assert_eq!(json_of(&chunk_item(&chunk)), expected);
+        assert_eq!(read(&chunk_item(&chunk)), chunk);
+    }
+
+    #[test]
+    fn a_shared_chunk_has_a_golden_item() {
+        let shared = Chunk::joined(&[&chunk("up_a", 0), &chunk("up_b", 1)], 7).unwrap();
+        let item = chunk_item(&shared);
+        let json = json_of(&item);
+        assert_eq!(json["uploads"], json!({"L": [{"S": "up_a"}, {"S": "up_b"}]}));
+        assert_eq!(json["origins"], json!({"B": shared.origins()}));
+        assert_eq!((&json["segment"], item.contains_key("upload_id")), (&json!({"N": "7"}), false));
+        assert_eq!(read(&item), shared);
+    }
 }

@@ -1,9 +1,14 @@
 //! DynamoDB: the histories of uploads, and the claims of digests.
 //!
-//! One item an upload: `pk = upload#<id>`, `history` (a list of JSON texts, one an event), `revision` (their number),
-//! and what lists show of it and filter by: see [`lists`]. One item a claim: `pk = digest#<owner>#<sha256>`, `upload_id`:
-//! the upload under which these bytes count. One item a header `Idempotency-Key`: `pk = idempotency#<owner>#<its sha256>`,
-//! `upload_id` of the first message that came with it, `sha256` of that one's body, `expires_at`.
+//! There are three kinds of item:
+//!
+//! - an upload: `pk = upload#<id>`, `history` (a list of events as JSON texts), `revision` (the number of events), and the
+//!   attributes that [`lists`] show and filter by;
+//! - a claim: `pk = digest#<owner>#<sha256>`, and `upload_id` of the upload that accepted these bytes;
+//! - a header `Idempotency-Key`: `pk = idempotency#<owner>#<sha256 of the header>`, `upload_id` of the first message with
+//!   it, `sha256` of that message's body, and `expires_at`.
+//!
+//! Claims and idempotency keys are written by expressions of two to four attributes, without a mapping.
 
 mod attributes;
 pub mod batch;
@@ -16,20 +21,23 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use eventpulse_core::id::UploadId;
+use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::upload::{RecordedEvent, Upload};
+use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
 use crate::adapters::chunk_store::chunk_item;
 use crate::adapters::dynamodb::item::{Item, number, s, text};
 use crate::adapters::dynamodb::transaction::{is_contended, is_refused, reasons, transaction};
 use crate::error::{Error, Kind, is_condition_failed};
+use attributes::ListAttributes;
 
 /// A transaction takes [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html),
 /// two of which are not chunks.
 const MAX_CHUNKS_IN_TRANSACTION: usize = 98;
 /// It takes 4 MB; the rest is for names and the history.
 const MAX_CHUNK_BYTES_IN_TRANSACTION: usize = 3 << 20;
+
 /// The uploads table.
 #[derive(Debug, Clone)]
 pub struct UploadStore {
@@ -38,34 +46,34 @@ pub struct UploadStore {
     chunks_table: String,
 }
 
-/// What became of an append.
+/// The result of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Append {
-    /// It is written.
+    /// The events are written.
     Done,
-    /// Somebody else wrote since the history was read: read it again and decide anew.
+    /// Nothing is written, because the history grew since it was read: read it again and decide again.
     Conflict,
 }
 
-/// What became of a claim.
+/// The result of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// The bytes count under this upload, and what came with the claim is written.
+    /// The digest belongs to this upload; its chunks and events are written.
     Acquired,
-    /// They count under another upload already; nothing is written.
+    /// The digest belongs to another upload; nothing is written.
     TakenBy(UploadId),
-    /// Somebody else wrote since the history was read; nothing is written.
+    /// Nothing is written, because the history grew since it was read.
     Conflict,
 }
 
 impl UploadStore {
-    /// Over an SDK client. The chunks table is written in the same transaction as a history.
+    /// Creates an adapter over an SDK client. A transaction writes both tables.
     #[must_use]
     pub fn new(client: Client, table: String, chunks_table: String) -> Self {
         Self { client, table, chunks_table }
     }
 
-    /// Reads a history. Empty when there is no such upload.
+    /// Reads a history. It is empty if there is no such upload.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -82,7 +90,7 @@ impl UploadStore {
         events.iter().map(event).collect()
     }
 
-    /// Reads an upload.
+    /// Loads an upload. Returns `None` if there is no such upload.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -95,12 +103,13 @@ impl UploadStore {
         upload.map(Some).map_err(|error| Error::new("GetItem", self.target(id), Kind::Corrupt).with_source(error))
     }
 
-    /// Appends events, if the history still has `revision` events.
+    /// Appends events, if the history still has `revision` events. `after` is the upload with the events applied.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn append(&self, after: &Upload, revision: usize, events: &[RecordedEvent]) -> Result<Append, Error> {
-        let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
+        let AppendExpressions { expression, condition, names, values } =
+            self.append_expressions(after, revision, events)?;
         let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id())));
         let update = update.update_expression(expression).condition_expression(condition);
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
@@ -111,7 +120,7 @@ impl UploadStore {
         }
     }
 
-    /// Appends events, and writes something else with them: all or nothing.
+    /// Appends events and performs another action: all or nothing.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -126,14 +135,14 @@ impl UploadStore {
         transact(&self.client, actions, || self.target(&after.id())).await
     }
 
-    /// Whether these chunks fit one transaction with a claim and an append.
+    /// Returns whether chunks fit one transaction with a claim and an append.
     #[must_use]
     pub fn fits_one_transaction(chunks: &[Chunk]) -> bool {
         chunks.len() <= MAX_CHUNKS_IN_TRANSACTION
             && chunks.iter().map(Chunk::size_bytes).sum::<usize>() <= MAX_CHUNK_BYTES_IN_TRANSACTION
     }
 
-    /// Claims a digest for an upload, writes chunks and appends events: all or nothing.
+    /// Claims a digest, writes chunks and appends events: all or nothing.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -151,19 +160,20 @@ impl UploadStore {
         }
         match transaction(&self.client).set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(ClaimOutcome::Acquired),
-            Err(error) => why_canceled(reasons(&error))
+            Err(error) => outcome_of_canceled(reasons(&error))
                 .ok_or_else(|| Error::sdk("TransactWriteItems", self.target(&after.id()), error)),
         }
     }
 
-    /// The append as an action of a transaction.
+    /// Returns an append as an action of a transaction.
     fn append_action(
         &self,
         after: &Upload,
         revision: usize,
         events: &[RecordedEvent],
     ) -> Result<TransactWriteItem, Error> {
-        let AppendTerms { expression, condition, names, values } = self.append_terms(after, revision, events)?;
+        let AppendExpressions { expression, condition, names, values } =
+            self.append_expressions(after, revision, events)?;
         let update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id())));
         let update = update.update_expression(expression).condition_expression(condition);
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
@@ -171,7 +181,7 @@ impl UploadStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// The claim of a digest as an action of a transaction.
+    /// Returns the claim of a digest as an action of a transaction.
     fn claim_action(&self, after: &Upload, sha256: &str) -> Result<TransactWriteItem, Error> {
         let claim = Put::builder()
             .table_name(&self.table)
@@ -194,11 +204,11 @@ impl UploadStore {
         Error::new("TransactWriteItems", self.table.as_str(), Kind::Other).with_source(error)
     }
 
-    /// Gives a claim up, if it is this upload's.
+    /// Releases the claim of a digest, if it belongs to this upload.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
-    pub async fn release(&self, owner: &str, sha256: &str, id: &UploadId) -> Result<(), Error> {
+    pub async fn release(&self, owner: &OwnerId, sha256: &str, id: &UploadId) -> Result<(), Error> {
         let delete = self.client.delete_item().table_name(&self.table).key("pk", s(digest_pk(owner, sha256)));
         let delete = delete.condition_expression("upload_id = :me").expression_attribute_values(":me", s(id.as_str()));
         match delete.send().await {
@@ -208,8 +218,13 @@ impl UploadStore {
         }
     }
 
-    /// The expressions that append `events` behind `revision` others; `after` is the upload with them applied.
-    fn append_terms(&self, after: &Upload, revision: usize, events: &[RecordedEvent]) -> Result<AppendTerms, Error> {
+    /// Returns the expressions that append `events` to `revision` others.
+    fn append_expressions(
+        &self,
+        after: &Upload,
+        revision: usize,
+        events: &[RecordedEvent],
+    ) -> Result<AppendExpressions, Error> {
         let failed = |error| Error::new("UpdateItem", self.target(&after.id()), Kind::Corrupt).with_source(error);
         let mut texts = Vec::with_capacity(events.len());
         for event in events {
@@ -225,23 +240,26 @@ impl UploadStore {
         ]);
         let history = if revision == 0 { ":events" } else { "list_append(#history, :events)" };
         let (mut set, mut remove) = (format!("SET #history = {history}, #revision = :revision"), String::new());
-        for (name, value) in attributes::of(after) {
-            // Aliases: some of the names are words of DynamoDB's expression language.
-            names.insert(format!("#{name}"), name.to_owned());
+        let attributes: Item = to_item(ListAttributes::of(after)).map_err(|error| self.unsendable(error))?;
+        for (name, value) in attributes {
             match value {
-                Some(value) => {
+                AttributeValue::Null(_) => {
+                    remove.push_str(&format!("{} #{name}", if remove.is_empty() { " REMOVE" } else { "," }));
+                }
+                value => {
                     set.push_str(&format!(", #{name} = :{name}"));
                     values.insert(format!(":{name}"), value);
                 }
-                None => remove.push_str(&format!("{} #{name}", if remove.is_empty() { " REMOVE" } else { "," })),
             }
+            // Aliases: some of the names are reserved words of DynamoDB's expression language.
+            names.insert(format!("#{name}"), name);
         }
         let expression = set + &remove;
         if revision == 0 {
-            return Ok(AppendTerms { expression, condition: "attribute_not_exists(#revision)", names, values });
+            return Ok(AppendExpressions { expression, condition: "attribute_not_exists(#revision)", names, values });
         }
         values.insert(":read".to_owned(), number(revision));
-        Ok(AppendTerms { expression, condition: "#revision = :read", names, values })
+        Ok(AppendExpressions { expression, condition: "#revision = :read", names, values })
     }
 
     fn target(&self, id: &UploadId) -> String {
@@ -249,15 +267,15 @@ impl UploadStore {
     }
 }
 
-/// An append as DynamoDB's expressions.
-struct AppendTerms {
+/// The expressions of an append.
+struct AppendExpressions {
     expression: String,
     condition: &'static str,
     names: HashMap<String, String>,
     values: Item,
 }
 
-/// Writes all or nothing; nothing if a condition does not hold, or others write the same items.
+/// Performs all actions or none: none if a condition does not hold, or another transaction writes the same items.
 pub(crate) async fn transact(
     client: &Client,
     actions: Vec<TransactWriteItem>,
@@ -273,8 +291,8 @@ pub(crate) async fn transact(
     Err(Error::sdk("TransactWriteItems", target(), error))
 }
 
-/// Why a transaction was cancelled, where it is no failure: the first action is the append, the second the claim.
-fn why_canceled(reasons: &[CancellationReason]) -> Option<ClaimOutcome> {
+/// Returns the outcome of a cancelled claim, whose first action is the append and second the claim. `None` is a failure.
+fn outcome_of_canceled(reasons: &[CancellationReason]) -> Option<ClaimOutcome> {
     let code = |at: usize| reasons.get(at).and_then(CancellationReason::code).unwrap_or_default();
     if code(0) == "ConditionalCheckFailed" || is_contended(reasons) {
         return Some(ClaimOutcome::Conflict);
@@ -290,6 +308,102 @@ fn upload_pk(id: &UploadId) -> String {
     format!("upload#{id}")
 }
 
-fn digest_pk(owner: &str, sha256: &str) -> String {
+fn digest_pk(owner: &OwnerId, sha256: &str) -> String {
     format!("digest#{owner}#{sha256}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::dynamodb::golden::json_of;
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Config};
+    use eventpulse_core::time::Timestamp;
+    use eventpulse_core::upload::{ObjectVersion, Origin, UploadEvent};
+    use serde_json::json;
+
+    fn store() -> UploadStore {
+        let client = Client::from_conf(Config::builder().behavior_version(BehaviorVersion::latest()).build());
+        UploadStore::new(client, "uploads".to_owned(), "chunks".to_owned())
+    }
+
+    fn at(time: &str) -> Timestamp {
+        Timestamp::parse(time).unwrap()
+    }
+
+    fn origin() -> Origin {
+        Origin {
+            owner: "u1".parse().unwrap(),
+            key: "uploads/x/a b+c%2Bé.json".to_owned(),
+            file_name: "a b+c%2Bé.json".to_owned(),
+            schema: None,
+            max_rejected: None,
+            expires_at: Some(at("2025-02-28T13:00:00Z")),
+        }
+    }
+
+    fn history() -> Vec<RecordedEvent> {
+        let object = ObjectVersion {
+            bucket: "process".to_owned(),
+            key: origin().key,
+            version_id: "1".to_owned(),
+            size: 10,
+            line: None,
+        };
+        vec![
+            RecordedEvent::new(at("2025-02-28T12:00:00Z"), UploadEvent::Issued { origin: origin() }),
+            RecordedEvent::new(
+                at("2025-02-28T12:00:01.5Z"),
+                UploadEvent::Received { object, correlation_id: "c".to_owned() },
+            ),
+        ]
+    }
+
+    fn append(revision: usize, events: &[RecordedEvent], history: &[RecordedEvent]) -> AppendExpressions {
+        let id = UploadId::new(at("2025-02-28T12:00:00Z"), [0; 10]);
+        store().append_expressions(&Upload::fold(id, history).unwrap(), revision, events).unwrap()
+    }
+
+    #[test]
+    fn a_new_upload_has_golden_attributes() {
+        let history = &history()[..1];
+        let AppendExpressions { condition, values, expression, .. } = append(0, history, history);
+        assert_eq!(condition, "attribute_not_exists(#revision)");
+        let id = UploadId::new(at("2025-02-28T12:00:00Z"), [0; 10]);
+        let expected = json!({
+            ":events": {"L": [{"S": serde_json::to_string(&history[0]).unwrap()}]},
+            ":revision": {"N": "1"},
+            ":owner": {"S": "u1"},
+            ":listed": {"S": format!("2025-02-28T12:00:00.000000Z#{id}")},
+            ":state": {"S": "issued"},
+            ":file_name": {"S": "a b+c%2Bé.json"},
+            ":accepted": {"N": "0"},
+            ":rejected": {"N": "0"},
+            ":created_at": {"S": "2025-02-28T12:00:00Z"},
+            ":changed_at": {"S": "2025-02-28T12:00:00Z"},
+            ":url_expires_at": {"S": "2025-02-28T13:00:00.000000Z"},
+            ":expires_at": {"N": (at("2025-02-28T13:00:00Z").as_micros() / 1_000_000 + 30 * 86_400).to_string()},
+        });
+        assert_eq!(json_of(&values), expected);
+        for removed in ["open_owner", "open_since", "codes", "schemas", "quarantined_at", "retry_expires_at"] {
+            let (_, remove) = expression.split_once(" REMOVE ").unwrap();
+            assert!(remove.split(", ").any(|name| name == format!("#{removed}")), "{removed}: {expression}");
+        }
+    }
+
+    #[test]
+    fn an_append_is_conditional_on_the_revision_and_removes_what_no_longer_holds() {
+        let history = history();
+        let AppendExpressions { condition, values, expression, names } = append(1, &history[1..], &history);
+        assert_eq!(condition, "#revision = :read");
+        assert_eq!((&values[":read"], &values[":revision"]), (&number(1), &number(2)));
+        assert_eq!(
+            values[":open_since"],
+            s(format!("pending#2025-02-28T12:00:01.500000Z#{}", UploadId::new(at("2025-02-28T12:00:00Z"), [0; 10])))
+        );
+        assert_eq!((&values[":open_owner"], names["#open_owner"].as_str()), (&s("u1"), "open_owner"));
+        assert!(expression.starts_with("SET #history = list_append(#history, :events), #revision = :revision"));
+        for removed in ["#url_expires_at", "#expires_at"] {
+            assert!(expression.split_once(" REMOVE ").unwrap().1.contains(removed), "{removed}: {expression}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_aws::adapters::upload_store::lists::{QuarantineFilter, QuarantineListed};
+use eventpulse_aws::adapters::upload_store::lists::{QuarantineFilter, QuarantineSummary};
 use eventpulse_core::intake::failure::FailureCode;
 use eventpulse_core::intake::schema::SchemaId;
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ pub(crate) async fn list(
     Ok(axum::Json(QuarantineList { items, next: page.next.map(|position| seal.close(&position)) }))
 }
 
-fn item_listed(app: &App, listed: QuarantineListed) -> ItemListed {
+fn item_listed(app: &App, listed: QuarantineSummary) -> ItemListed {
     let (id, base) = (&listed.upload_id, &app.config.api_url);
     ItemListed {
         links: ItemListedLinks { this: format!("{base}/quarantine/{id}"), upload: format!("{base}/uploads/{id}") },

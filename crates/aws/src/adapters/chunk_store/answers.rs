@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use eventpulse_core::id::UploadId;
@@ -17,47 +18,75 @@ use super::ChunkStore;
 use crate::adapters::dynamodb::item::s;
 use crate::error::{Error, Kind};
 
-/// How many ids of uploads an answer tells.
-const MAX_IDS_TOLD: usize = 100;
-/// How often an answer is begun anew because chunks came or went while it was read.
+/// The most upload ids in an answer.
+const MAX_IDS: usize = 100;
+/// How often a read starts over because chunks change meanwhile.
 const ATTEMPTS: u32 = 5;
 
-/// From `from` on, and before `to`.
+/// The range `from <= time < to`.
 type Range = (Option<Timestamp>, Option<Timestamp>);
 
-/// Statistics, and what they stand on.
+/// The statistics of a series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answered {
+pub struct SeriesAnswer {
     /// The statistics.
     pub statistics: Statistics,
-    /// The uploads that their points came with.
-    pub uploads: Included,
+    /// The uploads of their points.
+    pub uploads: IncludedUploads,
 }
 
-/// Uploads that an answer includes.
+/// The uploads that an answer includes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Included {
-    /// How many.
+pub struct IncludedUploads {
+    /// The number of uploads.
     pub count: u64,
-    /// At most 100 of them: the last ones by id, so the newest where they are files.
+    /// The last 100 by id: the newest, if they are files.
     pub upload_ids: Vec<String>,
 }
 
-/// The uploads that an answer has met: each message is one, so they may be millions, and their ids are not all kept.
+/// The statistics of a series in buckets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BucketsAnswer {
+    /// The buckets with points.
+    Complete(Vec<Bucket>),
+    /// The range exceeds the limits of one answer.
+    TooMuch(TooMuch),
+}
+
+/// The error of a read that is not complete.
+enum ReadError {
+    Aws(Error),
+    /// A chunk cannot be read, or chunks changed meanwhile.
+    Answer(AnswerError),
+}
+
+impl From<Error> for ReadError {
+    fn from(error: Error) -> Self {
+        Self::Aws(error)
+    }
+}
+
+impl From<AnswerError> for ReadError {
+    fn from(error: AnswerError) -> Self {
+        Self::Answer(error)
+    }
+}
+
+/// The uploads seen by a read. They may be millions, because each message is one, so not all ids are kept.
 #[derive(Default)]
-struct Seen {
+struct UploadsSeen {
     digests: HashSet<u64>,
     last: BTreeSet<String>,
 }
 
-impl Seen {
+impl UploadsSeen {
     fn add(&mut self, upload: &str) {
         let mut digest = DefaultHasher::new();
         upload.hash(&mut digest);
         if !self.digests.insert(digest.finish()) {
             return;
         }
-        if self.last.len() < MAX_IDS_TOLD {
+        if self.last.len() < MAX_IDS {
             self.last.insert(upload.to_owned());
         } else if self.last.first().is_some_and(|first| first.as_str() < upload) {
             self.last.pop_first();
@@ -67,7 +96,7 @@ impl Seen {
 }
 
 impl ChunkStore {
-    /// The exact statistics of a series in `from <= time < to`. None when there are no points.
+    /// Returns the exact statistics of a series in `from <= time < to`, or `None` if there are no points.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -76,110 +105,109 @@ impl ChunkStore {
         series: &Series,
         from: Option<Timestamp>,
         to: Option<Timestamp>,
-    ) -> Result<Option<Answered>, Error> {
-        let mut uploads = Seen::default();
-        let statistics = self.of_chunks(series, (from, to), None, &mut uploads).await?;
+    ) -> Result<Option<SeriesAnswer>, Error> {
+        let (statistics, uploads) = self.read_statistics(series, (from, to), None).await?;
         let upload_ids = uploads.last.into_iter().rev().collect();
-        let uploads = Included { count: uploads.digests.len() as u64, upload_ids };
-        Ok(statistics.map(|statistics| Answered { statistics, uploads }))
+        let uploads = IncludedUploads { count: uploads.digests.len() as u64, upload_ids };
+        Ok(statistics.map(|statistics| SeriesAnswer { statistics, uploads }))
     }
 
-    /// The exact statistics of what one upload gave a series. None when that is nothing.
+    /// Returns the exact statistics of the points of one upload in a series, or `None` if there are none.
     ///
     /// # Errors
-    /// As [`ChunkStore::answer`].
+    /// Returns an [AWS failure](crate::error).
     pub async fn of_upload(&self, series: &Series, upload: &UploadId) -> Result<Option<Statistics>, Error> {
-        self.of_chunks(series, (None, None), Some(upload), &mut Seen::default()).await
+        let (statistics, _) = self.read_statistics(series, (None, None), Some(upload)).await?;
+        Ok(statistics)
     }
 
-    /// The exact statistics of a series bucket by bucket.
+    /// Returns the exact statistics of a series in buckets of `width`.
     ///
     /// # Errors
-    /// As [`ChunkStore::answer`]. `Ok(Err(_))`: there is more than one answer holds.
+    /// Returns an [AWS failure](crate::error).
     pub async fn buckets(
         &self,
         series: &Series,
         from: Option<Timestamp>,
         to: Option<Timestamp>,
         width: Duration,
-    ) -> Result<Result<Vec<Bucket>, TooMuch>, Error> {
+    ) -> Result<BucketsAnswer, Error> {
         let mut buckets = Buckets::new(from, to, width);
         let mut too_much = None;
-        self.each(series, (from, to), |chunk| match buckets.add(chunk) {
-            Ok(()) => Ok(true),
+        let read = self.for_each_chunk(series, (from, to), |chunk| match buckets.add(chunk) {
+            Ok(()) => Ok(ControlFlow::Continue(())),
             Err(BucketsError::Corrupt(error)) => Err(error.into()),
             Err(BucketsError::TooMuch(limit)) => {
                 too_much = Some(limit);
-                Ok(false)
+                Ok(ControlFlow::Break(()))
             }
+        });
+        read.await.map_err(|error| self.aws_failure(error))?;
+        Ok(match too_much {
+            Some(too_much) => BucketsAnswer::TooMuch(too_much),
+            None => BucketsAnswer::Complete(buckets.finish()),
         })
-        .await?
-        .map_err(|error| self.error("Query", Kind::Corrupt).with_source(error))?;
-        Ok(too_much.map_or_else(|| Ok(buckets.finish()), Err))
     }
 
-    async fn of_chunks(
+    /// Reads the chunks of a series, and starts over if chunks change meanwhile.
+    async fn read_statistics(
         &self,
         series: &Series,
         range: Range,
         of: Option<&UploadId>,
-        uploads: &mut Seen,
-    ) -> Result<Option<Statistics>, Error> {
+    ) -> Result<(Option<Statistics>, UploadsSeen), Error> {
         for _ in 0..ATTEMPTS {
-            *uploads = Seen::default();
-            match self.try_of_chunks(series, range, of, uploads).await? {
-                Ok(statistics) => return Ok(statistics),
-                Err(AnswerError::Changed) => {}
-                Err(error) => return Err(self.error("Query", Kind::Corrupt).with_source(error)),
+            let mut uploads = UploadsSeen::default();
+            match self.try_read_statistics(series, range, of, &mut uploads).await {
+                Ok(statistics) => return Ok((statistics, uploads)),
+                Err(ReadError::Answer(AnswerError::Changed)) => {}
+                Err(error) => return Err(self.aws_failure(error)),
             }
         }
         Err(self.error("Query", Kind::Contended))
     }
 
-    async fn try_of_chunks(
+    async fn try_read_statistics(
         &self,
         series: &Series,
         (from, to): Range,
         of: Option<&UploadId>,
-        uploads: &mut Seen,
-    ) -> Result<Result<Option<Statistics>, AnswerError>, Error> {
+        uploads: &mut UploadsSeen,
+    ) -> Result<Option<Statistics>, ReadError> {
         let mut answer = Answer::new(from, to);
         loop {
-            let read = self.each(series, (from, to), |chunk| {
-                let of_one;
+            self.for_each_chunk(series, (from, to), |chunk| {
+                let part;
                 let chunk = match of {
                     Some(of) => match chunk.only_upload(of.as_str())? {
-                        Some(part) => {
-                            of_one = part;
-                            &of_one
+                        Some(of_upload) => {
+                            part = of_upload;
+                            &part
                         }
-                        None => return Ok(true),
+                        None => return Ok(ControlFlow::Continue(())),
                     },
                     None => chunk,
                 };
                 if answer.add(chunk)? > 0 {
                     chunk.uploads_within(from, to)?.into_iter().for_each(|upload| uploads.add(upload));
                 }
-                Ok(true)
-            });
-            if let Err(error) = read.await? {
-                return Ok(Err(error));
-            }
-            match answer.end_pass() {
-                Ok(Pass::Complete(statistics)) => return Ok(Ok(statistics)),
-                Ok(Pass::Again) => {}
-                Err(error) => return Ok(Err(error)),
+                Ok(ControlFlow::Continue(()))
+            })
+            .await?;
+            match answer.end_pass()? {
+                Pass::Complete(statistics) => return Ok(statistics),
+                Pass::Again => {}
             }
         }
     }
 
-    /// Gives `take` every chunk that can have points of the range, until it wants no more.
-    async fn each(
+    /// Calls `visit` with every chunk that may have points of the range, until it breaks.
+    async fn for_each_chunk(
         &self,
         series: &Series,
         (from, to): Range,
-        mut take: impl FnMut(&Chunk) -> Result<bool, AnswerError>,
-    ) -> Result<Result<(), AnswerError>, Error> {
+        mut visit: impl FnMut(&Chunk) -> Result<ControlFlow<()>, AnswerError>,
+    ) -> Result<(), ReadError> {
         for range in key_ranges(from, to) {
             let query = self.client.query().table_name(&self.table).consistent_read(true);
             let query = query.key_condition_expression("pk = :series AND sk BETWEEN :lo AND :hi");
@@ -190,14 +218,19 @@ impl ChunkStore {
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
                 for item in page.items() {
-                    match take(&self.read_chunk(series, item)?) {
-                        Ok(true) => {}
-                        Ok(false) => return Ok(Ok(())),
-                        Err(error) => return Ok(Err(error)),
+                    if visit(&self.read_chunk(series, item)?)?.is_break() {
+                        return Ok(());
                     }
                 }
             }
         }
-        Ok(Ok(()))
+        Ok(())
+    }
+
+    fn aws_failure(&self, error: ReadError) -> Error {
+        match error {
+            ReadError::Aws(error) => error,
+            ReadError::Answer(error) => self.error("Query", Kind::Corrupt).with_source(error),
+        }
     }
 }

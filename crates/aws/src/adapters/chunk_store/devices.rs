@@ -1,7 +1,8 @@
-//! What an owner has data of. No list of devices is kept: the index of chunks by owner and series is skipped through, so
-//! that a device is listed exactly as long as something of it counts (give or take the moment that an index lags).
+//! The devices and measures of an owner. No list of devices is stored: queries skip through the index of chunks by owner and
+//! series, so that a device is listed exactly as long as it has chunks (the index follows within moments).
 
 use aws_sdk_dynamodb::operation::query::QueryOutput;
+use eventpulse_core::id::OwnerId;
 use eventpulse_core::statistics::chunk::entity_prefix;
 
 use super::ChunkStore;
@@ -11,36 +12,36 @@ use crate::error::{Error, Kind};
 
 /// The index.
 const BY_OWNER: &str = "by_owner";
-/// How many of its entries are read at a time. A series that has more of them is skipped to its end.
+/// The entries read per query. The rest of a series with more entries is skipped.
 const READ_AHEAD: i32 = 100;
-/// Larger than any listing key that begins with what it follows.
-const BEYOND: char = char::MAX;
+/// A suffix that makes a prefix larger than every listing key with that prefix.
+const AFTER_PREFIX: char = char::MAX;
 
-/// A device, and what is measured of it.
+/// A device and its measures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
-    /// The entity, e.g. a device id.
+    /// The entity of its series: its id.
     pub entity: String,
     /// Its measures, by name.
     pub measures: Vec<String>,
 }
 
 impl ChunkStore {
-    /// The devices of an owner. `after` is the [`Page::next`] of the page before.
+    /// Lists the devices of an owner. `after` is the [`Page::next`] of the previous page.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
-    pub async fn devices(&self, owner: &str, limit: usize, after: Option<&str>) -> Result<Page<Device>, Error> {
+    pub async fn devices(&self, owner: &OwnerId, limit: usize, after: Option<&str>) -> Result<Page<Device>, Error> {
         let mut items: Vec<Device> = Vec::new();
-        let mut place = after.unwrap_or_default().to_owned();
+        let mut position = after.unwrap_or_default().to_owned();
         loop {
-            let page = self.series_after(owner, &place, None).await?;
+            let page = self.series_after(owner, &position, None).await?;
             let entries = page.items();
             for item in entries {
                 let (entity, measure, key) = self.entry(item)?;
                 let is_new = items.last().is_none_or(|device| device.entity != entity);
                 if is_new && items.len() == limit {
-                    let next = items.last().map(|device| format!("{}{BEYOND}", entity_prefix(&device.entity)));
+                    let next = items.last().map(|device| format!("{}{AFTER_PREFIX}", entity_prefix(&device.entity)));
                     return Ok(Page { items, next });
                 }
                 if is_new {
@@ -51,7 +52,7 @@ impl ChunkStore {
                 {
                     device.measures.push(measure.to_owned());
                 }
-                key.clone_into(&mut place);
+                key.clone_into(&mut position);
             }
             if page.last_evaluated_key.is_none() {
                 return Ok(Page { items, next: None });
@@ -59,22 +60,22 @@ impl ChunkStore {
         }
     }
 
-    /// The measures of one device, by name. Empty when there is no such device.
+    /// Lists the measures of a device by name; none if there is no such device.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
-    pub async fn measures(&self, owner: &str, entity: &str) -> Result<Vec<String>, Error> {
+    pub async fn measures(&self, owner: &OwnerId, entity: &str) -> Result<Vec<String>, Error> {
         let prefix = entity_prefix(entity);
         let mut measures: Vec<String> = Vec::new();
-        let mut place = prefix.clone();
+        let mut position = prefix.clone();
         loop {
-            let page = self.series_after(owner, &place, Some(&prefix)).await?;
+            let page = self.series_after(owner, &position, Some(&prefix)).await?;
             for item in page.items() {
                 let (_, measure, key) = self.entry(item)?;
                 if measures.last().is_none_or(|known| known != measure) {
                     measures.push(measure.to_owned());
                 }
-                key.clone_into(&mut place);
+                key.clone_into(&mut position);
             }
             if page.last_evaluated_key.is_none() {
                 return Ok(measures);
@@ -82,11 +83,11 @@ impl ChunkStore {
         }
     }
 
-    /// The chunks' entries behind a series (at least one entry of the next series, if there is one).
-    async fn series_after(&self, owner: &str, place: &str, prefix: Option<&str>) -> Result<QueryOutput, Error> {
-        let hi = format!("{}{BEYOND}", prefix.unwrap_or_default());
-        // No two series' keys differ in this only: a key never ends in a control character that follows another key.
-        let lo = format!("{place}\u{0}");
+    /// Queries the entries after a series: at least one entry of the next series, if there is one.
+    async fn series_after(&self, owner: &OwnerId, position: &str, prefix: Option<&str>) -> Result<QueryOutput, Error> {
+        let hi = format!("{}{AFTER_PREFIX}", prefix.unwrap_or_default());
+        // The least text after the position. No key is another key with a control character appended.
+        let lo = format!("{position}\u{0}");
         let query = self.client.query().table_name(&self.table).index_name(BY_OWNER).limit(READ_AHEAD);
         let query = query.key_condition_expression("#owner = :owner AND series BETWEEN :lo AND :hi");
         let query = query.expression_attribute_names("#owner", "owner").expression_attribute_values(":owner", s(owner));
@@ -94,7 +95,7 @@ impl ChunkStore {
         query.send().await.map_err(|error| Error::sdk("Query", self.table.as_str(), error))
     }
 
-    /// Entity, measure and key of an entry.
+    /// Returns the entity, measure and listing key of an entry.
     fn entry<'a>(&self, item: &'a Item) -> Result<(&'a str, &'a str, &'a str), Error> {
         let entry = (|| Some((text(item, "entity")?, text(item, "measure")?, text(item, "series")?)))();
         entry.ok_or_else(|| self.error("Query", Kind::Corrupt))

@@ -1,4 +1,4 @@
-//! Taking a message back out of a chunk that it shares with others.
+//! Removes an upload from a chunk that it shares with others.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -12,22 +12,22 @@ use super::{ChunkStore, contents, names};
 use crate::adapters::dynamodb::item::s;
 use crate::error::{Error, Kind, is_condition_failed};
 
-/// How often a race for a chunk may be lost: as many messages share one, at most, and may be taken out at the same time.
+/// How often a removal is tried: at most as many messages share a chunk, and all may be removed at the same time.
 const ATTEMPTS: u32 = 64;
-/// How long to wait after a loss, at most.
-const PAUSE: Duration = Duration::from_millis(64);
+/// The longest pause after a conflict.
+const MAX_PAUSE: Duration = Duration::from_millis(64);
 
 impl ChunkStore {
-    /// Takes what an upload gave out of the chunk with this sort key. Again, it changes nothing.
+    /// Removes the points of an upload from the chunk with this sort key. A repetition changes nothing.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
-    pub async fn take_out(&self, series: &Series, sort_key: &str, id: &UploadId) -> Result<(), Error> {
+    pub async fn remove_upload(&self, series: &Series, sort_key: &str, id: &UploadId) -> Result<(), Error> {
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
-                // Those that race pause unlike each other: by their ids.
+                // Jitter: concurrent removals pause differently, by their ids.
                 let sum = id.as_str().bytes().fold(attempt, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-                tokio::time::sleep(PAUSE * (sum % 64) / 64).await;
+                tokio::time::sleep(MAX_PAUSE * (sum % 64) / 64).await;
             }
             let get = self.client.get_item().table_name(&self.table).consistent_read(true);
             let get = get.key("pk", s(series.partition_key())).key("sk", s(sort_key));
@@ -37,14 +37,14 @@ impl ChunkStore {
             if !chunk.uploads().iter().any(|upload| upload == id.as_str()) {
                 return Ok(());
             }
-            let left = chunk.without_upload(id.as_str());
-            let left = left.map_err(|error| self.error("GetItem", Kind::Corrupt).with_source(error))?;
+            let rest = chunk.without_upload(id.as_str());
+            let rest = rest.map_err(|error| self.error("GetItem", Kind::Corrupt).with_source(error))?;
             let unchanged = "uploads = :read";
-            let is_taken_out = match left {
-                Some(left) => {
+            let is_removed = match rest {
+                Some(rest) => {
                     let mut item = item;
                     item.remove("origins");
-                    item.extend(contents(&left)); // its key stays: see Chunk::without
+                    item.extend(contents(&rest)); // the key stays: see Chunk::without_upload
                     let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
                     let put = put.condition_expression(unchanged).expression_attribute_values(":read", names(&chunk));
                     self.is_done("PutItem", put.send().await)
@@ -57,14 +57,14 @@ impl ChunkStore {
                     self.is_done("DeleteItem", delete.send().await)
                 }
             };
-            if is_taken_out? {
+            if is_removed? {
                 return Ok(());
             }
         }
         Err(self.error("PutItem", Kind::Contended))
     }
 
-    /// Whether a conditional write is done; it is not when somebody else wrote meanwhile.
+    /// Returns whether a conditional write is done. It is not if the chunk changed meanwhile.
     fn is_done<T, E, R>(&self, op: &'static str, sent: Result<T, SdkError<E, R>>) -> Result<bool, Error>
     where
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,

@@ -1,67 +1,98 @@
-//! What an upload's item holds beside its history, for lists. All of it is derived from the history, and written with it.
+//! The attributes of an upload's item beside its history: what lists show and filter by. All of them derive from the
+//! history, and are written with it.
 //!
 //! The index `by_owner` lists all uploads of an owner by `listed` (time and id). The index `by_open` lists those that wait
-//! for something: its keys are there only as long as they do. `open_since` is `pending#…` for an upload that arrived and
-//! is not decided, and `quarantined#…` for one of which something lies in quarantine.
+//! for something: its keys exist only as long as they do. `open_since` is `pending#…` for an upload that is received and
+//! not decided, and `quarantined#…` for one with an item in quarantine.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use eventpulse_core::id::OwnerId;
 use eventpulse_core::intake::rejection::Rejection;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{QuarantineStatus, Upload, UploadState};
+use serde::{Serialize, Serializer};
 
-use crate::adapters::dynamodb::item::{n, s};
+use crate::adapters::dynamodb::item::epoch_seconds;
 
-/// How long an upload that was issued but never sent is remembered after its URL expired, in seconds; and one by which the
-/// deployment tested itself.
-const REMEMBER_UNSENT_SECONDS: i64 = 30 * 24 * 3600;
-/// What `open_since` begins with while an upload is not decided.
+/// How long an upload that was issued and never sent is kept after its URL expired, and an upload of the synthetic check
+/// after its creation.
+const KEEP_UNSENT: Duration = Duration::from_secs(30 * 86_400);
+/// The prefix of `open_since` while an upload is not decided.
 pub(super) const PENDING: &str = "pending";
-/// What it begins with while something of it lies in quarantine.
+/// The prefix of `open_since` while something of an upload lies in quarantine.
 pub(super) const QUARANTINED: &str = "quarantined";
 
-/// The attributes of an upload's item, and those that it is not to have any more.
-pub(super) fn of(upload: &Upload) -> Vec<(&'static str, Option<AttributeValue>)> {
-    let state = upload.state();
-    let forget_at = upload.origin().expires_at.filter(|_| upload.object().is_none());
-    let is_test = upload.origin().owner.is_synthetic_check();
-    let forget_at = forget_at.or_else(|| is_test.then_some(upload.created_at()));
-    let forget_at = forget_at.map(|at| at.as_micros() / 1_000_000 + REMEMBER_UNSENT_SECONDS);
-    let open = open_since(upload, state);
-    let is_quarantined = open.as_ref().is_some_and(|open| open.starts_with(QUARANTINED));
-    let rejection = upload.rejection().filter(|_| is_quarantined);
-    let time = |at: Timestamp| s(at.to_string());
-    vec![
-        ("owner", Some(s(&upload.origin().owner))),
-        ("listed", Some(s(position(upload.created_at(), upload)))),
-        ("state", Some(s(state.as_str()))),
-        ("file_name", Some(s(&upload.origin().file_name))),
-        ("accepted", Some(n(upload.accepted().to_string()))),
-        ("rejected", Some(n(upload.rejected().to_string()))),
-        ("created_at", Some(time(upload.created_at()))),
-        ("changed_at", Some(time(upload.changed_at()))),
-        ("url_expires_at", upload.origin().expires_at.filter(|_| upload.object().is_none()).map(|at| s(at.sortable()))),
-        ("expires_at", forget_at.map(|second| n(second.to_string()))),
-        ("open_owner", open.is_some().then(|| s(&upload.origin().owner))),
-        ("open_since", open.map(s)),
-        ("codes", rejection.and_then(|rejection| set(codes(rejection)))),
-        ("schemas", rejection.and_then(|rejection| set(schemas(rejection)))),
-        ("quarantined_at", upload.quarantined_at().filter(|_| is_quarantined).map(time)),
-        (
-            "retry_expires_at",
-            upload.pending_retry().filter(|_| is_quarantined).map(|retry| s(retry.expires_at.sortable())),
-        ),
-    ]
+/// The attributes for lists. `None` stands for an attribute that the item must not have.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct ListAttributes {
+    pub(super) owner: OwnerId,
+    /// The position in the owner's list.
+    pub(super) listed: String,
+    pub(super) state: UploadState,
+    pub(super) file_name: String,
+    pub(super) accepted: u64,
+    pub(super) rejected: u64,
+    pub(super) created_at: Timestamp,
+    pub(super) changed_at: Timestamp,
+    /// Compared as text by a filter, so it is [sortable](Timestamp::sortable).
+    pub(super) url_expires_at: Option<String>,
+    /// DynamoDB's time to live.
+    pub(super) expires_at: Option<i64>,
+    pub(super) open_owner: Option<OwnerId>,
+    pub(super) open_since: Option<String>,
+    #[serde(serialize_with = "string_set")]
+    pub(super) codes: Option<BTreeSet<String>>,
+    #[serde(serialize_with = "string_set")]
+    pub(super) schemas: Option<BTreeSet<String>>,
+    pub(super) quarantined_at: Option<Timestamp>,
+    pub(super) retry_expires_at: Option<Timestamp>,
 }
 
-/// A place in a list that is in the order of time.
+fn string_set<S: Serializer>(texts: &Option<BTreeSet<String>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match texts {
+        Some(texts) => serde_dynamo::string_set::serialize(texts, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl ListAttributes {
+    pub(super) fn of(upload: &Upload) -> Self {
+        let (state, origin) = (upload.state(), upload.origin());
+        let url_expires_at = origin.expires_at.filter(|_| upload.object().is_none());
+        let keep_from = url_expires_at.or_else(|| origin.owner.is_synthetic_check().then_some(upload.created_at()));
+        let open_since = open_since(upload, state);
+        let is_quarantined = open_since.as_ref().is_some_and(|open| open.starts_with(QUARANTINED));
+        let rejection = upload.rejection().filter(|_| is_quarantined);
+        Self {
+            owner: origin.owner.clone(),
+            listed: position(upload.created_at(), upload),
+            state,
+            file_name: origin.file_name.clone(),
+            accepted: upload.accepted(),
+            rejected: upload.rejected(),
+            created_at: upload.created_at(),
+            changed_at: upload.changed_at(),
+            url_expires_at: url_expires_at.map(Timestamp::sortable),
+            expires_at: keep_from.map(|at| epoch_seconds(at + KEEP_UNSENT)),
+            open_owner: open_since.is_some().then(|| origin.owner.clone()),
+            open_since,
+            codes: rejection.and_then(|rejection| non_empty(codes(rejection))),
+            schemas: rejection.and_then(|rejection| non_empty(schemas(rejection))),
+            quarantined_at: upload.quarantined_at().filter(|_| is_quarantined),
+            retry_expires_at: upload.pending_retry().filter(|_| is_quarantined).map(|retry| retry.expires_at),
+        }
+    }
+}
+
+/// Returns the position of an upload in a list that is ordered by a time.
 fn position(at: Timestamp, upload: &Upload) -> String {
     format!("{}#{}", at.sortable(), upload.id())
 }
 
 fn open_since(upload: &Upload, state: UploadState) -> Option<String> {
-    // As if any retry that was asked for had lapsed: then it is open once more.
+    // As if every pending retry had expired: then the upload is open again.
     let status = upload.quarantine_status(Timestamp::MAX);
     match (state, status, upload.quarantined_at()) {
         (UploadState::Received | UploadState::Failed, _, _) => {
@@ -73,9 +104,9 @@ fn open_since(upload: &Upload, state: UploadState) -> Option<String> {
 }
 
 fn codes(rejection: &Rejection) -> BTreeSet<String> {
-    let own = rejection.upload_failure.iter().map(|failure| failure.code);
+    let of_upload = rejection.upload_failure.iter().map(|failure| failure.code);
     let of_records = rejection.groups.iter().map(|group| group.code);
-    own.chain(of_records).map(|code| code.as_str().to_owned()).collect()
+    of_upload.chain(of_records).map(|code| code.as_str().to_owned()).collect()
 }
 
 fn schemas(rejection: &Rejection) -> BTreeSet<String> {
@@ -83,6 +114,6 @@ fn schemas(rejection: &Rejection) -> BTreeSet<String> {
 }
 
 /// DynamoDB has no empty sets.
-fn set(words: BTreeSet<String>) -> Option<AttributeValue> {
-    (!words.is_empty()).then(|| AttributeValue::Ss(words.into_iter().collect()))
+fn non_empty(texts: BTreeSet<String>) -> Option<BTreeSet<String>> {
+    (!texts.is_empty()).then_some(texts)
 }

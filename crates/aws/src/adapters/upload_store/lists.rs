@@ -1,14 +1,16 @@
-//! Lists of an owner's uploads, newest first, a page at a time.
+//! Lists of an owner's uploads, newest first, page by page.
 //!
-//! The indexes behind them follow their table within moments, not at once.
+//! The indexes behind them follow their table within moments.
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use eventpulse_core::id::UploadId;
+use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::failure::FailureCode;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{QuarantineStatus, UploadState};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
 use super::attributes::{PENDING, QUARANTINED};
 use super::{UploadStore, upload_pk};
@@ -16,100 +18,100 @@ use crate::adapters::dynamodb::item::{Item, s, text};
 use crate::adapters::page::Page;
 use crate::error::{Error, Kind};
 
-/// How many items are read for one page, at most: a filter that few uploads pass makes short pages, not slow ones.
+/// The most items read for one page. With a filter that few uploads pass, pages are short instead of slow.
 const MAX_READ_FOR_PAGE: usize = 2_000;
-/// How many ids a [`Tally`] tells.
-const MAX_IDS_TOLD: usize = 10;
+/// The most ids in an [`OpenCount`].
+const MAX_IDS: usize = 10;
 
 /// An upload in a list.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Listed {
-    /// Its id.
+pub struct UploadSummary {
+    /// The upload.
     pub upload_id: UploadId,
-    /// Where it stands.
+    /// The state of the upload.
     pub state: UploadState,
-    /// What the client calls the file, cleaned; hostile text all the same.
+    /// The client's name of the file, cleaned; still untrusted text.
     pub file_name: String,
-    /// How many records count.
+    /// The number of accepted records.
     pub accepted: u64,
-    /// How many do not.
+    /// The number of rejected records.
     pub rejected: u64,
-    /// When it was issued or found.
+    /// The time at which it was issued or found.
     pub created_at: Timestamp,
-    /// When something happened to it last.
+    /// The time of its last event.
     pub changed_at: Timestamp,
 }
 
-/// Which uploads to list.
+/// A filter of uploads.
 #[derive(Debug, Clone, Default)]
 pub struct ListFilter {
-    /// Those in this state only.
+    /// The state.
     pub state: Option<UploadState>,
-    /// Not those from before.
+    /// The least time of creation.
     pub from: Option<Timestamp>,
-    /// Nor those from then on.
+    /// The time of creation that all are before.
     pub to: Option<Timestamp>,
 }
 
-/// Something in quarantine, in a list.
+/// An item of the quarantine in a list.
 #[derive(Debug, Clone, PartialEq)]
-pub struct QuarantineListed {
-    /// Of which upload.
+pub struct QuarantineSummary {
+    /// The upload.
     pub upload_id: UploadId,
-    /// Where that stands.
+    /// The state of the upload.
     pub state: UploadState,
-    /// Whether a retry was asked for.
+    /// Whether a retry is pending.
     pub status: QuarantineStatus,
-    /// What the client calls the file, cleaned; hostile text all the same.
+    /// The client's name of the file, cleaned; still untrusted text.
     pub file_name: String,
-    /// How many records do not count.
+    /// The number of rejected records.
     pub rejected: u64,
-    /// The codes of its largest groups of failures.
+    /// The failure codes of its largest groups of failures.
     pub codes: Vec<String>,
-    /// The schemas that were applied to these.
+    /// The schemas of these groups.
     pub schemas: Vec<String>,
-    /// When it came into quarantine.
+    /// The time at which it was quarantined.
     pub quarantined_at: Timestamp,
 }
 
-/// What to list of the quarantine.
+/// A filter of the quarantine.
 #[derive(Debug, Clone, Default)]
 pub struct QuarantineFilter {
-    /// With this code among the largest groups of failures only.
+    /// A failure code among those of the largest groups of failures.
     pub code: Option<FailureCode>,
-    /// With this schema, `<name>/<major>.<minor>`, among them only.
+    /// A schema among those of the largest groups, as `<name>/<major>.<minor>`.
     pub schema: Option<String>,
-    /// Not what came into quarantine before.
+    /// The least time of quarantine.
     pub from: Option<Timestamp>,
-    /// Nor what came from then on.
+    /// The time of quarantine that all are before.
     pub to: Option<Timestamp>,
 }
 
-/// How many uploads there are of a kind, and the newest of them, at most 10.
+/// A number of uploads, and the newest of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tally {
-    /// How many.
+pub struct OpenCount {
+    /// The number of uploads.
     pub count: u64,
-    /// The newest ones.
+    /// The newest uploads, at most 10.
     pub upload_ids: Vec<String>,
 }
 
-/// What of an owner's uploads no answer holds.
+/// The uploads of an owner that answers do not include, or not fully.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Open {
-    /// Of these something lies in quarantine.
-    pub quarantined: Tally,
-    /// These arrived and are not decided.
-    pub pending: Tally,
+pub struct OpenUploads {
+    /// The uploads with something in quarantine.
+    pub quarantined: OpenCount,
+    /// The uploads that are received and not decided.
+    pub pending: OpenCount,
 }
 
-/// A query of one of the two indexes, newest first.
+/// A query of an index, newest first.
 struct Listing<'a> {
     index: &'static str,
     owner_attribute: &'static str,
     sort_attribute: &'static str,
-    owner: &'a str,
-    /// Both included.
+    owner: &'a OwnerId,
+    /// The first and the last position.
     range: (String, String),
     filter: Vec<&'static str>,
     names: HashMap<String, String>,
@@ -117,18 +119,18 @@ struct Listing<'a> {
 }
 
 impl UploadStore {
-    /// The uploads of an owner. `after` is the [`Page::next`] of the page before.
+    /// Lists the uploads of an owner. `after` is the [`Page::next`] of the previous page.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn list(
         &self,
-        owner: &str,
+        owner: &OwnerId,
         filter: &ListFilter,
         limit: usize,
         after: Option<&str>,
         now: Timestamp,
-    ) -> Result<Page<Listed>, Error> {
+    ) -> Result<Page<UploadSummary>, Error> {
         let mut listing = Listing {
             index: "by_owner",
             owner_attribute: "owner",
@@ -150,21 +152,21 @@ impl UploadStore {
                 listing.filter.push(if state == UploadState::Expired { "url_expires_at <= :now" } else { live });
             }
         }
-        self.page(&listing, limit, after, |item| listed(item, now)).await
+        self.page(&listing, limit, after, |id, item: OwnerIndexItem| item.summary(id, now)).await
     }
 
-    /// What of an owner's uploads lies in quarantine and waits. `after` is the [`Page::next`] of the page before.
+    /// Lists an owner's uploads with something in quarantine. `after` is the [`Page::next`] of the previous page.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn list_quarantine(
         &self,
-        owner: &str,
+        owner: &OwnerId,
         filter: &QuarantineFilter,
         limit: usize,
         after: Option<&str>,
         now: Timestamp,
-    ) -> Result<Page<QuarantineListed>, Error> {
+    ) -> Result<Page<QuarantineSummary>, Error> {
         let mut listing = Listing::of_open(owner, QUARANTINED, filter.from, filter.to);
         if let Some(code) = filter.code {
             listing.values.insert(":code".to_owned(), s(code.as_str()));
@@ -174,29 +176,29 @@ impl UploadStore {
             listing.values.insert(":schema".to_owned(), s(schema));
             listing.filter.push("contains(schemas, :schema)");
         }
-        self.page(&listing, limit, after, |item| quarantine_listed(item, now)).await
+        self.page(&listing, limit, after, |id, item: OpenIndexItem| item.summary(id, now)).await
     }
 
-    /// What of an owner's uploads no answer holds.
+    /// Counts an owner's uploads that answers do not include, or not fully.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
-    pub async fn open(&self, owner: &str) -> Result<Open, Error> {
-        let tally = async |kind: &str| {
+    pub async fn count_open(&self, owner: &OwnerId) -> Result<OpenUploads, Error> {
+        let count = async |kind: &str| {
             let listing = Listing::of_open(owner, kind, None, None);
-            let mut tally = Tally::default();
+            let mut open = OpenCount::default();
             let mut pages = self.query(&listing)?.into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| self.refused(error))?;
-                tally.count += page.items().len() as u64;
-                let room = MAX_IDS_TOLD.saturating_sub(tally.upload_ids.len());
+                open.count += page.items().len() as u64;
+                let room = MAX_IDS.saturating_sub(open.upload_ids.len());
                 let ids = page.items().iter().take(room).filter_map(|item| Some(id_of(item)?.to_string()));
-                tally.upload_ids.extend(ids);
+                open.upload_ids.extend(ids);
             }
-            Ok(tally)
+            Ok(open)
         };
-        let (quarantined, pending) = (tally(QUARANTINED).await?, tally(PENDING).await?);
-        Ok(Open { quarantined, pending })
+        let (quarantined, pending) = (count(QUARANTINED).await?, count(PENDING).await?);
+        Ok(OpenUploads { quarantined, pending })
     }
 
     fn query(
@@ -215,32 +217,34 @@ impl UploadStore {
         Ok(query.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values)))
     }
 
-    async fn page<T>(
+    async fn page<T, I: DeserializeOwned>(
         &self,
         listing: &Listing<'_>,
         limit: usize,
         after: Option<&str>,
-        read: impl Fn(&Item) -> Option<T>,
+        read: impl Fn(UploadId, I) -> T,
     ) -> Result<Page<T>, Error> {
         let mut items = Vec::new();
         let mut start = after.and_then(|after| listing.key(after));
-        let mut looked_at = 0;
+        let mut scanned = 0;
         loop {
             let query = self.query(listing)?.limit(i32::try_from(limit).unwrap_or(100));
             let page = query.set_exclusive_start_key(start).send().await.map_err(|error| self.refused(error))?;
-            looked_at += usize::try_from(page.scanned_count).unwrap_or(limit).max(1);
-            let mut found = page.items().iter();
+            scanned += usize::try_from(page.scanned_count).unwrap_or(limit).max(1);
+            let mut found = page.items.unwrap_or_default().into_iter();
             while let Some(item) = found.next() {
                 let corrupt = || Error::new("Query", self.table.as_str(), Kind::Corrupt);
-                items.push(read(item).ok_or_else(corrupt)?);
+                let position = text(&item, listing.sort_attribute).map(str::to_owned);
+                let id = id_of(&item).ok_or_else(corrupt)?;
+                items.push(read(id, from_item(item).map_err(|error| corrupt().with_source(error))?));
                 if items.len() == limit && (found.len() > 0 || page.last_evaluated_key.is_some()) {
-                    return Ok(Page { items, next: text(item, listing.sort_attribute).map(str::to_owned) });
+                    return Ok(Page { items, next: position });
                 }
             }
             start = page.last_evaluated_key;
             match &start {
                 None => return Ok(Page { items, next: None }),
-                Some(key) if looked_at >= MAX_READ_FOR_PAGE => {
+                Some(key) if scanned >= MAX_READ_FOR_PAGE => {
                     return Ok(Page { next: text(key, listing.sort_attribute).map(str::to_owned), items });
                 }
                 Some(_) => {}
@@ -257,8 +261,8 @@ impl UploadStore {
 }
 
 impl<'a> Listing<'a> {
-    /// Those that wait for something.
-    fn of_open(owner: &'a str, kind: &str, from: Option<Timestamp>, to: Option<Timestamp>) -> Self {
+    /// Lists the uploads that wait for something.
+    fn of_open(owner: &'a OwnerId, kind: &str, from: Option<Timestamp>, to: Option<Timestamp>) -> Self {
         Self {
             index: "by_open",
             owner_attribute: "open_owner",
@@ -271,7 +275,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// Where a page begins: the key of the item before it.
+    /// Returns the key of the item before a page.
     fn key(&self, position: &str) -> Option<Item> {
         let id = UploadId::parse(position.rsplit('#').next()?).ok()?;
         Some(Item::from([
@@ -282,7 +286,8 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// Positions of `from <= time < to`: each goes on behind the time, so that one of `to` itself is larger.
+/// Returns the bounds of positions with `from <= time < to`. A position continues after its time, so that one of `to`
+/// itself is larger.
 fn range(kind: &str, from: Option<Timestamp>, to: Option<Timestamp>) -> (String, String) {
     let lo = from.map_or_else(|| "0".to_owned(), Timestamp::sortable); // a key must not be empty
     let hi = to.map_or_else(|| "~".to_owned(), Timestamp::sortable);
@@ -293,41 +298,108 @@ fn id_of(item: &Item) -> Option<UploadId> {
     UploadId::parse(text(item, "pk")?.strip_prefix("upload#")?).ok()
 }
 
-fn count(item: &Item, name: &str) -> Option<u64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
+/// The attributes that the index `by_owner` holds beside its keys.
+#[derive(Deserialize)]
+struct OwnerIndexItem {
+    state: UploadState,
+    file_name: String,
+    accepted: u64,
+    rejected: u64,
+    created_at: Timestamp,
+    changed_at: Timestamp,
+    url_expires_at: Option<Timestamp>,
 }
 
-fn time(item: &Item, name: &str) -> Option<Timestamp> {
-    Timestamp::parse(text(item, name)?)
+/// The attributes that the index `by_open` holds beside its keys, of an upload with something in quarantine.
+#[derive(Deserialize)]
+struct OpenIndexItem {
+    state: UploadState,
+    file_name: String,
+    rejected: u64,
+    #[serde(default)]
+    codes: Vec<String>,
+    #[serde(default)]
+    schemas: Vec<String>,
+    quarantined_at: Timestamp,
+    retry_expires_at: Option<Timestamp>,
 }
 
-fn listed(item: &Item, now: Timestamp) -> Option<Listed> {
-    let mut state = UploadState::parse(text(item, "state")?)?;
-    if state == UploadState::Issued && time(item, "url_expires_at").is_some_and(|at| at <= now) {
-        state = UploadState::Expired;
+impl OwnerIndexItem {
+    fn summary(self, upload_id: UploadId, now: Timestamp) -> UploadSummary {
+        let Self { state, file_name, accepted, rejected, created_at, changed_at, url_expires_at } = self;
+        let has_expired = state == UploadState::Issued && url_expires_at.is_some_and(|at| at <= now);
+        let state = if has_expired { UploadState::Expired } else { state };
+        UploadSummary { upload_id, state, file_name, accepted, rejected, created_at, changed_at }
     }
-    Some(Listed {
-        upload_id: id_of(item)?,
-        state,
-        file_name: text(item, "file_name")?.to_owned(),
-        accepted: count(item, "accepted")?,
-        rejected: count(item, "rejected")?,
-        created_at: time(item, "created_at")?,
-        changed_at: time(item, "changed_at")?,
-    })
 }
 
-fn quarantine_listed(item: &Item, now: Timestamp) -> Option<QuarantineListed> {
-    let is_retrying = time(item, "retry_expires_at").is_some_and(|at| now < at);
-    let words = |name: &str| item.get(name).and_then(|value| AttributeValue::as_ss(value).ok()).cloned();
-    Some(QuarantineListed {
-        upload_id: id_of(item)?,
-        state: UploadState::parse(text(item, "state")?)?,
-        status: if is_retrying { QuarantineStatus::Retrying } else { QuarantineStatus::Open },
-        file_name: text(item, "file_name")?.to_owned(),
-        rejected: count(item, "rejected")?,
-        codes: words("codes").unwrap_or_default(),
-        schemas: words("schemas").unwrap_or_default(),
-        quarantined_at: time(item, "quarantined_at")?,
-    })
+impl OpenIndexItem {
+    fn summary(self, upload_id: UploadId, now: Timestamp) -> QuarantineSummary {
+        let Self { state, file_name, rejected, codes, schemas, quarantined_at, retry_expires_at } = self;
+        let is_retrying = retry_expires_at.is_some_and(|at| now < at);
+        let status = if is_retrying { QuarantineStatus::Retrying } else { QuarantineStatus::Open };
+        QuarantineSummary { upload_id, state, status, file_name, rejected, codes, schemas, quarantined_at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::types::AttributeValue;
+
+    fn at(time: &str) -> Timestamp {
+        Timestamp::parse(time).unwrap()
+    }
+
+    fn item<const N: usize>(attributes: [(&str, AttributeValue); N]) -> Item {
+        attributes.map(|(name, value)| (name.to_owned(), value)).into()
+    }
+
+    #[test]
+    fn an_issued_upload_expires_with_its_url() {
+        let id = UploadId::new(at("2025-02-28T12:00:00Z"), [0; 10]);
+        let n = |digits: &str| AttributeValue::N(digits.to_owned());
+        let of_index = || {
+            item([
+                ("pk", s(upload_pk(&id))),
+                ("listed", s("x")),
+                ("state", s("issued")),
+                ("file_name", s("a b+c é")),
+                ("accepted", n("3")),
+                ("rejected", n("0")),
+                ("created_at", s("2025-02-28T12:00:00Z")),
+                ("changed_at", s("2025-02-28T12:00:00.5Z")),
+                ("url_expires_at", s("2025-02-28T13:00:00.000000Z")),
+            ])
+        };
+        for (now, state) in
+            [("2025-02-28T12:59:59Z", UploadState::Issued), ("2025-02-28T13:00:00Z", UploadState::Expired)]
+        {
+            let read: OwnerIndexItem = from_item(of_index()).unwrap();
+            let summary = read.summary(id_of(&of_index()).unwrap(), at(now));
+            assert_eq!((summary.state, summary.accepted, &summary.upload_id), (state, 3, &id), "{now}");
+        }
+    }
+
+    #[test]
+    fn a_quarantined_upload_is_retrying_until_its_retry_expires() {
+        let of_index = || {
+            item([
+                ("state", s("quarantined")),
+                ("file_name", s("x")),
+                ("rejected", AttributeValue::N("2".to_owned())),
+                ("codes", AttributeValue::Ss(vec!["a".to_owned(), "b".to_owned()])),
+                ("quarantined_at", s("2025-02-28T12:00:00Z")),
+                ("retry_expires_at", s("2025-02-28T13:00:00Z")),
+            ])
+        };
+        let id = UploadId::new(at("2025-02-28T12:00:00Z"), [0; 10]);
+        for (now, status) in
+            [("2025-02-28T12:59:59Z", QuarantineStatus::Retrying), ("2025-02-28T13:00:00Z", QuarantineStatus::Open)]
+        {
+            let read: OpenIndexItem = from_item(of_index()).unwrap();
+            let summary = read.summary(id.clone(), at(now));
+            assert_eq!((summary.status, summary.codes.len(), summary.schemas.len()), (status, 2, 0), "{now}");
+        }
+    }
 }
