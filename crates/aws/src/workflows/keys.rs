@@ -8,7 +8,7 @@ use eventpulse_core::device::key_commands::{self, Key, KeyRandom, KeyRefusal};
 use eventpulse_core::id::OwnerId;
 use eventpulse_core::time::Timestamp;
 
-use super::retry::{Attempt, ConflictRetry};
+use super::retry::ConflictRetry;
 use crate::adapters::key_gateway::KeyGateway;
 use crate::adapters::key_store::{KeyStore, KeyWrite};
 use crate::config::KeysConfig;
@@ -132,16 +132,22 @@ impl Keys {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn revoke(&self, owner: &OwnerId, id: &KeyId, now: Timestamp) -> Result<KeyOutcome<Key>, Error> {
-        let revoked = ConflictRetry::COMMAND.run("revoke key", id.as_str(), async || {
-            let Some(key) = self.store.get(owner, id).await? else { return Ok(Attempt::Done(None)) };
-            let Some(change) = key_commands::revoke(key.clone(), now) else { return Ok(Attempt::Done(Some(key))) };
-            Ok(match self.store.write(&change).await? {
-                KeyWrite::Done => Attempt::Done(Some(change.key)),
-                KeyWrite::Conflict => Attempt::Conflict,
-            })
-        });
-        let Some(key) = revoked.await? else { return Ok(KeyOutcome::Refused(KeyRefusal::NotFound)) };
+        let Some(key) = self.revoke_in_store(owner, id, now).await? else {
+            return Ok(KeyOutcome::Refused(KeyRefusal::NotFound));
+        };
         self.gateway.delete(&key.usage_key_id).await?;
         Ok(KeyOutcome::Done(key))
+    }
+    /// Returns the revoked key, or `None` if the owner has no such key.
+    async fn revoke_in_store(&self, owner: &OwnerId, id: &KeyId, now: Timestamp) -> Result<Option<Key>, Error> {
+        let mut attempts = ConflictRetry::COMMAND.attempts();
+        while attempts.next().await {
+            let Some(key) = self.store.get(owner, id).await? else { return Ok(None) };
+            let Some(change) = key_commands::revoke(key.clone(), now) else { return Ok(Some(key)) };
+            if self.store.write(&change).await? == KeyWrite::Done {
+                return Ok(Some(change.key));
+            }
+        }
+        Err(attempts.exhausted("revoke key", id.as_str()))
     }
 }
