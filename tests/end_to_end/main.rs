@@ -4,6 +4,7 @@
 // A test fails by a panic.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod adapters;
 mod answers;
 mod bad_input;
 mod cli;
@@ -27,6 +28,7 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use adapters::{chunk_store, key_store, object_store, upload_store};
 use deliveries::{cost_and_logs, crash_recovery, repeated};
 use devices::{keys, limits, sending};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -87,6 +89,25 @@ fn main() -> ExitCode {
         };
     }
     let trials = trials![
+        Shared object_store::missing_objects_are_none,
+        Shared object_store::put_object_is_read_by_version,
+        Shared object_store::put_new_keeps_an_existing_object,
+        Shared object_store::deleted_version_is_gone_and_can_be_deleted_again,
+        Shared object_store::copy_keeps_bytes_and_types,
+        Shared object_store::writer_joins_small_and_large_parts,
+        Shared upload_store::unknown_upload_is_none,
+        Shared upload_store::append_at_a_stale_revision_is_a_conflict,
+        Shared upload_store::claim_is_acquired_once_and_taken_for_others,
+        Shared upload_store::batch_with_known_uploads_writes_nothing_and_names_them,
+        Shared upload_store::idempotency_key_belongs_to_the_first_upload_until_it_expires,
+        Shared upload_store::lists_are_paged_to_the_end_newest_first,
+        Shared chunk_store::chunks_written_twice_count_once,
+        Shared chunk_store::chunks_of_one_attempt_are_deleted,
+        Shared chunk_store::uploads_are_removed_from_a_shared_chunk,
+        Shared chunk_store::devices_are_paged_to_the_end,
+        Shared key_store::written_key_is_read_by_its_owner_only,
+        Shared key_store::write_of_a_stale_key_is_a_conflict,
+        Shared key_store::lists_are_paged_to_the_end_newest_first,
         Shared samples::each_sample_ends_as_expected,
         Shared samples::rejected_samples_are_quarantined_with_a_valid_report,
         Shared bad_input::each_bad_upload_is_quarantined_with_its_code,

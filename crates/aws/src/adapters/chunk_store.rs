@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_shared_chunk_has_a_golden_item() {
-        let shared = Chunk::joined(&[&chunk("up_a", 0), &chunk("up_b", 1)], 7).unwrap();
+        let shared = Chunk::merge(&[&chunk("up_a", 0), &chunk("up_b", 1)], 7).unwrap();
         let item = chunk_item(&shared);
         let json = json_of(&item);
         assert_eq!(json["uploads"], json!({"L": [{"S": "up_a"}, {"S": "up_b"}]}));

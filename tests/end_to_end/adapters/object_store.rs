@@ -1,0 +1,90 @@
+//! The contract of the object store.
+
+use std::sync::Arc;
+
+use super::unique_id;
+use crate::TestResult;
+use crate::world::World;
+
+/// A key that triggers no function, with every character that needs an escape.
+fn key(name: &str) -> String {
+    format!("contract/{}/{name} a+b%2Bé", unique_id())
+}
+
+pub async fn missing_objects_are_none(world: Arc<World>) -> TestResult {
+    let (objects, bucket) = (&world.client.services.objects, world.process_bucket());
+    let key = key("missing");
+    assert!(objects.get(bucket, &key, None).await?.is_none());
+    assert!(objects.head(bucket, &key, None).await?.is_none());
+    assert!(!objects.copy((bucket, &key, "null"), 1, (bucket, &key)).await?, "nothing to copy");
+    Ok(())
+}
+
+pub async fn put_object_is_read_by_version(world: Arc<World>) -> TestResult {
+    let (objects, bucket) = (&world.client.services.objects, world.process_bucket());
+    let key = key("versions");
+    let first = objects.put((bucket, &key), "application/json", None, b"1".to_vec()).await?;
+    let second = objects.put((bucket, &key), "application/json", Some("gzip"), b"22".to_vec()).await?;
+    assert_ne!(first, second);
+    for (version, bytes) in [(None, "22"), (Some(first.as_str()), "1"), (Some(second.as_str()), "22")] {
+        let read = world.object(bucket, &key, version).await?;
+        assert_eq!(read.as_deref(), Some(bytes.as_bytes()), "{version:?}");
+    }
+    let head = objects.head(bucket, &key, None).await?.ok_or("no head")?;
+    assert_eq!((head.version_id.as_str(), head.size), (second.as_str(), 2));
+    assert_eq!(head.content_type.as_deref(), Some("application/json"));
+    assert_eq!(head.content_encoding.as_deref(), Some("gzip"));
+    Ok(())
+}
+
+pub async fn put_new_keeps_an_existing_object(world: Arc<World>) -> TestResult {
+    let (objects, bucket) = (&world.client.services.objects, world.process_bucket());
+    let key = key("new");
+    let first = objects.put_new((bucket, &key), "application/json", b"1".to_vec()).await?;
+    let second = objects.put_new((bucket, &key), "application/json", b"2".to_vec()).await?;
+    assert_eq!(first, second, "the version that is there");
+    assert_eq!(world.object(bucket, &key, None).await?.as_deref(), Some(b"1".as_slice()));
+    Ok(())
+}
+
+pub async fn deleted_version_is_gone_and_can_be_deleted_again(world: Arc<World>) -> TestResult {
+    let (objects, bucket) = (&world.client.services.objects, world.process_bucket());
+    let key = key("deleted");
+    let first = objects.put((bucket, &key), "application/json", None, b"1".to_vec()).await?;
+    let second = objects.put((bucket, &key), "application/json", None, b"2".to_vec()).await?;
+    objects.delete_version(bucket, &key, &second).await?;
+    objects.delete_version(bucket, &key, &second).await?;
+    assert_eq!(world.object(bucket, &key, None).await?.as_deref(), Some(b"1".as_slice()));
+    objects.hide(bucket, &key).await?;
+    assert_eq!(world.object(bucket, &key, None).await?, None, "behind a delete marker");
+    assert_eq!(world.object(bucket, &key, Some(&first)).await?.as_deref(), Some(b"1".as_slice()));
+    Ok(())
+}
+
+pub async fn copy_keeps_bytes_and_types(world: Arc<World>) -> TestResult {
+    let (objects, bucket) = (&world.client.services.objects, world.process_bucket());
+    let (from, to) = (key("from"), key("to"));
+    let version = objects.put((bucket, &from), "text/csv", None, b"a,b".to_vec()).await?;
+    objects.put((bucket, &from), "text/csv", None, b"later".to_vec()).await?;
+    assert!(objects.copy((bucket, &from, &version), 3, (bucket, &to)).await?);
+    let copy = objects.head(bucket, &to, None).await?.ok_or("no copy")?;
+    assert_eq!((copy.size, copy.content_type.as_deref()), (3, Some("text/csv")));
+    Ok(())
+}
+
+pub async fn writer_joins_small_and_large_parts(world: Arc<World>) -> TestResult {
+    let (objects, bucket) = (&world.client.services.objects, world.process_bucket());
+    for (name, sizes) in [("empty", vec![]), ("small", vec![3, 4]), ("parts", vec![5 << 20, 5 << 20, 1])] {
+        let key = key(name);
+        let mut writer = objects.writer(bucket, &key, "application/x-ndjson");
+        let mut expected = Vec::new();
+        for (number, size) in (0_u8..).zip(sizes) {
+            let bytes = vec![number; size];
+            writer.write(&bytes).await?;
+            expected.extend(bytes);
+        }
+        writer.finish().await?;
+        assert!(world.object(bucket, &key, None).await? == Some(expected), "{name}");
+    }
+    Ok(())
+}
