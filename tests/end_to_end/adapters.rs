@@ -54,7 +54,7 @@ pub fn received(owner: &OwnerId, seconds: i64) -> Result<Received, BoxError> {
         size: 2,
         line: None,
     };
-    let received = UploadEvent::Received { object, correlation_id: "contract".to_owned() };
+    let received = UploadEvent::Received { object, correlation_id: "contract".to_owned(), retry_form: None };
     let events = vec![
         RecordedEvent::new(at(seconds), UploadEvent::ObjectFound { origin }),
         RecordedEvent::new(at(seconds), received),

@@ -37,7 +37,7 @@ fn history() -> Vec<RecordedEvent> {
         RecordedEvent::new(at("2025-02-28T12:00:00Z"), UploadEvent::Issued { origin: origin() }),
         RecordedEvent::new(
             at("2025-02-28T12:00:01.5Z"),
-            UploadEvent::Received { object, correlation_id: "c".to_owned() },
+            UploadEvent::Received { object, correlation_id: "c".to_owned(), retry_form: None },
         ),
     ]
 }

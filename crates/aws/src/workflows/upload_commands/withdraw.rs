@@ -66,7 +66,7 @@ async fn remove_chunks(services: &Services, upload: &Upload, expected: u64) -> R
     let owner = &upload.origin().owner;
     for SharedChunk { entity, measure, sort_key } in upload.shared_chunks() {
         let series = Series { owner: owner.clone(), entity: entity.clone(), measure: measure.clone() };
-        services.chunks.take_out(&series, sort_key, upload.id()).await?;
+        services.chunks.remove_upload(&series, sort_key, upload.id()).await?;
     }
     let mut removed = 0;
     for _ in 0..INDEX_QUERIES {
