@@ -1,4 +1,4 @@
-//! Notices: groups and their life, from the upload to the mail.
+//! Notices: problems and their status, from the upload to the e-mail.
 
 pub mod crashes;
 pub mod floods;
@@ -75,15 +75,15 @@ async fn invoke(world: &World, function: &str, event: &str) -> Result<String, Bo
 
 /// The item of an owner's outbox.
 async fn outbox(world: &World, user: &User) -> Result<(Value, u64), BoxError> {
-    let (outbox, revision) = world.client.services.groups.outbox(&user.owner).await?;
-    Ok((serde_json::to_value(outbox)?, revision))
+    let stored = world.client.services.groups.outbox(&user.owner).await?;
+    Ok((serde_json::to_value(stored.outbox)?, stored.revision))
 }
 
 /// Waits until nothing of an owner is being sent: mails come before that is written.
 async fn crossed_off(world: &World, user: &User) -> TestResult {
     poll(SOON, async || {
         let (outbox, _) = outbox(world, user).await?;
-        found(outbox["sending"].is_null().then_some(()), || format!("what was sent is not crossed off: {outbox:#}"))
+        found(outbox["publication"].is_null().then_some(()), || format!("what was sent is not crossed off: {outbox:#}"))
     })
     .await
 }
@@ -96,9 +96,9 @@ fn wrong_value(device: &str, second: u32) -> Value {
     json!({ "device_id": device, "timestamp": format!("2025-02-28T00:00:{second:02}Z"), "value": "warm" })
 }
 
-/// The groups that a mail names.
-fn groups(mail: &Mail) -> Vec<String> {
-    let words = mail.text.split_whitespace().filter(|word| word.starts_with("grp_"));
+/// Returns the problems that an e-mail names.
+fn problems(mail: &Mail) -> Vec<String> {
+    let words = mail.text.split_whitespace().filter(|word| word.starts_with("prb_"));
     words.map(str::to_owned).collect()
 }
 
@@ -136,7 +136,7 @@ pub async fn problem_is_notified_when_new_repeated_resolved_and_regressed(world:
         assert!(text.contains(told), "{told:?} is not in\n{text}");
     }
     assert!(!text.contains("warm") && !text.lines().any(|line| line.starts_with("Bcc")), "{text}");
-    let group = groups(&mails[0]).first().cloned().ok_or("no group")?;
+    let problem = problems(&mails[0]).first().cloned().ok_or("no problem")?;
 
     // The same failures twice more, in another file: nothing at once. Then one that passes.
     upload(&world, &user, "bad.ndjson", &wrong_value("life", 11)).await?;
@@ -144,14 +144,14 @@ pub async fn problem_is_notified_when_new_repeated_resolved_and_regressed(world:
     let good = upload(&world, &user, "good.json", &reading("life", 20, 1.0)).await?;
     let mails = wait_for(&world, &user, 2).await?;
     assert_eq!(mails[1].subject, "[EventPulse] Resolved: TYPE /value (reading 1.0)");
-    assert!(mails[1].text.contains(good.as_str()) && groups(&mails[1]) == [group.clone()], "{}", mails[1].text);
+    assert!(mails[1].text.contains(good.as_str()) && problems(&mails[1]) == [problem.clone()], "{}", mails[1].text);
 
     // It passes on, which is no news; then it comes back, which is.
     upload(&world, &user, "good.json", &reading("life", 21, 1.0)).await?;
     let back = upload(&world, &user, "bad.json", &wrong_value("life", 13)).await?;
     let mails = wait_for(&world, &user, 3).await?;
     assert!(mails[2].subject.starts_with("[EventPulse] Back again"), "{}", mails[2].subject);
-    assert!(mails[2].text.contains(back.as_str()) && groups(&mails[2]) == [group.clone()], "{}", mails[2].text);
+    assert!(mails[2].text.contains(back.as_str()) && problems(&mails[2]) == [problem.clone()], "{}", mails[2].text);
 
     // Digests tell the two that were not told before, once: one, if all this took less than half a minute.
     let digests = async || -> Look<Vec<Mail>> {
@@ -162,12 +162,12 @@ pub async fn problem_is_notified_when_new_repeated_resolved_and_regressed(world:
     };
     let told = poll(SOON, digests).await?;
     let (more, extent) = match told.len() {
-        1 => ("2 more uploads", "2 uploads with 2 wrong records"),
-        _ => ("1 more upload", "1 upload with 1 wrong record"),
+        1 => ("2 more uploads", "2 uploads with 2 rejected records"),
+        _ => ("1 more upload", "1 upload with 1 rejected record"),
     };
     for digest in told {
         assert_eq!(digest.subject, format!("[EventPulse] Digest: {more} rejected, 1 known problem"));
-        assert!(digest.text.contains(extent) && groups(&digest) == [group.as_str()], "{}", digest.text);
+        assert!(digest.text.contains(extent) && problems(&digest) == [problem.as_str()], "{}", digest.text);
     }
     minute(&world).await?;
     let number = wait_for(&world, &user, 3).await?.len();
@@ -262,7 +262,7 @@ pub async fn machine_subscribers_get_the_notice_as_json(world: Arc<World>) -> Te
     assert_eq!(kinds, BTreeSet::from([r#""new""#.to_owned(), r#""resolved""#.to_owned()]), "{received:#?}");
     for message in &received {
         let notice: Value = serde_json::from_str(message["Body"].as_str().unwrap_or_default())?;
-        assert_valid(&world, "notice/2.0", &notice);
+        assert_valid(&world, "notice/1.0", &notice);
         assert_eq!((&notice["kind"], &notice["owner"]), (&attribute(message, "kind"), &json!(user.owner)));
         assert_eq!(attribute(message, "owner"), user.owner.as_str());
         assert!(attribute(message, "code").as_str().is_some_and(|codes| codes.contains("\"TYPE\"")), "{message:#}");

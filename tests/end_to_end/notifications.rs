@@ -115,7 +115,9 @@ pub async fn subscription_passes_through_every_state(world: Arc<World>) -> TestR
     follow(&world, &unsubscribe.await?).await?;
     let gone = world.get(&user, PATH).await?;
     assert_eq!((&gone["state"], &gone["email"]), (&json!("gone"), &json!(email)), "{gone:#}");
-    assert!(gone["gone_at"].is_string() && gone["hint"].as_str().is_some_and(|hint| hint.contains("asks anew")));
+    assert!(
+        gone["gone_at"].is_string() && gone["hint"].as_str().is_some_and(|hint| hint.contains("subscribes it again"))
+    );
     let id = receipt["upload_id"].as_str().ok_or("no id")?;
     let receipt = world.get(&user, &format!("/uploads/{id}")).await?;
     assert_eq!(receipt["notifications"]["state"], "gone");
@@ -240,7 +242,7 @@ pub async fn invalid_body_names_the_member(world: Arc<World>) -> TestResult {
     let user = world.user();
     for (body, pointer) in [
         (json!({ "kinds": [] }), "/kinds"),
-        (json!({ "kinds": ["new", "self_test"] }), "/kinds/1"),
+        (json!({ "kinds": ["new", "synthetic_check"] }), "/kinds/1"),
         (json!({ "kinds": ["new", "new"] }), "/kinds/1"),
         (json!({ "email": "somebody.else@example.com" }), ""),
         (json!({ "owner": "somebody-else" }), ""),

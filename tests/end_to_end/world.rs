@@ -204,7 +204,7 @@ async fn subscribe_operator(client: &Client, mailbox: &Mailbox) -> Result<(), Bo
     let sns = aws_sdk_sns::Client::new(&client.sdk);
     let topic = &client.services.config.notices_topic_arn;
     let subscribe = sns.subscribe().topic_arn(topic).protocol("email").endpoint(OPERATOR_ADDRESS);
-    subscribe.attributes("FilterPolicy", r#"{"kind": [{"anything-but": ["self_test"]}]}"#).send().await?;
+    subscribe.attributes("FilterPolicy", r#"{"kind": [{"anything-but": ["synthetic_check"]}]}"#).send().await?;
     let asks = mailbox.wait(PATIENCE, |mail| mail.to == OPERATOR_ADDRESS && mail.confirm_url.is_some()).await;
     mailbox.confirm(&asks.ok_or("the operator is not asked to confirm")?).await
 }

@@ -17,6 +17,7 @@ pub mod process_upload;
 mod quarantine;
 pub(crate) mod record_occurrence;
 pub(crate) mod retry;
+pub mod subscribe;
 pub mod synthetic_check;
 mod take_steps;
 pub mod upload_commands;

@@ -177,7 +177,7 @@ async fn show_samples(stack: &Stack, client: &Client, demo: &User, mailbox: &Mai
         }
         uploads.push(upload);
     }
-    for upload in new_groups(&uploads, &demo.owner) {
+    for upload in new_problems(&uploads, &demo.owner) {
         let id = upload.id().as_str();
         if mailbox.wait(NOTICE_TIMEOUT, |mail| mail.text.contains(id)).await.is_none() {
             unexpected += 1;
@@ -239,15 +239,15 @@ pub async fn report_on(client: &Client, upload: &Upload) -> Result<Value, BoxErr
 /// Returns the uploads of an owner, in the order of arrival, that failed in a way in which no earlier upload failed. Each of
 /// them causes a notice at once.
 #[must_use]
-pub fn new_groups<'a>(uploads: &'a [Upload], owner: &str) -> Vec<&'a Upload> {
+pub fn new_problems<'a>(uploads: &'a [Upload], owner: &str) -> Vec<&'a Upload> {
     let mut known = BTreeSet::new();
     let of_owner = uploads
         .iter()
         .filter(|upload| upload.origin().owner.as_str() == owner && upload.quarantine_location().is_some());
     let is_new = |upload: &&Upload| {
-        let groups = upload.rejection().map_or(&[][..], |rejection| &rejection.fingerprints);
-        // No short-circuit: every group becomes known.
-        groups.iter().filter(|group| known.insert(group.id.clone())).count() > 0
+        let fingerprints = upload.rejection().map_or(&[][..], |rejection| &rejection.fingerprints);
+        // No short-circuit: every problem becomes known.
+        fingerprints.iter().filter(|print| known.insert(print.id.clone())).count() > 0
     };
     of_owner.filter(is_new).collect()
 }

@@ -1,12 +1,16 @@
 //! Notification: occurrences become problems, and problems become notices to the owner.
 //!
-//! [`occurrence`] folds the outcomes of uploads into [`problem`]s, [`outbox`] decides when a notice is due, [`rendering`]
-//! writes its text and JSON, and [`subscription`] tracks the owner's e-mail subscription.
+//! [`problem_fold`] folds [`occurrence`]s into [`problem`]s and [`pending`] notices. [`outbox`] decides when a notice is
+//! due, [`schedule`] and [`pacing`] order the notices of all owners. [`rendering`] writes their text and JSON. [`subscription`] tracks the owner's e-mail subscription.
 
 pub mod kind;
 pub mod occurrence;
 pub mod outbox;
+pub mod pacing;
+pub mod pending;
 pub mod problem;
+pub mod problem_fold;
 pub mod profile;
 pub mod rendering;
+pub mod schedule;
 pub mod subscription;

@@ -15,12 +15,12 @@ use eventpulse_core::intake::shape::JsonType;
 use eventpulse_core::notification::kind::NoticeKind;
 use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::notification::rendering::{
-    self, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, Notice, NoticeContents, RemainderTotals, RepeatedProblem,
+    self, MAX_PROBLEMS_IN_NOTICE, MAX_REPEATS_LISTED, Notice, NoticeContents, RemainderTotals, RepeatedProblem,
 };
 use eventpulse_core::upload::Upload;
 use eventpulse_core::upload::report::{self, Report};
 use serde_json::{Value, json};
-use support::{Sample, changed, examine, failed, news, sample, samples, upload};
+use support::{Sample, changed, examine, failed, notices, sample, samples, upload};
 
 fn contract(path: &str) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts").join(path);
@@ -42,7 +42,7 @@ fn report_of(upload: &Upload, inspection: &Inspection) -> Value {
 fn papers(sample: &Sample) -> (Value, Value) {
     let inspection = examine(sample);
     let upload = upload(&sample.name, &inspection);
-    (report_of(&upload, &inspection), json_of(&news::notice(&upload).unwrap()))
+    (report_of(&upload, &inspection), json_of(&notices::notice(&upload).unwrap()))
 }
 
 fn json_of(notice: &Notice) -> Value {
@@ -52,25 +52,27 @@ fn json_of(notice: &Notice) -> Value {
 /// A notice of each kind, with everything that it may have.
 fn notices() -> Vec<(&'static str, Value)> {
     let upload = upload("mixed.ndjson", &examine(&sample("mixed.ndjson")));
-    let named = news::group_of(&upload);
-    let known = news::profile(312, &[("/value", &[(JsonType::Number, 300), (JsonType::String, 12)])]);
-    let group =
-        news::group("batch/1.0", &[(FailureCode::Required, "/readings/*"), (FailureCode::Type, "/readings/*/value")]);
-    let others = [news::other(1, "batch/1.0", &[(FailureCode::Required, "/readings/*")])];
-    let over = [news::resolution(2, group.clone(), 14)];
-    let repeats: Vec<RepeatedProblem> = (0..12).map(|number| news::repeat(number, group.clone(), 9)).collect();
-    let digest = |repeats| news::digest_of(repeats, RemainderTotals::default());
+    let named = notices::problem_of(&upload);
+    let known = notices::profile(312, &[("/value", &[(JsonType::Number, 300), (JsonType::String, 12)])]);
+    let problem = notices::problem(
+        "batch/1.0",
+        &[(FailureCode::Required, "/readings/*"), (FailureCode::Type, "/readings/*/value")],
+    );
+    let others = [notices::other(1, "batch/1.0", &[(FailureCode::Required, "/readings/*")])];
+    let over = [notices::resolution(2, problem.clone(), 14)];
+    let repeats: Vec<RepeatedProblem> = (0..12).map(|number| notices::repeat(number, problem.clone(), 9)).collect();
+    let digest = |repeats| notices::digest_of(repeats, RemainderTotals::default());
     let failing = |kind, upload: &Upload, profile: Option<&Profile>| {
-        news::failing(kind, upload, &named, profile, &others).unwrap()
+        notices::failing(kind, upload, &named, profile, &others).unwrap()
     };
     let notices = [
         ("new", failing(NoticeKind::New, &upload, Some(&known))),
         ("regressed", failing(NoticeKind::Regressed, &upload, None)),
-        ("self_test", failing(NoticeKind::SelfTest, &upload, None)),
-        ("of a message", failing(NoticeKind::New, &news::as_message(upload.clone()), Some(&known))),
-        ("resolved", news::of(&NoticeContents::Resolved(&over)).unwrap()),
-        ("digest", news::of(&digest(&repeats)).unwrap()),
-        ("empty digest", news::of(&digest(&[])).unwrap()),
+        ("synthetic_check", failing(NoticeKind::SyntheticCheck, &upload, None)),
+        ("of a message", failing(NoticeKind::New, &notices::as_message(upload.clone()), Some(&known))),
+        ("resolved", notices::of(&NoticeContents::Resolved(&over)).unwrap()),
+        ("digest", notices::of(&digest(&repeats)).unwrap()),
+        ("empty digest", notices::of(&digest(&[])).unwrap()),
     ];
     notices.iter().map(|(name, notice)| (*name, json_of(notice))).collect()
 }
@@ -89,7 +91,7 @@ fn worst() -> Sample {
 
 #[test]
 fn what_is_written_is_what_the_contracts_say() {
-    let (report, notice) = (contract("report/1.0.json"), contract("notice/2.0.json"));
+    let (report, notice) = (contract("report/1.0.json"), contract("notice/1.0.json"));
     let rejected = |sample: &Sample| matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted");
     let rejected: Vec<Sample> = samples().into_iter().filter(rejected).chain([worst()]).collect();
     assert!(rejected.len() > 10);
@@ -107,7 +109,7 @@ fn what_is_written_is_what_the_contracts_say() {
 /// What is found in a notice that is of another kind, or lacks a part of its kind, is no notice.
 #[test]
 fn each_kind_of_notice_has_its_own_members() {
-    let contract = contract("notice/2.0.json");
+    let contract = contract("notice/1.0.json");
     let all = notices();
     for (name, told) in &all {
         for member in told.as_object().unwrap().keys() {
@@ -125,10 +127,10 @@ fn each_kind_of_notice_has_its_own_members() {
     }
     let rows: [(&str, &str, Value); 12] = [
         ("another kind", "/kind", json!("old")),
-        ("an id that is none", "/group/id", json!("grp_1")),
-        ("another life", "/group/life", json!("closed")),
-        ("a time without a zone", "/group/first_seen", json!("2025-02-28T12:00:00")),
-        ("a value", "/group/failures/0/value", json!(21.6)),
+        ("an invalid id", "/problem/id", json!("prb_1")),
+        ("another status", "/problem/status", json!("closed")),
+        ("a time without a zone", "/problem/first_seen", json!("2025-02-28T12:00:00")),
+        ("a value", "/problem/failures/0/value", json!(21.6)),
         ("a profile of nothing", "/profile/uploads", json!(0)),
         ("a type that is none", "/profile/members/0/types", json!({ "integer": 1 })),
         ("no upload", "/upload", Value::Null),
@@ -162,8 +164,8 @@ fn an_object_that_was_gone_has_a_report_too() {
         draft.object = None;
     });
     assert_eq!(violations(&contract("report/1.0.json"), &report_of(&upload, &inspection)), [""; 0]);
-    let notice = json_of(&news::notice(&upload).unwrap());
-    assert_eq!(violations(&contract("notice/2.0.json"), &notice), [""; 0]);
+    let notice = json_of(&notices::notice(&upload).unwrap());
+    assert_eq!(violations(&contract("notice/1.0.json"), &notice), [""; 0]);
 }
 
 #[test]
@@ -197,7 +199,7 @@ fn what_is_changed_is_something_else() {
     };
     for (name, pointer, value) in rows {
         for (path, document, pointer) in
-            [("report/1.0.json", &on_it, pointer.to_owned()), ("notice/2.0.json", &told, of_upload(pointer))]
+            [("report/1.0.json", &on_it, pointer.to_owned()), ("notice/1.0.json", &told, of_upload(pointer))]
         {
             let mut changed = document.clone();
             let Some(place) = changed.pointer_mut(&pointer) else { continue };
@@ -208,7 +210,7 @@ fn what_is_changed_is_something_else() {
             assert!(!violations(&contract(path), &changed).is_empty(), "{path}: {name}");
         }
     }
-    for (path, document) in [("report/1.0.json", &on_it), ("notice/2.0.json", &told)] {
+    for (path, document) in [("report/1.0.json", &on_it), ("notice/1.0.json", &told)] {
         for name in document.as_object().unwrap().keys() {
             let mut changed = document.clone();
             changed.as_object_mut().unwrap().remove(name);
@@ -222,9 +224,9 @@ fn what_is_changed_is_something_else() {
 fn the_bounds_are_those_of_the_code() {
     let codes: Vec<&str> = FailureCode::ALL.iter().map(|code| code.as_str()).collect();
     let of_upload = "/$defs/upload/properties/failures/maxItems";
-    for (path, version, groups_at, groups) in [
+    for (path, version, groups_at, max_groups) in [
         ("report/1.0.json", report::VERSION, "/properties/groups/maxItems", MAX_REPORTED_GROUPS),
-        ("notice/2.0.json", rendering::VERSION, of_upload, MAX_GROUPS_IN_HISTORY),
+        ("notice/1.0.json", rendering::VERSION, of_upload, MAX_GROUPS_IN_HISTORY),
     ] {
         let contract = contract(path);
         let at = |pointer: &str| contract.pointer(pointer).unwrap_or_else(|| panic!("{path}{pointer}")).clone();
@@ -232,18 +234,18 @@ fn the_bounds_are_those_of_the_code() {
         assert_eq!(at("/$id"), format!("eventpulse:/contracts/{}", path.trim_end_matches(".json")));
         let name = path.split('/').next().unwrap();
         assert_eq!(at(&format!("/properties/{name}_version/const")), version);
-        assert_eq!(at(groups_at), groups);
+        assert_eq!(at(groups_at), max_groups);
         assert_eq!(at("/$defs/failure/properties/pointer/maxLength"), MAX_POINTER_CHARS);
         assert_eq!(at("/$defs/failure/properties/targets/maxItems"), MAX_TARGETS);
         assert_eq!(at("/$defs/failure/properties/targets/items/maxLength"), MAX_TARGET_CHARS);
     }
     assert_eq!(contract("report/1.0.json").pointer("/properties/records/maxItems"), Some(&json!(MAX_REPORTED_RECORDS)));
-    let told = contract("notice/2.0.json");
+    let told = contract("notice/1.0.json");
     for (pointer, most) in [
-        ("/properties/resolved", MAX_GROUPS_IN_NOTICE),
-        ("/properties/others", MAX_GROUPS_IN_NOTICE - 1),
-        ("/$defs/digest/properties/largest", MAX_REPEATS_TOLD),
-        ("/$defs/group/properties/failures", MAX_LISTED_FAILURES),
+        ("/properties/resolved", MAX_PROBLEMS_IN_NOTICE),
+        ("/properties/others", MAX_PROBLEMS_IN_NOTICE - 1),
+        ("/$defs/digest/properties/largest", MAX_REPEATS_LISTED),
+        ("/$defs/problem/properties/failures", MAX_LISTED_FAILURES),
     ] {
         assert_eq!(told.pointer(&format!("{pointer}/maxItems")), Some(&json!(most)), "{pointer}");
     }
@@ -251,7 +253,7 @@ fn the_bounds_are_those_of_the_code() {
 
 #[test]
 fn the_contracts_are_schemas_and_describe_each_member() {
-    for path in ["report/1.0.json", "notice/2.0.json"] {
+    for path in ["report/1.0.json", "notice/1.0.json"] {
         let contract = contract(path);
         assert!(jsonschema::draft202012::meta::is_valid(&contract), "{path}");
         each_object_is_strict(path, &contract, &contract);

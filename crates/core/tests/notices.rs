@@ -1,4 +1,4 @@
-//! Notices as their receiver reads them, compared with `tests/golden/*.txt`.
+//! Compares rendered notices with `tests/golden/*.txt`, and checks their properties.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 #[path = "notices/check.rs"]
@@ -19,23 +19,28 @@ use eventpulse_core::notification::kind::NoticeKind;
 use eventpulse_core::notification::problem::{Problem, ProblemStatus};
 use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::notification::rendering::{
-    DeploymentInfo, FeaturedProblem, MAX_GROUPS_IN_NOTICE, Notice, NoticeContents, OtherProblem, RemainderTotals,
+    DeploymentInfo, FeaturedProblem, MAX_PROBLEMS_IN_NOTICE, Notice, NoticeContents, OtherProblem, RemainderTotals,
     RepeatedProblem, ResolvedProblem,
 };
 use eventpulse_core::upload::{Decision, Upload};
 use examples::{digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
 use proptest::prelude::*;
-use support::news::{self, failing, group, group_of, notice, other, profile, repeat, repeat_with, resolution};
+use support::notices::{self, failing, notice, other, problem, problem_of, profile, repeat, repeat_with, resolution};
 use support::{changed, examine, failed, sample, upload};
 
+/// Set `UPDATE_GOLDEN` to write the golden files instead, then review the difference.
 #[test]
-fn notices_read_as_agreed() {
+fn notices_equal_their_golden_files() {
     let mut changed = Vec::new();
     let mut known = Vec::new();
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     for (name, notice) in examples() {
         let read = format!("Subject: {}\n\n{}", notice.subject, notice.text);
         known.push(format!("{name}.txt"));
         let golden = golden().join(format!("{name}.txt"));
+        if update {
+            fs::write(&golden, &read).unwrap();
+        }
         if fs::read_to_string(&golden).ok().as_ref() != Some(&read) {
             let actual = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.txt"));
             fs::write(&actual, &read).unwrap();
@@ -45,9 +50,13 @@ fn notices_read_as_agreed() {
     }
     for file in fs::read_dir(golden()).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
-        assert!(!name.ends_with(".txt") || known.contains(&name), "no notice is compared with {name}");
+        assert!(!name.ends_with(".txt") || known.contains(&name), "no notice has the name {name}");
     }
-    assert!(changed.is_empty(), "mailed is something else; copy it if it is better:{}", changed.concat());
+    assert!(
+        changed.is_empty(),
+        "notices differ from their golden files; set UPDATE_GOLDEN=1 to write them:{}",
+        changed.concat()
+    );
 }
 
 fn golden() -> PathBuf {
@@ -55,7 +64,7 @@ fn golden() -> PathBuf {
 }
 
 #[test]
-fn every_sample_that_is_rejected_has_a_notice_and_no_other_has() {
+fn only_rejected_samples_have_notices() {
     for sample in support::samples() {
         let told = notice(&upload_of(&sample));
         let owed = matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted");
@@ -67,12 +76,12 @@ fn every_sample_that_is_rejected_has_a_notice_and_no_other_has() {
         assert!(told.subject.contains(code), "{}", told.subject);
         assert!(told.codes.iter().any(|told| told == code), "{:?}", told.codes);
     }
-    assert_eq!(news::of(&NoticeContents::Resolved(&[])), None);
+    assert_eq!(notices::of(&NoticeContents::Resolved(&[])), None);
 }
 
-/// The values of the samples' wrong members are nowhere to be read.
+/// Values of invalid members do not appear.
 #[test]
-fn no_value_of_the_payload_is_told() {
+fn notices_hold_no_value_of_the_payload() {
     let secret =
         r#"{"device_id":"s3cret-device","timestamp":"s3cret-time","value":"s3cret-value","schema":"reading/1.0"}"#;
     let broken = r#"{"device_id":"s3cret-device","timestamp":s3cret,"value":987654321}"#;
@@ -87,7 +96,7 @@ fn no_value_of_the_payload_is_told() {
 }
 
 #[test]
-fn subjects_by_what_was_rejected() {
+fn subjects_name_the_rejected_part() {
     let pointed = |code, pointer: &str| Failure::new(code, pointer, "wrong");
     let long = "/readings/17/a-rather-long-name-of-a-member/and-another";
     let rows: [(&str, u64, Failure, &str); 7] = [
@@ -121,7 +130,7 @@ fn subjects_of_each_kind() {
         ("what_changed", "3 of 120 records rejected: TYPE /readings/*/value (batch 1.0)"),
         ("with_others", "1 record rejected: TYPE /value (reading 1.0), and 3 more"),
         ("regressed", "Back again, 9 of 12 records rejected: REQUIRED /value (reading 1.0)"),
-        ("self_test", "Self-test, 1 record rejected: UNKNOWN_SCHEMA /schema (reading 1.0)"),
+        ("synthetic_check", "Synthetic check, 1 record rejected: UNKNOWN_SCHEMA /schema (reading 1.0)"),
         ("resolved", "Resolved: REQUIRED /readings/*/value (batch 1.0)"),
         ("resolved_several", "Resolved: 3 problems (batch 1.0)"),
         ("digest", "Digest: 999 more uploads rejected, 1 known problem"),
@@ -135,9 +144,9 @@ fn subjects_of_each_kind() {
     }
 }
 
-/// What the profile says, in all its forms.
+/// All forms of the sentence about a known member.
 #[test]
-fn what_changed_in_words() {
+fn known_members_are_compared() {
     use JsonType::{Null, Number, String as Text};
     let of_type =
         || Failure { pointer: "/price".to_owned(), ..Failure::at(FailureCode::Type, "must be a number", 1, 0) };
@@ -151,16 +160,22 @@ fn what_changed_in_words() {
         ("mixed", of_type(), 312, mixed, "`/price` was a number in 300 of your last 312 uploads, a string in 12."),
         ("not always there", of_type(), 400, always, "`/price` was a number in 312 of your last 400 uploads."),
         ("once", of_type(), 1, &[("/price", &[(Null, 1)])], "`/price` was null in your last upload."),
-        ("missing", missing("price"), 312, always, "`/price` was there in your last 312 uploads."),
-        ("missing at times", missing("price"), 400, always, "`/price` was there in 312 of your last 400 uploads."),
-        ("of two types", missing("price"), 312, mixed, "`/price` was there in at least 300 of your last 312 uploads."),
-        ("not declared", unknown(), 312, always, "No upload of yours that passed is known to have had `/prise`."),
+        ("missing", missing("price"), 312, always, "`/price` was present in your last 312 uploads."),
+        ("missing at times", missing("price"), 400, always, "`/price` was present in 312 of your last 400 uploads."),
+        (
+            "of two types",
+            missing("price"),
+            312,
+            mixed,
+            "`/price` was present in at least 300 of your last 312 uploads.",
+        ),
+        ("not declared", unknown(), 312, always, "No accepted upload of yours is known to have had `/prise`."),
         ("nothing is known", of_type(), 312, &[], ""),
     ];
     for (name, failure, uploads, members, expected) in rows {
         let upload = upload("a.json", &of_one_record(0, failure));
         let known = profile(uploads, members);
-        let told = failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap();
+        let told = failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&known), &[]).unwrap();
         check(&told);
         let section = told.text.split("\nWhat changed\n").nth(1).unwrap().split("\n\n").next().unwrap();
         let section = section.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -174,13 +189,13 @@ fn what_changed_in_words() {
             Failure { pointer: "/value".to_owned(), ..Failure::at(FailureCode::Type, "must be a number", 1, 0) },
         ),
     );
-    let told = failing(NoticeKind::New, &upload, &group_of(&upload), Some(&profile(0, &[])), &[]).unwrap();
+    let told = failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&profile(0, &[])), &[]).unwrap();
     assert!(!told.text.contains("What changed"), "{}", told.text);
 }
 
-/// What passed after the upload was decided, before the notice was made, is not told as having passed before.
+/// An upload that passed after the rejection, before the notice was rendered, is no earlier upload.
 #[test]
-fn what_passed_since_is_not_what_passed_before() {
+fn later_passed_uploads_are_not_reported() {
     let upload = upload(
         "a.json",
         &of_one_record(
@@ -191,7 +206,7 @@ fn what_passed_since_is_not_what_passed_before() {
     let decided = upload.decided_at();
     for (passed, is_told) in [(decided, false), (decided.map(|at| at.plus_seconds(-60)), true)] {
         let known = Profile { last_passed_at: passed, ..profile(3, &[("/value", &[(JsonType::Number, 3)])]) };
-        let told = failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap();
+        let told = failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&known), &[]).unwrap();
         check(&told);
         assert_eq!(told.text.contains("last passed"), is_told, "{}", told.text);
         let machine: serde_json::Value = serde_json::from_str(&told.json).unwrap();
@@ -199,21 +214,21 @@ fn what_passed_since_is_not_what_passed_before() {
     }
 }
 
-/// The only link is told whole, on a line of its own, and only if it is itself longer than a line is that line longer.
+/// The URL of the API is the only link, on a line of its own. No other line is longer than 78 columns.
 #[test]
-fn the_url_is_whole_and_alone() {
+fn the_url_of_the_api_is_the_only_link() {
     let upload = upload_of(&sample("10-wrong-type.json"));
-    let named = group_of(&upload);
-    let first = FeaturedProblem { group: &named, upload: &upload, profile: None };
+    let named = problem_of(&upload);
+    let first = FeaturedProblem { problem: &named, upload: &upload, profile: None };
     for stage in ["v1", "Prod", "eventpulse-staging", "eventpulse-staging-of-the-measuring-network"] {
         let api_url = &format!("https://a1b2c3d4e5.execute-api.ap-southeast-2.amazonaws.com/{stage}");
-        let site = DeploymentInfo { api_url, ..news::SITE };
+        let deployment = DeploymentInfo { api_url, ..notices::DEPLOYMENT };
         for told in [
             NoticeContents::Failing { kind: NoticeKind::New, first, others: &[] },
             NoticeContents::Resolved(&[resolution(1, named.clone(), 2)]),
-            news::digest_of(&[repeat(1, named.clone(), 2)], RemainderTotals::default()),
+            notices::digest_of(&[repeat(1, named.clone(), 2)], RemainderTotals::default()),
         ] {
-            let told = Notice::of(news::NOTICE_ID, "demo", &told, &site).unwrap();
+            let told = Notice::render(notices::NOTICE_ID, "demo", &told, &deployment).unwrap();
             let links: Vec<&str> = told.text.lines().filter(|line| line.contains("://")).collect();
             assert_eq!(links.len(), 1, "{}", told.text);
             let rest = links[0].trim().strip_prefix(api_url.as_str());
@@ -224,32 +239,32 @@ fn the_url_is_whole_and_alone() {
     }
 }
 
-/// A group is told as it is when the notice is sent.
+/// A notice describes problems as they are when it is published.
 #[test]
-fn what_is_over_may_have_come_back() {
-    let over = resolution(1, group("batch/1.0", &[(FailureCode::Truncated, "")]), 2);
-    let mut back = resolution(2, group("batch/1.0", &[(FailureCode::Type, "/a")]), 2);
-    back.group.life = ProblemStatus::Open;
+fn resolved_problems_may_have_come_back() {
+    let over = resolution(1, problem("batch/1.0", &[(FailureCode::Truncated, "")]), 2);
+    let mut back = resolution(2, problem("batch/1.0", &[(FailureCode::Type, "/a")]), 2);
+    back.problem.status = ProblemStatus::Open;
     let opening = |resolutions: &[ResolvedProblem]| {
-        let told = news::of(&NoticeContents::Resolved(resolutions)).unwrap();
+        let told = notices::of(&NoticeContents::Resolved(resolutions)).unwrap();
         check(&told);
         told.text.split("\n\n").next().unwrap().replace('\n', " ")
     };
     let rows: [(&[ResolvedProblem], &str); 3] = [
-        (std::slice::from_ref(&over), "this problem is over. There is nothing to do."),
-        (&[over.clone(), back.clone()], "1 of these 2 problems is over. The others came back since;"),
-        (&[back.clone(), back.clone()], "these 2 problems were over. They have come back since;"),
+        (std::slice::from_ref(&over), "this problem is resolved. There is nothing to do."),
+        (&[over.clone(), back.clone()], "1 of these 2 problems is resolved. The others have come back since then;"),
+        (&[back.clone(), back.clone()], "these 2 problems were resolved. They have come back since then;"),
     ];
     for (resolutions, expected) in rows {
         assert!(opening(resolutions).contains(expected), "{}", opening(resolutions));
     }
 }
 
-/// Other kinds of upload are not what the profile is of.
+/// A profile describes one kind of upload.
 #[test]
-fn a_profile_says_nothing_of_other_schemas() {
+fn a_profile_does_not_apply_to_other_kinds() {
     let upload = upload("a.json", &of_one_record(0, missing("value")));
-    let other = group("batch/1.0", &[(FailureCode::Required, "/value")]);
+    let other = problem("batch/1.0", &[(FailureCode::Required, "/value")]);
     let known = profile(3, &[("/value", &[(JsonType::Number, 3)])]);
     let told = failing(NoticeKind::New, &upload, &other, Some(&known), &[]).unwrap();
     assert!(!told.text.contains("`/value` was"), "{}", told.text);
@@ -260,16 +275,16 @@ fn attributes_are_distinct_sorted_and_few() {
     let told = with_others();
     assert_eq!(told.codes, ["ADDITIONAL_PROPERTIES", "FORMAT", "REQUIRED", "TRUNCATED", "TYPE"]);
     assert_eq!(told.schemas, ["batch/1.0", "reading/1.0", "weather/1.0"]);
-    assert_eq!((told.owner.as_str(), told.id.as_str()), ("demo", news::NOTICE_ID));
+    assert_eq!((told.owner.as_str(), told.id.as_str()), ("demo", notices::NOTICE_ID));
     let all: Vec<(FailureCode, &str)> = FailureCode::ALL.iter().map(|code| (*code, "")).collect();
     let repeats: Vec<RepeatedProblem> =
-        all.chunks(10).zip(0..).map(|(codes, number)| repeat(number, group("reading/1.0", codes), 1)).collect();
+        all.chunks(10).zip(0..).map(|(codes, number)| repeat(number, problem("reading/1.0", codes), 1)).collect();
     assert_eq!(digest(&repeats).codes.len(), 30);
     let nothing = digest(&[]);
     assert_eq!((nothing.codes, nothing.schemas), (vec!["none".to_owned()], vec!["none".to_owned()]));
 }
 
-/// SNS takes 256 KiB: the worst that 50 groups can hold, in both forms, is less, and each is named.
+/// SNS accepts 256 KiB. The largest notice of 50 problems, in both forms, is smaller, and names each of them.
 #[test]
 fn the_largest_notice_can_be_published() {
     let failure = |code: FailureCode, character: &str| {
@@ -290,40 +305,40 @@ fn the_largest_notice_can_be_published() {
         let inspection = Inspection { accepted: 1, ..Inspection::failed(rejections) };
         let upload = as_large(upload(&character.repeat(5_000), &inspection));
         let pointer = character.repeat(MAX_POINTER_CHARS);
-        let groups: Vec<Problem> = (0..60)
+        let problems: Vec<Problem> = (0..60)
             .map(|number| {
                 let schema = format!("{}-{number}/{}.{}", "s".repeat(60), u32::MAX, u32::MAX);
                 let codes: Vec<(FailureCode, &str)> =
                     FailureCode::ALL.iter().skip(number).map(|code| (*code, &*pointer)).collect();
                 let codes = if codes.is_empty() { vec![(FailureCode::Type, &*pointer)] } else { codes };
-                Problem { uploads: u64::MAX - 1, records: u64::MAX, returns: u64::MAX, ..group(&schema, &codes) }
+                Problem { uploads: u64::MAX - 1, records: u64::MAX, regressions: u64::MAX, ..problem(&schema, &codes) }
             })
             .collect();
-        let number = |group: &Problem| groups.iter().position(|other| other.id == group.id).unwrap() as u8;
-        let others: Vec<OtherProblem> = groups
+        let number = |problem: &Problem| problems.iter().position(|other| other.id == problem.id).unwrap() as u8;
+        let others: Vec<OtherProblem> = problems
             .iter()
-            .map(|group| OtherProblem { group: group.clone(), upload_id: news::another(number(group)) })
+            .map(|problem| OtherProblem { problem: problem.clone(), upload_id: notices::another(number(problem)) })
             .collect();
         let resolutions: Vec<ResolvedProblem> =
-            groups.iter().map(|group| resolution(number(group), group.clone(), 1 << 60)).collect();
-        let repeats: Vec<RepeatedProblem> = groups
+            problems.iter().map(|problem| resolution(number(problem), problem.clone(), 1 << 60)).collect();
+        let repeats: Vec<RepeatedProblem> = problems
             .iter()
-            .map(|group| repeat_with(number(group), group.clone(), 1 << 60, (u64::MAX, u64::MAX)))
+            .map(|problem| repeat_with(number(problem), problem.clone(), 1 << 60, (u64::MAX, u64::MAX)))
             .collect();
         let kinds = [
-            (failing(NoticeKind::New, &upload, &groups[0], None, &others[1..]), MAX_GROUPS_IN_NOTICE),
-            (news::of(&NoticeContents::Resolved(&resolutions)), MAX_GROUPS_IN_NOTICE),
-            (news::of(&news::digest_of(&repeats, RemainderTotals::default())), 3),
+            (failing(NoticeKind::New, &upload, &problems[0], None, &others[1..]), MAX_PROBLEMS_IN_NOTICE),
+            (notices::of(&NoticeContents::Resolved(&resolutions)), MAX_PROBLEMS_IN_NOTICE),
+            (notices::of(&notices::digest_of(&repeats, RemainderTotals::default())), 3),
         ];
         for (notice, told) in kinds {
             let notice = notice.unwrap();
             check(&notice);
             let message = serde_json::json!({ "default": notice.json, "email": notice.text }).to_string();
             assert!(message.len() < 250 << 10, "{} bytes of {character:?}, {:?}", message.len(), notice.kind);
-            let named = groups.iter().filter(|group| {
-                let code = group.failures[0].code.as_str();
-                notice.text.contains(group.id.as_str())
-                    && notice.json.contains(group.id.as_str())
+            let named = problems.iter().filter(|problem| {
+                let code = problem.failures[0].code.as_str();
+                notice.text.contains(problem.id.as_str())
+                    && notice.json.contains(problem.id.as_str())
                     && notice.text.contains(code)
             });
             assert_eq!(named.count(), told, "{:?}", notice.kind);
@@ -344,27 +359,27 @@ fn as_large(upload: Upload) -> Upload {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever names and messages hold, the mail is safe, and each name stands on one line: its own.
+    /// Hostile names and messages do no harm, and the file name stays on its line.
     #[test]
     fn names_cannot_harm(file_name in ".{0,300}|[ \\n\\t\"]{0,40}|(Why\\n|Report: s3://x |\u{202e}|é){0,60}|(a|/|@|www\\.|WWW|\\.|:|//| |`){0,90}", pointer in "(/.{0,40}){0,8}|(/(a|@|www\\.|://| ){0,9}){0,12}", member in ".{0,64}", message in ".{0,600}|(a|/|@|www\\.|WWW|\\.|:|//| |`){0,200}|( |\\n|Why){0,200}", accepted in 0u64..3, whole: bool, regressed: bool) {
         let failure = Failure { targets: vec![member], pointer: Failure::new(FailureCode::Type, &pointer, "").pointer, ..Failure::at(FailureCode::AdditionalProperties, message, 3, 14) };
         let inspection = if whole { failed(failure) } else { of_one_record(accepted, failure) };
         let upload = upload(&file_name, &inspection);
         let (known, kind) = (profile(3, &[]), if regressed { NoticeKind::Regressed } else { NoticeKind::New });
-        let named = group_of(&upload);
+        let named = problem_of(&upload);
         let others = [other(1, "batch/1.0", &[(FailureCode::Type, &pointer), (FailureCode::Required, &pointer)])];
         check(&failing(kind, &upload, &named, Some(&known), &others).unwrap());
-        // Without the cleaning that issue and arrival do, too.
+        // Without the cleaning of the file name at issue and arrival.
         let raw = changed(&upload, |draft| draft.origin.file_name = file_name);
         let notice = failing(kind, &raw, &named, Some(&known), &[]).unwrap();
         check(&notice);
         prop_assert_eq!(notice.text.lines().filter(|line| line.starts_with("  File:")).count(), 1);
-        check(&news::of(&NoticeContents::Resolved(&[resolution(1, named.clone(), 2), resolution(2, others[0].group.clone(), 3)])).unwrap());
-        let repeats = [repeat_with(1, named, 2, (1, 0)), repeat_with(2, others[0].group.clone(), 0, (0, 1))];
+        check(&notices::of(&NoticeContents::Resolved(&[resolution(1, named.clone(), 2), resolution(2, others[0].problem.clone(), 3)])).unwrap());
+        let repeats = [repeat_with(1, named, 2, (1, 0)), repeat_with(2, others[0].problem.clone(), 0, (0, 1))];
         check(&digest(&repeats));
     }
 
-    /// A rejection as it may come out of a history is no worse.
+    /// Unusual counts of a stored rejection do no harm.
     #[test]
     fn counts_do_not_matter(accepted in 0u64..4, rejected in 0u64..4, uploads in 0u64..4) {
         let upload = upload("a.json", &failed(Failure::new(FailureCode::EmptyUpload, "", "none")));
@@ -378,9 +393,9 @@ proptest! {
             };
             let upload = changed(&upload, |draft| draft.decision = decision);
             check(&notice(&upload).unwrap());
-            let named = Problem { uploads, uploads_in_life: uploads, records: rejected, ..group_of(&upload) };
+            let named = Problem { uploads, uploads_since_opened: uploads, records: rejected, ..problem_of(&upload) };
             check(&failing(NoticeKind::Regressed, &upload, &named, None, &[]).unwrap());
-            check(&news::of(&NoticeContents::Resolved(&[resolution(1, named.clone(), uploads)])).unwrap());
+            check(&notices::of(&NoticeContents::Resolved(&[resolution(1, named.clone(), uploads)])).unwrap());
             check(&digest(&[repeat(1, named, uploads)]));
         }
     }

@@ -1,4 +1,4 @@
-//! What invokes the function.
+//! The events that invoke the function.
 
 use std::collections::BTreeSet;
 
@@ -9,30 +9,30 @@ use serde_json::Value;
 /// An invocation.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Something became of uploads of these owners.
-    Seen(BTreeSet<String>),
-    /// The minute is over.
-    Minute,
+    /// The stream of the notices table: new occurrences of these owners.
+    Occurrences(BTreeSet<String>),
+    /// The schedule, every minute.
+    Schedule,
     /// The schedule of the synthetic check.
     SyntheticCheck,
 }
 
-/// An invocation that is none of these.
+/// An event of another kind.
 #[derive(Debug, thiserror::Error)]
-#[error("the event is none of a DynamoDB stream, a schedule, or {{\"synthetic_check\": \"start\"}}")]
+#[error("unknown event: expected a DynamoDB stream, a schedule, or {{\"synthetic_check\": \"start\"}}")]
 pub struct UnknownEvent;
 
 impl Event {
-    /// Reads an event.
+    /// Parses an event.
     ///
     /// # Errors
-    /// When it is none that this function knows.
+    /// [`UnknownEvent`] for any other event. Correct the trigger of the function.
     pub fn parse(event: Value) -> Result<Self, UnknownEvent> {
         if event.get("synthetic_check").and_then(Value::as_str) == Some("start") {
             return Ok(Self::SyntheticCheck);
         }
         if event.get("source").and_then(Value::as_str) == Some("aws.events") {
-            return Ok(Self::Minute);
+            return Ok(Self::Schedule);
         }
         let stream: StreamEvent = serde_json::from_value(event).map_err(|_| UnknownEvent)?;
         let mut owners = BTreeSet::new();
@@ -41,7 +41,7 @@ impl Event {
             let pk = keys.pointer("/pk/S").and_then(Value::as_str).ok_or(UnknownEvent)?;
             owners.extend(owner_of_pk(pk).map(str::to_owned));
         }
-        Ok(Self::Seen(owners))
+        Ok(Self::Occurrences(owners))
     }
 }
 
@@ -50,11 +50,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_invokes_it() {
+    fn events_are_parsed() {
         let stream = include_str!("../../../events/notices-stream.json");
         let rows = [
-            ("stream", stream, Some(Event::Seen(["owner-1".to_owned(), "owner-2".to_owned()].into()))),
-            ("schedule", include_str!("../../../events/minute.json"), Some(Event::Minute)),
+            ("stream", stream, Some(Event::Occurrences(["owner-1".to_owned(), "owner-2".to_owned()].into()))),
+            ("schedule", include_str!("../../../events/minute.json"), Some(Event::Schedule)),
             ("synthetic check", r#"{"synthetic_check": "start"}"#, Some(Event::SyntheticCheck)),
             ("unknown synthetic check", r#"{"synthetic_check": "stop"}"#, None),
             ("nothing", "{}", None),

@@ -1,57 +1,60 @@
-//! One invocation.
+//! Handles one invocation.
 
 use std::time::Duration;
 
 use eventpulse_aws::environment::ConfigError;
-use eventpulse_aws::workflows::notify::Notifier;
+use eventpulse_aws::workflows::notify::{self, Notifier};
 use eventpulse_aws::workflows::synthetic_check;
 use eventpulse_aws::{Services, clock};
 use lambda_runtime::{Error, LambdaEvent};
 
 use crate::event::Event;
 
-/// How long an invocation by the stream may go on to send, so that the next records do not wait for long: what is left is for
-/// the minute's.
-const PATIENCE_OF_STREAM: Duration = Duration::from_secs(3);
-/// How long the minute's may: with the one notice that is begun at the end, it is over before the function times out.
-const PATIENCE_OF_MINUTE: Duration = Duration::from_secs(45);
+/// The budget of an invocation by the stream. It is short, so that the next records do not wait; the schedule handles the
+/// rest.
+const STREAM_BUDGET: Duration = Duration::from_secs(3);
+/// The budget of an invocation by the schedule. With one last notice after it, it ends before the timeout of the function.
+const SCHEDULE_BUDGET: Duration = Duration::from_secs(45);
 
-/// What an invocation works with.
-pub struct Parts {
+/// The services of the function.
+pub struct Dependencies {
     /// For the synthetic check.
     pub services: Services,
-    /// For all else. The function that only starts the synthetic check is not told what it needs.
+    /// For notices. The function that only starts the synthetic check lacks its configuration.
     pub notifier: Result<Notifier, ConfigError>,
 }
 
-/// Deals with an event. An error has it delivered again.
-pub async fn handle(parts: &Parts, event: LambdaEvent<serde_json::Value>) -> Result<(), Error> {
-    let done = deal(parts, event.payload).await;
-    if let Err(error) = &done {
+/// Handles an event. After an error, Lambda delivers the event again.
+pub async fn handle(dependencies: &Dependencies, event: LambdaEvent<serde_json::Value>) -> Result<(), Error> {
+    let handled = handle_event(dependencies, event.payload).await;
+    if let Err(error) = &handled {
         tracing::error!(error = error.to_string(), request_id = event.context.request_id, "the invocation failed");
     }
-    done
+    handled
 }
 
-async fn deal(parts: &Parts, event: serde_json::Value) -> Result<(), Error> {
+async fn handle_event(dependencies: &Dependencies, event: serde_json::Value) -> Result<(), Error> {
     match Event::parse(event)? {
         Event::SyntheticCheck => {
             let mut random = [0; 10];
             getrandom::fill(&mut random)?;
-            let upload_id = synthetic_check::begin(&parts.services, clock(), random).await?;
+            let upload_id = synthetic_check::start(&dependencies.services, clock(), random).await?;
             tracing::info!(upload_id = upload_id.as_str(), "the synthetic check started");
         }
-        Event::Minute => notifier(parts)?.sweep(PATIENCE_OF_MINUTE, clock).await?,
-        Event::Seen(owners) => {
-            let failed = notifier(parts)?.take(&owners, PATIENCE_OF_STREAM, clock).await;
+        Event::Schedule => notify::handle_schedule(notifier(dependencies)?, SCHEDULE_BUDGET, clock).await?,
+        Event::Occurrences(owners) => {
+            let notifier = notifier(dependencies)?;
+            let failed = notify::handle_occurrences(notifier, &owners, STREAM_BUDGET, clock).await;
             if !failed.is_empty() {
-                return Err(format!("{} of {} owners could not be dealt with", failed.len(), owners.len()).into());
+                return Err(
+                    format!("could not fold the occurrences of {} of {} owners", failed.len(), owners.len()).into()
+                );
             }
         }
     }
     Ok(())
 }
 
-fn notifier(parts: &Parts) -> Result<&Notifier, ConfigError> {
-    parts.notifier.as_ref().map_err(Clone::clone)
+fn notifier(dependencies: &Dependencies) -> Result<&Notifier, ConfigError> {
+    dependencies.notifier.as_ref().map_err(Clone::clone)
 }

@@ -15,7 +15,7 @@ use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::upload::UploadState;
 use serde_json::{Value, json};
 
-use super::{crossed_off, groups, invoke, minute, notices, outbox, subscriber, upload, wait_for, wrong_value};
+use super::{crossed_off, invoke, minute, notices, outbox, problems, subscriber, upload, wait_for, wrong_value};
 use crate::TestResult;
 use crate::disturbances::{restore, without};
 use crate::poll::{SOON, found, poll};
@@ -53,16 +53,16 @@ pub async fn crash_between_publishing_and_recording_repeats_at_most_one_notice(w
     crossed_off(&world, &user).await?;
 
     // A sender that died after it published: what it sent is sent once more, the same, and then it is over.
-    let tell = json!({
-        "at": LONG_AGO, "kind": "new", "group": groups(&mails[0])[0], "of": "reading/1",
+    let pending = json!({
+        "at": LONG_AGO, "kind": "new", "problem_id": problems(&mails[0])[0], "kind_of_upload": "reading/1",
         "upload_id": first, "revision": world.client.services.uploads.history(&first).await?.len() - 1,
     });
-    let key = begun["sending"]["what"]["tells"]["keys"][0].as_str().unwrap_or_default().to_owned();
-    let item = item_of(&world, &user, key).item("tell", AttributeValue::S(tell.to_string()));
+    let key = begun["publication"]["entry"]["pending"]["keys"][0].as_str().unwrap_or_default().to_owned();
+    let item = item_of(&world, &user, key).item("pending_notice", AttributeValue::S(pending.to_string()));
     item.send().await?;
     let publishing = |outbox: &mut Value| {
-        outbox["sending"] = begun["sending"].clone();
-        (outbox["tells"], outbox["tells_since"]) = (json!(1), json!(LONG_AGO));
+        outbox["publication"] = begun["publication"].clone();
+        (outbox["pending"], outbox["pending_since"]) = (json!(1), json!(LONG_AGO));
         age(outbox)
     };
     edit(&world, &user, publishing).await?;
@@ -77,9 +77,9 @@ pub async fn crash_between_publishing_and_recording_repeats_at_most_one_notice(w
 
 /// Whoever sends something has been at it for longer than anybody alive. `false`: nobody sends.
 fn age(outbox: &mut Value) -> bool {
-    let is_sending = !outbox["sending"].is_null();
+    let is_sending = !outbox["publication"].is_null();
     if is_sending {
-        outbox["sending"]["since"] = json!(LONG_AGO);
+        outbox["publication"]["begun_at"] = json!(LONG_AGO);
     }
     is_sending
 }
@@ -93,9 +93,9 @@ async fn edit(world: &World, user: &User, change: impl Fn(&mut Value) -> bool) -
         if !change(&mut after) {
             return found(None, || format!("it cannot be changed yet: {before:#}"));
         }
-        let put = item_of(world, user, "state".to_owned()).item("outbox", AttributeValue::S(after.to_string()));
+        let put = item_of(world, user, "outbox".to_owned()).item("outbox", AttributeValue::S(after.to_string()));
         let put = put.item("revision", AttributeValue::N((revision + 1).to_string()));
-        let put = put.item("due", AttributeValue::S("due".to_owned()));
+        let put = put.item("due", AttributeValue::S("outbox".to_owned()));
         let put = put.item("due_at", AttributeValue::S("2025-02-28T00:00:00.000000Z".to_owned()));
         let put = put.condition_expression("revision = :read");
         match put.expression_attribute_values(":read", AttributeValue::N(revision.to_string())).send().await {
@@ -118,8 +118,10 @@ pub async fn abandoned_publish_lease_expires(world: Arc<World>) -> TestResult {
     let table = &world.client.services.groups;
     let take = async || {
         poll(SOON, async || match table.acquire_publish_lease(clock()).await? {
-            PublishLease::Mine { until } => Ok(ControlFlow::Break(until)),
-            PublishLease::Taken { until } => Ok(ControlFlow::Continue(format!("somebody has the turn until {until}"))),
+            PublishLease::Acquired { expires_at } => Ok(ControlFlow::Break(expires_at)),
+            PublishLease::Held { until } => {
+                Ok(ControlFlow::Continue(format!("another sender holds the lease until {until}")))
+            }
         })
         .await
     };
@@ -127,16 +129,16 @@ pub async fn abandoned_publish_lease_expires(world: Arc<World>) -> TestResult {
     table.release_publish_lease(ended, clock()).await?;
     let until = take().await?;
     assert!(until.as_micros() - clock().as_micros() <= 20_000_000, "{until} is too far off");
-    // One whose turn is over already does not end somebody else's.
+    // An expired lease is not released: it may be another sender's.
     table.release_publish_lease(ended, clock()).await?;
-    assert_eq!(table.acquire_publish_lease(clock()).await?, PublishLease::Taken { until });
+    assert_eq!(table.acquire_publish_lease(clock()).await?, PublishLease::Held { until });
 
-    let bad = upload(&world, &user, "bad.json", &wrong_value("turn", 1)).await?;
+    let bad = upload(&world, &user, "bad.json", &wrong_value("lease", 1)).await?;
     minute(&world).await?;
     let mails = wait_for(&world, &user, 1).await?;
     assert!(mails[0].text.contains(bad.as_str()));
     let mailed = std::fs::metadata(&mails[0].file)?.modified()?.duration_since(SystemTime::UNIX_EPOCH)?;
-    assert!(i64::try_from(mailed.as_micros())? >= until.as_micros(), "it was mailed in somebody else's turn");
+    assert!(i64::try_from(mailed.as_micros())? >= until.as_micros(), "it was sent during another sender's lease");
     Ok(())
 }
 
@@ -150,13 +152,13 @@ pub async fn synthetic_check_is_published_and_mails_nobody(world: Arc<World>) ->
     assert_eq!((upload.origin().owner.as_str(), upload.state()), (OwnerId::SYNTHETIC_CHECK, UploadState::Quarantined));
     assert!(upload.quarantine_location().is_some() && upload.is_occurrence_recorded());
 
-    // It has passed when notify logs the line that the alarm counts.
+    // The check has passed when notify logs the message that the alarm watches.
     let passed = |line: &Value| line["message"] == "the synthetic check passed";
     let before = logged(&world, 1, passed).await?;
     let about = world.mailbox.about(id.as_str());
     assert!(about.is_empty(), "nobody is mailed, not even the operator: {about:#?}");
 
-    // Twice the same is told twice: it is no group that repeats.
+    // A second check makes a second notice: it is no repeated problem.
     invoke(&world, "SyntheticCheckFunctionName", begin).await?;
     logged(&world, before + 1, passed).await?;
     Ok(())

@@ -10,7 +10,7 @@ use eventpulse_cli::dev::client::User;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{assert_spaced, crossed_off, groups, invoke, minute, notices, subscriber, wait_for};
+use super::{assert_spaced, crossed_off, invoke, minute, notices, problems, subscriber, wait_for};
 use crate::TestResult;
 use crate::devices::{key, send};
 use crate::poll::{SOON, found, poll};
@@ -51,9 +51,9 @@ async fn set_digest_seconds(world: &World, seconds: &str) -> Result<String, BoxE
 /// Waits until so many uploads are counted for an owner's next digest.
 async fn count(world: &World, user: &User, uploads: u64) -> TestResult {
     poll(SOON, async || {
-        let (outbox, _) = world.client.services.groups.outbox(&user.owner).await?;
-        let gathered = world.client.services.groups.gathered(&user.owner, outbox.epoch).await?;
-        let counted: u64 = gathered.iter().map(|(_, tally)| tally.uploads).sum();
+        let outbox = world.client.services.groups.outbox(&user.owner).await?.outbox;
+        let counts = world.client.services.groups.digest_counts(&user.owner, outbox.digest_number).await?;
+        let counted: u64 = counts.iter().map(|(_, counts)| counts.uploads).sum();
         found((counted >= uploads).then_some(()), || format!("{counted} of {uploads} uploads are counted"))
     })
     .await
@@ -91,8 +91,8 @@ pub async fn thousand_failures_of_one_problem_send_two_mails(world: Arc<World>) 
     assert_eq!(mails[0].subject, "[EventPulse] Message rejected: TYPE /value (reading 1.0)");
     assert!(ids.iter().filter(|id| mails[0].text.contains(*id)).count() == 1, "{}", mails[0].text);
     assert_eq!(mails[1].subject, "[EventPulse] Digest: 999 more uploads rejected, 1 known problem");
-    assert!(mails[1].text.contains("999 uploads with 999 wrong records"), "{}", mails[1].text);
-    assert_eq!(groups(&mails[0]).first(), groups(&mails[1]).first());
+    assert!(mails[1].text.contains("999 uploads with 999 rejected records"), "{}", mails[1].text);
+    assert_eq!(problems(&mails[0]).first(), problems(&mails[1]).first());
     minute(&world).await?;
     assert_eq!(notices(&world, &user).len(), 2, "one at once, and one digest");
     assert_spaced(&world)
@@ -135,21 +135,22 @@ pub async fn thousand_problems_are_notified_within_the_rate(world: Arc<World>) -
     let ids = post_all(&world, &secret, (0..1_000).map(wrong_weather).collect()).await?;
     assert_eq!(ids.len(), 1_000);
     let told: Vec<String> = poll(SOON, async || {
-        let told = notices(&world, &user).iter().flat_map(|mail| BTreeSet::from_iter(groups(mail))).collect::<Vec<_>>();
+        let told =
+            notices(&world, &user).iter().flat_map(|mail| BTreeSet::from_iter(problems(mail))).collect::<Vec<_>>();
         if told.len() < 1_000 {
             minute(&world).await?;
         }
         let seen = told.len();
-        found((seen >= 1_000).then_some(told), || format!("{seen} of 1,000 groups were told"))
+        found((seen >= 1_000).then_some(told), || format!("{seen} of 1,000 problems were reported"))
     })
     .await?;
     let distinct: BTreeSet<&String> = told.iter().collect();
-    assert_eq!((told.len(), distinct.len()), (1_000, 1_000), "each group is told, and told once");
+    assert_eq!((told.len(), distinct.len()), (1_000, 1_000), "each problem is reported once");
     let mails = notices(&world, &user);
-    println!("1,000 groups in {} mails", mails.len());
+    println!("1,000 problems in {} mails", mails.len());
     assert!(mails.len() <= 30, "{} mails", mails.len());
     let text: String = mails.iter().map(|mail| mail.text.as_str()).collect();
     let missing = ids.iter().filter(|id| !text.contains(*id)).count();
-    assert_eq!(missing, 0, "each group names its upload");
+    assert_eq!(missing, 0, "each problem names its upload");
     assert_spaced(&world)
 }

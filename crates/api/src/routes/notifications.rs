@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_aws::adapters::subscription_store::SubscriptionRefusal;
+use eventpulse_aws::workflows::subscribe::{self, SubscribeOutcome};
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::subscription::{self, Subscription};
+use eventpulse_core::notification::subscription::{self, Subscription, SubscriptionRefusal};
 use eventpulse_core::time::Timestamp;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ impl Kind {
             NoticeKind::Regressed => Some(Self::Regressed),
             NoticeKind::Resolved => Some(Self::Resolved),
             NoticeKind::Digest => Some(Self::Digest),
-            NoticeKind::SelfTest => None,
+            NoticeKind::SyntheticCheck => None,
         }
     }
 }
@@ -67,8 +67,8 @@ impl Kind {
 #[schema(example = json!({
     "state": "pending", "email": "ann@example.com", "kinds": ["new", "regressed", "resolved", "digest"],
     "asked_at": "2025-02-28T12:00:00Z", "can_be_asked_again_at": "2025-03-01T12:00:00Z",
-    "hint": "Follow the link in the mail to ann@example.com; look among the spam, too. From 2025-03-01T12:00:00Z on, PUT \
-             /notifications has it mailed again.",
+    "hint": "Follow the link in the confirmation e-mail to ann@example.com. Check the spam folder, too. After \
+             2025-03-01T12:00:00Z, PUT /notifications sends it again.",
 }))]
 pub(crate) struct Notifications {
     /// Where the subscription stands.
@@ -99,7 +99,7 @@ impl Notifications {
     fn new(subscription: Subscription, address: Option<&str>, now: Timestamp) -> Self {
         let hint = subscription.hint(address, now);
         let is_none = subscription.state == subscription::SubscriptionState::None;
-        let again = subscription.can_be_asked_again_at();
+        let again = subscription.can_resend_at();
         let is_same = address.is_some() && address == subscription.email.as_deref();
         let again = again.filter(|_| is_same && subscription.state == subscription::SubscriptionState::Pending);
         let kinds = subscription.kinds.into_iter().filter_map(Kind::of);
@@ -107,7 +107,7 @@ impl Notifications {
             state: subscription.state.into(),
             email: subscription.email.filter(|_| !is_none).or_else(|| address.map(str::to_owned)),
             kinds: kinds.filter(|_| !is_none).collect(),
-            asked_at: subscription.asked_at.filter(|_| !is_none).map(Time),
+            asked_at: subscription.confirmation_sent_at.filter(|_| !is_none).map(Time),
             confirmed_at: subscription.confirmed_at.map(Time),
             gone_at: subscription.gone_at.map(Time),
             can_be_asked_again_at: again.map(Time),
@@ -118,7 +118,7 @@ impl Notifications {
 
 /// Whether anybody is mailed about an upload.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({ "state": "none", "hint": "Nobody is mailed about this upload: PUT /notifications to be." }))]
+#[schema(example = json!({ "state": "none", "hint": "You receive no e-mail about this upload. PUT /notifications subscribes your address." }))]
 pub(crate) struct Notified {
     /// Where your subscription stands; it may be a minute old.
     state: NotificationState,
@@ -130,7 +130,7 @@ pub(crate) struct Notified {
 impl Notified {
     /// Whether the owner is mailed. A receipt is worth more than this: nobody goes without one when it cannot be told.
     pub(crate) async fn of(app: &App, owner: &Owner, now: Timestamp) -> Option<Self> {
-        match app.services.subscriptions.known(&owner.0, now).await {
+        match subscribe::show_for_receipt(&app.services.subscriptions, &owner.0, now).await {
             Ok(subscription) => Some(Self { state: subscription.state.into(), hint: subscription.receipt_hint() }),
             Err(error) => {
                 tracing::warn!(error = error.chain(), "a receipt does not tell of the subscription");
@@ -150,7 +150,7 @@ pub(crate) async fn show(
     _: Query<NoParams>,
 ) -> Result<axum::Json<Notifications>, ApiError> {
     let now = (app.clock)();
-    let subscription = app.services.subscriptions.get(&owner.0, now).await?;
+    let subscription = subscribe::show(&app.services.subscriptions, &owner.0, now).await?;
     Ok(axum::Json(Notifications::new(subscription, address.0.as_deref().ok(), now)))
 }
 
@@ -175,9 +175,12 @@ pub(crate) async fn put(
 ) -> Result<axum::Json<Notifications>, ApiError> {
     let kinds = kinds(wanted.kinds)?;
     let (email, now) = (address.0?, (app.clock)());
-    let subscription = app.services.subscriptions.put(&owner.0, &email, &kinds, now).await?;
-    let subscription = subscription.map_err(|refused| refusal(refused, &email))?;
-    Ok(axum::Json(Notifications::new(subscription, Some(&email), now)))
+    match subscribe::subscribe(&app.services.subscriptions, &owner.0, &email, &kinds, now).await? {
+        SubscribeOutcome::Subscribed(subscription) => {
+            Ok(axum::Json(Notifications::new(subscription, Some(&email), now)))
+        }
+        SubscribeOutcome::Refused(refused) => Err(refusal(refused, &email)),
+    }
 }
 
 fn kinds(wanted: Option<Vec<Kind>>) -> Result<Vec<NoticeKind>, ApiError> {
@@ -195,15 +198,15 @@ fn kinds(wanted: Option<Vec<Kind>>) -> Result<Vec<NoticeKind>, ApiError> {
 
 fn refusal(refused: SubscriptionRefusal, email: &str) -> ApiError {
     ApiError::conflict(match refused {
-        SubscriptionRefusal::Elsewhere => format!(
+        SubscriptionRefusal::AddressInUse => format!(
             "{email} is subscribed to the notices in another way already: for another account, or as the operator of this \
              service. Unsubscribe that one, by the link at the end of one of its mails, and PUT again; or use another address. \
              If nobody ever confirmed that one, no mails come: it lapses, and you may PUT again in two days."
         ),
-        SubscriptionRefusal::Address => {
+        SubscriptionRefusal::InvalidAddress => {
             format!("SNS does not mail to {email}. Have another address verified for your account.")
         }
-        SubscriptionRefusal::Full => {
+        SubscriptionRefusal::QuotaReached => {
             "This service has as many subscriptions as its AWS account may have. Its operator can have the \
                           quota of SNS raised."
                 .to_owned()
@@ -220,7 +223,7 @@ pub(crate) async fn delete(
     owner: Owner,
     _: Query<NoParams>,
 ) -> Result<StatusCode, ApiError> {
-    app.services.subscriptions.delete(&owner.0, (app.clock)()).await?;
+    subscribe::unsubscribe(&app.services.subscriptions, &owner.0, (app.clock)()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -250,11 +253,11 @@ mod tests {
         assert_eq!(
             none,
             json!({ "state": "none", "email": "ann@example.com", "kinds": [],
-                "hint": "Nobody is mailed. PUT /notifications has notices mailed to ann@example.com." })
+                "hint": "You receive no e-mails. PUT /notifications subscribes ann@example.com." })
         );
         assert_eq!(told(Subscription::default(), None)["email"], serde_json::Value::Null);
         let arn = Some("arn:aws:sns:eu-central-1:1:notices:1".to_owned());
-        let pending = Subscription::default().asked("ann@example.com", vec![NoticeKind::New], arn, now);
+        let pending = Subscription::default().confirmation_sent("ann@example.com", vec![NoticeKind::New], arn, now);
         let moved = told(pending.clone(), Some("bob@example.com"));
         assert_eq!((&moved["state"], &moved["email"]), (&json!("pending"), &json!("ann@example.com")));
         assert_eq!(moved.get("can_be_asked_again_at"), None, "the other address is asked at once");
@@ -262,10 +265,11 @@ mod tests {
         assert_eq!((&shown["asked_at"], &shown["kinds"]), (&json!("2025-02-28T12:00:00Z"), &json!(["new"])));
         assert_eq!(shown["can_be_asked_again_at"], "2025-03-01T12:00:00Z");
         let confirmed =
-            told(pending.clone().seen(subscription::ObservedState::Confirmed, now), Some("ann@example.com"));
+            told(pending.clone().observe(subscription::ObservedState::Confirmed, now), Some("ann@example.com"));
         assert_eq!((&confirmed["state"], confirmed.get("can_be_asked_again_at")), (&json!("confirmed"), None));
-        let deleted = pending.deleted(true);
-        let followed = told(deleted.clone().seen(subscription::ObservedState::Confirmed, now), Some("bob@example.com"));
+        let deleted = pending.deleted(subscription::Removal::KeptWhilePending);
+        let followed =
+            told(deleted.clone().observe(subscription::ObservedState::Confirmed, now), Some("bob@example.com"));
         let deleted = told(deleted, Some("bob@example.com"));
         assert_eq!((&deleted["email"], deleted.get("asked_at")), (&json!("bob@example.com"), None));
         assert_eq!(followed, deleted, "what is ended stays ended, whoever follows the old link");

@@ -1,18 +1,14 @@
-//! SNS: the notices.
-
-use std::time::Duration;
+//! SNS: publishes notices.
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
+use eventpulse_core::notification::pacing::PUBLISH_TIMEOUT;
 use eventpulse_core::notification::rendering::Notice;
 
 use crate::error::{Error, Kind};
-
-/// How long publishing may take.
-pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The topic of the notices.
 #[derive(Debug, Clone)]
@@ -22,8 +18,8 @@ pub struct NoticeTopic {
 }
 
 impl NoticeTopic {
-    /// Over a client of its own: one that does not try again. A notice whose answer was lost would be mailed twice within a
-    /// second; its outbox has it sent again a minute later.
+    /// Creates a client of its own, without retries. If an answer is lost, a retry would send two e-mails within a second.
+    /// The outbox publishes the notice again a minute later instead.
     #[must_use]
     pub fn new(sdk: &SdkConfig, topic_arn: String) -> Self {
         let timeouts = sdk.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
@@ -33,16 +29,16 @@ impl NoticeTopic {
         Self { client: Client::from_conf(config), topic_arn }
     }
 
-    /// Publishes a notice: the text to e-mail addresses, the JSON to everything else. Returns SNS's message id.
+    /// Publishes a notice: its text to e-mail addresses, its JSON form to all other subscribers. Returns the message id.
     ///
     /// # Errors
-    /// Returns an [AWS failure](crate::error).
+    /// See [`crate::error`].
     pub async fn publish(&self, notice: &Notice) -> Result<String, Error> {
         let failed = || Error::new("Publish", &self.topic_arn, Kind::Other);
         let message = serde_json::json!({ "default": notice.json, "email": notice.text }).to_string();
         let mut publish = self.client.publish().topic_arn(&self.topic_arn).subject(&notice.subject);
         publish = publish.message_structure("json").message(message);
-        let list = |words: &[String]| serde_json::json!(words).to_string();
+        let list = |values: &[String]| serde_json::json!(values).to_string();
         let attributes = [
             ("owner", "String", notice.owner.clone()),
             ("kind", "String", notice.kind.as_str().to_owned()),

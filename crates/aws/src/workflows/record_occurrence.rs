@@ -1,7 +1,7 @@
 //! The record of an upload's occurrence for its owner's notices. The workflow [`notify`](crate::workflows::notify) turns
 //! occurrences into notices.
 
-use eventpulse_core::intake::fingerprint::{Kind as KindOfUpload, kind_of};
+use eventpulse_core::intake::fingerprint::{KindOfUpload, kind_of};
 use eventpulse_core::intake::shape::Shape;
 use eventpulse_core::notification::occurrence::Occurrence;
 use eventpulse_core::time::Timestamp;
@@ -23,7 +23,7 @@ pub(crate) async fn record_rejection<C: Fn() -> Timestamp>(work: &mut UploadWork
         return Err(Error::new("record the occurrence of", work.upload.id().as_str(), Kind::Corrupt));
     };
     mark_problems_open(work, &occurrence).await?;
-    let item = work.services.groups.note(&work.upload.origin().owner, &occurrence)?;
+    let item = work.services.groups.record_action(&work.upload.origin().owner, &occurrence)?;
     work.record(commands::record_rejection(&work.upload));
     work.store_with(item).await
 }
@@ -59,7 +59,7 @@ async fn mark_problems_open<C: Fn() -> Timestamp>(
 ) -> Result<(), Error> {
     let owner = &work.upload.origin().owner;
     for fingerprint in occurrence.fingerprints() {
-        work.services.groups.mark_open(owner, &fingerprint.kind, occurrence.at).await?;
+        work.services.groups.mark_open(owner, &fingerprint.kind_of_upload, occurrence.at).await?;
     }
     Ok(())
 }
@@ -76,7 +76,7 @@ pub(crate) async fn record_pass(services: &Services, upload: &Upload, passed: &P
         }
     };
     let Some(occurrence) = pass_to_record(upload, open_kinds, now) else { return };
-    if let Err(error) = services.groups.put(owner, &occurrence).await {
+    if let Err(error) = services.groups.record_occurrence(owner, &occurrence).await {
         tracing::warn!(error = error.chain(), "could not record that an upload passed");
     }
 }
@@ -126,6 +126,6 @@ mod tests {
         let (upload, now) = (accepted_upload(), Timestamp::from_secs(9));
         assert_eq!(pass_to_record(&upload, Vec::new(), now), None);
         let occurrence = pass_to_record(&upload, vec!["orders/1".to_owned()], now).unwrap();
-        assert_eq!((occurrence.at, occurrence.passed()), (Timestamp::from_secs(2), ["orders/1".to_owned()].as_slice()));
+        assert_eq!((occurrence.at, occurrence.passed_kinds()), (Timestamp::from_secs(2), ["orders/1".to_owned()].as_slice()));
     }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::encoding::{crockford, first_bits, is_crockford};
 use crate::intake::failure::FailureCode;
 
-const PREFIX: &str = "grp_";
+const PREFIX: &str = "prb_";
 
 /// The maximum number of fingerprints of one upload, those with the most records. It limits the length of a notice.
 pub const MAX_FINGERPRINTS: usize = 20;
@@ -20,15 +20,15 @@ pub const MAX_LISTED_FAILURES: usize = 10;
 pub const NO_SCHEMA: &str = "none";
 
 /// A kind of upload: the name and major version of a schema, such as `orders/1`.
-pub type Kind = String;
+pub type KindOfUpload = String;
 
 /// Returns the kind of uploads with a schema such as `orders/1.0`.
 #[must_use]
-pub fn kind_of(schema: &str) -> Kind {
+pub fn kind_of(schema: &str) -> KindOfUpload {
     schema.rsplit_once('.').map_or(schema, |(kind, _)| kind).to_owned()
 }
 
-/// The id of a problem: `grp_` and 26 characters, the same for the same failures of any owner.
+/// The id of a problem: `prb_` and 26 characters, the same for the same failures of any owner.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProblemId(String);
@@ -36,11 +36,11 @@ pub struct ProblemId(String);
 impl ProblemId {
     /// Returns the id for a kind of upload and the set of its failures.
     #[must_use]
-    pub fn of(kind: &str, failures: &[FailureAt]) -> Self {
+    pub fn of(kind_of_upload: &str, failures: &[FailureAt]) -> Self {
         let mut lines: Vec<String> = failures.iter().map(|at| format!("{} {}", at.code, at.pointer)).collect();
         lines.sort_unstable();
         lines.dedup();
-        let digest = Sha256::digest(format!("{kind}\n{}", lines.join("\n")));
+        let digest = Sha256::digest(format!("{kind_of_upload}\n{}", lines.join("\n")));
         Self(crockford(PREFIX, first_bits(&digest)))
     }
 
@@ -79,7 +79,7 @@ pub struct Fingerprint {
     /// The id of the problem.
     pub id: ProblemId,
     /// The kind of upload.
-    pub kind: Kind,
+    pub kind_of_upload: KindOfUpload,
     /// The applied schema, such as `orders/1.0`; the requested one if reading failed before.
     pub schema: String,
     /// The failures, most frequent first, at most 10.

@@ -2,27 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a notice tells. The message attribute `kind`.
+/// The kind of a notice, also its message attribute `kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
-    /// Uploads fail in a way that was not there before.
+    /// Uploads are rejected for a problem that is new.
     New,
-    /// They fail again in a way that was resolved.
+    /// Uploads are rejected for a problem that was resolved.
     Regressed,
-    /// Uploads of this kind pass again.
+    /// Uploads pass again: a problem is resolved.
     Resolved,
-    /// What repeated since the last digest.
+    /// Counts of known problems since the last digest.
     Digest,
-    /// The deployment's test of itself: nobody is mailed.
-    SelfTest,
+    /// The deployment checks itself. No e-mail address receives this kind.
+    SyntheticCheck,
 }
 
 impl NoticeKind {
-    /// Those that an owner may receive.
+    /// The kinds that an owner can subscribe to.
     pub const OF_OWNERS: [Self; 4] = [Self::New, Self::Regressed, Self::Resolved, Self::Digest];
 
-    /// The word in attributes, JSON and requests.
+    /// Returns the name in message attributes, JSON and requests.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,13 +30,13 @@ impl NoticeKind {
             Self::Regressed => "regressed",
             Self::Resolved => "resolved",
             Self::Digest => "digest",
-            Self::SelfTest => "self_test",
+            Self::SyntheticCheck => "synthetic_check",
         }
     }
 
-    /// The kind that a word names, of those that an owner may receive.
+    /// Returns the kind with this name, if an owner can subscribe to it.
     #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::OF_OWNERS.into_iter().find(|kind| kind.as_str() == word)
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::OF_OWNERS.into_iter().find(|kind| kind.as_str() == name)
     }
 }

@@ -1,86 +1,119 @@
-//! Groups: like failures of one owner, and their life.
+//! Problems: sets of like failures of one owner.
 //!
-//! Failures with one fingerprint are a group. It is `open` from the first upload that has them until an upload of the
-//! same kind passes; then it is `resolved`, until they come back.
+//! All uploads of an owner with the same fingerprint belong to one problem. A problem is `open` from the first rejected
+//! upload until an upload of the same kind passes. Then it is `resolved`, until it comes back.
 
 use serde::{Deserialize, Serialize};
 
-use crate::intake::fingerprint::{FailureAt, Fingerprint, Kind, ProblemId};
+use crate::id::UploadId;
+use crate::intake::fingerprint::{FailureAt, Fingerprint, KindOfUpload, ProblemId};
 use crate::time::Timestamp;
 
-/// Where a group stands.
+/// The status of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemStatus {
-    /// Uploads of this kind fail so.
+    /// Uploads are rejected for this problem.
     Open,
-    /// One passed since.
+    /// An upload of this kind has passed since.
     Resolved,
 }
 
-/// A group of one owner.
+impl ProblemStatus {
+    /// Returns the stored and serialized name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// A problem of one owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// Its id.
+    /// The id.
     pub id: ProblemId,
-    /// What kind of uploads fail so.
-    pub kind: Kind,
+    /// The kind of upload.
+    pub kind_of_upload: KindOfUpload,
     /// The schema that was applied last.
     pub schema: String,
     /// The failures, at most 10.
     pub failures: Vec<FailureAt>,
-    /// How many there are beyond those.
+    /// The number of failures that are not listed.
     pub failures_omitted: u64,
-    /// Where it stands.
-    pub life: ProblemStatus,
-    /// How many uploads failed so.
+    /// The status.
+    pub status: ProblemStatus,
+    /// The number of uploads rejected for this problem.
     pub uploads: u64,
-    /// How many records of them.
+    /// The number of rejected records in them.
     pub records: u64,
-    /// When the first one was rejected.
+    /// When the first upload was rejected.
     pub first_seen: Timestamp,
-    /// When the last one was.
+    /// When the last upload was rejected.
     pub last_seen: Timestamp,
-    /// How many uploads failed so since it was new, or came back.
-    pub uploads_in_life: u64,
-    /// When it was resolved last.
+    /// The number of uploads rejected since the problem was new or last came back.
+    pub uploads_since_opened: u64,
+    /// When the problem was last resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Timestamp>,
-    /// How often it came back.
-    pub returns: u64,
-    /// How often it came back without being over for long.
+    /// How often the problem came back after it was resolved.
+    pub regressions: u64,
+    /// How often it came back in succession, each time shortly after it was resolved.
     #[serde(default)]
-    pub returns_in_a_row: u64,
-    /// When the owner was last to be told at once that it is back.
+    pub consecutive_regressions: u64,
+    /// When the last immediate notice of kind `regressed` became pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told_regressed_at: Option<Timestamp>,
-    /// When the owner was last to be told at once that it is resolved.
+    pub regressed_notice_at: Option<Timestamp>,
+    /// When the last immediate notice of kind `resolved` became pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told_resolved_at: Option<Timestamp>,
+    pub resolved_notice_at: Option<Timestamp>,
 }
 
 impl Problem {
-    /// The group that an upload begins.
+    /// Returns the new, open problem that starts with one rejected upload.
     #[must_use]
     pub fn begin(fingerprint: &Fingerprint, at: Timestamp) -> Self {
-        let Fingerprint { id, kind, schema, failures, failures_omitted, records } = fingerprint.clone();
+        let Fingerprint { id, kind_of_upload, schema, failures, failures_omitted, records } = fingerprint.clone();
         Self {
             id,
-            kind,
+            kind_of_upload,
             schema,
             failures,
             failures_omitted,
-            life: ProblemStatus::Open,
+            status: ProblemStatus::Open,
             uploads: 1,
             records,
             first_seen: at,
             last_seen: at,
-            uploads_in_life: 1,
+            uploads_since_opened: 1,
             resolved_at: None,
-            returns: 0,
-            returns_in_a_row: 0,
-            told_regressed_at: None,
-            told_resolved_at: None,
+            regressions: 0,
+            consecutive_regressions: 0,
+            regressed_notice_at: None,
+            resolved_notice_at: None,
         }
     }
+}
+
+/// The counts of one problem for one digest: the occurrences without an immediate notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemCounts {
+    /// The kind of upload of the problem.
+    pub kind_of_upload: KindOfUpload,
+    /// The number of rejected uploads.
+    pub uploads: u64,
+    /// The number of rejected records in them.
+    pub records: u64,
+    /// When the first of the uploads was rejected; if there is none, when the problem was resolved.
+    pub first_seen: Timestamp,
+    /// When the last of the uploads was rejected; if there is none, when the problem was resolved.
+    pub last_seen: Timestamp,
+    /// The last of the uploads; if there is none, the upload that passed.
+    pub last_upload_id: UploadId,
+    /// How often the problem came back.
+    pub regressions: u64,
+    /// How often the problem was resolved.
+    pub resolutions: u64,
 }

@@ -1,24 +1,25 @@
-//! An owner's profile of one kind of upload: which members had which types in the uploads that passed. It holds no
-//! values, and only names that the schema declares.
+//! Profiles: the types of members in an owner's accepted uploads of one kind. A profile holds no values, and only names
+//! that a schema declares.
 
 use std::collections::BTreeMap;
 
 use crate::intake::shape::JsonType;
 use crate::time::Timestamp;
 
-/// What was seen in uploads that passed.
+/// The profile of one owner and one kind of upload. Only uploads without rejected records count.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Profile {
-    /// In how many uploads a record of this kind counted.
+    /// The number of accepted uploads with records of this kind.
     pub uploads: u64,
-    /// When the last of them was decided.
+    /// When the last of them was accepted.
     pub last_passed_at: Option<Timestamp>,
-    /// In how many of them the member at a pointer (array indexes as `*`) had a type.
+    /// For each pointer (array indexes as `*`), the number of uploads for each type of the member.
     pub members: BTreeMap<String, BTreeMap<JsonType, u64>>,
 }
 
 impl Profile {
-    /// In how many uploads the member at a pointer (array indexes as `*`) had which type; none if no upload had it.
+    /// Returns the number of uploads for each type of the member at `pointer` (array indexes as `*`); `None` if no upload
+    /// had the member.
     #[must_use]
     pub fn types(&self, pointer: &str) -> Option<&BTreeMap<JsonType, u64>> {
         self.members.get(pointer).filter(|types| types.values().any(|count| *count > 0))

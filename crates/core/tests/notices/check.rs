@@ -1,17 +1,17 @@
-//! What holds of every notice, whatever it tells.
+//! Properties of every notice.
 
 use eventpulse_core::notification::rendering::Notice;
 
-use crate::support::news;
+use crate::support::notices;
 
-/// The headings that there are, of the failing uploads' notices in their order.
+/// All headings, those of notices about rejected uploads in their order.
 const HEADINGS: [&str; 18] = [
     "Why",
     "What changed",
     "What to do",
-    "If you ask for help, quote",
-    "How long it is kept",
-    "What was rejected before",
+    "Ids for support requests",
+    "Retention",
+    "Earlier rejections",
     "The problem",
     "Both problems",
     "The three problems",
@@ -20,13 +20,13 @@ const HEADINGS: [&str; 18] = [
     "The two largest problems",
     "Came back",
     "Resolved",
-    "See them all",
-    "What we send you",
-    "One more problem that is new",
-    "One more problem that came back",
+    "All rejected uploads",
+    "Your notifications",
+    "1 more new problem",
+    "1 more problem that came back",
 ];
 
-/// What holds of every notice.
+/// Checks the properties of every notice.
 pub fn check(notice: &Notice) {
     let subject = &notice.subject;
     assert!((1..=99).contains(&subject.len()), "{subject}");
@@ -41,8 +41,7 @@ pub fn check(notice: &Notice) {
     let (opening, sections) = notice.text.split_once("\n\n").unwrap();
     assert!(opening.lines().all(|line| !line.starts_with(' ')), "{opening}");
     for heading in sections.lines().filter(|line| !line.is_empty() && !line.starts_with(' ')) {
-        let many =
-            heading.ends_with(" more problems that are new") || heading.ends_with(" more problems that came back");
+        let many = heading.ends_with(" more new problems") || heading.ends_with(" more problems that came back");
         assert!(HEADINGS.contains(&heading) || many, "{heading}");
     }
     for line in notice.text.lines() {
@@ -59,17 +58,17 @@ pub fn check(notice: &Notice) {
     assert_eq!(machine["id"], notice.id.as_str());
 }
 
-/// How wide a line is where letters of East Asia and pictures take two columns.
+/// Returns the width of a line. East Asian letters and pictographs take two columns.
 fn columns(line: &str) -> usize {
     let is_wide = |c: char| matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{1f300}'..='\u{1faff}');
     line.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
 }
 
-/// The only link is the API itself, on a line of its own, at most once.
+/// Checks that the URL of the API, on a line of its own, is the only link.
 fn has_no_link_but_the_api(text: &str) {
-    let ours: Vec<&str> = text.lines().filter(|line| line.trim() == news::SITE.api_url).collect();
+    let ours: Vec<&str> = text.lines().filter(|line| line.trim() == notices::DEPLOYMENT.api_url).collect();
     assert!(ours.len() <= 1, "{text}");
-    let others = text.replace(news::SITE.api_url, "");
+    let others = text.replace(notices::DEPLOYMENT.api_url, "");
     assert!(!others.contains("://") && !others.to_ascii_lowercase().contains("www."), "{text}");
     let is_address = |(at, _)| !others[..at].ends_with(['/', '`', ' ', '…']);
     assert!(!others.match_indices('@').any(is_address), "{text}");

@@ -1,4 +1,4 @@
-//! A notice of each kind, on uploads as they come.
+//! Notices of each kind.
 
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::failure::{Failure, FailureCode, MAX_TARGET_CHARS};
@@ -14,8 +14,8 @@ use eventpulse_core::upload::{
     QuarantineLocation, RecordedEvent, RetryForm, Upload, UploadEvent, quarantine_key, report_key,
 };
 
-use crate::support::news::{
-    self, as_message, at, failing, group, group_of, noon, notice, other, profile, repeat, repeat_with, resolution,
+use crate::support::notices::{
+    self, as_message, at, failing, noon, notice, other, problem, problem_of, profile, repeat, repeat_with, resolution,
 };
 use crate::support::{Expected, Sample, changed, examine, failed, sample, upload};
 
@@ -27,7 +27,7 @@ pub fn notice_of_sample(name: &str) -> Notice {
     notice(&upload_of(&sample(name))).unwrap()
 }
 
-/// An examination that rejected one record for this, and accepted `accepted`.
+/// Returns an inspection that rejected one record for this failure and accepted `accepted` records.
 pub fn of_one_record(accepted: u64, failure: Failure) -> Inspection {
     let mut rejections = Rejections::default();
     rejections.add(RejectedRecord {
@@ -47,7 +47,7 @@ pub fn of_one_failure(file_name: &str, failure: Failure) -> Notice {
     notice(&upload(file_name, &of_one_record(0, failure))).unwrap()
 }
 
-/// As hostile as names can be: line ends, a heading, direction marks, blanks, a link, letters of many scripts.
+/// A hostile name: line ends, a heading, direction marks, blanks, a link, letters of many scripts.
 pub const HOSTILE: &str = "a\"\r\n\r\nWhy\n  Report: s3://evil/x\u{202e}nosj.\u{200b}\u{85}\u{2028}\u{a0} é +%2B 温度\u{1f321}\u{fe0f}\u{61c}\u{e0041}.json";
 
 pub fn hostile_member() -> Failure {
@@ -57,7 +57,7 @@ pub fn hostile_member() -> Failure {
     }
 }
 
-/// The notices of each kind, by the names of their golden files.
+/// Returns notices with the names of their golden files.
 pub fn examples() -> Vec<(&'static str, Notice)> {
     let long = format!("{} - the end.json", "five thousand ".repeat(357));
     let long_member = Failure::at(FailureCode::Type, "must be a number, but is a string", 1, 5_020);
@@ -68,7 +68,7 @@ pub fn examples() -> Vec<(&'static str, Notice)> {
         ("partly", notice_of_sample("08-mixed.ndjson")),
         ("truncated", notice_of_sample("11-truncated.json")),
         ("too_many_rejected", notice_of_sample("18-too-many-rejected.ndjson")),
-        ("no_place", notice_of_sample("19-table.csv")),
+        ("no_position", notice_of_sample("19-table.csv")),
         ("message", notice(&as_message(upload_of(&sample("10-wrong-type.json")))).unwrap()),
         ("deleted_before_it_was_read", object_missing()),
         ("hostile_names", of_one_failure(HOSTILE, hostile_member())),
@@ -78,8 +78,8 @@ pub fn examples() -> Vec<(&'static str, Notice)> {
         ("missing_member", missing_member()),
         ("with_others", with_others()),
         ("regressed", regressed()),
-        ("self_test", self_test()),
-        ("resolved", news::of(&NoticeContents::Resolved(&[resolution(3, missing_value(), 14)])).unwrap()),
+        ("synthetic_check", synthetic_check()),
+        ("resolved", notices::of(&NoticeContents::Resolved(&[resolution(3, missing_value(), 14)])).unwrap()),
         ("resolved_several", resolved_several()),
         ("digest", digest(&[repeat(4, missing_value(), 999)])),
         ("digest_of_many", digest_of_many()),
@@ -91,7 +91,7 @@ pub fn examples() -> Vec<(&'static str, Notice)> {
     ]
 }
 
-/// Names that mail programs would make links of.
+/// Names that mail programs would turn into links.
 pub fn links() -> Notice {
     let member = "see www.evil.example or mail me@evil.example or http://evil.example";
     let message = format!("the member `{member}` is not allowed here");
@@ -112,7 +112,7 @@ pub fn object_missing() -> Notice {
     notice(&changed(&upload, |draft| draft.location.as_mut().unwrap().key = None)).unwrap()
 }
 
-/// Some records counted; the others were sent again and are as wrong as before.
+/// Some records were accepted. The others were sent again and rejected again.
 pub fn retry() -> Notice {
     let first = upload_of(&sample("08-mixed.ndjson"));
     let again = upload("08-mixed.ndjson", &of_one_record(0, missing("value")));
@@ -148,10 +148,10 @@ pub fn missing(member: &str) -> Failure {
 }
 
 pub fn missing_value() -> Problem {
-    group("batch/1.0", &[(FailureCode::Required, "/readings/*/value")])
+    problem("batch/1.0", &[(FailureCode::Required, "/readings/*/value")])
 }
 
-/// Records of a batch whose values are strings, and have been numbers.
+/// Records with strings as values, which were numbers before.
 pub fn what_changed() -> Notice {
     let mut rejections = Rejections::default();
     for index in 0..3u64 {
@@ -180,13 +180,13 @@ pub fn what_changed() -> Notice {
     let inspection = Inspection { accepted: 117, ..Inspection::failed(rejections) };
     let upload = upload("readings.ndjson", &inspection);
     let known = profile(312, &[("/readings/*/value", &[(JsonType::Number, 312)])]);
-    failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap()
+    failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&known), &[]).unwrap()
 }
 
 pub fn missing_member() -> Notice {
     let upload = upload("reading.json", &of_one_record(0, missing("value")));
     let known = profile(312, &[("/value", &[(JsonType::Number, 312)])]);
-    failing(NoticeKind::New, &upload, &group_of(&upload), Some(&known), &[]).unwrap()
+    failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&known), &[]).unwrap()
 }
 
 pub fn with_others() -> Notice {
@@ -200,73 +200,80 @@ pub fn with_others() -> Notice {
         other(2, "weather/1.0", &[(FailureCode::Format, "/hourly/time/*")]),
         other(3, "reading/1.0", &[(FailureCode::Truncated, "")]),
     ];
-    failing(NoticeKind::New, &upload, &group_of(&upload), None, &others).unwrap()
+    failing(NoticeKind::New, &upload, &problem_of(&upload), None, &others).unwrap()
 }
 
 pub fn regressed() -> Notice {
     let upload = upload_of(&sample("08-mixed.ndjson"));
-    let group = Problem {
+    let problem = Problem {
         uploads: 18,
         records: 160,
-        uploads_in_life: 3,
+        uploads_since_opened: 3,
         resolved_at: Some(noon("2025-02-20")),
-        returns: 2,
+        regressions: 2,
         first_seen: noon("2025-02-11"),
-        ..group_of(&upload)
+        ..problem_of(&upload)
     };
-    failing(NoticeKind::Regressed, &upload, &group, None, &[]).unwrap()
+    failing(NoticeKind::Regressed, &upload, &problem, None, &[]).unwrap()
 }
 
-pub fn self_test() -> Notice {
-    let bytes = br#"{"schema": "eventpulse_self_test/0.0"}"#.to_vec();
-    let known_bad = Sample { name: "self-test.json".to_owned(), bytes, expected: Expected::default() };
-    let upload = changed(&upload_of(&known_bad), |draft| draft.origin.owner = OwnerId::synthetic_check());
-    let group = group_of(&upload);
-    let first = FeaturedProblem { group: &group, upload: &upload, profile: None };
-    let told = NoticeContents::Failing { kind: NoticeKind::SelfTest, first, others: &[] };
-    Notice::of(news::NOTICE_ID, OwnerId::SYNTHETIC_CHECK, &told, &news::SITE).unwrap()
+pub fn synthetic_check() -> Notice {
+    let bytes = br#"{"schema": "eventpulse_synthetic_check/0.0"}"#.to_vec();
+    let invalid = Sample { name: "synthetic-check.json".to_owned(), bytes, expected: Expected::default() };
+    let upload = changed(&upload_of(&invalid), |draft| draft.origin.owner = OwnerId::synthetic_check());
+    let problem = problem_of(&upload);
+    let first = FeaturedProblem { problem: &problem, upload: &upload, profile: None };
+    let contents = NoticeContents::Failing { kind: NoticeKind::SyntheticCheck, first, others: &[] };
+    Notice::render(notices::NOTICE_ID, OwnerId::SYNTHETIC_CHECK, &contents, &notices::DEPLOYMENT).unwrap()
 }
 
 pub fn resolved_several() -> Notice {
-    let mut returned = resolution(2, group("batch/1.0", &[(FailureCode::Type, "/readings/*/value")]), 9);
-    (returned.group.returns, returned.group.uploads_in_life) = (1, 4);
-    let truncated = group("batch/1.0", &[(FailureCode::Truncated, "")]);
+    let mut returned = resolution(2, problem("batch/1.0", &[(FailureCode::Type, "/readings/*/value")]), 9);
+    (returned.problem.regressions, returned.problem.uploads_since_opened) = (1, 4);
+    let truncated = problem("batch/1.0", &[(FailureCode::Truncated, "")]);
     let resolutions = [resolution(3, missing_value(), 14), returned, resolution(1, truncated, 1)];
-    news::of(&NoticeContents::Resolved(&resolutions)).unwrap()
+    notices::of(&NoticeContents::Resolved(&resolutions)).unwrap()
 }
 
 pub fn digest(repeats: &[RepeatedProblem]) -> Notice {
-    news::of(&news::digest_of(repeats, RemainderTotals::default())).unwrap()
+    notices::of(&notices::digest_of(repeats, RemainderTotals::default())).unwrap()
 }
 
-/// Nothing but resolutions.
+/// A digest of resolutions only.
 pub fn digest_of_resolved() -> Notice {
-    let truncated = group("weather/1.0", &[(FailureCode::Truncated, "")]);
+    let truncated = problem("weather/1.0", &[(FailureCode::Truncated, "")]);
     digest(&[repeat_with(4, missing_value(), 0, (0, 1)), repeat_with(5, truncated, 0, (0, 1))])
 }
 
-/// More groups than are read: the others are only counted, and some began before the last digest.
+/// A digest with a remainder, some of it from before the period.
 pub fn digest_of_counted() -> Notice {
     let repeats = [
         repeat_with(4, missing_value(), 999, (1, 0)),
-        repeat(5, group("weather/1.0", &[(FailureCode::Truncated, "")]), 20),
+        repeat(5, problem("weather/1.0", &[(FailureCode::Truncated, "")]), 20),
     ];
     let (first_seen, last_seen) = (Some(at("11:48")), Some(at("12:58")));
-    let beyond =
-        RemainderTotals { groups: 50, uploads: 400, records: 1_200, came_back: 3, resolved: 7, first_seen, last_seen };
-    news::of(&news::digest_of(&repeats, beyond)).unwrap()
+    let remainder = RemainderTotals {
+        problems: 50,
+        uploads: 400,
+        records: 1_200,
+        regressions: 3,
+        resolutions: 7,
+        first_seen,
+        last_seen,
+    };
+    notices::of(&notices::digest_of(&repeats, remainder)).unwrap()
 }
 
-/// What is over was not for long.
+/// A resolved problem that has come back.
 pub fn resolved_but_back() -> Notice {
     let back = |resolution: ResolvedProblem| ResolvedProblem {
-        group: Problem { life: ProblemStatus::Open, returns: 1, uploads_in_life: 2, ..resolution.group },
+        problem: Problem { status: ProblemStatus::Open, regressions: 1, uploads_since_opened: 2, ..resolution.problem },
         ..resolution
     };
-    news::of(&NoticeContents::Resolved(&[back(resolution(3, missing_value(), 14))])).unwrap()
+    notices::of(&NoticeContents::Resolved(&[back(resolution(3, missing_value(), 14))])).unwrap()
 }
 
-/// A message with an id as long as one may be.
+/// A message with an id of the greatest length.
 pub fn longest_id() -> Notice {
     let message = as_message(upload_of(&sample("10-wrong-type.json")));
     let longest = UploadId::of_message(&"m".repeat(64)).unwrap();
@@ -277,11 +284,11 @@ pub fn digest_of_many() -> Notice {
     let mut repeats: Vec<RepeatedProblem> = (0..14)
         .map(|number| {
             let pointer = format!("/readings/*/m{number}");
-            repeat(number, group("batch/1.0", &[(FailureCode::Type, &pointer)]), u64::from(number) * 7 + 1)
+            repeat(number, problem("batch/1.0", &[(FailureCode::Type, &pointer)]), u64::from(number) * 7 + 1)
         })
         .collect();
     repeats.push(repeat_with(20, missing_value(), 412, (1, 2)));
-    repeats.push(repeat_with(21, group("weather/1.0", &[(FailureCode::Format, "/hourly/time/*")]), 0, (0, 1)));
+    repeats.push(repeat_with(21, problem("weather/1.0", &[(FailureCode::Format, "/hourly/time/*")]), 0, (0, 1)));
     digest(&repeats)
 }
 

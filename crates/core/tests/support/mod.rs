@@ -1,7 +1,7 @@
 //! The samples of `events/uploads/`, and their way through the core without AWS.
 #![allow(dead_code, reason = "each test uses a part of this")]
 
-pub mod news;
+pub mod notices;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,24 +1,26 @@
-//! Profiles: `pk = owner#<owner>`, `sk = profile#<kind>`, `uploads`, `last_passed_at`, and a counter for each type that a
-//! declared member had, `<type>:<pointer>`. No values, and no names but those of schemas.
+//! Profiles: `pk = owner#<owner>`, `sk = profile#<kind of upload>`, `uploads`, `last_passed_at`, and a counter for each
+//! type of a declared member, `<type>:<pointer>`. A profile holds no values, and only names from schemas.
 //!
-//! `open` is there while groups of this kind may be open, and is when the last one was seen: who counts an upload that
-//! passes learns by the way whether that is news.
+//! The attribute `open` is the open mark: it is not empty while problems of this kind may be open, and holds the time when
+//! the last one was seen. The update that counts a passed upload also returns the mark, which says whether the upload can
+//! resolve problems.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use eventpulse_core::intake::shape::{JsonType, Shape};
 use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::time::Timestamp;
 
-use super::{NoticeStore, expires};
+use super::table::{NoticeStore, expires};
 use crate::adapters::dynamodb::item::{Item, n, s, text};
 use crate::error::{Error, is_condition_failed};
 
-/// How long a profile is kept after the last upload, in days.
-const KEEP_PROFILE_DAYS: i64 = 400;
+/// A profile is kept for this time after the last upload.
+const KEEP_PROFILE: Duration = Duration::from_secs(400 * 86_400);
 
-/// Uploads of one owner that count, by kind.
+/// The passed uploads of one owner, by kind of upload.
 #[derive(Debug, Default)]
 pub struct Passed {
     kinds: BTreeMap<String, OfKind>,
@@ -31,7 +33,7 @@ struct OfKind {
 }
 
 impl Passed {
-    /// Takes an upload in.
+    /// Adds an upload.
     pub fn add(&mut self, shapes: &[Shape]) {
         for Shape { kind, members } in shapes {
             let of_kind = self.kinds.entry(kind.clone()).or_default();
@@ -42,23 +44,23 @@ impl Passed {
         }
     }
 
-    /// The kinds.
+    /// Returns the kinds of upload.
     #[must_use]
     pub fn kinds(&self) -> Vec<String> {
         self.kinds.keys().cloned().collect()
     }
 
-    /// Takes in that uploads of a kind would have been asked for: what of that kind could not be read is resolved, too.
+    /// Adds the requested kind of an upload. Problems of uploads of this kind that could not be parsed are resolved, too.
     pub fn ask(&mut self, kind: &str) {
         self.kinds.entry(kind.to_owned()).or_default();
     }
 }
 
 impl NoticeStore {
-    /// Counts uploads of one owner in the profiles. Returns the kinds of which groups may be open.
+    /// Counts passed uploads of one owner in the profiles. Returns the kinds with problems that may be open.
     ///
     /// # Errors
-    /// Returns an [AWS failure](crate::error).
+    /// See [`crate::error`].
     pub(crate) async fn count(&self, owner: &str, passed: &Passed, now: Timestamp) -> Result<Vec<String>, Error> {
         let mut open = Vec::new();
         for (kind, of_kind) in &passed.kinds {
@@ -90,15 +92,15 @@ impl NoticeStore {
             (":uploads".to_owned(), n(uploads.to_string())),
             (":now".to_owned(), s(now.to_string())),
             (":closed".to_owned(), s("")),
-            (":expires".to_owned(), expires(now, KEEP_PROFILE_DAYS)),
+            (":expires".to_owned(), expires(now, KEEP_PROFILE)),
         ]);
         let mut add = "ADD #uploads :uploads".to_owned();
-        for (place, ((pointer, json_type), count)) in members.iter().enumerate() {
-            add.push_str(&format!(", #{place} :{count}"));
-            names.insert(format!("#{place}"), format!("{}:{pointer}", json_type.as_str()));
+        for (index, ((pointer, json_type), count)) in members.iter().enumerate() {
+            add.push_str(&format!(", #{index} :{count}"));
+            names.insert(format!("#{index}"), format!("{}:{pointer}", json_type.as_str()));
             values.insert(format!(":{count}"), n(count.to_string()));
         }
-        // So that `open` is among what is updated, and comes back.
+        // This sets `open` to itself, so that the answer returns it.
         let set = " SET #last = :now, expires_at = :expires, #open = if_not_exists(#open, :closed)";
         let update = self.client.update_item().table_name(&self.table).set_key(Some(self.profile_key(owner, kind)));
         let update = update.update_expression(add + set).set_expression_attribute_names(Some(names));
@@ -107,27 +109,27 @@ impl NoticeStore {
         Ok(output.attributes.as_ref().and_then(open_in))
     }
 
-    /// Says that a group of this kind is open.
+    /// Marks that a problem of this kind is open.
     ///
     /// # Errors
-    /// Returns an [AWS failure](crate::error).
+    /// See [`crate::error`].
     pub async fn mark_open(&self, owner: &str, kind: &str, now: Timestamp) -> Result<(), Error> {
         self.set_open(owner, kind, &now.sortable(), None).await
     }
 
-    /// Says that no group of this kind is open, if since `mark` nobody said otherwise.
+    /// Marks that no problem of this kind is open, if the mark is still `mark`.
     ///
     /// # Errors
-    /// Returns an [AWS failure](crate::error).
+    /// See [`crate::error`].
     pub async fn mark_closed(&self, owner: &str, kind: &str, mark: &str) -> Result<(), Error> {
         self.set_open(owner, kind, "", Some(mark)).await
     }
 
-    async fn set_open(&self, owner: &str, kind: &str, open: &str, if_still: Option<&str>) -> Result<(), Error> {
+    async fn set_open(&self, owner: &str, kind: &str, open: &str, if_mark: Option<&str>) -> Result<(), Error> {
         let update = self.client.update_item().table_name(&self.table).set_key(Some(self.profile_key(owner, kind)));
         let update = update.update_expression("SET #open = :open").expression_attribute_names("#open", "open");
         let mut update = update.expression_attribute_values(":open", s(open));
-        if let Some(mark) = if_still {
+        if let Some(mark) = if_mark {
             update = update.condition_expression("#open = :mark").expression_attribute_values(":mark", s(mark));
         }
         match update.send().await {
@@ -137,18 +139,18 @@ impl NoticeStore {
         }
     }
 
-    /// When a group of this kind was last said to be open; none if none may be.
+    /// Loads the open mark of this kind; `None` if no problem is open.
     ///
     /// # Errors
-    /// Returns an [AWS failure](crate::error).
+    /// See [`crate::error`].
     pub async fn open_mark(&self, owner: &str, kind: &str) -> Result<Option<String>, Error> {
         Ok(self.profile_item(owner, kind).await?.as_ref().and_then(open_in))
     }
 
-    /// An owner's profile of a kind of upload.
+    /// Loads an owner's profile of a kind of upload.
     ///
     /// # Errors
-    /// Returns an [AWS failure](crate::error).
+    /// See [`crate::error`].
     pub async fn profile(&self, owner: &str, kind: &str) -> Result<Profile, Error> {
         let Some(item) = self.profile_item(owner, kind).await? else { return Ok(Profile::default()) };
         let count = |value: &AttributeValue| value.as_n().ok()?.parse::<u64>().ok();
@@ -158,7 +160,7 @@ impl NoticeStore {
             members: BTreeMap::new(),
         };
         for (name, value) in &item {
-            let counter = name.split_once(':').and_then(|(word, pointer)| Some((JsonType::parse(word)?, pointer)));
+            let counter = name.split_once(':').and_then(|(name, pointer)| Some((JsonType::parse(name)?, pointer)));
             if let (Some((json_type, pointer)), Some(count)) = (counter, count(value)) {
                 profile.members.entry(pointer.to_owned()).or_default().insert(json_type, count);
             }

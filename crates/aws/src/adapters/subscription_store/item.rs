@@ -1,4 +1,4 @@
-//! Subscriptions as items, and items as subscriptions.
+//! The item of a subscription.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use eventpulse_core::notification::kind::NoticeKind;
@@ -11,15 +11,16 @@ use crate::adapters::notice_store::owner_pk;
 /// The sort key.
 pub(super) const SK: &str = "subscription";
 
+/// Encodes a subscription as an item.
 pub(super) fn item_of(owner: &str, subscription: &Subscription) -> Item {
-    let Subscription { state, email, kinds, arn, left, revision, .. } = subscription;
+    let Subscription { state, email, kinds, arn, superseded_arns, revision, .. } = subscription;
     let list = |words: Vec<&str>| AttributeValue::L(words.into_iter().map(s).collect());
     let mut item = Item::from([
         ("pk".to_owned(), s(owner_pk(owner))),
         ("sk".to_owned(), s(SK)),
         ("state".to_owned(), s(state.as_str())),
         ("kinds".to_owned(), list(kinds.iter().map(|kind| kind.as_str()).collect())),
-        ("left".to_owned(), list(left.iter().map(String::as_str).collect())),
+        ("superseded_arns".to_owned(), list(superseded_arns.iter().map(String::as_str).collect())),
         ("revision".to_owned(), number(*revision)),
     ]);
     for (name, value) in [("email", email), ("arn", arn)] {
@@ -27,20 +28,21 @@ pub(super) fn item_of(owner: &str, subscription: &Subscription) -> Item {
     }
     for (name, at) in [
         ("subscribed_at", subscription.subscribed_at),
-        ("asked_at", subscription.asked_at),
+        ("confirmation_sent_at", subscription.confirmation_sent_at),
         ("confirmed_at", subscription.confirmed_at),
         ("gone_at", subscription.gone_at),
-        ("looked_at", subscription.looked_at),
-        ("silent_at", subscription.silent_at),
-        ("asking_at", subscription.asking_at),
+        ("checked_at", subscription.checked_at),
+        ("check_failed_at", subscription.check_failed_at),
+        ("sending_since", subscription.sending_since),
     ] {
         item.extend(at.map(|at| (name.to_owned(), s(at.sortable()))));
     }
     item
 }
 
+/// Decodes an item; `None` if it is corrupt.
 pub(super) fn subscription_of(item: &Item) -> Option<Subscription> {
-    // A time that cannot be read is not no time.
+    // An unreadable time is an error, not a missing time.
     let time = |name: &str| match text(item, name) {
         Some(at) => Timestamp::parse(at).map(Some),
         None => Some(None),
@@ -54,13 +56,13 @@ pub(super) fn subscription_of(item: &Item) -> Option<Subscription> {
         kinds: list("kinds")?.into_iter().map(NoticeKind::parse).collect::<Option<_>>()?,
         arn: text(item, "arn").map(str::to_owned),
         subscribed_at: time("subscribed_at")?,
-        asked_at: time("asked_at")?,
+        confirmation_sent_at: time("confirmation_sent_at")?,
         confirmed_at: time("confirmed_at")?,
         gone_at: time("gone_at")?,
-        looked_at: time("looked_at")?,
-        silent_at: time("silent_at")?,
-        asking_at: time("asking_at")?,
-        left: list("left")?.into_iter().map(str::to_owned).collect(),
+        checked_at: time("checked_at")?,
+        check_failed_at: time("check_failed_at")?,
+        sending_since: time("sending_since")?,
+        superseded_arns: list("superseded_arns")?.into_iter().map(str::to_owned).collect(),
         revision: item.get("revision")?.as_n().ok()?.parse().ok()?,
     })
 }
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn subscriptions_read_back() {
+    fn items_are_read_back() {
         let at = |micros: i64| Some(Timestamp::from_micros(1_740_744_000_000_000 + micros));
         let full = Subscription {
             state: SubscriptionState::Gone,
@@ -78,13 +80,13 @@ mod tests {
             kinds: vec![NoticeKind::Digest, NoticeKind::New],
             arn: Some("arn:aws:sns:eu-central-1:1:notices:1".to_owned()),
             subscribed_at: at(1),
-            asked_at: at(2),
+            confirmation_sent_at: at(2),
             confirmed_at: at(3),
             gone_at: at(4),
-            looked_at: at(5),
-            silent_at: at(6),
-            asking_at: at(7),
-            left: vec!["arn:aws:sns:eu-central-1:1:notices:2".to_owned()],
+            checked_at: at(5),
+            check_failed_at: at(6),
+            sending_since: at(7),
+            superseded_arns: vec!["arn:aws:sns:eu-central-1:1:notices:2".to_owned()],
             revision: 7,
         };
         for subscription in [Subscription::default(), full.clone()] {
@@ -92,7 +94,7 @@ mod tests {
         }
         let mut item = item_of("u1", &full);
         assert_eq!((&item["pk"], &item["sk"]), (&s("owner#u1"), &s("subscription")));
-        item.insert("asked_at".to_owned(), s("soon"));
+        item.insert("confirmation_sent_at".to_owned(), s("soon"));
         assert_eq!(subscription_of(&item), None);
     }
 }

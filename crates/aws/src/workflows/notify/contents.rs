@@ -1,150 +1,131 @@
-//! What a notice tells: read when it is sent, so that what happened while it waited goes with it.
+//! Loads and renders the contents of a notice. They are loaded when the notice is published, so that it includes what has
+//! happened while it was pending.
 
-use eventpulse_core::id::OwnerId;
 use std::collections::{BTreeMap, BTreeSet};
 
 use eventpulse_core::intake::fingerprint::ProblemId;
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::occurrence::PendingNotice;
 use eventpulse_core::notification::outbox::OutboxEntry;
+use eventpulse_core::notification::pending::PendingNotice;
 use eventpulse_core::notification::problem::Problem;
-use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::notification::rendering::{
-    DeploymentInfo, FeaturedProblem, MAX_GROUPS_IN_NOTICE, Notice, NoticeContents, OtherProblem, RemainderTotals,
-    RepeatedProblem, ResolvedProblem,
+    DeploymentInfo, DigestContents, FeaturedProblem, Notice, NoticeContents, OtherProblem, RepeatedProblem,
+    ResolvedProblem, keep_largest,
 };
+use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
 
-use super::Notifier;
-use crate::adapters::notice_store::Keyed;
+use super::notifier::Notifier;
 use crate::error::{Error, Kind};
 
-/// How many groups a digest tells; of the others it tells the sums.
+/// The highest number of problems that are loaded for a digest. It has the totals of the others.
 const MAX_REPEATS: usize = 500;
 
-impl Notifier {
-    /// What is to be told, as a notice; none if there is nothing any more.
-    pub(super) async fn notice(&self, owner: &str, id: &str, what: &OutboxEntry) -> Result<Option<Notice>, Error> {
-        let site = DeploymentInfo { api_url: &self.api_url, retention_days: self.retention_days };
-        match what {
-            OutboxEntry::Digest { epoch, from, to } => {
-                let (repeats, beyond) = self.repeats(owner, *epoch).await?;
-                let news = NoticeContents::Digest { from: *from, to: *to, repeats: &repeats, beyond };
-                Ok(Notice::of(id, owner, &news, &site).filter(|_| !repeats.is_empty()))
-            }
-            OutboxEntry::Tells { kind, keys } => {
-                let tells = self.groups.tells_by_key(owner, keys).await?;
-                let groups = self.groups_of(owner, tells.iter().map(|tell| (tell.of.as_str(), &tell.group))).await?;
-                let told = tells.iter().filter_map(|tell| Some((tell, groups.get(&tell.group)?)));
-                if *kind == NoticeKind::Resolved {
-                    let resolution = |(tell, group): (&PendingNotice, &Problem)| ResolvedProblem {
-                        group: group.clone(),
-                        upload_id: tell.upload_id.clone(),
-                        at: tell.at,
-                    };
-                    let resolutions: Vec<ResolvedProblem> = told.map(resolution).collect();
-                    let news = NoticeContents::Resolved(&resolutions);
-                    return Ok(Notice::of(id, owner, &news, &site).filter(|_| !resolutions.is_empty()));
-                }
-                let Some((first, group)) = told.clone().next() else { return Ok(None) };
-                let Some(upload) = self.upload_then(first).await? else { return Ok(None) };
-                let profile = self.profile(owner, group).await?;
-                let other = |(tell, group): (&PendingNotice, &Problem)| OtherProblem {
-                    group: group.clone(),
-                    upload_id: tell.upload_id.clone(),
-                };
-                let others: Vec<OtherProblem> = told.skip(1).map(other).collect();
-                let first = FeaturedProblem { group, upload: &upload, profile: profile.as_ref() };
-                Ok(Notice::of(id, owner, &NoticeContents::Failing { kind: *kind, first, others: &others }, &site))
+/// A pending notice with its problem.
+type WithProblem = (PendingNotice, Problem);
+
+/// Loads and renders a notice. Returns `None` if there is nothing to report any more.
+///
+/// # Errors
+/// See [`crate::error`].
+pub(super) async fn render(
+    notifier: &Notifier,
+    owner: &str,
+    notice_id: &str,
+    entry: &OutboxEntry,
+) -> Result<Option<Notice>, Error> {
+    match entry {
+        OutboxEntry::Digest { number, from, to } => {
+            render_digest(notifier, owner, notice_id, *number, (*from, *to)).await
+        }
+        OutboxEntry::Pending { kind, keys } => {
+            let pending = load_pending(notifier, owner, keys).await?;
+            match kind {
+                NoticeKind::Resolved => Ok(render_resolved(notifier, owner, notice_id, pending)),
+                kind => render_failing(notifier, owner, notice_id, *kind, pending).await,
             }
         }
     }
-
-    /// What a digest tells: the largest groups, and the sums of the others.
-    async fn repeats(&self, owner: &str, epoch: u64) -> Result<(Vec<RepeatedProblem>, RemainderTotals), Error> {
-        let mut tallies = self.groups.gathered(owner, epoch).await?;
-        tallies.sort_by_key(|(_, tally)| std::cmp::Reverse((tally.uploads, tally.records)));
-        let mut beyond = RemainderTotals::default();
-        for (_, tally) in tallies.drain(MAX_REPEATS.min(tallies.len())..) {
-            beyond.add(&tally);
-        }
-        let groups = self.groups_of(owner, tallies.iter().map(|(id, tally)| (tally.of.as_str(), id))).await?;
-        let repeat = |(id, tally)| Some(RepeatedProblem { group: groups.get(&id)?.clone(), tally });
-        Ok((tallies.into_iter().filter_map(repeat).collect(), beyond))
-    }
-
-    async fn groups_of<'a>(
-        &self,
-        owner: &str,
-        wanted: impl Iterator<Item = (&'a str, &'a ProblemId)>,
-    ) -> Result<BTreeMap<ProblemId, Problem>, Error> {
-        let groups = self.groups.groups(owner, wanted.collect()).await?;
-        Ok(groups.into_iter().map(|group| (group.id.clone(), group)).collect())
-    }
-
-    /// The upload as it was when it was noted: retries have changed it since, perhaps.
-    async fn upload_then(&self, tell: &PendingNotice) -> Result<Option<Upload>, Error> {
-        let history = self.uploads.history(&tell.upload_id).await?;
-        let Some(then) = history.get(..tell.revision) else { return Ok(None) };
-        let upload = Upload::fold(tell.upload_id.clone(), then);
-        upload.map(Some).map_err(|error| Error::new("fold", tell.upload_id.as_str(), Kind::Corrupt).with_source(error))
-    }
-
-    async fn profile(&self, owner: &str, group: &Problem) -> Result<Option<Profile>, Error> {
-        if owner == OwnerId::SYNTHETIC_CHECK {
-            return Ok(None);
-        }
-        self.groups.profile(owner, &group.kind).await.map(Some)
-    }
 }
 
-/// The tells that go in one notice: those of the oldest one's kind, but for groups of which something else is to be told
-/// before.
-pub(super) fn choose(tells: &[Keyed<PendingNotice>]) -> OutboxEntry {
-    let kind = tells.first().map_or(NoticeKind::New, |keyed| keyed.value.kind);
-    let mut waiting: BTreeSet<&ProblemId> = BTreeSet::new();
-    let mut keys = Vec::new();
-    for Keyed { key, value } in tells {
-        if value.kind == kind && !waiting.contains(&value.group) && keys.len() < MAX_GROUPS_IN_NOTICE {
-            keys.push(key.clone());
-        }
-        // One tell of a group a notice: what comes after it is told after it.
-        waiting.insert(&value.group);
+async fn render_digest(
+    notifier: &Notifier,
+    owner: &str,
+    notice_id: &str,
+    number: u64,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Option<Notice>, Error> {
+    let (counts, remainder) = keep_largest(notifier.notices.digest_counts(owner, number).await?, MAX_REPEATS);
+    let ids = counts.iter().map(|(id, counts)| (counts.kind_of_upload.as_str(), id)).collect();
+    let mut problems = load_problems(notifier, owner, ids).await?;
+    let repeats: Vec<RepeatedProblem> = counts
+        .into_iter()
+        .filter_map(|(id, counts)| Some(RepeatedProblem { problem: problems.remove(&id)?, counts }))
+        .collect();
+    if repeats.is_empty() {
+        return Ok(None);
     }
-    OutboxEntry::Tells { kind, keys }
+    let contents = NoticeContents::Digest(DigestContents { from, to, repeats: &repeats, remainder });
+    Ok(Notice::render(notice_id, owner, &contents, &deployment(notifier)))
 }
 
-#[cfg(test)]
-mod tests {
-    use eventpulse_core::time::Timestamp;
+fn render_resolved(notifier: &Notifier, owner: &str, notice_id: &str, pending: Vec<WithProblem>) -> Option<Notice> {
+    let resolved =
+        |(notice, problem): WithProblem| ResolvedProblem { problem, upload_id: notice.upload_id, at: notice.at };
+    let resolutions: Vec<ResolvedProblem> = pending.into_iter().map(resolved).collect();
+    Notice::render(notice_id, owner, &NoticeContents::Resolved(&resolutions), &deployment(notifier))
+}
 
-    use super::*;
+async fn render_failing(
+    notifier: &Notifier,
+    owner: &str,
+    notice_id: &str,
+    kind: NoticeKind,
+    pending: Vec<WithProblem>,
+) -> Result<Option<Notice>, Error> {
+    let mut pending = pending.into_iter();
+    let Some((notice, problem)) = pending.next() else { return Ok(None) };
+    let Some(upload) = load_upload(notifier, &notice).await? else { return Ok(None) };
+    let profile = match kind {
+        NoticeKind::SyntheticCheck => None,
+        _ => Some(notifier.notices.profile(owner, &problem.kind_of_upload).await?),
+    };
+    let first = FeaturedProblem { problem: &problem, upload: &upload, profile: profile.as_ref() };
+    let other = |(notice, problem): WithProblem| OtherProblem { problem, upload_id: notice.upload_id };
+    let others: Vec<OtherProblem> = pending.map(other).collect();
+    let contents = NoticeContents::Failing { kind, first, others: &others };
+    Ok(Notice::render(notice_id, owner, &contents, &deployment(notifier)))
+}
 
-    fn tell(second: i64, kind: NoticeKind, group: &str) -> Keyed<PendingNotice> {
-        let at = Timestamp::from_micros(second * 1_000_000);
-        let upload_id = eventpulse_core::id::UploadId::new(at, [0; 10]);
-        let value =
-            PendingNotice { at, kind, group: ProblemId::of(group, &[]), of: "a/1".to_owned(), upload_id, revision: 1 };
-        Keyed { key: format!("{second}"), value }
-    }
+/// Loads pending notices with their problems. Those without a problem are left out.
+async fn load_pending(notifier: &Notifier, owner: &str, keys: &[String]) -> Result<Vec<WithProblem>, Error> {
+    let pending = notifier.notices.pending_notices_by_key(owner, keys).await?;
+    let ids = pending.iter().map(|notice| (notice.kind_of_upload.as_str(), &notice.problem_id)).collect();
+    let problems = load_problems(notifier, owner, ids).await?;
+    let with_problem = |notice: PendingNotice| {
+        let problem = problems.get(&notice.problem_id)?.clone();
+        Some((notice, problem))
+    };
+    Ok(pending.into_iter().filter_map(with_problem).collect())
+}
 
-    #[test]
-    fn a_notice_tells_one_thing_and_each_group_s_story_in_order() {
-        use NoticeKind::{New, Regressed, Resolved};
-        type Row = (&'static str, &'static [(NoticeKind, &'static str)], NoticeKind, &'static [&'static str]);
-        let rows: [Row; 4] = [
-            ("all new", &[(New, "a"), (New, "b"), (New, "c")], New, &["0", "1", "2"]),
-            ("the oldest's kind", &[(Resolved, "a"), (New, "b"), (Resolved, "c")], Resolved, &["0", "2"]),
-            ("not before what comes first", &[(New, "a"), (Resolved, "b"), (New, "b")], New, &["0"]),
-            ("not twice in one", &[(Regressed, "a"), (Resolved, "a"), (Regressed, "a")], Regressed, &["0"]),
-        ];
-        for (name, tells, kind, expected) in rows {
-            let tells: Vec<_> = (0..).zip(tells).map(|(at, (kind, group))| tell(at, *kind, group)).collect();
-            let expected = expected.iter().map(|key| (*key).to_owned()).collect();
-            assert_eq!(choose(&tells), OutboxEntry::Tells { kind, keys: expected }, "{name}");
-        }
-        let many: Vec<_> = (0..60).map(|at| tell(at, New, &at.to_string())).collect();
-        let OutboxEntry::Tells { keys, .. } = choose(&many) else { panic!() };
-        assert_eq!(keys.len(), MAX_GROUPS_IN_NOTICE);
-    }
+async fn load_problems(
+    notifier: &Notifier,
+    owner: &str,
+    ids: BTreeSet<(&str, &ProblemId)>,
+) -> Result<BTreeMap<ProblemId, Problem>, Error> {
+    let problems = notifier.notices.problems(owner, ids).await?;
+    Ok(problems.into_iter().map(|problem| (problem.id.clone(), problem)).collect())
+}
+
+/// Loads an upload in its state at the time of the occurrence. Retries may have changed it since.
+async fn load_upload(notifier: &Notifier, notice: &PendingNotice) -> Result<Option<Upload>, Error> {
+    let history = notifier.uploads.history(&notice.upload_id).await?;
+    let Some(then) = history.get(..notice.revision) else { return Ok(None) };
+    let upload = Upload::fold(notice.upload_id.clone(), then);
+    upload.map(Some).map_err(|error| Error::new("fold", notice.upload_id.as_str(), Kind::Corrupt).with_source(error))
+}
+
+fn deployment(notifier: &Notifier) -> DeploymentInfo<'_> {
+    DeploymentInfo { api_url: &notifier.api_url, retention_days: notifier.retention_days }
 }

@@ -67,7 +67,7 @@ impl FingerprintCounter {
             let id = ProblemId::of(&kind, &failures);
             let failures_omitted = failures.len().saturating_sub(MAX_LISTED_FAILURES) as u64;
             failures.truncate(MAX_LISTED_FAILURES);
-            Fingerprint { id, kind, schema, failures, failures_omitted, records }
+            Fingerprint { id, kind_of_upload: kind, schema, failures, failures_omitted, records }
         };
         let mut fingerprints: Vec<Fingerprint> =
             by_kind.into_iter().map(fingerprint).filter(|print| !print.failures.is_empty()).collect();
@@ -120,7 +120,7 @@ mod tests {
         let failures: Vec<_> = others[0].failures.iter().map(|at| format!("{} {}", at.code, at.pointer)).collect();
         assert_eq!(failures, ["TYPE /readings/*/value", "REQUIRED /value"]);
         assert_eq!(
-            (others[0].kind.as_str(), others[0].schema.as_str(), others[0].records),
+            (others[0].kind_of_upload.as_str(), others[0].schema.as_str(), others[0].records),
             ("reading/1", "reading/1.0", 3)
         );
         for other in [
@@ -134,7 +134,7 @@ mod tests {
         let mut newer =
             record(0, vec![failure(FailureCode::Type, "/readings/1/value"), failure(FailureCode::Required, "/x")]);
         newer.schema_applied = Some("reading/1.7".to_owned());
-        assert_eq!(print(vec![newer])[0].kind, "reading/1");
+        assert_eq!(print(vec![newer])[0].kind_of_upload, "reading/1");
         let mut none = record(0, vec![failure(FailureCode::NotJson, "")]);
         none.schema_applied = None;
         let mixed = print(vec![none, types(1, "/value")]);
@@ -153,8 +153,8 @@ mod tests {
                 .add(RejectedRecord { schema_applied, ..record(5_000, vec![failure(FailureCode::Type, "/value")]) });
         }
         let prints = rejections.summary().fingerprints;
-        assert_eq!((prints.len(), prints[0].kind.as_str(), prints[0].records), (20, "reading/1", 5_000));
+        assert_eq!((prints.len(), prints[0].kind_of_upload.as_str(), prints[0].records), (20, "reading/1", 5_000));
         assert_eq!(prints[0].failures.len() as u64 + prints[0].failures_omitted, 1_000);
-        assert!(prints[1].kind.starts_with("other/"));
+        assert!(prints[1].kind_of_upload.starts_with("other/"));
     }
 }

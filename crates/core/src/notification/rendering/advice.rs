@@ -1,68 +1,67 @@
-//! What the owner can do about a rejection.
+//! Advice to the owner: the next step after a rejection.
 
-use super::failing::{Extent, ProblemDetails};
+use super::details::{Extent, FailureDetails};
 use crate::intake::failure::FailureCode;
 
-/// What to do, and how to try again.
+/// The next step, and the data to send.
 pub(super) struct Advice {
-    pub(super) words: &'static str,
-    pub(super) retry: Retry,
+    pub(super) sentences: &'static str,
+    pub(super) resend: Resend,
 }
 
-/// What is to be sent.
+/// The data to send with a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Retry {
-    /// A file that was corrected, or the corrected records.
+pub(super) enum Resend {
+    /// A corrected file, or corrected records.
     Corrected,
-    /// The very file, once more.
-    Again,
-    /// Nothing: what lies in quarantine is tried again.
-    Unchanged,
+    /// The same file once more.
+    SameFile,
+    /// Nothing: the data in quarantine is retried unchanged.
+    Nothing,
 }
 
-pub(super) fn advice(told: &ProblemDetails<'_>) -> Advice {
-    let corrected = |words| Advice { words, retry: Retry::Corrected };
-    let counts_already = told.upload.accepted() > 0;
-    let is_message = told.upload.message().is_some();
-    if told.quarantined.records && told.quarantined.key.is_some() {
+/// Returns the advice for a rejected upload.
+pub(super) fn advice(details: &FailureDetails<'_>) -> Advice {
+    let corrected = |sentences| Advice { sentences, resend: Resend::Corrected };
+    if details.quarantine.records && details.quarantine.key.is_some() {
         return corrected(
-            "Correct the rejected records and send just those. What you save below has one of them on each line, \
-             under `record`, beside what is wrong with it. Do not send everything again: what counts already would \
+            "Correct the rejected records and send only those. The file that you save below has one rejected record per \
+             line, under `record`, next to its failures. Do not send the whole upload again: the accepted records would \
              count twice.",
         );
     }
-    if counts_already || matches!(told.extent, Extent::Part { .. }) {
+    if details.upload.accepted() > 0 || matches!(details.extent, Extent::Part { .. }) {
         return corrected(
-            "Correct the rejected records and send just those. Do not send everything again: what counts already \
+            "Correct the rejected records and send only those. Do not send the whole upload again: the accepted records \
              would count twice.",
         );
     }
-    match told.rejection.upload_failure.as_ref().map(|failure| failure.code) {
+    match details.rejection.upload_failure.as_ref().map(|failure| failure.code) {
         Some(FailureCode::ObjectMissing) => Advice {
-            words: "Send the file again. If you deleted it on purpose, there is nothing to do.",
-            retry: Retry::Again,
+            sentences: "Send the file again. If you deleted it on purpose, there is nothing to do.",
+            resend: Resend::SameFile,
         },
         Some(FailureCode::TooManyRejected) => corrected(
-            "Correct the records and send the whole file again. Or upload it anew with a higher max_rejected: then \
-             the good records count without the others.",
+            "Correct the records and send the whole file again. Or upload it as a new upload with a higher max_rejected: \
+             then the valid records are accepted without the others.",
         ),
         Some(FailureCode::ProcessingFailed) => Advice {
-            words: "Try it once more as it is. If that fails too, upload it in smaller parts, and tell the operator: \
-                    the file may be sound and the fault ours.",
-            retry: Retry::Unchanged,
+            sentences: "Retry the upload unchanged. If that fails too, upload the data in smaller parts and tell the \
+                        operator: the data may be valid and the service at fault.",
+            resend: Resend::Nothing,
         },
         Some(FailureCode::UnsupportedContentType | FailureCode::ContentTypeMismatch) => corrected(
-            "Send JSON as application/json, or one JSON record a line as application/x-ndjson, either of them also \
-             compressed by gzip or zstd. Send all of it again.",
+            "Send JSON as application/json, or one JSON record per line as application/x-ndjson. Both may be compressed \
+             by gzip or zstd. Send the whole file again.",
         ),
         Some(FailureCode::IdempotencyKeyReused) => Advice {
-            words: "If both messages are to count, try this one again as it is, and let the device use a new \
-                    Idempotency-Key for each new message. If not, there is nothing to do.",
-            retry: Retry::Unchanged,
+            sentences: "If both messages should count, retry this one unchanged, and let the device use a new \
+                        Idempotency-Key for each new message. Otherwise there is nothing to do.",
+            resend: Resend::Nothing,
         },
-        _ if is_message => {
-            corrected("Correct what the device sends, and this message too: nothing of it will count twice.")
-        }
-        _ => corrected("Correct the file and send all of it again: nothing of it will count twice."),
+        _ if details.is_message() => corrected(
+            "Correct the data that the device sends, and send this message corrected. No record will count twice.",
+        ),
+        _ => corrected("Correct the file and send the whole file again. No record will count twice."),
     }
 }

@@ -1,9 +1,10 @@
-//! What changed: what the uploads that passed had, where the one that failed has something else.
+//! Changes: the members of accepted uploads, compared with the failures of the rejected one.
 
 use std::collections::BTreeMap;
 
+use super::limits::DetailLimits;
 use super::text::shown;
-use super::{DetailLimits, words};
+use super::words;
 use crate::intake::failure::{FailureCode, shortened};
 use crate::intake::fingerprint::kind_of;
 use crate::intake::rejection::FailureGroup;
@@ -13,57 +14,59 @@ use crate::notification::profile::Profile;
 use crate::time::Timestamp;
 use crate::upload::Upload;
 
-/// How many members are told.
-const MOST: usize = 5;
+/// The highest number of members.
+const MAX_MEMBERS: usize = 5;
 
-/// What is known of the uploads of which all counted.
+/// The accepted uploads of the owner before a rejected one.
 pub(super) struct PassHistory<'a> {
     profile: &'a Profile,
-    /// When the last one passed, if that was before.
+    /// When the last one passed, if that was before the rejection.
     pub(super) last_passed_at: Option<Timestamp>,
 }
 
 impl<'a> PassHistory<'a> {
-    /// None if no upload passed.
+    /// Returns `None` if no upload passed.
     pub(super) fn before(upload: &Upload, profile: &'a Profile) -> Option<Self> {
         let is_before = |passed: &Timestamp| upload.decided_at().is_none_or(|decided| *passed < decided);
         let last_passed_at = profile.last_passed_at.filter(is_before);
         (profile.uploads > 0).then_some(Self { profile, last_passed_at })
     }
 
-    /// How many passed.
+    /// Returns the number of uploads that passed.
     pub(super) fn uploads(&self) -> u64 {
         self.profile.uploads
     }
 
-    /// In how many the member at a pointer had which type; none if none is known to have had it.
+    /// Returns the number of uploads for each type of the member at `pointer`; empty if no upload is known to have had it.
     fn types(&self, pointer: &str) -> BTreeMap<JsonType, u64> {
         self.profile.types(pointer).cloned().unwrap_or_default()
     }
 }
 
-/// What the profile knows of a member that a failure is about.
+/// The types of a member with a failure, as the profile knows them.
 pub(super) struct KnownTypes {
-    /// The pointer to it, array indexes as `*`.
+    /// The pointer to the member, array indexes as `*`.
     pub(super) pointer: String,
-    /// In how many uploads it had which type; none if no upload is known to have had it.
+    /// The number of uploads for each type; empty if no upload is known to have had the member.
     pub(super) types: BTreeMap<JsonType, u64>,
-    /// Whether its type is what is wrong, rather than that it is, or is not, there.
+    /// Whether the failure is about the type of the member, not about its presence.
     is_of_type: bool,
 }
 
-/// What the profile knows of the members that failures of the group's kind are about.
-pub(super) fn known(group: &Problem, failures: &[&FailureGroup], past: &PassHistory<'_>) -> Vec<KnownTypes> {
+/// Returns the known types of the members with failures. Failures of other kinds of upload are left out.
+pub(super) fn known(problem: &Problem, failures: &[&FailureGroup], history: &PassHistory<'_>) -> Vec<KnownTypes> {
     let mut known: Vec<KnownTypes> = Vec::new();
-    let is_of_kind =
-        |failure: &&&FailureGroup| failure.schema.as_deref().is_some_and(|schema| kind_of(schema) == group.kind);
+    let is_of_kind = |failure: &&&FailureGroup| {
+        failure.schema.as_deref().is_some_and(|schema| kind_of(schema) == problem.kind_of_upload)
+    };
     for failure in failures.iter().filter(is_of_kind) {
         for (pointer, is_of_type) in members(failure) {
-            let types = past.types(&pointer);
-            // A member that the schema declares, and that no upload is known to have had, says nothing.
-            let never = matches!(failure.code, FailureCode::AdditionalProperties | FailureCode::UnevaluatedProperties);
+            let types = history.types(&pointer);
+            // A declared member that no upload is known to have had says nothing about a change.
+            let is_undeclared =
+                matches!(failure.code, FailureCode::AdditionalProperties | FailureCode::UnevaluatedProperties);
             let is_new = known.iter().all(|other| other.pointer != pointer);
-            if (!types.is_empty() || never) && is_new && known.len() < MOST {
+            if (!types.is_empty() || is_undeclared) && is_new && known.len() < MAX_MEMBERS {
                 known.push(KnownTypes { pointer, types, is_of_type });
             }
         }
@@ -71,7 +74,7 @@ pub(super) fn known(group: &Problem, failures: &[&FailureGroup], past: &PassHist
     known
 }
 
-/// The members that a failure is about, and whether it is about their type.
+/// Returns the pointers to the members with a failure, and whether the failure is about their type.
 fn members(failure: &FailureGroup) -> Vec<(String, bool)> {
     let at = |member: &String| (words::member_at(failure.code, &failure.pointer, member), false);
     match failure.code {
@@ -90,20 +93,20 @@ fn members(failure: &FailureGroup) -> Vec<(String, bool)> {
 }
 
 impl KnownTypes {
-    /// In a sentence.
-    pub(super) fn sentence(&self, past: &PassHistory<'_>, room: DetailLimits) -> String {
-        let pointer = format!("`{}`", shown(&shortened(&self.pointer, room.pointer)));
-        let uploads = past.uploads();
+    /// Returns a sentence about the member.
+    pub(super) fn sentence(&self, history: &PassHistory<'_>, limits: DetailLimits) -> String {
+        let pointer = format!("`{}`", shown(&shortened(&self.pointer, limits.pointer)));
+        let uploads = history.uploads();
         let last = if uploads == 1 { "your last upload".to_owned() } else { format!("your last {uploads} uploads") };
         let mut types: Vec<(JsonType, u64)> = self.types.iter().map(|(kind, count)| (*kind, *count)).collect();
         types.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let most = types.first().map_or(0, |(_, count)| *count);
-        if !self.is_of_type && most > 0 {
+        let max = types.first().map_or(0, |(_, count)| *count);
+        if !self.is_of_type && max > 0 {
             return match types.len() {
-                _ if most >= uploads => format!("{pointer} was there in {last}."),
-                1 => format!("{pointer} was there in {most} of {last}."),
-                // An upload may hold it with several types: only this much is sure.
-                _ => format!("{pointer} was there in at least {most} of {last}."),
+                _ if max >= uploads => format!("{pointer} was present in {last}."),
+                1 => format!("{pointer} was present in {max} of {last}."),
+                // One upload can have the member with several types, so the sum may be too high.
+                _ => format!("{pointer} was present in at least {max} of {last}."),
             };
         }
         match types.as_slice() {
@@ -113,7 +116,7 @@ impl KnownTypes {
                     rest.iter().map(|(kind, count)| format!(", {} in {count}", article(*kind))).collect();
                 format!("{pointer} was {} in {count} of {last}{rest}.", article(*kind))
             }
-            [] => format!("No upload of yours that passed is known to have had {pointer}."),
+            [] => format!("No accepted upload of yours is known to have had {pointer}."),
         }
     }
 }

@@ -1,191 +1,106 @@
-//! The notice that uploads fail: one in full, the others in a paragraph each.
+//! The notice about rejected uploads: one in full, a paragraph for each other problem.
 
-use super::advice::{Retry, advice};
-use super::changed::{self, KnownTypes, PassHistory};
-use super::parts::{owned_by, preferences, request, title};
+use super::advice::{Resend, advice};
+use super::contents::{DeploymentInfo, MAX_PROBLEMS_IN_NOTICE, OtherProblem};
+use super::details::{Extent, FailureDetails};
+use super::limits::DetailLimits;
+use super::parts::{owner_field, preferences, request, title};
 use super::text::{Text, shown};
-use super::{DeploymentInfo, DetailLimits, FeaturedProblem, MAX_GROUPS_IN_NOTICE, NoticeKind, OtherProblem, words};
+use super::words;
 use crate::intake::failure::shortened;
-use crate::intake::fingerprint::kind_of;
-use crate::intake::rejection::{FailureGroup, Rejection};
+use crate::intake::rejection::FailureGroup;
+use crate::notification::kind::NoticeKind;
 use crate::notification::problem::Problem;
-use crate::time::Timestamp;
-use crate::upload::{Decision, QuarantineLocation, Upload};
 
-/// What the self-test says of itself.
-const SYNTHETIC_CHECK_INTRODUCTION: &str = "This is the self-test of EventPulse. It sent something wrong on purpose, and that was \
-                         rejected and told, as it must be. There is nothing to do.";
-/// How many kinds of failure the text tells.
-const FAILURES_IN_TEXT: usize = 5;
+/// The introduction of the synthetic check.
+const SYNTHETIC_CHECK: &str = "This is the synthetic check of EventPulse. It sent an invalid record on purpose, and the \
+                               record was rejected and reported as expected. There is nothing to do.";
+/// The highest number of kinds of failure in the text.
+const MAX_FAILURES: usize = 5;
 
-/// How much of the upload was rejected.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Extent {
-    /// All of it, for a reason of its own; of records that are wrong besides, there may be some.
-    Whole,
-    /// Its only record.
-    Only,
-    /// Each of so many records.
-    All(u64),
-    /// Some records of many.
-    Part { rejected: u64, accepted: u64 },
-}
-
-/// The upload that is told in full, and why.
-pub(super) struct ProblemDetails<'a> {
-    pub(super) group: &'a Problem,
-    pub(super) upload: &'a Upload,
-    pub(super) rejection: &'a Rejection,
-    pub(super) quarantined: &'a QuarantineLocation,
-    /// Its kinds of failure, those of the group first.
-    pub(super) failures: Vec<&'a FailureGroup>,
-    pub(super) extent: Extent,
-    pub(super) past: Option<PassHistory<'a>>,
-    pub(super) known: Vec<KnownTypes>,
-}
-
-impl<'a> ProblemDetails<'a> {
-    /// None if nothing of the upload was rejected and quarantined.
-    pub(super) fn of(case: &FeaturedProblem<'a>) -> Option<Self> {
-        let FeaturedProblem { group, upload, profile } = *case;
-        let (rejection, quarantined) = (upload.rejection()?, upload.quarantine_location()?);
-        let is_of_group = |failure: &FailureGroup| match &failure.schema {
-            Some(schema) => kind_of(schema) == group.kind,
-            None => group.failures.iter().any(|at| (at.code, &at.pointer) == (failure.code, &failure.pointer)),
-        };
-        let mut failures: Vec<&FailureGroup> = rejection.groups.iter().collect();
-        failures.sort_by_key(|failure| !is_of_group(failure));
-        let extent = match upload.rejected() {
-            rejected if matches!(upload.decision(), Some(Decision::Accepted { .. })) => {
-                Extent::Part { rejected, accepted: upload.accepted_in_attempt() }
-            }
-            _ if rejection.upload_failure.is_some() => Extent::Whole,
-            0 => Extent::Whole,
-            1 => Extent::Only,
-            rejected => Extent::All(rejected),
-        };
-        let past = profile.and_then(|profile| PassHistory::before(upload, profile));
-        let known = past.as_ref().map(|past| changed::known(group, &failures, past)).unwrap_or_default();
-        Some(Self { group, upload, rejection, quarantined, failures, extent, past, known })
-    }
-
-    /// When something of it came to lie in quarantine.
-    pub(super) fn at(&self) -> Timestamp {
-        self.upload.quarantined_at().unwrap_or(self.upload.changed_at())
-    }
-
-    /// Until when that is kept.
-    pub(super) fn kept_until(&self, site: &DeploymentInfo<'_>) -> Timestamp {
-        self.at().plus_seconds(i64::from(site.retention_days) * 86_400)
-    }
-}
-
+/// Writes the body of the e-mail.
 pub(super) fn text(
     owner: &str,
     kind: NoticeKind,
-    told: &ProblemDetails<'_>,
+    details: &FailureDetails<'_>,
     others: &[OtherProblem],
-    site: &DeploymentInfo<'_>,
-    room: DetailLimits,
+    deployment: &DeploymentInfo<'_>,
+    limits: DetailLimits,
 ) -> String {
-    let ProblemDetails { upload, group, quarantined, .. } = told;
+    let is_check = kind == NoticeKind::SyntheticCheck;
     let mut text = Text::default();
-    match kind {
-        NoticeKind::SelfTest => text.paragraph("", SYNTHETIC_CHECK_INTRODUCTION),
-        _ => text.paragraph("", &format!("{} {}", opening(told), life(kind, group))),
+    if is_check {
+        text.paragraph("", SYNTHETIC_CHECK);
+    } else {
+        text.paragraph("", &format!("{} {}", opening(details), recurrence(kind, details.problem)));
     }
-    text.blank();
-    match &upload.message() {
-        None => text.field("File", &upload.origin().file_name),
-        Some(message) => {
-            if let Some(key) = &message.key_id {
-                text.field("Sent with the key", key);
-            }
-        }
-    }
-    text.field("Schema", &group.schema);
-    text.field("Rejected at", &words::minute(told.at()));
-
+    write_upload(&mut text, details);
     text.heading("Why");
-    why(&mut text, told, room);
-    what_changed(&mut text, told, room);
-    if kind != NoticeKind::SelfTest {
+    write_failures(&mut text, details, limits);
+    write_changes(&mut text, details, limits);
+    if !is_check {
         text.heading("What to do");
-        what_to_do(&mut text, told, site);
+        write_advice(&mut text, details, deployment);
     }
-    write_others(&mut text, kind, others, room);
-
-    text.heading("If you ask for help, quote");
-    owned_by(&mut text, owner);
-    text.field("Upload", upload.id().as_str());
-    if upload.attempt() > 0 {
-        text.field("Retry", &upload.attempt().to_string());
-    }
-    text.field("Group", group.id.as_str());
-    if let Some(id) = &upload.correlation_id() {
-        text.field("Correlation id", id);
-    }
-
-    text.heading("How long it is kept");
-    let days = words::count(u64::from(site.retention_days), "day");
-    let until = words::day(told.kept_until(site));
-    let what = match (&quarantined.key, told.extent, &upload.message()) {
-        (None, ..) => "There was nothing to keep but the report. It stays",
-        (Some(_), Extent::Part { .. }, _) => "The rejected records and the report stay",
-        (Some(_), _, None) => "The file and the report stay",
-        (Some(_), _, Some(_)) => "The message and the report stay",
-    };
-    text.paragraph("  ", &format!("{what} for {days}, until {until}."));
-    if kind != NoticeKind::SelfTest {
+    write_others(&mut text, kind, others, limits);
+    write_ids(&mut text, owner, details);
+    write_retention(&mut text, details, deployment);
+    if !is_check {
         preferences(&mut text);
     }
     text.finish()
 }
 
-fn opening(told: &ProblemDetails<'_>) -> String {
-    let upload = told.upload;
-    let is_message = upload.message().is_some();
-    let (yours, it) = match (is_message, upload.attempt()) {
+/// Says which part of the upload was rejected.
+fn opening(details: &FailureDetails<'_>) -> String {
+    let upload = details.upload;
+    let (subject, object) = match (details.is_message(), upload.attempt()) {
         (false, 0) => ("Your upload".to_owned(), "your upload"),
-        (true, 0) => ("A message that came by POST /data".to_owned(), "a message that came by POST /data"),
+        (true, 0) => ("A message to POST /data".to_owned(), "a message to POST /data"),
         (_, attempt) => (format!("Retry {attempt} of your upload"), "your retry"),
     };
-    let nothing = match upload.accepted() - upload.accepted_in_attempt() {
-        0 => "Nothing of it counts.".to_owned(),
-        earlier => format!("What counted before still does: {}.", words::count(earlier, "record")),
+    let accepted = match upload.accepted() - upload.accepted_in_attempt() {
+        0 => "No record was accepted.".to_owned(),
+        1 => "The record that was accepted earlier still counts.".to_owned(),
+        earlier => format!("The {earlier} records that were accepted earlier still count."),
     };
-    match told.extent {
-        Extent::Whole => format!("{yours} was rejected as a whole. {nothing}"),
-        Extent::Only => format!("{yours} was rejected: its only record is wrong. {nothing}"),
-        Extent::All(rejected) => format!("{yours} was rejected: all {rejected} records in it are wrong. {nothing}"),
+    match details.extent {
+        Extent::Whole => format!("{subject} was rejected as a whole. {accepted}"),
+        Extent::Only => format!("{subject} was rejected: its only record is invalid. {accepted}"),
+        Extent::All(rejected) => {
+            format!("{subject} was rejected: all {rejected} records in it are invalid. {accepted}")
+        }
         Extent::Part { rejected, accepted } => {
-            let were = if rejected == 1 { "was" } else { "were" };
-            let total = rejected + accepted;
-            let others =
-                if accepted == 1 { "The other one counts.".to_owned() } else { format!("The other {accepted} count.") };
-            format!("{rejected} of the {total} records in {it} {were} rejected. {others}")
+            let (were, total) = (words::was(rejected), rejected + accepted);
+            let others = if accepted == 1 {
+                "The other one was accepted and counts towards statistics.".to_owned()
+            } else {
+                format!("The other {accepted} were accepted and count towards statistics.")
+            };
+            format!("{rejected} of the {total} records in {object} {were} rejected. {others}")
         }
     }
 }
 
-/// Where the group stands in its life.
-fn life(kind: NoticeKind, group: &Problem) -> String {
-    let so_far = match group.uploads_in_life {
+/// Says whether the problem is new or came back, and how many uploads were rejected for it since.
+fn recurrence(kind: NoticeKind, problem: &Problem) -> String {
+    let uploads = |since: &str| match problem.uploads_since_opened {
         0 | 1 => String::new(),
-        uploads => format!(" {uploads} uploads have failed this way so far."),
+        uploads => format!(" {uploads} uploads have been rejected for it {since}."),
     };
-    let since = match group.uploads_in_life {
+    let time = match problem.regressions {
         0 | 1 => String::new(),
-        uploads => format!(" {uploads} uploads have failed this way since it came back."),
+        regressions => format!(" for the {} time", ordinal(regressions)),
     };
-    match (kind, group.resolved_at) {
+    match (kind, problem.resolved_at) {
         (NoticeKind::Regressed, Some(at)) => {
-            let again =
-                if group.returns > 1 { format!(" for the {} time", ordinal(group.returns)) } else { String::new() };
-            format!("This problem was over on {}, and is back{again}.{since}", words::day(at))
+            let day = words::day(at);
+            format!("This problem was resolved on {day} and has come back{time}.{}", uploads("since it came back"))
         }
-        (NoticeKind::Regressed, None) => format!("This problem was over, and is back.{since}"),
-        _ => format!("This problem is new.{so_far}"),
+        (NoticeKind::Regressed, None) => {
+            format!("This problem was resolved and has come back.{}", uploads("since it came back"))
+        }
+        _ => format!("This problem is new.{}", uploads("so far")),
     }
 }
 
@@ -200,126 +115,164 @@ fn ordinal(number: u64) -> String {
     format!("{number}{end}")
 }
 
-/// Each kind of failure: its code, where, how often, and the masked message.
-fn why(text: &mut Text, told: &ProblemDetails<'_>, room: DetailLimits) {
-    let most = FAILURES_IN_TEXT.min(room.failures);
-    for (failure, at) in told.failures.iter().take(most).zip(0..) {
-        if at > 0 {
-            text.blank();
+fn write_upload(text: &mut Text, details: &FailureDetails<'_>) {
+    text.blank();
+    match details.upload.message() {
+        None => text.field("File", &details.upload.origin().file_name),
+        Some(message) => {
+            if let Some(key) = &message.key_id {
+                text.field("Device key", key);
+            }
         }
-        let mut rest = String::new();
-        let line = failure.first.line.map(|line| match failure.first.byte_offset {
-            // A text on one line is found by its bytes.
-            Some(byte) if line == 1 => format!("line 1, byte {byte}"),
-            _ => format!("line {line}"),
-        });
-        match (failure.count, line) {
-            (1, None) => {}
-            (1, Some(line)) => rest = format!(", {line}"),
-            (count, None) => rest = format!(", {}", words::times(count)),
-            (count, Some(line)) => rest = format!(", {}, first on {line}", words::times(count)),
-        }
-        if let Some(schema) = failure.schema.as_ref().filter(|schema| **schema != told.group.schema) {
-            rest.push_str(&format!(" ({})", shown(&words::schema(schema))));
-        }
-        let place = shortened(&words::place(failure), room.pointer);
-        text.title(failure.code.as_str(), &place, &rest);
-        text.paragraph("    ", &shown(&shortened(&failure.first.message, room.message)));
     }
-    match told.failures.len().saturating_sub(most) as u64 + told.rejection.groups_omitted {
-        0 => {}
-        1 => {
+    text.field("Schema", &details.problem.schema);
+    text.field("Rejected at", &words::minute(details.quarantined_at()));
+}
+
+/// Writes each kind of failure: its code, its position, its number and its message, which holds no value.
+fn write_failures(text: &mut Text, details: &FailureDetails<'_>, limits: DetailLimits) {
+    let max = MAX_FAILURES.min(limits.failures);
+    for (failure, index) in details.failures.iter().take(max).zip(0..) {
+        if index > 0 {
             text.blank();
-            text.paragraph("  ", "And 1 more kind of failure: it is in the report.");
         }
-        beyond => {
-            text.blank();
-            text.paragraph("  ", &format!("And {beyond} more kinds of failure: they are in the report."));
+        let mut suffix = occurrences(failure);
+        if let Some(schema) = failure.schema.as_ref().filter(|schema| **schema != details.problem.schema) {
+            suffix.push_str(&format!(" ({})", shown(&words::schema(schema))));
         }
+        let position = shortened(&words::position(failure), limits.pointer);
+        text.title(failure.code.as_str(), &position, &suffix);
+        text.paragraph("    ", &shown(&shortened(&failure.first.message, limits.message)));
+    }
+    let omitted = details.failures.len().saturating_sub(max) as u64 + details.rejection.groups_omitted;
+    if omitted > 0 {
+        let kinds = if omitted == 1 { "kind" } else { "kinds" };
+        text.blank();
+        text.paragraph("  ", &format!("The report has {omitted} more {kinds} of failure."));
     }
 }
 
-fn what_changed(text: &mut Text, told: &ProblemDetails<'_>, room: DetailLimits) {
-    let Some(past) = told.past.as_ref() else { return };
-    if told.known.is_empty() && past.last_passed_at.is_none() {
+/// Returns how often a kind of failure occurs, and the line of the first one: `, 3 times, first on line 4`.
+fn occurrences(failure: &FailureGroup) -> String {
+    let line = failure.first.line.map(|line| match failure.first.byte_offset {
+        // In a document without line breaks, the byte offset is the useful position.
+        Some(byte) if line == 1 => format!("line 1, byte {byte}"),
+        _ => format!("line {line}"),
+    });
+    match (failure.count, line) {
+        (1, None) => String::new(),
+        (1, Some(line)) => format!(", {line}"),
+        (count, None) => format!(", {}", words::times(count)),
+        (count, Some(line)) => format!(", {}, first on {line}", words::times(count)),
+    }
+}
+
+fn write_changes(text: &mut Text, details: &FailureDetails<'_>, limits: DetailLimits) {
+    let Some(history) = details.history.as_ref() else { return };
+    if details.known.is_empty() && history.last_passed_at.is_none() {
         return;
     }
     text.heading("What changed");
-    for known in &told.known {
-        text.paragraph("  ", &known.sentence(past, room));
+    for known in &details.known {
+        text.paragraph("  ", &known.sentence(history, limits));
     }
-    if let Some(at) = past.last_passed_at {
+    if let Some(at) = history.last_passed_at {
         text.paragraph("  ", &format!("An upload of this kind last passed {}.", words::on(at)));
     }
 }
 
-fn what_to_do(text: &mut Text, told: &ProblemDetails<'_>, site: &DeploymentInfo<'_>) {
-    let id = told.upload.id();
-    let advice = advice(told);
-    text.paragraph("  ", advice.words);
-    let (again, file) = match advice.retry {
-        Retry::Corrected => ("To send it corrected", " CORRECTED_FILE"),
-        Retry::Again => ("To send it again", " FILE"),
-        Retry::Unchanged => ("To try it again as it is", ""),
+fn write_advice(text: &mut Text, details: &FailureDetails<'_>, deployment: &DeploymentInfo<'_>) {
+    let id = details.upload.id();
+    let advice = advice(details);
+    text.paragraph("  ", advice.sentences);
+    let (purpose, file) = match advice.resend {
+        Resend::Corrected => ("To send corrected data", " CORRECTED_FILE"),
+        Resend::SameFile => ("To send the file again", " FILE"),
+        Resend::Nothing => ("To retry it unchanged", ""),
     };
     text.blank();
-    if told.quarantined.key.is_some() {
-        text.paragraph("  ", "To see the report, and save what was rejected in this directory:");
+    if details.quarantine.key.is_some() {
+        text.paragraph("  ", "To show the report and save the rejected data in this directory:");
         text.command(&format!("eventpulse quarantine show {id} --download ."));
     } else {
-        text.paragraph("  ", "To see the report:");
+        text.paragraph("  ", "To show the report:");
         text.command(&format!("eventpulse quarantine show {id}"));
     }
-    text.paragraph("  ", &format!("{again}:"));
+    text.paragraph("  ", &format!("{purpose}:"));
     text.command(&format!("eventpulse quarantine retry {id}{file}"));
     text.blank();
     text.paragraph("  ", "Or over REST, with your token, at");
-    text.url(site.api_url);
-    text.paragraph("  ", "To see the report:");
+    text.url(deployment.api_url);
+    text.paragraph("  ", "To show the report:");
     request(text, "GET", id, "");
-    // What came with a call can be sent by one.
-    let is_small = told.upload.message().is_some();
+    // A message is small enough for the body of a request.
+    let is_small = details.is_message();
     text.paragraph(
         "  ",
-        &match advice.retry {
-            Retry::Unchanged => format!("{again}, without a body:"),
-            _ if is_small => format!("{again}, as the body:"),
-            _ => format!("{again}, as the body, if it has at most 4 MiB:"),
+        &match advice.resend {
+            Resend::Nothing => format!("{purpose}, without a body:"),
+            _ if is_small => format!("{purpose} as the body:"),
+            _ => format!("{purpose} (up to 4 MiB) as the body:"),
         },
     );
     request(text, "POST", id, "/retry");
-    if advice.retry != Retry::Unchanged && !is_small {
-        text.paragraph("  ", "To be told where to PUT it, if it has more:");
+    if advice.resend != Resend::Nothing && !is_small {
+        text.paragraph("  ", "To get a presigned URL for a larger file:");
         request(text, "POST", id, "/correction");
     }
 }
 
-/// The others: a title and two ids each.
-fn write_others(text: &mut Text, kind: NoticeKind, others: &[OtherProblem], room: DetailLimits) {
+/// Writes a title and two ids for each other problem.
+fn write_others(text: &mut Text, kind: NoticeKind, others: &[OtherProblem], limits: DetailLimits) {
     if others.is_empty() {
         return;
     }
-    let state = if kind == NoticeKind::Regressed { "that came back" } else { "that are new" };
-    text.heading(&match others.len() {
-        1 if kind == NoticeKind::Regressed => "One more problem that came back".to_owned(),
-        1 => "One more problem that is new".to_owned(),
-        many => format!("{many} more problems {state}"),
+    text.heading(&match (others.len(), kind) {
+        (1, NoticeKind::Regressed) => "1 more problem that came back".to_owned(),
+        (1, _) => "1 more new problem".to_owned(),
+        (many, NoticeKind::Regressed) => format!("{many} more problems that came back"),
+        (many, _) => format!("{many} more new problems"),
     });
-    for (other, at) in others.iter().take(MAX_GROUPS_IN_NOTICE - 1).zip(0..) {
-        if at > 0 {
+    for (other, index) in others.iter().take(MAX_PROBLEMS_IN_NOTICE - 1).zip(0..) {
+        if index > 0 {
             text.blank();
         }
-        title(text, &other.group, "", room);
-        text.field("  Group", other.group.id.as_str());
+        title(text, &other.problem, "", limits);
+        text.field("  Problem", other.problem.id.as_str());
         text.field("  Upload", other.upload_id.as_str());
     }
-    match others.len().saturating_sub(MAX_GROUPS_IN_NOTICE - 1) {
-        0 => {}
-        beyond => {
-            text.blank();
-            text.paragraph("  ", &format!("And {beyond} more: `eventpulse quarantine list` has them all."));
-        }
+    let omitted = others.len().saturating_sub(MAX_PROBLEMS_IN_NOTICE - 1);
+    if omitted > 0 {
+        text.blank();
+        text.paragraph("  ", &format!("And {omitted} more: `eventpulse quarantine list` lists them all."));
     }
     text.blank();
-    text.paragraph("  ", "`eventpulse quarantine show` tells each in full, by the id of its upload.");
+    text.paragraph("  ", "To show one of them in full, use `eventpulse quarantine show` with the id of its upload.");
+}
+
+fn write_ids(text: &mut Text, owner: &str, details: &FailureDetails<'_>) {
+    let upload = details.upload;
+    text.heading("Ids for support requests");
+    owner_field(text, owner);
+    text.field("Upload", upload.id().as_str());
+    if upload.attempt() > 0 {
+        text.field("Retry", &upload.attempt().to_string());
+    }
+    text.field("Problem", details.problem.id.as_str());
+    if let Some(id) = &upload.correlation_id() {
+        text.field("Correlation id", id);
+    }
+}
+
+fn write_retention(text: &mut Text, details: &FailureDetails<'_>, deployment: &DeploymentInfo<'_>) {
+    text.heading("Retention");
+    let days = words::count(u64::from(deployment.retention_days), "day");
+    let until = words::day(details.kept_until(deployment));
+    let kept = match (&details.quarantine.key, details.extent, details.is_message()) {
+        (None, ..) => "There is no rejected data to keep. The report is kept",
+        (Some(_), Extent::Part { .. }, _) => "The rejected records and the report are kept",
+        (Some(_), _, false) => "The file and the report are kept",
+        (Some(_), _, true) => "The message and the report are kept",
+    };
+    text.paragraph("  ", &format!("{kept} for {days}, until {until}."));
 }

@@ -1,32 +1,33 @@
-//! The machines' form: the same facts as JSON. `contracts/notice/2.0.json` describes it.
+//! The JSON form of notices, for machines. `contracts/notice/1.0.json` describes it.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::changed::KnownTypes;
-use super::digest::{largest, since, totals};
-use super::failing::ProblemDetails;
-use super::{
-    DeploymentInfo, DetailLimits, MAX_GROUPS_IN_NOTICE, MAX_REPEATS_TOLD, NoticeContents, NoticeKind, OtherProblem,
+use super::contents::{
+    DeploymentInfo, DigestContents, MAX_PROBLEMS_IN_NOTICE, MAX_REPEATS_LISTED, NoticeContents, OtherProblem,
     RepeatedProblem, ResolvedProblem, VERSION,
 };
+use super::details::FailureDetails;
+use super::limits::DetailLimits;
 use crate::intake::failure::{Failure, MAX_TARGET_CHARS, shortened};
 use crate::intake::fingerprint::FailureAt;
 use crate::intake::rejection::FailureGroup;
 use crate::intake::shape::JsonType;
+use crate::notification::kind::NoticeKind;
 use crate::notification::problem::{Problem, ProblemStatus};
 use crate::time::Timestamp;
 use crate::upload::{Decision, QuarantineLocation, UploadState};
 
 #[derive(Serialize)]
-struct Machine<'a> {
+struct Document<'a> {
     notice_version: &'static str,
     id: &'a str,
     kind: NoticeKind,
     owner: &'a str,
     #[serde(flatten)]
-    news: Form<'a>,
+    contents: Form<'a>,
     text: &'a str,
 }
 
@@ -34,7 +35,7 @@ struct Machine<'a> {
 #[serde(untagged)]
 enum Form<'a> {
     Failing {
-        group: GroupForm<'a>,
+        problem: ProblemForm<'a>,
         upload: Box<UploadForm<'a>>,
         profile: Option<ProfileForm>,
         others: Vec<OtherForm<'a>>,
@@ -50,20 +51,20 @@ enum Form<'a> {
 }
 
 #[derive(Serialize)]
-struct GroupForm<'a> {
+struct ProblemForm<'a> {
     id: &'a str,
-    kind: &'a str,
+    kind_of_upload: &'a str,
     schema: &'a str,
     failures: Vec<FailureAt>,
     failures_omitted: u64,
-    life: ProblemStatus,
+    status: ProblemStatus,
     uploads: u64,
     records: u64,
     first_seen: Timestamp,
     last_seen: Timestamp,
-    uploads_in_life: u64,
+    uploads_since_opened: u64,
     resolved_at: Option<Timestamp>,
-    returns: u64,
+    regressions: u64,
 }
 
 #[derive(Serialize)]
@@ -101,13 +102,13 @@ struct MemberForm {
 
 #[derive(Serialize)]
 struct OtherForm<'a> {
-    group: GroupForm<'a>,
+    problem: ProblemForm<'a>,
     upload_id: &'a str,
 }
 
 #[derive(Serialize)]
 struct ResolutionForm<'a> {
-    group: GroupForm<'a>,
+    problem: ProblemForm<'a>,
     upload_id: &'a str,
     at: Timestamp,
 }
@@ -116,105 +117,125 @@ struct ResolutionForm<'a> {
 struct DigestForm<'a> {
     from: Timestamp,
     to: Timestamp,
-    groups: u64,
+    problems: u64,
     uploads: u64,
     records: u64,
     first_seen: Option<Timestamp>,
     last_seen: Option<Timestamp>,
-    came_back: u64,
-    resolved: u64,
+    regressions: u64,
+    resolutions: u64,
     largest: Vec<RepeatForm<'a>>,
     largest_omitted: u64,
 }
 
 #[derive(Serialize)]
 struct RepeatForm<'a> {
-    group: GroupForm<'a>,
+    problem: ProblemForm<'a>,
     uploads: u64,
     records: u64,
     first_seen: Timestamp,
     last_seen: Timestamp,
     upload_id: &'a str,
-    came_back: u64,
-    resolved: u64,
+    regressions: u64,
+    resolutions: u64,
 }
 
-/// None only if the upload that is told was not rejected.
+/// Returns the JSON form; `None` only if the featured upload was not rejected.
 pub(super) fn json(
     id: &str,
     owner: &str,
-    news: &NoticeContents<'_>,
-    site: &DeploymentInfo<'_>,
+    contents: &NoticeContents<'_>,
+    deployment: &DeploymentInfo<'_>,
     text: &str,
-    room: DetailLimits,
+    limits: DetailLimits,
 ) -> Option<String> {
-    let form = match news {
+    let kind = contents.kind();
+    let contents = match contents {
         NoticeContents::Failing { first, others, .. } => {
-            let told = ProblemDetails::of(first)?;
-            let most = MAX_GROUPS_IN_NOTICE - 1;
-            Form::Failing {
-                group: GroupForm::of(told.group, room),
-                profile: profile(&told, room),
-                upload: Box::new(UploadForm::of(&told, site, room)),
-                others: others.iter().take(most).map(|other| OtherForm::of(other, room)).collect(),
-                others_omitted: others.len().saturating_sub(most),
-            }
+            Form::failing(&FailureDetails::of(first)?, others, deployment, limits)
         }
-        NoticeContents::Resolved(resolutions) => Form::Resolved {
-            resolved: resolutions.iter().take(MAX_GROUPS_IN_NOTICE).map(|one| ResolutionForm::of(one, room)).collect(),
-            resolved_omitted: resolutions.len().saturating_sub(MAX_GROUPS_IN_NOTICE),
-        },
-        NoticeContents::Digest { from, to, repeats, beyond } => {
-            let totals = totals(repeats, beyond);
-            let untold = repeats.len().saturating_sub(MAX_REPEATS_TOLD) as u64;
-            let told = largest(repeats).into_iter().take(MAX_REPEATS_TOLD);
-            let digest = DigestForm {
-                from: since(*from, &totals),
-                to: *to,
-                groups: totals.groups,
-                uploads: totals.uploads,
-                records: totals.records,
-                first_seen: totals.first_seen,
-                last_seen: totals.last_seen,
-                came_back: totals.came_back,
-                resolved: totals.resolved,
-                largest: told.map(|repeat| RepeatForm::of(repeat, room)).collect(),
-                largest_omitted: untold.saturating_add(beyond.groups),
-            };
-            Form::Digest { digest }
-        }
+        NoticeContents::Resolved(resolutions) => Form::resolved(resolutions, limits),
+        NoticeContents::Digest(digest) => Form::Digest { digest: DigestForm::of(digest, limits) },
     };
-    serde_json::to_string(&Machine { notice_version: VERSION, id, kind: news.kind(), owner, news: form, text }).ok()
+    serde_json::to_string(&Document { notice_version: VERSION, id, kind, owner, contents, text }).ok()
 }
 
-impl<'a> GroupForm<'a> {
-    fn of(group: &'a Problem, room: DetailLimits) -> Self {
-        let at = |at: &FailureAt| FailureAt { code: at.code, pointer: shortened(&at.pointer, room.pointer_of_others) };
-        let beyond = group.failures.len().saturating_sub(room.of_others) as u64;
+impl<'a> Form<'a> {
+    fn failing(
+        details: &FailureDetails<'a>,
+        others: &'a [OtherProblem],
+        deployment: &DeploymentInfo<'_>,
+        limits: DetailLimits,
+    ) -> Self {
+        let max = MAX_PROBLEMS_IN_NOTICE - 1;
+        Self::Failing {
+            problem: ProblemForm::of(details.problem, limits),
+            profile: profile(details, limits),
+            upload: Box::new(UploadForm::of(details, deployment, limits)),
+            others: others.iter().take(max).map(|other| OtherForm::of(other, limits)).collect(),
+            others_omitted: others.len().saturating_sub(max),
+        }
+    }
+
+    fn resolved(resolutions: &'a [ResolvedProblem], limits: DetailLimits) -> Self {
+        let max = MAX_PROBLEMS_IN_NOTICE;
+        Self::Resolved {
+            resolved: resolutions.iter().take(max).map(|one| ResolutionForm::of(one, limits)).collect(),
+            resolved_omitted: resolutions.len().saturating_sub(max),
+        }
+    }
+}
+
+impl<'a> DigestForm<'a> {
+    fn of(digest: &DigestContents<'a>, limits: DetailLimits) -> Self {
+        let totals = digest.totals();
+        let not_listed = digest.repeats.len().saturating_sub(MAX_REPEATS_LISTED) as u64;
+        let largest = digest.largest().into_iter().take(MAX_REPEATS_LISTED);
         Self {
-            id: group.id.as_str(),
-            kind: &group.kind,
-            schema: &group.schema,
-            failures: group.failures.iter().take(room.of_others).map(at).collect(),
-            failures_omitted: group.failures_omitted + beyond,
-            life: group.life,
-            uploads: group.uploads,
-            records: group.records,
-            first_seen: group.first_seen,
-            last_seen: group.last_seen,
-            uploads_in_life: group.uploads_in_life,
-            resolved_at: group.resolved_at,
-            returns: group.returns,
+            from: digest.start(),
+            to: digest.to,
+            problems: totals.problems,
+            uploads: totals.uploads,
+            records: totals.records,
+            first_seen: totals.first_seen,
+            last_seen: totals.last_seen,
+            regressions: totals.regressions,
+            resolutions: totals.resolutions,
+            largest: largest.map(|repeat| RepeatForm::of(repeat, limits)).collect(),
+            largest_omitted: not_listed.saturating_add(digest.remainder.problems),
+        }
+    }
+}
+
+impl<'a> ProblemForm<'a> {
+    fn of(problem: &'a Problem, limits: DetailLimits) -> Self {
+        let at =
+            |at: &FailureAt| FailureAt { code: at.code, pointer: shortened(&at.pointer, limits.pointer_of_others) };
+        let not_listed = problem.failures.len().saturating_sub(limits.failures_of_others) as u64;
+        Self {
+            id: problem.id.as_str(),
+            kind_of_upload: &problem.kind_of_upload,
+            schema: &problem.schema,
+            failures: problem.failures.iter().take(limits.failures_of_others).map(at).collect(),
+            failures_omitted: problem.failures_omitted + not_listed,
+            status: problem.status,
+            uploads: problem.uploads,
+            records: problem.records,
+            first_seen: problem.first_seen,
+            last_seen: problem.last_seen,
+            uploads_since_opened: problem.uploads_since_opened,
+            resolved_at: problem.resolved_at,
+            regressions: problem.regressions,
         }
     }
 }
 
 impl<'a> UploadForm<'a> {
-    fn of(told: &ProblemDetails<'a>, site: &DeploymentInfo<'_>, room: DetailLimits) -> Self {
-        let ProblemDetails { upload, rejection, .. } = *told;
+    fn of(details: &FailureDetails<'a>, deployment: &DeploymentInfo<'_>, limits: DetailLimits) -> Self {
+        let FailureDetails { upload, rejection, .. } = *details;
         let is_partial = matches!(upload.decision(), Some(Decision::Accepted { .. }));
-        let is_message = upload.message().is_some();
-        let beyond = told.failures.len().saturating_sub(room.failures) as u64;
+        let is_message = details.is_message();
+        let not_listed = details.failures.len().saturating_sub(limits.failures) as u64;
         Self {
             upload_id: upload.id().as_str(),
             attempt: upload.attempt(),
@@ -226,65 +247,69 @@ impl<'a> UploadForm<'a> {
             accepted: upload.accepted_in_attempt(),
             accepted_earlier: upload.accepted() - upload.accepted_in_attempt(),
             rejected: upload.rejected(),
-            upload_failure: rejection.upload_failure.as_ref().map(|failure| cut(failure, room)),
-            failures: told.failures.iter().take(room.failures).map(|failure| cut_group(failure, room)).collect(),
-            failures_omitted: rejection.groups_omitted + beyond,
-            quarantine: told.quarantined,
-            quarantined_at: told.at(),
-            kept_until: told.kept_until(site),
+            upload_failure: rejection.upload_failure.as_ref().map(|failure| cut(failure, limits)),
+            failures: details.failures.iter().take(limits.failures).map(|failure| cut_group(failure, limits)).collect(),
+            failures_omitted: rejection.groups_omitted + not_listed,
+            quarantine: details.quarantine,
+            quarantined_at: details.quarantined_at(),
+            kept_until: details.kept_until(deployment),
         }
     }
 }
 
-fn cut(failure: &Failure, room: DetailLimits) -> Failure {
-    let name = |name: &String| shortened(name, MAX_TARGET_CHARS.min(room.pointer));
+fn cut(failure: &Failure, limits: DetailLimits) -> Failure {
+    let name = |name: &String| shortened(name, MAX_TARGET_CHARS.min(limits.pointer));
     Failure {
-        pointer: shortened(&failure.pointer, room.pointer),
-        schema_pointer: failure.schema_pointer.as_deref().map(|pointer| shortened(pointer, room.pointer)),
-        targets: failure.targets.iter().take(room.targets).map(name).collect(),
-        message: shortened(&failure.message, room.message),
+        pointer: shortened(&failure.pointer, limits.pointer),
+        schema_pointer: failure.schema_pointer.as_deref().map(|pointer| shortened(pointer, limits.pointer)),
+        targets: failure.targets.iter().take(limits.targets).map(name).collect(),
+        message: shortened(&failure.message, limits.message),
         ..failure.clone()
     }
 }
 
-fn cut_group(group: &FailureGroup, room: DetailLimits) -> FailureGroup {
-    FailureGroup { pointer: shortened(&group.pointer, room.pointer), first: cut(&group.first, room), ..group.clone() }
+fn cut_group(group: &FailureGroup, limits: DetailLimits) -> FailureGroup {
+    FailureGroup {
+        pointer: shortened(&group.pointer, limits.pointer),
+        first: cut(&group.first, limits),
+        ..group.clone()
+    }
 }
 
-fn profile(told: &ProblemDetails<'_>, room: DetailLimits) -> Option<ProfileForm> {
-    let past = told.past.as_ref()?;
+fn profile(details: &FailureDetails<'_>, limits: DetailLimits) -> Option<ProfileForm> {
+    let history = details.history.as_ref()?;
     let member = |known: &KnownTypes| MemberForm {
-        pointer: shortened(&known.pointer, room.pointer),
+        pointer: shortened(&known.pointer, limits.pointer),
         types: known.types.clone(),
     };
-    let members = told.known.iter().map(member).collect();
-    Some(ProfileForm { uploads: past.uploads(), last_passed_at: past.last_passed_at, members })
+    let members = details.known.iter().map(member).collect();
+    Some(ProfileForm { uploads: history.uploads(), last_passed_at: history.last_passed_at, members })
 }
 
 impl<'a> OtherForm<'a> {
-    fn of(other: &'a OtherProblem, room: DetailLimits) -> Self {
-        Self { group: GroupForm::of(&other.group, room), upload_id: other.upload_id.as_str() }
+    fn of(other: &'a OtherProblem, limits: DetailLimits) -> Self {
+        Self { problem: ProblemForm::of(&other.problem, limits), upload_id: other.upload_id.as_str() }
     }
 }
 
 impl<'a> ResolutionForm<'a> {
-    fn of(resolution: &'a ResolvedProblem, room: DetailLimits) -> Self {
-        let ResolvedProblem { group, upload_id, at } = resolution;
-        Self { group: GroupForm::of(group, room), upload_id: upload_id.as_str(), at: *at }
+    fn of(resolution: &'a ResolvedProblem, limits: DetailLimits) -> Self {
+        let ResolvedProblem { problem, upload_id, at } = resolution;
+        Self { problem: ProblemForm::of(problem, limits), upload_id: upload_id.as_str(), at: *at }
     }
 }
 
 impl<'a> RepeatForm<'a> {
-    fn of(RepeatedProblem { group, tally }: &'a RepeatedProblem, room: DetailLimits) -> Self {
+    fn of(RepeatedProblem { problem, counts }: &'a RepeatedProblem, limits: DetailLimits) -> Self {
         Self {
-            group: GroupForm::of(group, room),
-            uploads: tally.uploads,
-            records: tally.records,
-            first_seen: tally.first_seen,
-            last_seen: tally.last_seen,
-            upload_id: tally.upload_id.as_str(),
-            came_back: tally.came_back,
-            resolved: tally.resolved,
+            problem: ProblemForm::of(problem, limits),
+            uploads: counts.uploads,
+            records: counts.records,
+            first_seen: counts.first_seen,
+            last_seen: counts.last_seen,
+            upload_id: counts.last_upload_id.as_str(),
+            regressions: counts.regressions,
+            resolutions: counts.resolutions,
         }
     }
 }

@@ -1,89 +1,98 @@
-//! The notice that uploads pass again.
+//! The notice about resolved problems.
 
-use super::parts::{list, owned_by, preferences, title};
+use super::contents::{DeploymentInfo, MAX_PROBLEMS_IN_NOTICE, ResolvedProblem};
+use super::limits::DetailLimits;
+use super::parts::{list, owner_field, preferences, title};
 use super::text::Text;
-use super::{DeploymentInfo, DetailLimits, MAX_GROUPS_IN_NOTICE, ResolvedProblem, words};
+use super::words;
 use crate::notification::problem::{Problem, ProblemStatus};
 
-/// Of a group that is open again.
-const SINCE: &str = "It has come back since; you hear of that separately.";
+/// Follows the sentence about a problem that is open again.
+const CAME_BACK: &str = "It has come back since then; another notice reports that.";
 
+/// Writes the body of the e-mail.
 pub(super) fn text(
     owner: &str,
     resolutions: &[ResolvedProblem],
-    site: &DeploymentInfo<'_>,
-    room: DetailLimits,
+    deployment: &DeploymentInfo<'_>,
+    limits: DetailLimits,
 ) -> String {
     let mut text = Text::default();
     text.paragraph("", &opening(resolutions));
     text.blank();
-    owned_by(&mut text, owner);
-    for ResolvedProblem { group, upload_id, at } in resolutions.iter().take(MAX_GROUPS_IN_NOTICE) {
+    owner_field(&mut text, owner);
+    for resolution in resolutions.iter().take(MAX_PROBLEMS_IN_NOTICE) {
+        write_problem(&mut text, resolution, resolutions.len() > 1, limits);
+    }
+    let omitted = resolutions.len().saturating_sub(MAX_PROBLEMS_IN_NOTICE);
+    if omitted > 0 {
         text.blank();
-        title(&mut text, group, "", room);
-        let extent = words::extent(group.uploads, group.records);
-        let span = words::span(group.first_seen, group.last_seen);
-        text.paragraph("    ", &format!("{extent} failed this way {span}.{}", since(group, resolutions.len() > 1)));
-        text.field("  Passed at", &words::minute(*at));
-        text.field("  Upload that passed", upload_id.as_str());
-        text.field("  Group", group.id.as_str());
+        text.paragraph("  ", &format!("And {omitted} more."));
     }
-    match resolutions.len().saturating_sub(MAX_GROUPS_IN_NOTICE) {
-        0 => {}
-        beyond => {
-            text.blank();
-            text.paragraph("  ", &format!("And {beyond} more."));
-        }
-    }
-    text.heading("What was rejected before");
-    let days = words::count(u64::from(site.retention_days), "day");
+    text.heading("Earlier rejections");
+    let days = words::count(u64::from(deployment.retention_days), "day");
     text.paragraph(
         "  ",
         &format!(
-            "What you have not corrected or discarded since is still in quarantine. Each upload stays there for {days} \
-             after it was rejected:"
+            "Uploads that you have not corrected or discarded are still in quarantine. Each is kept for {days} after its \
+             rejection. To list them:"
         ),
     );
-    list(&mut text, site);
+    list(&mut text, deployment);
     preferences(&mut text);
     text.finish()
 }
 
-/// The groups are told as they are when the notice is sent: some may be open again.
+/// Describes the problems as they are when the notice is published: some may be open again.
 fn opening(resolutions: &[ResolvedProblem]) -> String {
-    let over = resolutions.iter().filter(|resolution| resolution.group.life == ProblemStatus::Resolved).count();
-    let state = match (resolutions.len(), over) {
-        (1, 0) => return format!("Uploads of yours passed, and this problem was over. {SINCE}"),
-        (many, 0) => {
-            return format!(
-                "Uploads of yours passed, and these {many} problems were over. They have come back since; you hear of \
-                 that separately."
-            );
+    let is_resolved = |resolution: &&ResolvedProblem| resolution.problem.status == ProblemStatus::Resolved;
+    let resolved = resolutions.iter().filter(is_resolved).count();
+    match (resolutions.len(), resolved) {
+        (1, 0) => format!("Your uploads passed, and this problem was resolved. {CAME_BACK}"),
+        (1, _) => {
+            "Your uploads pass again, and this problem is resolved. There is nothing to do. If it comes back, you \
+                   will receive a notice."
+                .to_owned()
         }
-        (1, _) => "this problem is over",
-        (many, over) if many == over => &format!("these {many} problems are over"),
-        (many, over) => {
-            let are = if over == 1 { "is" } else { "are" };
-            return format!(
-                "Your uploads pass again, and {over} of these {many} problems {are} over. The others came back since; \
-                 you hear of that separately."
-            );
+        (all, 0) => format!(
+            "Your uploads passed, and these {all} problems were resolved. They have come back since then; other notices \
+             report that."
+        ),
+        (all, resolved) if all == resolved => format!(
+            "Your uploads pass again, and these {all} problems are resolved. There is nothing to do. If one of them \
+             comes back, you will receive a notice."
+        ),
+        (all, resolved) => {
+            let are = if resolved == 1 { "is" } else { "are" };
+            format!(
+                "Your uploads pass again, and {resolved} of these {all} problems {are} resolved. The others have come \
+                 back since then; other notices report that."
+            )
         }
-    };
-    let it = if over == 1 { "it" } else { "one of them" };
-    format!(
-        "Your uploads pass again, and {state}. There is nothing to do. Should {it} come back, you will hear of that."
-    )
+    }
 }
 
-/// What became of the group after it was over, or how it came to be over more than once.
-fn since(group: &Problem, is_one_of_many: bool) -> String {
-    match group.returns {
-        _ if group.life == ProblemStatus::Open && is_one_of_many => format!(" {SINCE}"),
-        _ if group.life == ProblemStatus::Open => String::new(),
-        0 => String::new(),
-        returns => {
-            format!(" It came back {}; {} of these failed since then.", words::times(returns), group.uploads_in_life)
+fn write_problem(text: &mut Text, resolution: &ResolvedProblem, is_one_of_many: bool, limits: DetailLimits) {
+    let ResolvedProblem { problem, upload_id, at } = resolution;
+    text.blank();
+    title(text, problem, "", limits);
+    let extent = words::extent(problem.uploads, problem.records);
+    let span = words::span(problem.first_seen, problem.last_seen);
+    let recurrence = recurrence(problem, is_one_of_many);
+    text.paragraph("    ", &format!("This problem affected {extent} {span}.{recurrence}"));
+    text.field("  Passed at", &words::minute(*at));
+    text.field("  Upload that passed", upload_id.as_str());
+    text.field("  Problem", problem.id.as_str());
+}
+
+/// Says whether the problem has come back, or how often it did before it was resolved.
+fn recurrence(problem: &Problem, is_one_of_many: bool) -> String {
+    match (problem.status, problem.regressions) {
+        (ProblemStatus::Open, _) if is_one_of_many => format!(" {CAME_BACK}"),
+        (ProblemStatus::Open, _) | (_, 0) => String::new(),
+        (ProblemStatus::Resolved, regressions) => {
+            let (times, uploads) = (words::times(regressions), words::count(problem.uploads_since_opened, "upload"));
+            format!(" It came back {times} and affected {uploads} after that.")
         }
     }
 }

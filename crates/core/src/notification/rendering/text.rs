@@ -116,12 +116,12 @@ pub(super) fn fitted(text: &str, most: usize) -> String {
         rest = after;
     }
     let at_end = most / 3;
-    let count = |room: usize, letters: &mut dyn Iterator<Item = &&str>| {
+    let count = |limits: usize, letters: &mut dyn Iterator<Item = &&str>| {
         let mut used = 0;
         letters
             .take_while(|letter| {
                 used += columns(letter);
-                used <= room
+                used <= limits
             })
             .count()
     };
@@ -176,7 +176,7 @@ pub fn visible(text: &str) -> String {
 }
 
 /// Controls, line ends, blanks other than the common one, marks that turn the direction of what follows, and what
-/// takes no room at all.
+/// takes no limits at all.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || (c.is_whitespace() && c != ' ')

@@ -1,44 +1,64 @@
-//! Words that several notices share: what is wrong and where, counts, times.
+//! Phrases that several notices share: failures and their positions, counts, times.
 
-use super::{DetailLimits, is_of_member};
+use super::limits::DetailLimits;
 use crate::intake::failure::{FailureCode, shortened};
 use crate::intake::json::escaped;
 use crate::intake::rejection::FailureGroup;
 use crate::notification::problem::Problem;
 use crate::time::Timestamp;
 
-/// The pointer to what a failure is about: to the member, where it is about one. Array indexes are `*`, unless it was
-/// seen once only. Empty for the record, or the upload, itself.
-pub(super) fn place(failure: &FailureGroup) -> String {
+/// Returns the pointer to the value of a failure; for a failure of a member, to the member. Array indexes are `*`, unless
+/// the failure occurred only once. Empty for the record, or the upload, itself.
+pub(super) fn position(failure: &FailureGroup) -> String {
     let pointer = if failure.count == 1 { &failure.first.pointer } else { &failure.pointer };
-    match failure.first.targets.first().filter(|_| is_of_member(failure.code)) {
+    pointer_to_member(failure, pointer)
+}
+
+/// Returns the same pointer, always with array indexes as `*`.
+pub(super) fn position_pattern(failure: &FailureGroup) -> String {
+    pointer_to_member(failure, &failure.pointer)
+}
+
+fn pointer_to_member(failure: &FailureGroup, pointer: &str) -> String {
+    match failure.first.targets.first().filter(|_| is_about_member(failure.code)) {
         Some(member) => member_at(failure.code, pointer, member),
-        None => pointer.clone(),
+        None => pointer.to_owned(),
     }
 }
 
-/// The same with array indexes as `*` always.
-pub(super) fn pattern_of_place(failure: &FailureGroup) -> String {
-    match failure.first.targets.first().filter(|_| is_of_member(failure.code)) {
-        Some(member) => member_at(failure.code, &failure.pointer, member),
-        None => failure.pointer.clone(),
-    }
+/// Whether failures with this code are about a member of the value at the pointer. Its name is a target of the failure.
+fn is_about_member(code: FailureCode) -> bool {
+    use FailureCode::{
+        AdditionalProperties, DependentRequired, EntityMissing, PropertyNames, Required, TimeMissing,
+        UnevaluatedProperties,
+    };
+    matches!(
+        code,
+        Required
+            | DependentRequired
+            | AdditionalProperties
+            | UnevaluatedProperties
+            | PropertyNames
+            | EntityMissing
+            | TimeMissing
+    )
 }
 
-/// The pointer to a member of what is at `pointer`.
+/// Returns the pointer to a member of the value at `pointer`.
 pub(super) fn member_at(code: FailureCode, pointer: &str, member: &str) -> String {
     let token = format!("/{}", escaped(member));
-    let is_told = matches!(code, FailureCode::AdditionalProperties | FailureCode::UnevaluatedProperties)
+    let is_included = matches!(code, FailureCode::AdditionalProperties | FailureCode::UnevaluatedProperties)
         && pointer.ends_with(&token);
-    if is_told { pointer.to_owned() } else { format!("{pointer}{token}") }
+    if is_included { pointer.to_owned() } else { format!("{pointer}{token}") }
 }
 
-/// The failure that a group is named by, `REQUIRED /items/*`, and how many more it has.
-pub(super) fn primary_failure(group: &Problem, room: DetailLimits) -> (String, String, u64) {
-    let more = (group.failures.len() as u64).saturating_sub(1) + group.failures_omitted;
-    match group.failures.first() {
-        Some(at) => (at.code.to_string(), shortened(&at.pointer, room.pointer_of_others), more),
-        None => ("FAILURES".to_owned(), String::new(), more),
+/// Returns the code and the pointer of the primary failure of a problem, `REQUIRED` and `/items/*`, and the number of its
+/// other failures.
+pub(super) fn primary_failure(problem: &Problem, limits: DetailLimits) -> (String, String, u64) {
+    let others = (problem.failures.len() as u64).saturating_sub(1) + problem.failures_omitted;
+    match problem.failures.first() {
+        Some(at) => (at.code.to_string(), shortened(&at.pointer, limits.pointer_of_others), others),
+        None => ("FAILURES".to_owned(), String::new(), others),
     }
 }
 
@@ -62,12 +82,17 @@ pub(super) fn times(number: u64) -> String {
     }
 }
 
-/// `14 uploads with 42 wrong records`; uploads that failed as a whole have none.
+/// `14 uploads with 42 rejected records`. Uploads that were rejected as a whole count no records.
 pub(super) fn extent(uploads: u64, records: u64) -> String {
     match records {
         0 => count(uploads, "upload"),
-        records => format!("{} with {}", count(uploads, "upload"), count(records, "wrong record")),
+        records => format!("{} with {}", count(uploads, "upload"), count(records, "rejected record")),
     }
+}
+
+/// `was` for one thing, `were` for any other number.
+pub(super) fn was(number: u64) -> &'static str {
+    if number == 1 { "was" } else { "were" }
 }
 
 /// `2025-02-28`.
@@ -109,7 +134,7 @@ pub(super) fn span(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
-/// With a capital letter.
+/// Returns the text with a capital letter.
 pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()

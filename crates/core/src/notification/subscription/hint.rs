@@ -1,79 +1,88 @@
-//! What an owner may do next, in a sentence or two.
+//! Hints: the owner's next step, in a sentence or two.
 
 use super::{Subscription, SubscriptionState};
 use crate::time::Timestamp;
 
-/// What whoever has no verified address does first.
+/// The first step of an owner without a verified address.
 const VERIFY: &str = "Have an e-mail address verified for your account, sign in again, and PUT /notifications.";
 
 impl Subscription {
-    /// What to do next, for whoever asks about the subscription. `address` is the one that their account has now.
+    /// Returns the owner's next step. `address` is the verified address of the account, if it has one.
     #[must_use]
     pub fn hint(&self, address: Option<&str>, now: Timestamp) -> String {
         let email = self.email.as_deref().unwrap_or("your address");
-        // PUT refuses whoever has no address, and asks another one at once.
-        let moved_to = address.filter(|address| *address != email);
+        let new_address = address.filter(|address| *address != email);
         match (self.state, address) {
             (SubscriptionState::None, Some(address)) => {
-                format!("Nobody is mailed. PUT /notifications has notices mailed to {address}.")
+                format!("You receive no e-mails. PUT /notifications subscribes {address}.")
             }
-            (SubscriptionState::None, None) => format!("Nobody is mailed. {VERIFY}"),
-            (SubscriptionState::Pending, _) => self.hint_while_pending(email, address, moved_to, now),
+            (SubscriptionState::None, None) => format!("You receive no e-mails. {VERIFY}"),
+            (SubscriptionState::Pending, _) => self.hint_while_pending(email, address, new_address, now),
             (SubscriptionState::Confirmed, None) => {
-                format!("Notices are mailed to {email}. DELETE /notifications ends it.")
+                format!("Notices are sent to {email}. DELETE /notifications stops them.")
             }
-            (SubscriptionState::Confirmed, Some(_)) => match moved_to {
+            (SubscriptionState::Confirmed, Some(_)) => match new_address {
                 Some(address) => format!(
-                    "Notices are mailed to {email}, but your address is {address} now. PUT /notifications has them mailed \
-                     there."
+                    "Notices are sent to {email}, but your address is now {address}. PUT /notifications subscribes the \
+                     new address."
                 ),
                 None => format!(
-                    "Notices are mailed to {email}. PUT /notifications chooses which kinds, DELETE /notifications ends it."
+                    "Notices are sent to {email}. PUT /notifications changes their kinds, DELETE /notifications stops \
+                     them."
                 ),
             },
             (SubscriptionState::Gone, _) => {
-                let next = match (address, moved_to) {
+                let next = match (address, new_address) {
                     (None, _) => VERIFY.to_owned(),
-                    (_, Some(address)) => format!("PUT /notifications asks {address}."),
-                    _ => "PUT /notifications asks anew.".to_owned(),
+                    (_, Some(address)) => format!("PUT /notifications subscribes {address}."),
+                    _ => "PUT /notifications subscribes it again.".to_owned(),
                 };
                 format!(
-                    "Notices are not mailed to {email} any more: somebody followed the link to unsubscribe, or the mails \
-                     were too many. {next}"
+                    "Notices are no longer sent to {email}: the unsubscribe link was followed, or SNS stopped after too \
+                     many e-mails. {next}"
                 )
             }
         }
     }
 
-    fn hint_while_pending(&self, email: &str, address: Option<&str>, moved_to: Option<&str>, now: Timestamp) -> String {
-        let nobody = format!("Nobody followed the link that was mailed to {email}");
-        match (address, moved_to) {
+    fn hint_while_pending(
+        &self,
+        email: &str,
+        address: Option<&str>,
+        new_address: Option<&str>,
+        now: Timestamp,
+    ) -> String {
+        let not_followed = format!("The link in the confirmation e-mail to {email} was not followed");
+        match (address, new_address) {
             (_, Some(address)) => format!(
-                "{nobody}, and your address is {address} now. PUT /notifications has one mailed there, at once."
+                "{not_followed}, and your address is now {address}. PUT /notifications sends a confirmation e-mail there \
+                 at once."
             ),
-            (None, _) if self.asks(email, now) => format!("{nobody}. {VERIFY}"),
-            _ if self.asks(email, now) => format!("{nobody}. PUT /notifications has it mailed again."),
+            (None, _) if self.needs_confirmation(email, now) => format!("{not_followed}. {VERIFY}"),
+            _ if self.needs_confirmation(email, now) => format!("{not_followed}. PUT /notifications sends it again."),
             _ => {
-                let again = self.can_be_asked_again_at().filter(|_| address.is_some());
-                let again = again.map(|at| format!(" From {at} on, PUT /notifications has it mailed again."));
-                let again = again.unwrap_or_default();
-                format!("Follow the link in the mail to {email}; look among the spam, too.{again}")
+                let resend_at = self.can_resend_at().filter(|_| address.is_some());
+                let resend = resend_at.map(|at| format!(" After {at}, PUT /notifications sends it again."));
+                let resend = resend.unwrap_or_default();
+                format!("Follow the link in the confirmation e-mail to {email}. Check the spam folder, too.{resend}")
             }
         }
     }
 
-    /// The same for the receipt of an upload. `None` where all is well.
+    /// Returns the owner's next step for the receipt of an upload; `None` if notices are sent.
     #[must_use]
     pub fn receipt_hint(&self) -> Option<&'static str> {
         match self.state {
-            SubscriptionState::None => Some("Nobody is mailed about this upload: PUT /notifications to be."),
+            SubscriptionState::None => {
+                Some("You receive no e-mail about this upload. PUT /notifications subscribes your address.")
+            }
             SubscriptionState::Pending => {
-                Some("Nobody is mailed about this upload before the link in the mail that asks for it is followed.")
+                Some("You receive no e-mail about this upload until the link in the confirmation e-mail is followed.")
             }
             SubscriptionState::Confirmed => None,
             SubscriptionState::Gone => Some(
-                "Nobody is mailed about this upload any more, as somebody unsubscribed, or the mails were too many: PUT \
-                 /notifications to be.",
+                "You receive no e-mail about this upload: the unsubscribe link was followed, or SNS stopped after too \
+                 many e-mails. PUT /notifications subscribes your address again.",
             ),
         }
     }

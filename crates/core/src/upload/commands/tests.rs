@@ -278,7 +278,7 @@ fn three_deaths_reject_an_undecided_object() {
         let failure = rejection.primary_failure().unwrap();
         assert_eq!(failure.code, FailureCode::ProcessingFailed, "{name}");
         assert!(failure.message.contains("3 times") && failure.message.contains("timed out"), "{}", failure.message);
-        assert_eq!(rejection.fingerprints[0].kind, "reading/1", "{name}");
+        assert_eq!(rejection.fingerprints[0].kind_of_upload, "reading/1", "{name}");
     }
 }
 

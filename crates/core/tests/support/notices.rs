@@ -1,4 +1,4 @@
-//! Groups, profiles and notices of uploads, as the shell would have them.
+//! Problems, profiles and notices of uploads, as the workflows make them.
 
 use std::collections::BTreeMap;
 
@@ -8,37 +8,37 @@ use eventpulse_core::intake::fingerprint::NO_SCHEMA;
 use eventpulse_core::intake::rejection::{RejectedRecord, Rejection, Rejections};
 use eventpulse_core::intake::shape::JsonType;
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::occurrence::ProblemCounts;
-use eventpulse_core::notification::problem::{Problem, ProblemStatus};
+use eventpulse_core::notification::problem::{Problem, ProblemCounts, ProblemStatus};
 use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::notification::rendering::{
-    DeploymentInfo, FeaturedProblem, Notice, NoticeContents, OtherProblem, RemainderTotals, RepeatedProblem,
-    ResolvedProblem,
+    DeploymentInfo, DigestContents, FeaturedProblem, Notice, NoticeContents, OtherProblem, RemainderTotals,
+    RepeatedProblem, ResolvedProblem,
 };
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{MessageMetadata, Upload, quarantine_key, report_key};
 
 use super::changed;
 
-/// The id of every notice here.
+/// The id of every notice.
 pub const NOTICE_ID: &str = "ntc_01JN68V1F2G3H4J5K6M7N8P9QR";
 
-/// The deployment.
-pub const SITE: DeploymentInfo<'static> =
+/// The deployment of every notice.
+pub const DEPLOYMENT: DeploymentInfo<'static> =
     DeploymentInfo { api_url: "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/v1", retention_days: 30 };
 
-/// A moment of the day of the upload, such as `12:34`.
+/// Returns a time on the day of the upload, such as `12:34`.
 pub fn at(clock: &str) -> Timestamp {
     Timestamp::parse(&format!("2025-02-28T{clock}:00Z")).unwrap()
 }
 
-/// The noon of another day.
+/// Returns noon of another day.
 pub fn noon(day: &str) -> Timestamp {
     Timestamp::parse(&format!("{day}T12:00:00Z")).unwrap()
 }
 
-/// A group that is new: one upload with one record has these failures; of `REQUIRED`, at the member that is missing.
-pub fn group(schema: &str, failures: &[(FailureCode, &str)]) -> Problem {
+/// Returns a new problem of one upload with one record that has these failures. A pointer for `REQUIRED` names the
+/// missing member.
+pub fn problem(schema: &str, failures: &[(FailureCode, &str)]) -> Problem {
     let failure = |(code, pointer): &(FailureCode, &str)| match pointer.rsplit_once('/') {
         Some((of, member)) if *code == FailureCode::Required => {
             Failure { targets: vec![member.to_owned()], ..Failure::new(*code, of, "missing") }
@@ -60,11 +60,11 @@ pub fn group(schema: &str, failures: &[(FailureCode, &str)]) -> Problem {
     Problem::begin(&rejections.summary().fingerprints[0], at("12:34"))
 }
 
-/// The group that an upload makes when it is the first of its kind, by the schema that it is of when it names none.
-pub fn group_of(upload: &Upload) -> Problem {
+/// Returns the new problem that an upload starts. Without a schema, it is of `reading/1.0`.
+pub fn problem_of(upload: &Upload) -> Problem {
     let rejection = upload.rejection().unwrap();
     let mut fingerprints = rejection.fingerprints.clone();
-    if fingerprints.iter().all(|print| print.kind == NO_SCHEMA) {
+    if fingerprints.iter().all(|print| print.kind_of_upload == NO_SCHEMA) {
         let failures: Vec<Failure> = rejection.groups.iter().map(|group| group.first.clone()).collect();
         fingerprints = failures
             .first()
@@ -72,42 +72,42 @@ pub fn group_of(upload: &Upload) -> Problem {
             .unwrap_or_default();
     }
     let print = fingerprints.first().cloned();
-    print.map_or_else(|| group("reading/1.0", &[]), |print| Problem::begin(&print, at("12:34")))
+    print.map_or_else(|| problem("reading/1.0", &[]), |print| Problem::begin(&print, at("12:34")))
 }
 
-/// The notice that an upload fails in a new way, if it does.
+/// Returns the notice of a new problem for a rejected upload.
 pub fn notice(upload: &Upload) -> Option<Notice> {
     upload.rejection()?;
-    failing(NoticeKind::New, upload, &group_of(upload), None, &[])
+    failing(NoticeKind::New, upload, &problem_of(upload), None, &[])
 }
 
-/// The notice that an upload fails.
+/// Returns a notice about a rejected upload.
 pub fn failing(
     kind: NoticeKind,
     upload: &Upload,
-    group: &Problem,
+    problem: &Problem,
     profile: Option<&Profile>,
     others: &[OtherProblem],
 ) -> Option<Notice> {
-    of(&NoticeContents::Failing { kind, first: FeaturedProblem { group, upload, profile }, others })
+    of(&NoticeContents::Failing { kind, first: FeaturedProblem { problem, upload, profile }, others })
 }
 
-/// The news that groups repeated between noon and one.
-pub fn digest_of(repeats: &[RepeatedProblem], beyond: RemainderTotals) -> NoticeContents<'_> {
-    NoticeContents::Digest { from: at("12:00"), to: at("13:00"), repeats, beyond }
+/// Returns the contents of a digest from noon to one.
+pub fn digest_of(repeats: &[RepeatedProblem], remainder: RemainderTotals) -> NoticeContents<'_> {
+    NoticeContents::Digest(DigestContents { from: at("12:00"), to: at("13:00"), repeats, remainder })
 }
 
-/// The notice of some news.
-pub fn of(news: &NoticeContents<'_>) -> Option<Notice> {
-    Notice::of(NOTICE_ID, "demo", news, &SITE)
+/// Renders a notice to the owner `demo`.
+pub fn of(contents: &NoticeContents<'_>) -> Option<Notice> {
+    Notice::render(NOTICE_ID, "demo", contents, &DEPLOYMENT)
 }
 
-/// The id of another upload.
+/// Returns the id of another upload.
 pub fn another(number: u8) -> UploadId {
     UploadId::new(at("12:34"), [number; 10])
 }
 
-/// So many uploads passed, which had these members.
+/// Returns a profile of this many uploads with these members.
 pub fn profile(uploads: u64, members: &[(&str, &[(JsonType, u64)])]) -> Profile {
     let types = |types: &[(JsonType, u64)]| types.iter().copied().collect::<BTreeMap<_, _>>();
     Profile {
@@ -117,7 +117,7 @@ pub fn profile(uploads: u64, members: &[(&str, &[(JsonType, u64)])]) -> Profile 
     }
 }
 
-/// The same upload, had it come by `POST /data`.
+/// Returns the same upload as a message.
 pub fn as_message(upload: Upload) -> Upload {
     let key_id = Some("key_01JN5ZQ4T2V8W6X0Y3Z7A9B1CD".to_owned());
     let message = changed(&upload, |draft| {
@@ -135,45 +135,51 @@ pub fn as_message(upload: Upload) -> Upload {
     })
 }
 
-/// One more group that is new.
+/// Returns another new problem.
 pub fn other(number: u8, schema: &str, failures: &[(FailureCode, &str)]) -> OtherProblem {
-    OtherProblem { group: group(schema, failures), upload_id: another(number) }
+    OtherProblem { problem: problem(schema, failures), upload_id: another(number) }
 }
 
-/// A group that is over, after so many uploads.
-pub fn resolution(number: u8, group: Problem, uploads: u64) -> ResolvedProblem {
+/// Returns a resolved problem of this many uploads.
+pub fn resolution(number: u8, problem: Problem, uploads: u64) -> ResolvedProblem {
     let (first_seen, last_seen, resolved_at) = (noon("2025-02-26"), at("12:34"), Some(at("13:05")));
-    let group = Problem {
-        life: ProblemStatus::Resolved,
+    let problem = Problem {
+        status: ProblemStatus::Resolved,
         uploads,
-        uploads_in_life: uploads,
+        uploads_since_opened: uploads,
         records: uploads * 3,
         first_seen,
         last_seen,
         resolved_at,
-        ..group
+        ..problem
     };
-    ResolvedProblem { group, upload_id: another(number), at: at("13:05") }
+    ResolvedProblem { problem, upload_id: another(number), at: at("13:05") }
 }
 
-/// What a group did between noon and one.
-pub fn repeat(number: u8, group: Problem, uploads: u64) -> RepeatedProblem {
-    let group = Problem { uploads: uploads + 1, uploads_in_life: uploads + 1, records: uploads * 2 + 1, ..group };
-    let tally = ProblemCounts {
-        of: group.kind.clone(),
+/// Returns a problem with the counts of a digest from noon to one.
+pub fn repeat(number: u8, problem: Problem, uploads: u64) -> RepeatedProblem {
+    let problem =
+        Problem { uploads: uploads + 1, uploads_since_opened: uploads + 1, records: uploads * 2 + 1, ..problem };
+    let counts = ProblemCounts {
+        kind_of_upload: problem.kind_of_upload.clone(),
         uploads,
         records: uploads * 2,
         first_seen: at("12:01"),
         last_seen: at("12:59"),
-        upload_id: another(number),
-        came_back: 0,
-        resolved: 0,
+        last_upload_id: another(number),
+        regressions: 0,
+        resolutions: 0,
     };
-    RepeatedProblem { group, tally }
+    RepeatedProblem { problem, counts }
 }
 
-/// A group that also came and went so often.
-pub fn repeat_with(number: u8, group: Problem, uploads: u64, (came_back, resolved): (u64, u64)) -> RepeatedProblem {
-    let RepeatedProblem { group, tally } = repeat(number, group, uploads);
-    RepeatedProblem { group, tally: ProblemCounts { came_back, resolved, ..tally } }
+/// Returns the same with regressions and resolutions.
+pub fn repeat_with(
+    number: u8,
+    problem: Problem,
+    uploads: u64,
+    (regressions, resolutions): (u64, u64),
+) -> RepeatedProblem {
+    let RepeatedProblem { problem, counts } = repeat(number, problem, uploads);
+    RepeatedProblem { problem, counts: ProblemCounts { regressions, resolutions, ..counts } }
 }

@@ -1,0 +1,173 @@
+//! The schedule of one invocation that publishes notices: whose turn is next, and when to stop.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// A notice that is due within this time is worth waiting for.
+pub const LOOKAHEAD: Duration = Duration::from_millis(1_500);
+/// The pause until the index of due owners follows its table.
+const INDEX_LAG: Duration = Duration::from_millis(200);
+/// The highest number of rounds in succession in which the index shows due owners without due notices.
+const MAX_IDLE_ROUNDS: u32 = 3;
+/// A notice that has been due for longer is overdue.
+const OVERDUE: Duration = Duration::from_secs(300);
+
+/// An owner with a notice that is, or will be, due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueOwner {
+    /// The owner.
+    pub owner: String,
+    /// When the notice is due.
+    pub due_at: Timestamp,
+}
+
+impl DueOwner {
+    /// Returns how long the notice has been due, if it is overdue.
+    #[must_use]
+    pub fn overdue(&self, now: Timestamp) -> Option<Duration> {
+        let waited = now.as_micros().saturating_sub(self.due_at.as_micros());
+        let waited = Duration::from_micros(u64::try_from(waited).unwrap_or_default());
+        (waited > OVERDUE).then_some(waited)
+    }
+}
+
+/// The next step of the invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Wait for `pause`, then publish to these owners, in order.
+    Publish {
+        /// The pause.
+        pause: Duration,
+        /// The owners.
+        owners: Vec<String>,
+    },
+    /// Wait until a notice becomes due, then look again.
+    Wait(Duration),
+    /// Nothing more is due.
+    Stop,
+}
+
+/// The schedule of one invocation.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    failed: BTreeSet<String>,
+    is_published: bool,
+    idle_rounds: u32,
+}
+
+impl Schedule {
+    /// Records that a notice was published in this round.
+    pub fn published(&mut self) {
+        self.is_published = true;
+    }
+
+    /// Records that publishing to an owner failed. The owner is left out from now on, and delays nobody else.
+    pub fn failed(&mut self, owner: String) {
+        self.failed.insert(owner);
+    }
+
+    /// Returns the number of owners that are left out.
+    #[must_use]
+    pub fn failures(&self) -> usize {
+        self.failed.len()
+    }
+
+    /// Ends a round. Returns the next step, given the owners in the index of due owners.
+    pub fn next(&mut self, due: Vec<DueOwner>, now: Timestamp) -> Step {
+        let is_published = std::mem::take(&mut self.is_published);
+        let due: Vec<DueOwner> = due.into_iter().filter(|due| !self.failed.contains(&due.owner)).collect();
+        if due.is_empty() {
+            return Step::Stop;
+        }
+        let soon = now + LOOKAHEAD;
+        let owners: Vec<String> = due.into_iter().filter(|due| due.due_at <= soon).map(|due| due.owner).collect();
+        if owners.is_empty() {
+            // A pause ends during this invocation. Its owner does not wait for the next one.
+            self.idle_rounds = 0;
+            return Step::Wait(LOOKAHEAD / 2);
+        }
+        if is_published {
+            self.idle_rounds = 0;
+            return Step::Publish { pause: Duration::ZERO, owners };
+        }
+        // The index shows owners without a due notice, because it lags behind, or other senders were faster.
+        self.idle_rounds += 1;
+        if self.idle_rounds > MAX_IDLE_ROUNDS { Step::Stop } else { Step::Publish { pause: INDEX_LAG, owners } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn due(owner: &str, seconds: i64) -> DueOwner {
+        DueOwner { owner: owner.to_owned(), due_at: at(seconds) }
+    }
+
+    fn publish(pause: Duration, owners: &[&str]) -> Step {
+        Step::Publish { pause, owners: owners.iter().map(|owner| (*owner).to_owned()).collect() }
+    }
+
+    #[test]
+    fn nothing_due_stops() {
+        assert_eq!(Schedule::default().next(Vec::new(), at(0)), Step::Stop);
+    }
+
+    #[test]
+    fn owners_that_are_due_soon_are_next_in_order() {
+        let mut schedule = Schedule::default();
+        schedule.published();
+        let step = schedule.next(vec![due("ann", 0), due("bob", 1), due("eve", 2)], at(0));
+        assert_eq!(step, publish(Duration::ZERO, &["ann", "bob"]));
+    }
+
+    #[test]
+    fn a_notice_that_becomes_due_is_waited_for() {
+        let mut schedule = Schedule::default();
+        for _ in 0..10 {
+            assert_eq!(schedule.next(vec![due("ann", 9)], at(0)), Step::Wait(LOOKAHEAD / 2));
+        }
+    }
+
+    #[test]
+    fn an_index_without_due_notices_is_believed_after_some_rounds() {
+        let mut schedule = Schedule::default();
+        for _ in 0..MAX_IDLE_ROUNDS {
+            assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), publish(INDEX_LAG, &["ann"]));
+        }
+        assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), Step::Stop);
+    }
+
+    #[test]
+    fn a_published_notice_ends_the_idle_rounds() {
+        let mut schedule = Schedule::default();
+        for _ in 0..10 {
+            assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), publish(INDEX_LAG, &["ann"]));
+            schedule.published();
+            assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), publish(Duration::ZERO, &["ann"]));
+        }
+    }
+
+    #[test]
+    fn an_owner_with_a_failure_is_left_out() {
+        let mut schedule = Schedule::default();
+        schedule.failed("ann".to_owned());
+        schedule.published();
+        let step = schedule.next(vec![due("ann", 0), due("bob", 0)], at(0));
+        assert_eq!((step, schedule.failures()), (publish(Duration::ZERO, &["bob"]), 1));
+        assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), Step::Stop);
+    }
+
+    #[test]
+    fn a_notice_is_overdue_after_five_minutes() {
+        for (name, now, expected) in [("not due yet", -9, None), ("due", 300, None), ("overdue", 301, Some(301))] {
+            assert_eq!(due("ann", 0).overdue(at(now)), expected.map(Duration::from_secs), "{name}");
+        }
+    }
+}
