@@ -1,11 +1,11 @@
-//! The plain text of an e-mail: no line is longer than mail programs show, and it is safe whoever chose the names.
+//! Writes the plain text of an e-mail: lines of limited width, safe with hostile names.
 
 use std::fmt::Write;
 
-/// What mail programs show without wrapping.
+/// The width that mail programs show without wrapping.
 const COLUMNS: usize = 78;
 
-/// The body of an e-mail in the making. Headings are the only lines, but for the first, that begin in the first column.
+/// The body of an e-mail. After the first paragraph, only headings start in the first column.
 #[derive(Debug, Default)]
 pub(super) struct Text(String);
 
@@ -18,7 +18,7 @@ impl Text {
         self.0.push('\n');
     }
 
-    /// A name and what is to be copied: on one line, or, where that is too long, on a line of its own.
+    /// Writes a name and a value, on one line or, if that is too long, with the value on a line of its own.
     pub(super) fn field(&mut self, name: &str, value: &str) {
         let value = shown(value);
         if name.len() + 4 + columns(&value) <= COLUMNS {
@@ -29,7 +29,7 @@ impl Text {
         }
     }
 
-    /// A command. What does not fit on its line goes on, as shells have it, on the next.
+    /// Writes a command. A long one continues on the next line after a backslash.
     pub(super) fn command(&mut self, command: &str) {
         let mut line = "   ".to_owned();
         let is_long = 4 + columns(command) > COLUMNS;
@@ -43,18 +43,18 @@ impl Text {
         let _ = writeln!(self.0, "{line}");
     }
 
-    /// A request, in the short form if it is longer than a line.
+    /// Writes a request, in the short form if the whole is longer than a line.
     pub(super) fn request(&mut self, whole: &str, short: &str) {
         let _ = writeln!(self.0, "    {}", if 4 + columns(whole) <= COLUMNS { whole } else { short });
     }
 
-    /// A URL of ours: nothing may be left out of it, so it alone may be longer than a line.
+    /// Writes a URL of the deployment. It is never shortened, so it alone may be longer than a line.
     pub(super) fn url(&mut self, url: &str) {
         let indent = COLUMNS.saturating_sub(columns(url)).min(4);
         let _ = writeln!(self.0, "{}{url}", " ".repeat(indent));
     }
 
-    /// What a paragraph is about: its parts on one line if they fit, else the second on a line of its own.
+    /// Writes the title of a paragraph, on one line or, if that is too long, with the name on a line of its own.
     pub(super) fn title(&mut self, before: &str, name: &str, after: &str) {
         let name = shown(name);
         let blank = if name.is_empty() { "" } else { " " };
@@ -80,7 +80,7 @@ impl Text {
     fn wrap(&mut self, first: &str, others: &str, paragraph: &str) {
         let mut indent = first;
         let mut column = 0;
-        // A name between backticks is not broken: what it holds must not begin a line.
+        // A name between backticks is not wrapped, so that no part of it starts a line.
         let mut quoted = false;
         let words = paragraph.split(|c: char| {
             quoted ^= c == '`';
@@ -102,7 +102,7 @@ impl Text {
     }
 }
 
-/// At most so many columns of a text: of a long one the middle is left out, never a part of what a hidden letter became.
+/// Shortens a text to at most `most` columns. It omits the middle, and never a part of an escaped character.
 pub(super) fn fitted(text: &str, most: usize) -> String {
     if columns(text) <= most {
         return text.to_owned();
@@ -130,7 +130,7 @@ pub(super) fn fitted(text: &str, most: usize) -> String {
     format!("{}…{}", letters[..head].concat(), letters[letters.len() - tail..].concat())
 }
 
-/// How wide a word is where each letter takes one column, or two in the scripts of East Asia and in pictures.
+/// Returns the width of a word. East Asian letters and pictographs take two columns, others one.
 fn columns(word: &str) -> usize {
     let wide = |c: char| {
         matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
@@ -140,12 +140,12 @@ fn columns(word: &str) -> usize {
     word.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
 }
 
-/// Text that came from a client, such as the body has it: it shows, and is no link.
+/// Returns text of a client for the body: hidden characters are visible, links are broken up.
 pub(super) fn shown(text: &str) -> String {
     unlinked(&visible(text))
 }
 
-/// The same text without links: mail programs make one of whatever looks like a URL or an address.
+/// Breaks up everything that mail programs turn into links: URLs and addresses.
 fn unlinked(text: &str) -> String {
     let text = text.replace("://", ":\\u{2f}/");
     let mut unlinked = String::with_capacity(text.len());
@@ -153,7 +153,7 @@ fn unlinked(text: &str) -> String {
         let is_www = |text: &str| text.len() >= 3 && text.as_bytes()[text.len() - 3..].eq_ignore_ascii_case(b"www");
         match c {
             '.' if is_www(&unlinked) => unlinked.push_str("\\u{2e}"),
-            // What begins with it, such as the member `@type`, is no address.
+            // A name that starts with it, such as the member `@type`, is no address.
             '@' if !(unlinked.is_empty() || unlinked.ends_with(['/', '`', ' '])) => unlinked.push_str("\\u{40}"),
             c => unlinked.push(c),
         }
@@ -161,7 +161,7 @@ fn unlinked(text: &str) -> String {
     unlinked
 }
 
-/// Text that came from a client, with everything that does not print made visible.
+/// Returns text of a client with hidden characters escaped.
 #[must_use]
 pub fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
