@@ -175,7 +175,7 @@ pub fn visible(text: &str) -> String {
     visible
 }
 
-/// Controls, line ends, blanks other than the common one, marks that turn the direction of what follows, and what
+/// Whether a character is a control, a line end, a blank other than the space, a direction mark, or has no width.
 /// takes no limits at all.
 fn is_hidden(c: char) -> bool {
     c.is_control()
