@@ -116,12 +116,12 @@ pub(super) fn fitted(text: &str, most: usize) -> String {
         rest = after;
     }
     let at_end = most / 3;
-    let count = |limits: usize, letters: &mut dyn Iterator<Item = &&str>| {
+    let count = |room: usize, letters: &mut dyn Iterator<Item = &&str>| {
         let mut used = 0;
         letters
             .take_while(|letter| {
                 used += columns(letter);
-                used <= limits
+                used <= room
             })
             .count()
     };
@@ -176,7 +176,6 @@ pub fn visible(text: &str) -> String {
 }
 
 /// Whether a character is a control, a line end, a blank other than the space, a direction mark, or has no width.
-/// takes no limits at all.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || (c.is_whitespace() && c != ' ')
