@@ -146,7 +146,7 @@ async fn wrong_requests_are_problems_that_name_the_place() {
         ("PUT", "/notifications", json, r#"{"kinds":[]}"#.into(), 400, "invalid-request", "/kinds"),
         ("PUT", "/notifications", json, r#"{"kinds":"new"}"#.into(), 400, "invalid-request", "/kinds"),
         ("PUT", "/notifications", json, r#"{"kinds":["new","old"]}"#.into(), 400, "invalid-request", "/kinds/1"),
-        ("PUT", "/notifications", json, r#"{"kinds":["self_test"]}"#.into(), 400, "invalid-request", "/kinds/0"),
+        ("PUT", "/notifications", json, r#"{"kinds":["synthetic_check"]}"#.into(), 400, "invalid-request", "/kinds/0"),
         (
             "PUT",
             "/notifications",
