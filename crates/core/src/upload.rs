@@ -22,6 +22,7 @@ pub mod report;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod verdict;
 
 pub use crate::statistics::series_statistics::SeriesStatistics;
 pub use aggregate::{InvalidHistory, PendingRetry, Upload};

@@ -1,7 +1,7 @@
-//! Validation of a file on this machine: the service's own validator, without an upload and without its limits on calls.
+//! Validation of a file on this machine with the service's own validator. No upload is needed, and the size limits of
+//! `POST /validate` do not apply.
 
 mod text;
-mod verdict;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,20 +9,24 @@ use std::path::{Path, PathBuf};
 
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::failure::Failure;
-use eventpulse_core::intake::inspection::{InputForm, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{self, Limits};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 
-use super::media::Media;
-pub use verdict::{Group, Outcome, Record, RecordFailure, SeriesStatistics, Verdict};
+pub use eventpulse_core::upload::verdict::{
+    AcceptedSeries, FailureSummary, Outcome, RecordFailure, RecordVerdict, Verdict,
+};
+pub use text::verdict_text;
 
-/// The schema for records that name none, of files that name none: what `template.yaml` deploys unless it is told
-/// otherwise. Where it is told otherwise, name a schema.
+use super::media::Media;
+
+/// The schema of records for which neither the record nor the caller names one: the default of `template.yaml`. If your
+/// deployment has another default, name the schema.
 pub const DEFAULT_SCHEMA: &str = "reading/1.0";
-/// How much of the file is in memory at a time.
+/// The number of bytes of the file that are in memory at a time.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Why there is no verdict on a file. What is wrong with its records is in the [`Verdict`].
+/// The reason why a file has no verdict. Invalid records are part of the [`Verdict`], not an error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValidateError {
@@ -31,37 +35,38 @@ pub enum ValidateError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// There is no such schema.
-    #[error("there is no schema `{}`; there are: {}", .given.escape_debug(), .known.join(", "))]
+    /// The schema is not among the bundled ones.
+    #[error("unknown schema `{}`; known schemas: {}", .given.escape_debug(), .known.join(", "))]
     UnknownSchema {
-        /// What was asked for.
+        /// The requested name.
         given: String,
-        /// The names of those that there are.
+        /// The names of the bundled schemas.
         known: Vec<String>,
     },
-    /// The service does not read such a file.
+    /// The service does not support this type of file.
     #[error("{}", .0.message)]
     Media(Failure),
 }
 
-/// Says what an upload of this file would come to. Reads it in pieces of a mebibyte, however large it is; the service's
-/// limits on an upload are kept. `schema` is for records that name none. `on_progress` is told how many bytes of the
-/// file were read so far. Blocks.
+/// Validates a file as an upload of it would be validated, within the service's limits on uploads.
+///
+/// Reads the file in pieces of one mebibyte, whatever its size. `schema` applies to records that name none. Calls
+/// `on_progress` with the number of bytes of the file that are read so far. Blocks.
 ///
 /// # Errors
-/// When there is no such schema, or the file cannot be read.
+/// Returns [`ValidateError`] when the schema is unknown, the file cannot be read, or its type is not supported.
 pub fn validate(
     catalog: &Catalog,
     path: &Path,
     media: Media,
     schema: Option<&str>,
-    mut on_progress: impl FnMut(u64),
+    on_progress: impl FnMut(u64),
 ) -> Result<Verdict, ValidateError> {
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    let terms = InspectionSpec {
+    let spec = InspectionSpec {
         owner: OwnerId::local(),
         upload_id: UploadId::of_object("", "", ""),
         attempt: 0,
@@ -73,17 +78,28 @@ pub fn validate(
         max_rejected: None,
         limits: Limits::default(),
     };
-    let unread = |source| ValidateError::Read { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(unread)?;
-    let mut inspector = Inspector::new(catalog, terms, Retention::Bounded);
+    let inspection = inspect(catalog, path, spec, on_progress)
+        .map_err(|source| ValidateError::Read { path: path.to_owned(), source })?;
+    Ok(Verdict::new(&inspection))
+}
+
+/// Reads a file to its end, or to the point where it fails as a whole.
+fn inspect(
+    catalog: &Catalog,
+    path: &Path,
+    spec: InspectionSpec,
+    mut on_progress: impl FnMut(u64),
+) -> io::Result<Inspection> {
+    let mut file = File::open(path)?;
+    let mut inspector = Inspector::new(catalog, spec, Retention::Bounded);
     let (mut buffer, mut read_so_far) = (vec![0; PIECE_BYTES], 0);
     loop {
         let read = match file.read(&mut buffer) {
             Ok(0) => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read.map_err(unread)?,
+            read => read?,
         };
-        // An examiner that keeps a bounded amount is never full: it takes the whole piece, or the file is wrong as a whole.
+        // With bounded retention, the inspector takes the whole piece unless the file fails as a whole.
         if !inspector.push(&mut buffer.get(..read).unwrap_or_default()) {
             break;
         }
@@ -91,7 +107,7 @@ pub fn validate(
         on_progress(read_so_far);
     }
     inspector.finish();
-    Ok(Verdict::of(&inspector.inspection()))
+    Ok(inspector.inspection())
 }
 
 fn known_schema(catalog: &Catalog, name: &str) -> Result<SchemaRef, ValidateError> {

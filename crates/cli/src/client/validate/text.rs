@@ -1,64 +1,61 @@
-//! The verdict for people.
+//! The verdict as text for people.
 
 use std::fmt::Write as _;
 
 use eventpulse_core::notification::rendering::visible;
+use eventpulse_core::upload::verdict::{FailureSummary, Outcome, Verdict};
 
-use super::verdict::{Group, Outcome, Verdict};
-
-impl Verdict {
-    /// The verdict as a person reads it: the outcome, then each kind of failure. Whatever does not print, and could
-    /// steer a terminal, is written as an escape. Ends with a line feed.
-    #[must_use]
-    pub fn to_text(&self, name: &str) -> String {
-        let mut text = format!("{}: {}\n", visible(name), self.outcome());
-        for group in &self.failures {
-            // Writing into a string does not fail.
-            let _ = writeln!(text, "  {}\n    {}", heading(group), visible(&group.message));
-        }
-        if self.failures_omitted > 0 {
-            let _ = writeln!(text, "  and {} more", of(self.failures_omitted, "kind of failure", "kinds of failure"));
-        }
-        text
+/// Formats a verdict for a terminal: the outcome, then each group of failures. Escapes characters that do not print and
+/// could control the terminal. Ends with a line feed.
+#[must_use]
+pub fn verdict_text(verdict: &Verdict, file: &str) -> String {
+    let mut text = format!("{}: {}\n", visible(file), outcome(verdict));
+    for failure in &verdict.failures {
+        // Writing into a string does not fail.
+        let _ = writeln!(text, "  {}\n    {}", heading(failure), visible(&failure.message));
     }
+    if verdict.failures_omitted > 0 {
+        let _ = writeln!(text, "  and {} more", count(verdict.failures_omitted, "kind of failure", "kinds of failure"));
+    }
+    text
+}
 
-    fn outcome(&self) -> String {
-        let records = |count| of(count, "record", "records");
-        match self.outcome {
-            Outcome::Accepted => format!("accepted: {}", records(self.accepted)),
-            Outcome::PartiallyAccepted => {
-                format!("partially accepted: {} accepted, {} rejected", records(self.accepted), self.rejected)
-            }
-            Outcome::Quarantined if self.rejected == 0 => "quarantined: nothing of it would count".to_owned(),
-            Outcome::Quarantined => {
-                format!("quarantined: nothing of it would count, {} rejected", records(self.rejected))
-            }
+fn outcome(verdict: &Verdict) -> String {
+    let records = |number| count(number, "record", "records");
+    match verdict.outcome {
+        Outcome::Accepted => format!("accepted: {}", records(verdict.accepted)),
+        Outcome::PartiallyAccepted => {
+            format!("partially accepted: {} accepted, {} rejected", records(verdict.accepted), verdict.rejected)
+        }
+        Outcome::Quarantined if verdict.rejected == 0 => "quarantined: no record would be accepted".to_owned(),
+        Outcome::Quarantined => {
+            format!("quarantined: no record would be accepted, {} rejected", records(verdict.rejected))
         }
     }
 }
 
-/// `TYPE at /value: 3 times, first at line 4, byte 222`
-fn heading(group: &Group) -> String {
-    let mut heading = group.code.to_owned();
-    if !group.pointer.is_empty() {
-        let _ = write!(heading, " at {}", visible(&group.pointer));
+/// Returns a heading such as `TYPE at /value: 3 times, first at line 4, byte 222`.
+fn heading(failure: &FailureSummary) -> String {
+    let mut heading = failure.code.as_str().to_owned();
+    if !failure.pointer.is_empty() {
+        let _ = write!(heading, " at {}", visible(&failure.pointer));
     }
     heading.push_str(": ");
-    let (often, before_place) = match (group.first_record, group.count) {
+    let (frequency, before_position) = match (failure.first_record, failure.count) {
         (None, _) => ("the file as a whole".to_owned(), ", at "),
         (Some(_), 1) => ("once".to_owned(), ", at "),
-        (Some(_), count) => (format!("{count} times"), ", first at "),
+        (Some(_), number) => (format!("{number} times"), ", first at "),
     };
-    heading.push_str(&often);
-    let line = group.line.map(|line| format!("line {line}"));
-    let byte = group.byte_offset.map(|byte| format!("byte {byte}"));
-    let place: Vec<String> = line.into_iter().chain(byte).collect();
-    if !place.is_empty() {
-        let _ = write!(heading, "{before_place}{}", place.join(", "));
+    heading.push_str(&frequency);
+    let line = failure.line.map(|line| format!("line {line}"));
+    let byte = failure.byte_offset.map(|byte| format!("byte {byte}"));
+    let position: Vec<String> = line.into_iter().chain(byte).collect();
+    if !position.is_empty() {
+        let _ = write!(heading, "{before_position}{}", position.join(", "));
     }
     heading
 }
 
-fn of(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
