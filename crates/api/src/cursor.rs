@@ -1,4 +1,4 @@
-//! Cursors: a position in a list, sealed so that nobody can make or change one, or use another's.
+//! Cursors: authenticated positions in a list. A client cannot create or change one, or use that of another owner.
 //!
 //! `base64url(tag ‖ position)`; the tag is HMAC-SHA256 over the owner, the list with its filters, and the position.
 
@@ -10,21 +10,21 @@ use sha2::Sha256;
 /// Half of HMAC-SHA256: 128 bits, as [RFC 2104](https://www.rfc-editor.org/rfc/rfc2104#section-5) allows.
 const TAG_BYTES: usize = 16;
 
-/// For whom, and for which list.
+/// The key and the context that authenticate a cursor.
 #[derive(Clone, Copy)]
 pub struct Seal<'a> {
-    /// The secret of the deployment.
+    /// The secret key of the deployment.
     pub key: &'a str,
     /// The owner.
     pub owner: &'a str,
-    /// The list.
+    /// The name of the list.
     pub list: &'a str,
-    /// Its filters, one after the other. (How long a page is may change on the way.)
+    /// The filters of the list, in a fixed order. The page size may change between pages.
     pub filters: &'a [Option<&'a str>],
 }
 
 impl Seal<'_> {
-    /// The cursor of a position.
+    /// Creates the cursor of a position.
     #[must_use]
     pub fn close(&self, position: &str) -> String {
         let tag = self.mac(position).finalize().into_bytes();
@@ -32,7 +32,8 @@ impl Seal<'_> {
         BASE64_URL_SAFE_NO_PAD.encode(sealed)
     }
 
-    /// The position of a cursor; none when it was not made by [`Seal::close`] for the same owner, list and filters.
+    /// Returns the position of a cursor, or `None` if [`Seal::close`] did not create it for the same owner, list and
+    /// filters.
     #[must_use]
     pub fn open(&self, cursor: &str) -> Option<String> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
@@ -42,10 +43,10 @@ impl Seal<'_> {
         Some(position.to_owned())
     }
 
-    /// Each part is preceded by its length, so that no two lists of parts run together.
+    /// Returns the MAC over all parts. The length before each part keeps different lists of parts apart.
     fn mac(&self, position: &str) -> Hmac<Sha256> {
         let Self { key, owner, list, filters } = self;
-        // HMAC takes keys of any length.
+        // HMAC accepts keys of any length.
         let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap_or_else(|_| Hmac::new(&Default::default()));
         let mut part = |text: Option<&str>| {
             mac.update(&text.map_or(u64::MAX, |text| text.len() as u64).to_be_bytes());
@@ -67,7 +68,7 @@ mod tests {
         Seal { key: "0123456789abcdef0123456789abcdef", owner: "u1", list: "uploads", filters: &[None, Some("x")] };
 
     #[test]
-    fn what_was_closed_opens_for_the_same_list_only() {
+    fn cursor_opens_only_for_its_owner_list_and_filters() {
         for position in ["", "2025-02-28T12:00:00.000000Z#up_1", "é#☃\u{0}"] {
             let cursor = SEAL.close(position);
             assert_eq!(SEAL.open(&cursor).as_deref(), Some(position));
@@ -86,13 +87,13 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_cursor_does_not_open() {
+    fn changed_cursor_does_not_open() {
         let cursor = SEAL.close("2025#up_1");
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(&cursor).unwrap();
-        for place in 0..sealed.len() {
+        for index in 0..sealed.len() {
             let mut changed = sealed.clone();
-            changed[place] ^= 1;
-            assert_eq!(SEAL.open(&BASE64_URL_SAFE_NO_PAD.encode(changed)), None, "byte {place}");
+            changed[index] ^= 1;
+            assert_eq!(SEAL.open(&BASE64_URL_SAFE_NO_PAD.encode(changed)), None, "byte {index}");
         }
         for length in 0..cursor.len() {
             assert_eq!(SEAL.open(&cursor[..length]), None, "{length} characters");

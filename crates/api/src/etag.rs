@@ -1,26 +1,31 @@
-//! Entity tags: an answer that has not changed is not sent again.
+//! Entity tags: responses are not sent again while their content is unchanged.
 
 use axum::response::{IntoResponse, Response};
+use eventpulse_core::encoding::sha256;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
-use crate::problem::ApiError;
+use crate::api_error::ApiError;
 
-/// An answer under a weak tag of `content`: the answer without what changes though nothing has. 304 when the client has
-/// it already ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
+/// The number of hexadecimal digits of a tag: half of a SHA-256.
+const TAG_DIGITS: usize = 32;
+
+/// Returns `body` with a weak entity tag of `content`, which is the body without members that change on every request.
+/// Returns 304 if the tag matches `If-None-Match`
+/// ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
 pub(crate) fn tagged<T: Serialize>(
     request: &HeaderMap,
     content: &impl Serialize,
-    answer: &T,
+    body: &T,
 ) -> Result<Response, ApiError> {
-    let (Ok(content), Ok(body)) = (serde_json::to_vec(content), serde_json::to_vec(answer)) else {
+    let (Ok(content), Ok(body)) = (serde_json::to_vec(content), serde_json::to_vec(body)) else {
         return Err(ApiError::internal());
     };
-    let digest: String = Sha256::digest(content).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let tag = format!("W/\"{digest}\"");
-    let mut known = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let is_known = known.any(|line| line.split(',').any(|known| known.trim() == "*" || weakly(known) == weakly(&tag)));
+    let digest = sha256(&content);
+    let tag = format!("W/\"{}\"", digest.get(..TAG_DIGITS).unwrap_or(&digest));
+    let mut known_tags = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let is_known =
+        known_tags.any(|line| line.split(',').any(|known| known.trim() == "*" || opaque(known) == opaque(&tag)));
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -28,13 +33,13 @@ pub(crate) fn tagged<T: Serialize>(
     };
     let tag = HeaderValue::from_str(&tag).map_err(|_| ApiError::internal())?;
     response.headers_mut().insert(header::ETAG, tag);
-    // It is one owner's, and may change at any time.
+    // The response belongs to one owner and may change at any time.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     Ok(response)
 }
 
-/// A tag as the weak comparison takes it.
-fn weakly(tag: &str) -> &str {
+/// Returns the part of a tag that the weak comparison uses.
+fn opaque(tag: &str) -> &str {
     let tag = tag.trim();
     tag.strip_prefix("W/").unwrap_or(tag)
 }

@@ -1,35 +1,62 @@
-//! What comes with a request, or the problem with it.
+//! Extractors of parameters and bodies. Invalid input becomes an [`ApiError`].
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use eventpulse_core::device::key::KeyId;
-use eventpulse_core::id::UploadId;
+use eventpulse_core::id::{DeviceId, MAX_DEVICE_BYTES, UploadId};
+use eventpulse_core::intake::reader::{Format, Media};
 use eventpulse_core::time::Timestamp;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
+use utoipa::IntoParams;
 
-use crate::problem::ApiError;
+use crate::api_error::ApiError;
 
-/// How long an entity may be that is asked for by its name, in characters.
-const MAX_DEVICE_CHARS: usize = 1024;
-
-/// The parameters of the query: none that is not known, none twice.
+/// The query parameters. Unknown and repeated parameters are errors.
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(ApiError))]
 pub(crate) struct Query<T>(pub T);
 
-/// No parameters at all: one that nobody reads is a mistake.
-#[derive(serde::Deserialize)]
+/// An empty set of query parameters: any parameter is an error.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoParams {}
 
-/// The parameter of the path.
+/// The path parameters.
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Path), rejection(ApiError))]
 pub(crate) struct Path<T>(pub T);
 
-/// The body, as it is.
+/// The path parameter of an operation on an upload.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct UploadPath {
+    /// The id of the upload.
+    #[param(pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")]
+    pub upload_id: String,
+}
+
+/// The path parameter of an operation on a key.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct KeyPath {
+    /// The id of the key.
+    #[param(pattern = "^key_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+    pub key_id: String,
+}
+
+/// The path parameter of an operation on a device.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct DevicePath {
+    /// The id of the device.
+    #[param(min_length = 1, max_length = 1024)]
+    pub device_id: String,
+}
+
+/// The body as bytes.
 pub(crate) struct Raw(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Raw {
@@ -40,23 +67,22 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     }
 }
 
-/// The body, JSON.
+/// The body as JSON.
 pub(crate) struct Json<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let content_type = header_text(request.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
-        let is_json =
-            content_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"));
+        let content_type = header_text(request.headers(), header::CONTENT_TYPE);
+        let is_json = Media::parse(content_type, None, "").is_ok_and(|media| media.format == Format::Json);
         let Raw(bytes) = Raw::from_request(request, state).await?;
         if !is_json {
-            return Err(ApiError::content_type("This call takes a body of the Content-Type application/json."));
+            return Err(ApiError::content_type("Invalid Content-Type: expected application/json."));
         }
         if bytes.trim_ascii_start().first() == Some(&b'[') {
-            // serde would take its elements for members.
-            return Err(ApiError::member("", "it is an array, not an object"));
+            // serde accepts an array in place of an object.
+            return Err(ApiError::member("", "expected an object, not an array"));
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -72,46 +98,54 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     }
 }
 
-/// A header, if it is text.
-pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// Returns a header if its value is text.
+pub(crate) fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The id of an upload in a path.
+/// Parses the id of an upload in a path.
 pub(crate) fn upload_id(text: &str) -> Result<UploadId, ApiError> {
-    UploadId::parse(text).map_err(|error| ApiError::parameter("upload_id", error.to_string()))
+    UploadId::parse(text).map_err(|error| ApiError::parameter("upload_id", format!("expected an upload id; {error}")))
 }
 
-/// The id of a key in a path.
+/// Parses the id of a key in a path.
 pub(crate) fn key_id(text: &str) -> Result<KeyId, ApiError> {
-    KeyId::parse(text).map_err(|error| ApiError::parameter("key_id", error.to_string()))
+    KeyId::parse(text).map_err(|error| ApiError::parameter("key_id", format!("expected a key id; {error}")))
 }
 
-/// The name of a device in a path or a query.
-pub(crate) fn device_id(text: &str) -> Result<&str, ApiError> {
-    match text.chars().count() {
-        0 => Err(ApiError::parameter("device_id", "name the device")),
-        1..=MAX_DEVICE_CHARS => Ok(text),
-        _ => Err(ApiError::parameter("device_id", format!("it has more than {MAX_DEVICE_CHARS} characters"))),
-    }
+/// Parses the id of a device in a path or a query.
+pub(crate) fn device_id(text: &str) -> Result<DeviceId, ApiError> {
+    DeviceId::parse(text)
+        .map_err(|_| ApiError::parameter("device_id", format!("expected 1 to {MAX_DEVICE_BYTES} bytes")))
 }
 
-/// From when, and until when.
-pub(crate) type Range = (Option<Timestamp>, Option<Timestamp>);
+/// Reads the media type of data in the body of a request.
+pub(crate) fn media(headers: &HeaderMap, file_name: &str) -> Result<Media, ApiError> {
+    let (content_type, encoding) =
+        (header_text(headers, header::CONTENT_TYPE), header_text(headers, header::CONTENT_ENCODING));
+    Media::parse(content_type, encoding, file_name)
+        .map_err(|failure| ApiError::content_type(format!("Unsupported content type: {}.", failure.message)))
+}
 
-/// A range of time: `from` is before `to`.
-pub(crate) fn range(from: Option<&str>, to: Option<&str>) -> Result<Range, ApiError> {
+/// The bounds of a range of time: from (inclusive) and to (exclusive).
+pub(crate) type TimeRange = (Option<Timestamp>, Option<Timestamp>);
+
+/// Parses a range of time. `from` must be before `to`.
+pub(crate) fn time_range(from: Option<&str>, to: Option<&str>) -> Result<TimeRange, ApiError> {
     let time = |name: &str, text: Option<&str>| {
         text.map(|text| {
             Timestamp::parse(text).ok_or_else(|| {
-                ApiError::parameter(name, "it is no RFC 3339 date-time such as 2025-02-28T12:00:00Z; write + as %2B")
+                ApiError::parameter(
+                    name,
+                    "expected an RFC 3339 date-time such as 2025-02-28T12:00:00Z (encode + as %2B)",
+                )
             })
         })
         .transpose()
     };
     let range = (time("from", from)?, time("to", to)?);
     match range {
-        (Some(from), Some(to)) if from >= to => Err(ApiError::parameter("from", "it is not before `to`")),
+        (Some(from), Some(to)) if from >= to => Err(ApiError::parameter("from", "expected a time before `to`")),
         range => Ok(range),
     }
 }

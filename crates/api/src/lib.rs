@@ -1,9 +1,10 @@
-//! The REST API of owners: one router for each of the two functions behind it, and the OpenAPI document of both.
+//! The REST API: one router for each of its two Lambda functions, and the OpenAPI document of both.
 //!
-//! A request comes through [`lambda`], its owner through [`auth`]; [`routes`] has one module a resource. What is wrong
-//! with a request is a [`problem::ApiError`]. What owners do with uploads is in `eventpulse-aws`; here is only how it is
-//! asked for and told.
+//! [`lambda`] receives requests, [`auth`] identifies the owner, and [`routes`] has one module per resource. Error
+//! responses are [`api_error::ApiError`]s. This crate only translates between HTTP and `eventpulse-aws`, which has the
+//! workflows.
 
+pub mod api_error;
 pub mod auth;
 pub mod cursor;
 mod etag;
@@ -11,7 +12,6 @@ mod extract;
 pub mod lambda;
 pub mod model;
 pub mod openapi;
-pub mod problem;
 pub mod routes;
 pub mod state;
 

@@ -1,11 +1,12 @@
-//! The routes: each is declared once, here, and documented beside its code.
+//! The routes of both functions. The documentation of an operation stands beside its handler.
 
-pub mod answers;
 pub mod devices;
 pub mod keys;
 pub mod meta;
 pub mod notifications;
+mod paging;
 pub mod quarantine;
+pub mod statistics;
 pub mod uploads;
 pub mod validate;
 
@@ -21,55 +22,55 @@ use tower_http::cors::CorsLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
-use crate::problem::{ApiError, method_not_allowed, no_such_route};
+use crate::api_error::{ApiError, method_not_allowed, no_such_route};
 use crate::state::App;
 
-/// The largest body of a call that takes JSON.
+/// The largest JSON body of an operation without data.
 const MAX_JSON_BYTES: usize = 64 << 10;
-/// The largest body of a call that takes data. Lambda takes 6 MiB, a third of which base 64 needs.
+/// The largest body of an operation with data. Lambda limits a request to 6 MiB, including the overhead of base 64.
 pub(crate) const MAX_DATA_BYTES: usize = 4 << 20;
 
-/// Random bytes, for ids and secrets.
+/// Returns random bytes, for ids and secrets.
 fn random<const N: usize>() -> Result<[u8; N], ApiError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| ApiError::internal())?;
     Ok(bytes)
 }
 
-/// The calls of the function that only reads.
+/// Returns the routes of the function that only reads.
 pub(crate) fn query_routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
-        .routes(routes!(answers::of_device))
-        .routes(routes!(answers::stats))
+        .routes(routes!(statistics::get_by_query))
+        .routes(routes!(statistics::get))
         .routes(routes!(devices::list))
-        .routes(routes!(devices::series))
+        .routes(routes!(devices::get_series))
         .routes(routes!(meta::health))
         .routes(routes!(meta::document))
 }
 
-/// The calls of the function that manages uploads, the quarantine, keys and who is mailed.
+/// Returns the routes of the function that manages uploads, quarantined data, keys and e-mail subscriptions.
 pub(crate) fn manage_routes() -> OpenApiRouter<Arc<App>> {
     let data = DefaultBodyLimit::max(MAX_DATA_BYTES);
     OpenApiRouter::new()
         .routes(routes!(uploads::create, uploads::list::list))
-        .routes(routes!(uploads::show, uploads::withdraw))
+        .routes(routes!(uploads::get, uploads::withdraw))
         .routes(routes!(quarantine::list::list))
-        .routes(routes!(quarantine::show, quarantine::discard))
+        .routes(routes!(quarantine::get, quarantine::discard))
         .routes(routes!(quarantine::retry).layer(data))
         .routes(routes!(quarantine::correction))
         .routes(routes!(validate::validate).layer(data))
         .routes(routes!(keys::create, keys::list))
-        .routes(routes!(keys::show, keys::revoke))
+        .routes(routes!(keys::get, keys::revoke))
         .routes(routes!(keys::rotate))
-        .routes(routes!(notifications::show, notifications::put, notifications::delete))
+        .routes(routes!(notifications::get, notifications::put, notifications::delete))
 }
 
-/// The router of the function that only reads.
+/// Returns the router of the function that only reads.
 pub fn query(app: Arc<App>) -> Router {
     finish(query_routes(), app)
 }
 
-/// The router of the function that manages uploads, the quarantine, keys and who is mailed.
+/// Returns the router of the function that manages uploads, quarantined data, keys and e-mail subscriptions.
 pub fn manage(app: Arc<App>) -> Router {
     finish(manage_routes(), app)
 }
@@ -84,7 +85,7 @@ fn finish(routes: OpenApiRouter<Arc<App>>, app: Arc<App>) -> Router {
             tracing::error!("a handler panicked");
             ApiError::internal().into_response()
         }));
-    // Outermost, so that the console can read every answer.
+    // The outermost layer: the console can read every response.
     let router = match cors(app.config.console_origin.as_deref()) {
         Some(cors) => router.layer(cors),
         None => router,
@@ -92,7 +93,7 @@ fn finish(routes: OpenApiRouter<Arc<App>>, app: Arc<App>) -> Router {
     router.with_state(app)
 }
 
-/// Pages of the console's origin may call, and no others.
+/// Allows cross-origin requests from the console only.
 fn cors(origin: Option<&str>) -> Option<CorsLayer> {
     let origin = HeaderValue::from_str(origin?).ok()?;
     let cors = CorsLayer::new()

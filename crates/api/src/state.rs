@@ -20,7 +20,8 @@ pub struct App {
     pub clock: fn() -> Timestamp,
 }
 
-/// What the API's functions take from their environment, beside what [`eventpulse_aws::Config`] does. `template.yaml` sets it.
+/// What the API's functions take from their environment, beside what [`eventpulse_aws::Config`] does. `template.yaml`
+/// sets it.
 #[derive(Clone, PartialEq)]
 pub struct ApiConfig {
     /// `API_URL`: of the stage, without a slash at the end.

@@ -1,4 +1,4 @@
-//! The Lambda function behind the part of the REST API that issues uploads and keys, and mends the quarantine.
+//! The Lambda function for the operations of the REST API on uploads, quarantined data, keys and e-mail subscriptions.
 
 use std::sync::Arc;
 

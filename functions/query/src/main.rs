@@ -1,4 +1,4 @@
-//! The Lambda function behind the reading part of the REST API. Its role may read the tables, and nothing else.
+//! The Lambda function for the read-only operations of the REST API. Its role may only read the tables.
 
 use std::sync::Arc;
 

@@ -1,37 +1,47 @@
-//! The events of a history, as its owner reads them.
+//! The history of an upload, as its owner reads it.
 
-use eventpulse_core::upload::{self, RecordedEvent, UploadEvent};
+use eventpulse_core::upload::{self, RecordedEvent, RetryForm, UploadEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Time, form_word};
+use super::time::Time;
 
-/// Something that happened to an upload.
+/// An entry in the history of an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Happening {
-    /// When.
+pub struct HistoryEntry {
+    /// The time of the event.
     pub at: Time,
-    /// What, in the past tense: `issued`, `found` (an operator brought it), `posted` (by a device), `received`,
-    /// `acceptance_began`, `decided`, `withdrawn` (what it had contributed), `quarantined`, `noted` (for the owner's
-    /// notices), `notified` (of uploads from before notices had groups), `failed`, `retry_requested`, `discarded`,
-    /// `withdrawal_requested` or `late_version_removed`. There may be more one day.
+    /// The event: `issued`, `object_found` (an operator copied the object), `message_posted` (a device sent it),
+    /// `received`, `acceptance_began`, `decided`, `rolled_back`, `quarantined`, `occurrence_recorded` (for notices),
+    /// `delivery_failed`, `retry_requested`, `discarded`, `withdrawal_requested`, `withdrawn` or
+    /// `late_version_removed`. Later versions of the service may add events.
     #[schema(example = "retry_requested")]
     pub event: &'static str,
-    /// Who did it: the owner; null when the service did.
+    /// The id of the owner or of the device key that caused the event; null when the service did.
     #[schema(required)]
     pub by: Option<String>,
-    /// What more there is to say of it; of `noted`, the ids of the groups, with commas between them.
+    /// Further details; for `occurrence_recorded`, the ids of the problems, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// What a retry brings: `as_it_is`, `records_as_they_are` or `corrected`.
+    /// For `retry_requested`, the contents of the retry: `unchanged`, `unchanged_records` or `corrected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub form: Option<&'static str>,
 }
 
-impl From<RecordedEvent> for Happening {
+/// Returns the wire name of the contents of a retry.
+#[must_use]
+pub fn retry_form(form: RetryForm) -> &'static str {
+    match form {
+        RetryForm::Unchanged => "unchanged",
+        RetryForm::UnchangedRecords => "unchanged_records",
+        RetryForm::Corrected => "corrected",
+    }
+}
+
+impl From<RecordedEvent> for HistoryEntry {
     fn from(event: RecordedEvent) -> Self {
         let (mut by, mut detail, mut form) = (None, None, None);
-        let name = match event.event {
+        let name = match event.fact {
             UploadEvent::Issued { origin } => {
                 by = Some(origin.owner.into());
                 "issued"
@@ -46,8 +56,8 @@ impl From<RecordedEvent> for Happening {
                 "received"
             }
             UploadEvent::AcceptanceBegan { .. } => "acceptance_began",
-            UploadEvent::Decided { decision, .. } => {
-                detail = Some(decided(&decision));
+            UploadEvent::Decided { decision } => {
+                detail = Some(decision_detail(&decision));
                 "decided"
             }
             UploadEvent::RolledBack => "rolled_back",
@@ -62,20 +72,20 @@ impl From<RecordedEvent> for Happening {
                 detail = Some(reason);
                 "delivery_failed"
             }
-            UploadEvent::RetryRequested { by: who, form: what, .. } => {
-                (by, form) = (Some(who.into()), Some(form_word(what)));
+            UploadEvent::RetryRequested { by: owner, form: contents, .. } => {
+                (by, form) = (Some(owner.into()), Some(retry_form(contents)));
                 "retry_requested"
             }
-            UploadEvent::Discarded { by: who } => {
-                by = Some(who.into());
+            UploadEvent::Discarded { by: owner } => {
+                by = Some(owner.into());
                 "discarded"
             }
-            UploadEvent::WithdrawalRequested { by: who } => {
-                by = Some(who.into());
+            UploadEvent::WithdrawalRequested { by: owner } => {
+                by = Some(owner.into());
                 "withdrawal_requested"
             }
             UploadEvent::LateVersionRemoved { .. } => {
-                detail = Some("a further object came for this upload and was removed, unread".to_owned());
+                detail = Some("another object arrived for this upload and was removed without being read".to_owned());
                 "late_version_removed"
             }
         };
@@ -83,7 +93,7 @@ impl From<RecordedEvent> for Happening {
     }
 }
 
-fn decided(decision: &upload::Decision) -> String {
+fn decision_detail(decision: &upload::Decision) -> String {
     match decision {
         upload::Decision::Accepted { accepted, rejection, .. } => {
             format!("{accepted} accepted, {} rejected", rejection.as_ref().map_or(0, |rejection| rejection.rejected))

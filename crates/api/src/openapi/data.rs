@@ -1,31 +1,32 @@
-//! `POST /data` in the document. API Gateway serves it, from another stage, without any function of ours: so there is no
-//! route that it could be generated from. What it takes is generated from the schemas.
+//! The description of `POST /data`. API Gateway serves this operation from another stage without a function, so there
+//! is no route to generate it from. The schema of its body is generated from the deployed schemas.
 
 use eventpulse_core::intake::schema::SchemaId;
 use serde_json::{Map, Value, json};
 
+use super::errors::{add_header, error_response};
 use crate::state::App;
 
-/// How many records an array may have.
+/// The most records of a request.
 const MAX_RECORDS: usize = 500;
 
-/// The scheme of keys.
+/// Returns the security scheme of device keys.
 pub(super) fn security_scheme() -> Value {
     json!({
         "type": "apiKey", "in": "header", "name": "x-api-key",
-        "description": "A key of a device, that `POST /keys` tells once.",
+        "description": "The key of a device. Only the response of `POST /keys` contains it.",
     })
 }
 
-/// The schemas of records, by the names of their components.
+/// Returns the schemas of records, by component name.
 pub(super) fn records(app: &App) -> Map<String, Value> {
     let catalog = &app.services.catalog;
     let record = |id: &SchemaId| {
         let mut schema = catalog.schema(id)?.as_object()?.clone();
-        schema.remove("$schema"); // the one that OpenAPI 3.1 has anyway
+        schema.remove("$schema"); // the default of OpenAPI 3.1
         schema.remove("x-eventpulse");
         if !Value::Object(schema.clone()).to_string().contains("\"$ref\"") {
-            schema.remove("$id"); // the base of references
+            schema.remove("$id"); // only references need the base URI
         }
         Some((component(id), Value::Object(schema)))
     };
@@ -36,37 +37,28 @@ fn component(id: &SchemaId) -> String {
     format!("Record.{}", id.to_string().replace('/', "."))
 }
 
-/// The operation.
+/// Returns the operation.
 pub(super) fn operation(app: &App) -> Value {
     let references = app.services.catalog.ids().map(component);
     let any: Vec<Value> = references.map(|name| json!({ "$ref": format!("#/components/schemas/{name}") })).collect();
-    let problem = |description: &str, is_later: bool| {
-        let mut response = json!({
-            "description": description,
-            "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
-        });
-        if is_later {
-            response["headers"] =
-                json!({ "Retry-After": { "description": "Seconds.", "schema": { "type": "string" } } });
-        }
-        response
-    };
-    json!({
+    let mut operation = json!({
         "operationId": "post_data",
         "tags": ["keys"],
-        "summary": "Takes a record, or some, from a device.",
-        "description": "Answered as soon as they are stored safely; they count within moments, or lie in quarantine with the \
-                        reason. Records are checked as those of an upload are: `upload_id` has a receipt, for the owner.",
+        "summary": "Send data from a device",
+        "description": "Accepts a record or an array of records. The response is sent once the data is stored durably. \
+                        The records are then validated like those of an upload: `status_url` is the receipt, for the \
+                        owner.",
         "servers": [{ "url": app.config.device_api_url }],
         "security": [{ "api_key": [] }],
         "parameters": [{
             "name": "Idempotency-Key", "in": "header", "required": false,
-            "description": "The same text when the same records are sent again, for want of an answer: they count once.",
+            "description": "A text that identifies the request. Repeated requests with the same text and body are \
+                            processed once.",
             "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
         }],
         "requestBody": {
             "required": true,
-            "description": "A record of any of the schemas, or an array of them. At most 192 KiB.",
+            "description": "A record of any deployed schema, or an array of records. At most 192 KiB.",
             "content": { "application/json": { "schema": { "oneOf": [
                 { "anyOf": &any },
                 { "type": "array", "minItems": 1, "maxItems": MAX_RECORDS, "items": { "anyOf": &any } },
@@ -74,36 +66,41 @@ pub(super) fn operation(app: &App) -> Value {
         },
         "responses": {
             "202": {
-                "description": "They are stored, and will be checked.",
+                "description": "The data is stored and will be validated.",
                 "content": { "application/json": { "schema": { "$ref": "#/components/schemas/DataReceipt" } } },
             },
-            "400": problem("Not a record of any of the schemas; `detail` tells what is one.", false),
-            "401": problem("No key: send one in the header `x-api-key`.", false),
-            "403": problem("Not a key that works: it is unknown, revoked or replaced.", false),
-            "413": problem("It is too large: send less at once, or use `POST /uploads`.", false),
-            "415": problem("It is not JSON.", false),
-            "429": problem("More than the plan of the key allows: wait as long as `Retry-After` says.", true),
-            "500": problem("A defect of the service; its operator is told.", false),
-            "504": problem("The queue took too long: it may be there. Send it again under the same `Idempotency-Key`.", true),
-            "503": problem("A part of AWS did not answer: try again.", true),
+            "400": error_response("400", "The body is not a record of a deployed schema. `detail` names the schemas."),
+            "401": error_response("401", "The header `x-api-key` is missing."),
+            "403": error_response("403", "The key is unknown, revoked or replaced."),
+            "413": error_response("413", "The body is too large. Send fewer records, or use `POST /uploads`."),
+            "415": error_response("415", "The body is not JSON."),
+            "429": error_response("429", "The key exceeds its usage plan. Wait for the seconds in `Retry-After`."),
+            "500": error_response("500", "An internal error of the service. Its operator is notified."),
+            "503": error_response("503", "An AWS service did not respond in time. Try again."),
+            "504": error_response("504", "The queue did not respond in time and may have stored the data. Repeat the \
+                                          request with the same `Idempotency-Key`."),
         },
-    })
+    });
+    for status in ["429", "503", "504"] {
+        add_header(&mut operation["responses"][status], "Retry-After", "The number of seconds to wait.");
+    }
+    operation
 }
 
-/// What a device is answered.
+/// Returns the schema of the response to a device.
 pub(super) fn receipt() -> Value {
     json!({
         "type": "object",
-        "description": "What a device is answered.",
+        "description": "The response to a device.",
         "required": ["upload_id", "status_url"],
         "properties": {
             "upload_id": {
                 "type": "string", "pattern": "^up_m-[A-Za-z0-9_=-]{8,64}$",
-                "description": "The upload that the records are.",
+                "description": "The id of the upload that contains the records.",
             },
             "status_url": {
                 "type": "string", "format": "uri",
-                "description": "Its receipt, for the owner's token: it is there as soon as the records are processed.",
+                "description": "The URL of the receipt, for the owner. It exists once the records are processed.",
             },
         },
     })

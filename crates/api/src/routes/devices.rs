@@ -1,11 +1,10 @@
-//! What there is data of, and buckets of it for plots.
+//! The devices with data, and their statistics in buckets of time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use eventpulse_aws::adapters::chunk_store::answers::BucketsAnswer;
 use eventpulse_aws::adapters::chunk_store::devices::Device;
 use eventpulse_core::statistics::answer::{Bucket, TooMuch};
 use eventpulse_core::statistics::summary::Statistics;
@@ -14,68 +13,75 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api_error::ApiError;
 use crate::auth::Owner;
 use crate::cursor::Seal;
 use crate::etag::tagged;
-use crate::extract::{Path, Query};
+use crate::extract::{DevicePath, Path, Query};
 use crate::model::Time;
-use crate::problem::ApiError;
-use crate::routes::answers::{StatsParams, asked, nothing};
-use crate::routes::uploads::list::{page_limit, position};
+use crate::routes::paging::{page_limit, position};
+use crate::routes::statistics::{StatisticsParams, no_data, resolve_query};
 use crate::state::App;
 
-/// The widest bucket, in days.
+/// The width of the widest bucket, in days.
 const MAX_BUCKET_DAYS: u64 = 3_660;
 
-/// Which page.
+/// The query parameters of `GET /devices`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageParams {
-    /// How many on a page, at most; 50 when it is left out.
+    /// The maximum number of items per page; 50 by default.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
-    /// The `next` of the page before, as it is.
+    /// The unchanged `next` of the previous page.
     cursor: Option<String>,
 }
 
 /// A page of devices.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeviceList {
-    /// By name.
-    devices: Vec<DeviceListed>,
-    /// The cursor of the next page; null when this was the last.
+    /// The devices, ordered by id.
+    devices: Vec<DeviceSummary>,
+    /// The cursor of the next page; null on the last page.
     #[schema(required)]
     next: Option<String>,
 }
 
-/// A device.
+/// A device with data.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DeviceListed {
-    /// Its id.
+pub(crate) struct DeviceSummary {
+    /// The id of the device.
     device_id: String,
-    /// What is measured of it.
+    /// The measures of the device.
     measures: Vec<String>,
-    /// Where to go on.
+    /// Links to related resources.
     links: DeviceLinks,
 }
 
-/// Where to go on from a device.
+/// Links to related resources.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeviceLinks {
-    /// Its statistics.
+    /// The statistics of the device.
     #[schema(format = "uri")]
     stats: String,
-    /// The same in buckets.
+    /// The statistics of the device in buckets of time.
     #[schema(format = "uri")]
     series: String,
 }
 
-/// The devices that you have data of.
-#[utoipa::path(get, path = "/devices", operation_id = "list_devices", tag = "answers", params(PageParams, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer that you have.")),
+/// List devices
+///
+/// Returns the devices with accepted values and their measures, one page at a time. A response with the entity tag of
+/// `If-None-Match` is not sent again.
+#[utoipa::path(get, path = "/devices", operation_id = "list_devices", tag = "statistics",
+    params(PageParams,
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier response.")),
     responses(
-        (status = 200, description = "A page of them.", body = DeviceList, headers(("ETag" = String, description = "Weak."))),
-        (status = 304, description = "It is that of `If-None-Match`.", headers(("ETag" = String, description = "Weak."))),
+        (status = 200, description = "A page of devices.", body = DeviceList,
+            headers(("ETag" = String, description = "A weak entity tag."))),
+        (status = 304, description = "The page has the entity tag of `If-None-Match`.",
+            headers(("ETag" = String, description = "The weak entity tag."))),
     ))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -86,63 +92,63 @@ pub(crate) async fn list(
     let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "devices", filters: &[] };
     let after = position(&seal, params.cursor.as_deref())?;
     let page = app.services.chunks.devices(&owner.0, page_limit(params.limit)?, after.as_deref()).await?;
-    let listed = |Device { entity, measures }: Device| {
+    let summary = |Device { entity, measures }: Device| {
         let name = utf8_percent_encode(&entity, NON_ALPHANUMERIC);
         let device = format!("{}/devices/{name}", app.config.api_url);
         let links = DeviceLinks { stats: format!("{device}/stats"), series: format!("{device}/series") };
-        DeviceListed { measures, links, device_id: entity }
+        DeviceSummary { measures, links, device_id: entity }
     };
-    let devices = page.items.into_iter().map(listed).collect();
-    let answer = DeviceList { devices, next: page.next.map(|position| seal.close(&position)) };
-    tagged(&headers, &answer, &answer)
+    let devices = page.items.into_iter().map(summary).collect();
+    let body = DeviceList { devices, next: page.next.map(|position| seal.close(&position)) };
+    tagged(&headers, &body, &body)
 }
 
-/// Which measure, when, and how wide a bucket is.
+/// The query parameters of `GET /devices/{device_id}/series`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SeriesParams {
-    /// The measure. May be left out for a device that has one only.
+    /// The measure. Optional for a device with only one measure.
     measure: Option<String>,
-    /// Measured at this time or later.
+    /// Include values measured at or after this time.
     #[param(format = DateTime)]
     from: Option<String>,
-    /// Measured before this time.
+    /// Include values measured before this time.
     #[param(format = DateTime)]
     to: Option<String>,
-    /// How wide a bucket is: a number of seconds, minutes, hours or days; `1d` when it is left out. Buckets are aligned to
+    /// The width of a bucket: a number of seconds, minutes, hours or days; `1d` by default. Buckets are aligned to
     /// 1970-01-01T00:00:00Z.
     #[param(pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "1h")]
     bucket: Option<String>,
 }
 
-/// Statistics in buckets.
+/// The statistics of one measure of a device, in buckets of time.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct DeviceSeries {
-    /// The device.
+    /// The id of the device.
     device_id: String,
     /// The measure.
     measure: String,
-    /// How wide a bucket is.
+    /// The width of a bucket.
     bucket: String,
-    /// From when on; null for no bound.
+    /// The start of the range of time (inclusive); null for no bound.
     #[schema(required)]
     from: Option<Time>,
-    /// Before when; null for no bound.
+    /// The end of the range of time (exclusive); null for no bound.
     #[schema(required)]
     to: Option<Time>,
-    /// When the question was answered.
+    /// The time of the response.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required, nullable = false)]
     as_of: Option<Time>,
-    /// Those that have values, in the order of time.
+    /// The buckets with values, ordered by time.
     buckets: Vec<BucketStatistics>,
 }
 
-/// The exact statistics of a bucket.
+/// The exact statistics of one bucket.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct BucketStatistics {
-    /// When it begins; it ends where the next one would.
+    /// The start of the bucket (inclusive).
     start: Time,
     /// The number of values.
     #[schema(minimum = 1)]
@@ -151,7 +157,7 @@ pub(crate) struct BucketStatistics {
     mean: f64,
     /// The median.
     median: f64,
-    /// Of the sample (n - 1); null of a single value.
+    /// The sample standard deviation (n - 1); null for a single value.
     #[schema(required)]
     standard_deviation: Option<f64>,
     /// The smallest value.
@@ -167,32 +173,34 @@ impl From<Bucket> for BucketStatistics {
     }
 }
 
-/// Exact statistics of a device bucket by bucket, for plots: at most 2,000 buckets, and 4,194,304 values.
-#[utoipa::path(get, path = "/devices/{device_id}/series", operation_id = "series", tag = "answers",
-    params(("device_id" = String, Path, description = "The device.", min_length = 1, max_length = 1024), SeriesParams,
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer that you have.")),
+/// Get the statistics of a device in buckets of time
+///
+/// Returns exact statistics of one measure for each bucket with values, for plots. A request may cover at most 2,000
+/// buckets and 4,194,304 values. A response with the entity tag of `If-None-Match` is not sent again.
+#[utoipa::path(get, path = "/devices/{device_id}/series", operation_id = "get_series", tag = "statistics",
+    params(DevicePath, SeriesParams,
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier response.")),
     responses(
-        (status = 200, description = "The buckets.", body = DeviceSeries, headers(("ETag" = String, description = "Weak; leaves out `as_of`."))),
-        (status = 304, description = "They are those of `If-None-Match`.", headers(("ETag" = String, description = "Weak."))),
-        (status = 404, description = "You have no values of this device, measure and time."),
+        (status = 200, description = "The buckets.", body = DeviceSeries,
+            headers(("ETag" = String, description = "A weak entity tag that ignores `as_of`."))),
+        (status = 304, description = "The buckets have the entity tag of `If-None-Match`.",
+            headers(("ETag" = String, description = "The weak entity tag."))),
+        (status = 404, description = "You have no values for this device, measure and range of time."),
     ))]
-pub(crate) async fn series(
+pub(crate) async fn get_series(
     State(app): State<Arc<App>>,
     owner: Owner,
     headers: HeaderMap,
-    Path(device): Path<String>,
+    Path(DevicePath { device_id }): Path<DevicePath>,
     Query(params): Query<SeriesParams>,
 ) -> Result<Response, ApiError> {
     let SeriesParams { measure, from, to, bucket } = params;
     let bucket = bucket.unwrap_or_else(|| "1d".to_owned());
     let width = width(&bucket)?;
-    let (series, range) = asked(&app, &owner, &device, &StatsParams { measure, from, to }).await?;
-    let buckets = match app.services.chunks.buckets(&series, range.0, range.1, width).await? {
-        BucketsAnswer::Complete(buckets) => buckets,
-        BucketsAnswer::TooMuch(reason) => return Err(too_much(reason)),
-    };
+    let (series, range) = resolve_query(&app, &owner, &device_id, &StatisticsParams { measure, from, to }).await?;
+    let buckets = app.services.chunks.buckets(&series, range.0, range.1, width).await?.map_err(too_much)?;
     if buckets.is_empty() {
-        return Err(nothing(&series));
+        return Err(no_data(&series));
     }
     let content = DeviceSeries {
         device_id: series.entity,
@@ -203,42 +211,44 @@ pub(crate) async fn series(
         as_of: None,
         buckets: buckets.into_iter().map(BucketStatistics::from).collect(),
     };
-    let answer = DeviceSeries { as_of: Some(Time((app.clock)())), ..content.clone() };
-    tagged(&headers, &content, &answer)
+    let body = DeviceSeries { as_of: Some(Time((app.clock)())), ..content.clone() };
+    tagged(&headers, &content, &body)
 }
 
 fn too_much(too_much: TooMuch) -> ApiError {
     match too_much {
-        TooMuch::Buckets => ApiError::parameter("bucket", format!("{too_much}: choose wider ones, or less time")),
-        TooMuch::Points => ApiError::parameter("from", format!("{too_much}: choose less time")),
+        TooMuch::Buckets => {
+            ApiError::parameter("bucket", format!("{too_much}; expected wider buckets or a shorter range of time"))
+        }
+        TooMuch::Points => ApiError::parameter("from", format!("{too_much}; expected a shorter range of time")),
     }
 }
 
-/// The width of a bucket.
+/// Parses the width of a bucket.
 fn width(bucket: &str) -> Result<Duration, ApiError> {
-    let wrong = || {
+    let invalid = || {
         ApiError::parameter(
             "bucket",
-            format!("it is a number and s, m, h or d, such as 15m, and at most {MAX_BUCKET_DAYS}d"),
+            format!("expected a number and one of s, m, h and d, such as 15m, at most {MAX_BUCKET_DAYS}d"),
         )
     };
-    let (digits, unit) = bucket.split_at_checked(bucket.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let (digits, unit) = bucket.split_at_checked(bucket.len().saturating_sub(1)).ok_or_else(invalid)?;
     let seconds = match unit {
         "s" => 1,
         "m" => 60,
         "h" => 3_600,
         "d" => 86_400,
-        _ => return Err(wrong()),
+        _ => return Err(invalid()),
     };
     if digits.starts_with('0')
         || digits.is_empty()
         || digits.len() > 9
         || !digits.bytes().all(|digit| digit.is_ascii_digit())
     {
-        return Err(wrong());
+        return Err(invalid());
     }
-    let seconds = digits.parse::<u64>().map_err(|_| wrong())? * seconds;
-    if (1..=MAX_BUCKET_DAYS * 86_400).contains(&seconds) { Ok(Duration::from_secs(seconds)) } else { Err(wrong()) }
+    let seconds = digits.parse::<u64>().map_err(|_| invalid())? * seconds;
+    if (1..=MAX_BUCKET_DAYS * 86_400).contains(&seconds) { Ok(Duration::from_secs(seconds)) } else { Err(invalid()) }
 }
 
 #[cfg(test)]
@@ -246,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn widths() {
+    fn bucket_widths_are_parsed_strictly() {
         for (bucket, expected) in
             [("1s", Some(1)), ("15m", Some(900)), ("1h", Some(3_600)), ("3660d", Some(316_224_000))]
         {

@@ -1,151 +1,145 @@
-//! Keys of devices: created, listed, rotated, revoked. The key itself is in the answer that makes it, and in no other.
+//! Keys of devices: create, list, rotate, revoke. Only the responses that create a secret contain it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::workflows::keys::Keys;
+use eventpulse_aws::adapters::key_store::{self, Key, KeyStore, Random};
 use eventpulse_core::device::key::{self, ApiKey};
-use eventpulse_core::device::key_commands::{Key, KeyRandom, KeyRefusal};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::paging::{page_limit, position};
 use super::random;
-use super::uploads::SelfLink;
-use super::uploads::list::{page_limit, position};
+use crate::api_error::ApiError;
 use crate::auth::Owner;
 use crate::cursor::Seal;
-use crate::extract::{Json, NoParams, Path, Query, key_id};
-use crate::model::Time;
-use crate::problem::ApiError;
+use crate::extract::{Json, KeyPath, NoParams, Path, Query, key_id};
+use crate::model::{SelfLink, Time};
 use crate::state::App;
 
-/// How long the name of a key may be.
+/// The most characters of the name of a key.
 const MAX_NAME_CHARS: usize = 100;
-/// How long a replaced secret may work on: 7 days.
+/// The longest time for which a replaced secret stays valid: 7 days.
 const MAX_KEEP_SECONDS: u32 = 604_800;
 
-/// A key that is to be.
+/// A request for a key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewKey {
-    /// What you call it: the device that will hold it, say. Control characters become `_`.
+    /// A name for the key, such as the name of its device. Control characters become `_`.
     #[schema(min_length = 1, max_length = 100, example = "greenhouse north")]
     name: Option<String>,
-    /// How much it may send; `standard` when it is left out.
+    /// The usage plan; `standard` by default.
     plan: Option<Plan>,
 }
 
-/// How a key is rotated.
+/// A request to rotate a key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rotation {
-    /// How many seconds the secrets until now work on, at most: the time that you need to bring the new one to the
-    /// devices. 0 when it is left out.
+    /// The number of seconds for which the present secrets stay valid, at most: the time that you need to update the
+    /// devices; 0 by default.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 604_800)]
     keep_old_seconds: u32,
 }
 
-/// How much a key may send. `fast` is more than `standard`, for a gateway of many devices.
+/// The usage plan of a key: its rate limit and quota.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Plan {
-    /// What a device needs.
+    /// For a single device.
     Standard,
-    /// What a gateway of many devices needs.
+    /// For a gateway of many devices: higher limits than `standard`.
     Fast,
 }
 
-/// Whether a key may be used.
+/// The state of a key.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum KeyState {
-    /// It may.
+    /// The key is valid.
     Active,
-    /// It was taken back, for good. It is listed for 90 days.
+    /// The key was revoked permanently. It stays listed for 90 days.
     Revoked,
 }
 
-/// Which keys.
+/// The query parameters of `GET /keys`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct KeyListParams {
-    /// How many on a page, at most; 50 when it is left out.
+    /// The maximum number of items per page; 50 by default.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
-    /// The `next` of the page before, as it is.
+    /// The unchanged `next` of the previous page.
     cursor: Option<String>,
 }
 
 /// A page of keys.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyList {
-    /// Newest first.
-    keys: Vec<KeyShown>,
-    /// The cursor of the next page; null when this was the last.
+    /// The keys, newest first.
+    keys: Vec<KeyMetadata>,
+    /// The cursor of the next page; null on the last page.
     #[schema(required)]
     next: Option<String>,
 }
 
-/// A key, without its secret.
+/// The metadata of a key.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KeyShown {
-    /// Its id. It stays when the secret is another.
+pub(crate) struct KeyMetadata {
+    /// The id of the key. Rotation does not change it.
     #[schema(example = "key_01JMZ3S2V8Q9W4X5Y6Z7A8B9C0")]
     key_id: String,
-    /// What you call it.
+    /// The name of the key.
     #[schema(required)]
     name: Option<String>,
-    /// How much it may send.
+    /// The usage plan.
     plan: Plan,
-    /// Whether it may be used.
+    /// The state of the key.
     state: KeyState,
-    /// The last four characters of its secret.
+    /// The last four characters of the secret.
     #[schema(example = "x9-Q")]
-    hint: String,
-    /// When it was created.
+    last_four: String,
+    /// The time of creation.
     created_at: Time,
-    /// Until when the secret works; null, as long as no other replaces it.
-    #[schema(required)]
-    valid_until: Option<Time>,
-    /// When it was revoked.
+    /// The time of revocation; null for an active key.
     #[schema(required)]
     revoked_at: Option<Time>,
-    /// Earlier secrets that still work, the oldest first.
-    replaced: Vec<ReplacedSecret>,
-    /// Where it is.
+    /// Earlier secrets that are still valid, oldest first.
+    previous_secrets: Vec<PreviousSecret>,
+    /// Links to related resources.
     links: SelfLink,
 }
 
 /// An earlier secret of a key.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ReplacedSecret {
-    /// Its last four characters.
-    hint: String,
-    /// Until when it works.
+pub(crate) struct PreviousSecret {
+    /// The last four characters of the secret.
+    last_four: String,
+    /// The time at which the secret expires.
     valid_until: Time,
 }
 
-/// A key with its secret.
+/// The metadata of a key, and its secret.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct KeyMade {
+pub(crate) struct KeyWithSecret {
     #[serde(flatten)]
-    key: KeyShown,
-    /// The secret, for the header `x-api-key`. It is told here and never again: keep it.
+    key: KeyMetadata,
+    /// The secret, for the header `x-api-key`. No other response contains it: store it.
     #[schema(pattern = "^ep_[A-Za-z0-9_-]{43}$")]
     api_key: String,
 }
 
-impl KeyShown {
+impl KeyMetadata {
     fn new(app: &App, key: Key) -> Self {
         let now = (app.clock)();
         let is_active = key.state == key::KeyState::Active;
-        let replaced = key.replaced.into_iter().filter(|old| is_active && now < old.valid_until);
+        let previous = key.replaced.into_iter().filter(|old| is_active && now < old.valid_until);
         Self {
             links: SelfLink { this: format!("{}/keys/{}", app.config.api_url, key.key_id) },
             key_id: key.key_id.to_string(),
@@ -155,23 +149,22 @@ impl KeyShown {
                 key::UsagePlan::Fast => Plan::Fast,
             },
             state: if is_active { KeyState::Active } else { KeyState::Revoked },
-            hint: key.hint,
+            last_four: key.hint,
             created_at: Time(key.created_at),
-            valid_until: None,
             revoked_at: key.revoked_at.map(Time),
-            replaced: replaced
-                .map(|old| ReplacedSecret { hint: old.hint, valid_until: Time(old.valid_until) })
+            previous_secrets: previous
+                .map(|old| PreviousSecret { last_four: old.hint, valid_until: Time(old.valid_until) })
                 .collect(),
         }
     }
 }
 
-impl KeyMade {
-    /// An answer that nobody may keep but who asked.
-    fn answer(app: &App, status: StatusCode, (key, secret): (Key, ApiKey)) -> Response {
-        let made = Self { key: KeyShown::new(app, key), api_key: secret.reveal().to_owned() };
-        let location = HeaderValue::from_str(&made.key.links.this);
-        let mut response = (status, [(CACHE_CONTROL, "no-store")], axum::Json(made)).into_response();
+impl KeyWithSecret {
+    /// Creates a response that no cache may store.
+    fn response(app: &App, status: StatusCode, (key, secret): (Key, ApiKey)) -> Response {
+        let body = Self { key: KeyMetadata::new(app, key), api_key: secret.reveal().to_owned() };
+        let location = HeaderValue::from_str(&body.key.links.this);
+        let mut response = (status, [(CACHE_CONTROL, "no-store")], axum::Json(body)).into_response();
         if let (StatusCode::CREATED, Ok(location)) = (status, location) {
             response.headers_mut().insert(LOCATION, location);
         }
@@ -179,19 +172,23 @@ impl KeyMade {
     }
 }
 
-/// The keys, of the function that has them.
-fn keys_of(app: &App) -> Result<&Keys, ApiError> {
+/// Returns the key store, which only the function with the `manage` routes has.
+fn key_store(app: &App) -> Result<&KeyStore, ApiError> {
     app.keys.as_ref().ok_or_else(ApiError::internal)
 }
 
-/// Creates a key, by which a device sends to `POST /data` as you. It works within moments.
+/// Create a key
+///
+/// Creates a key with which a device sends data to `POST /data` on your behalf. The key becomes valid within seconds.
+/// Only this response contains the secret. An owner has at most 100 active keys.
 #[utoipa::path(post, path = "/keys", operation_id = "create_key", tag = "keys", request_body = NewKey,
     responses(
-        (status = 201, description = "The key. `api_key` is told here and never again.", body = KeyMade,
-            headers(("Location" = String, description = "The key, without its secret."))),
-        (status = 409, description = "You have 100 active keys: revoke one."),
-        (status = 413, description = "The request itself is too large."),
-        (status = 415, description = "The request is not JSON."),
+        (status = 201, description = "The key with its secret, `api_key`. No other response contains it.",
+            body = KeyWithSecret,
+            headers(("Location" = String, description = "The URL of the key."))),
+        (status = 409, description = "You have 100 active keys. Revoke one."),
+        (status = 413, description = "The body of the request is too large."),
+        (status = 415, description = "The body of the request is not JSON."),
     ))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -204,22 +201,25 @@ pub(crate) async fn create(
         Some(Plan::Fast) => key::UsagePlan::Fast,
         Some(Plan::Standard) | None => key::UsagePlan::Standard,
     };
-    let random = KeyRandom { id: random()?, secret: random()?, usage: random()? };
-    let made = keys_of(&app)?.create(&owner.0, name.as_deref(), plan, (app.clock)(), &random).await?;
-    Ok(KeyMade::answer(&app, StatusCode::CREATED, made.into_result()?))
+    let random = Random { id: random()?, secret: random()?, usage: random()? };
+    let created = key_store(&app)?.create(&owner.0, name.as_deref(), plan, (app.clock)(), random).await??;
+    Ok(KeyWithSecret::response(&app, StatusCode::CREATED, created))
 }
 
-/// A name that can be shown.
+/// Checks a name and replaces control characters.
 fn name(name: &str) -> Result<String, ApiError> {
     if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
-        return Err(ApiError::member("/name", format!("it must have 1 to {MAX_NAME_CHARS} characters")));
+        return Err(ApiError::member("/name", format!("expected 1 to {MAX_NAME_CHARS} characters")));
     }
     Ok(name.chars().map(|c| if c.is_control() { '_' } else { c }).collect())
 }
 
-/// Your keys, newest first, without their secrets.
+/// List keys
+///
+/// Returns your keys, newest first, one page at a time. The response contains no secrets. Revoked keys stay listed for
+/// 90 days.
 #[utoipa::path(get, path = "/keys", operation_id = "list_keys", tag = "keys", params(KeyListParams),
-    responses((status = 200, description = "A page of them.", body = KeyList)))]
+    responses((status = 200, description = "A page of keys.", body = KeyList)))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     owner: Owner,
@@ -228,71 +228,78 @@ pub(crate) async fn list(
     let limit = page_limit(params.limit)?;
     let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "keys", filters: &[] };
     let after = position(&seal, params.cursor.as_deref())?;
-    let page = keys_of(&app)?.store().list(&owner.0, limit, after.as_deref()).await?;
-    let keys = page.items.into_iter().map(|key| KeyShown::new(&app, key)).collect();
+    let page = key_store(&app)?.list(&owner.0, limit, after.as_deref()).await?;
+    let keys = page.items.into_iter().map(|key| KeyMetadata::new(&app, key)).collect();
     Ok(axum::Json(KeyList { keys, next: page.next.map(|position| seal.close(&position)) }))
 }
 
-/// A key, without its secret.
-#[utoipa::path(get, path = "/keys/{key_id}", operation_id = "show_key", tag = "keys",
-    params(("key_id" = String, Path, description = "The key.", pattern = "^key_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+/// Get a key
+///
+/// Returns the metadata of a key. The response contains no secret.
+#[utoipa::path(get, path = "/keys/{key_id}", operation_id = "get_key", tag = "keys",
+    params(KeyPath),
     responses(
-        (status = 200, description = "It.", body = KeyShown),
-        (status = 404, description = "You have no such key."),
+        (status = 200, description = "The key.", body = KeyMetadata),
+        (status = 404, description = "You have no key with this id."),
     ))]
-pub(crate) async fn show(
+pub(crate) async fn get(
     State(app): State<Arc<App>>,
     owner: Owner,
-    Path(id): Path<String>,
+    Path(KeyPath { key_id: id }): Path<KeyPath>,
     _: Query<NoParams>,
-) -> Result<axum::Json<KeyShown>, ApiError> {
-    let key = keys_of(&app)?.store().get(&owner.0, &key_id(&id)?).await?.ok_or(KeyRefusal::NotFound)?;
-    Ok(axum::Json(KeyShown::new(&app, key)))
+) -> Result<axum::Json<KeyMetadata>, ApiError> {
+    let key = key_store(&app)?.get(&owner.0, &key_id(&id)?).await?.ok_or(key_store::KeyRefusal::NotFound)?;
+    Ok(axum::Json(KeyMetadata::new(&app, key)))
 }
 
-/// Gives a key another secret. The one until now works for `keep_old_seconds` more.
+/// Rotate a key
+///
+/// Replaces the secret of a key. The present secret stays valid for `keep_old_seconds`, so that you can update the
+/// devices first. Only this response contains the new secret.
 #[utoipa::path(post, path = "/keys/{key_id}/rotate", operation_id = "rotate_key", tag = "keys",
-    params(("key_id" = String, Path, description = "The key.", pattern = "^key_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    params(KeyPath),
     request_body = Rotation,
     responses(
-        (status = 200, description = "The key. `api_key` is told here and never again.", body = KeyMade),
-        (status = 404, description = "You have no such key."),
-        (status = 409, description = "It is revoked, or 10 earlier secrets of it still work, or somebody else changed it \
-                                      at the same time; `detail` says which."),
-        (status = 413, description = "The request itself is too large."),
-        (status = 415, description = "The request is not JSON."),
+        (status = 200, description = "The key with its secret, `api_key`. No other response contains it.",
+            body = KeyWithSecret),
+        (status = 404, description = "You have no key with this id."),
+        (status = 409, description = "The key is revoked, 10 earlier secrets are still valid, or a concurrent request \
+                                      changed the key. `detail` says which."),
+        (status = 413, description = "The body of the request is too large."),
+        (status = 415, description = "The body of the request is not JSON."),
     ))]
 pub(crate) async fn rotate(
     State(app): State<Arc<App>>,
     owner: Owner,
-    Path(id): Path<String>,
+    Path(KeyPath { key_id: id }): Path<KeyPath>,
     _: Query<NoParams>,
     Json(Rotation { keep_old_seconds }): Json<Rotation>,
 ) -> Result<Response, ApiError> {
     let id = key_id(&id)?;
     if keep_old_seconds > MAX_KEEP_SECONDS {
-        let detail = format!("it must be 0 to {MAX_KEEP_SECONDS} seconds, 7 days");
+        let detail = format!("expected 0 to {MAX_KEEP_SECONDS} seconds (7 days)");
         return Err(ApiError::member("/keep_old_seconds", detail));
     }
-    let overlap = Duration::from_secs(keep_old_seconds.into());
-    let made = keys_of(&app)?.rotate(&owner.0, &id, overlap, (app.clock)(), random()?).await?;
-    Ok(KeyMade::answer(&app, StatusCode::OK, made.into_result()?))
+    let created = key_store(&app)?.rotate(&owner.0, &id, keep_old_seconds, (app.clock)(), random()?).await??;
+    Ok(KeyWithSecret::response(&app, StatusCode::OK, created))
 }
 
-/// Revokes a key, for good, with every secret of it. It may still work for as long as `key_cache_seconds` of
-/// `GET /health` says. Once more is the same.
+/// Revoke a key
+///
+/// Revokes a key and all its secrets permanently. Because of caches, the key may stay valid for the `key_cache_seconds`
+/// of `GET /health`. Repeating the request has no further effect.
 #[utoipa::path(delete, path = "/keys/{key_id}", operation_id = "revoke_key", tag = "keys",
-    params(("key_id" = String, Path, description = "The key.", pattern = "^key_[0-7][0-9A-HJKMNP-TV-Z]{25}$")),
+    params(KeyPath),
     responses(
-        (status = 200, description = "It is revoked.", body = KeyShown),
-        (status = 404, description = "You have no such key."),
+        (status = 200, description = "The revoked key.", body = KeyMetadata),
+        (status = 404, description = "You have no key with this id."),
     ))]
 pub(crate) async fn revoke(
     State(app): State<Arc<App>>,
     owner: Owner,
-    Path(id): Path<String>,
+    Path(KeyPath { key_id: id }): Path<KeyPath>,
     _: Query<NoParams>,
-) -> Result<axum::Json<KeyShown>, ApiError> {
-    let key = keys_of(&app)?.revoke(&owner.0, &key_id(&id)?, (app.clock)()).await?.into_result()?;
-    Ok(axum::Json(KeyShown::new(&app, key)))
+) -> Result<axum::Json<KeyMetadata>, ApiError> {
+    let key = key_store(&app)?.revoke(&owner.0, &key_id(&id)?, (app.clock)()).await??;
+    Ok(axum::Json(KeyMetadata::new(&app, key)))
 }

@@ -1,229 +1,231 @@
-//! Who is mailed: an owner's own e-mail subscription. The address is that of their account, never one that a request names.
+//! The owner's e-mail subscription to notices. The address is the verified one of the account; a request cannot choose
+//! another.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_aws::workflows::subscribe::{self, SubscribeOutcome};
-use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::subscription::{self, Subscription, SubscriptionRefusal};
+use eventpulse_aws::adapters::subscription_store::SubscriptionRefusal;
+use eventpulse_core::notification::kind;
+use eventpulse_core::notification::subscription::{self, Subscription};
 use eventpulse_core::time::Timestamp;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::auth::{Address, Owner};
+use crate::api_error::ApiError;
+use crate::auth::{Owner, VerifiedEmail};
 use crate::extract::{Json, NoParams, Query};
-use crate::model::{NotificationState, Time};
-use crate::problem::ApiError;
+use crate::model::{SubscriptionState, Time};
 use crate::state::App;
 
-/// What you want to be told.
+/// A request to subscribe to notices.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "kinds": ["new", "regressed", "resolved"] }))]
-pub(crate) struct Wanted {
-    /// The kinds of notices, each once; all of them when it is left out.
+pub(crate) struct SubscriptionRequest {
+    /// The kinds of notices, without duplicates; all kinds by default.
     #[schema(min_items = 1, max_items = 4)]
-    kinds: Option<Vec<Kind>>,
+    kinds: Option<Vec<NoticeKind>>,
 }
 
-/// What a notice tells.
+/// A kind of notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    /// Uploads fail in a way that was not there before.
+pub(crate) enum NoticeKind {
+    /// A new problem: uploads are rejected for a reason not seen before.
     New,
-    /// They fail again in a way that was resolved.
+    /// A resolved problem occurs again.
     Regressed,
-    /// Uploads of this kind pass again.
+    /// A problem is resolved: uploads of its kind are accepted again.
     Resolved,
-    /// What repeated since the last digest.
+    /// A summary of the occurrences since the last digest.
     Digest,
 }
 
-impl Kind {
-    fn core(self) -> NoticeKind {
+impl NoticeKind {
+    /// Returns the same kind as the core's type.
+    fn core(self) -> kind::NoticeKind {
         match self {
-            Self::New => NoticeKind::New,
-            Self::Regressed => NoticeKind::Regressed,
-            Self::Resolved => NoticeKind::Resolved,
-            Self::Digest => NoticeKind::Digest,
+            Self::New => kind::NoticeKind::New,
+            Self::Regressed => kind::NoticeKind::Regressed,
+            Self::Resolved => kind::NoticeKind::Resolved,
+            Self::Digest => kind::NoticeKind::Digest,
         }
     }
 
-    fn of(kind: NoticeKind) -> Option<Self> {
+    /// Converts a kind to which owners can subscribe.
+    fn of_owners(kind: kind::NoticeKind) -> Option<Self> {
         match kind {
-            NoticeKind::New => Some(Self::New),
-            NoticeKind::Regressed => Some(Self::Regressed),
-            NoticeKind::Resolved => Some(Self::Resolved),
-            NoticeKind::Digest => Some(Self::Digest),
-            NoticeKind::SyntheticCheck => None,
+            kind::NoticeKind::New => Some(Self::New),
+            kind::NoticeKind::Regressed => Some(Self::Regressed),
+            kind::NoticeKind::Resolved => Some(Self::Resolved),
+            kind::NoticeKind::Digest => Some(Self::Digest),
+            kind::NoticeKind::SelfTest => None,
         }
     }
 }
 
-/// Whether you are mailed, where, and about what.
+/// Your e-mail subscription to notices.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({
-    "state": "pending", "email": "ann@example.com", "kinds": ["new", "regressed", "resolved", "digest"],
-    "asked_at": "2025-02-28T12:00:00Z", "can_be_asked_again_at": "2025-03-01T12:00:00Z",
-    "hint": "Follow the link in the confirmation e-mail to ann@example.com. Check the spam folder, too. After \
-             2025-03-01T12:00:00Z, PUT /notifications sends it again.",
-}))]
-pub(crate) struct Notifications {
-    /// Where the subscription stands.
-    state: NotificationState,
-    /// The address that is mailed, or would be; null when your account has none that is verified.
+pub(crate) struct EmailSubscription {
+    /// The state of the subscription.
+    state: SubscriptionState,
+    /// The e-mail address of the subscription, or of your account; null if your account has no verified address.
     #[schema(required)]
     email: Option<String>,
-    /// What you are told, or will be once it is confirmed; nothing when the state is `none`.
-    kinds: Vec<Kind>,
-    /// When the link to confirm by was last mailed.
+    /// The kinds of notices; empty if the state is `none`.
+    kinds: Vec<NoticeKind>,
+    /// The time at which the confirmation link was last sent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    asked_at: Option<Time>,
-    /// When the service first saw it confirmed.
+    requested_at: Option<Time>,
+    /// The time at which the service first observed the confirmation.
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed_at: Option<Time>,
-    /// When the service first saw it gone.
+    /// The time at which the service first observed that the subscription had ended outside this API.
     #[serde(skip_serializing_if = "Option::is_none")]
     gone_at: Option<Time>,
-    /// From when on `PUT` has the link mailed again; only while it is pending. Your account's address is another one by
-    /// now: `PUT` asks that at once, and this is not told.
+    /// The time from which `PUT` sends the confirmation link again. Present only while the subscription is pending and
+    /// its address is still that of your account.
     #[serde(skip_serializing_if = "Option::is_none")]
-    can_be_asked_again_at: Option<Time>,
-    /// What to do next.
+    resend_available_at: Option<Time>,
+    /// The next step for you.
     hint: String,
 }
 
-impl Notifications {
+impl EmailSubscription {
     fn new(subscription: Subscription, address: Option<&str>, now: Timestamp) -> Self {
         let hint = subscription.hint(address, now);
         let is_none = subscription.state == subscription::SubscriptionState::None;
-        let again = subscription.can_resend_at();
-        let is_same = address.is_some() && address == subscription.email.as_deref();
-        let again = again.filter(|_| is_same && subscription.state == subscription::SubscriptionState::Pending);
-        let kinds = subscription.kinds.into_iter().filter_map(Kind::of);
+        let resend_at = subscription.can_be_asked_again_at();
+        let is_same_address = address.is_some() && address == subscription.email.as_deref();
+        let resend_at =
+            resend_at.filter(|_| is_same_address && subscription.state == subscription::SubscriptionState::Pending);
+        let kinds = subscription.kinds.into_iter().filter_map(NoticeKind::of_owners);
         Self {
             state: subscription.state.into(),
             email: subscription.email.filter(|_| !is_none).or_else(|| address.map(str::to_owned)),
             kinds: kinds.filter(|_| !is_none).collect(),
-            asked_at: subscription.confirmation_sent_at.filter(|_| !is_none).map(Time),
+            requested_at: subscription.asked_at.filter(|_| !is_none).map(Time),
             confirmed_at: subscription.confirmed_at.map(Time),
             gone_at: subscription.gone_at.map(Time),
-            can_be_asked_again_at: again.map(Time),
+            resend_available_at: resend_at.map(Time),
             hint,
         }
     }
 }
 
-/// Whether anybody is mailed about an upload.
+/// The state of your e-mail subscription, in a receipt.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({ "state": "none", "hint": "You receive no e-mail about this upload. PUT /notifications subscribes your address." }))]
-pub(crate) struct Notified {
-    /// Where your subscription stands; it may be a minute old.
-    state: NotificationState,
-    /// What to do to be mailed; not when you are.
+pub(crate) struct SubscriptionSummary {
+    /// The state of your e-mail subscription, at most one minute old.
+    state: SubscriptionState,
+    /// The step that subscribes you; absent if you are subscribed.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
 }
 
-impl Notified {
-    /// Whether the owner is mailed. A receipt is worth more than this: nobody goes without one when it cannot be told.
+impl SubscriptionSummary {
+    /// Loads the state of the owner's subscription. Returns `None` when that fails, so that the receipt does not fail
+    /// too.
     pub(crate) async fn of(app: &App, owner: &Owner, now: Timestamp) -> Option<Self> {
-        match subscribe::show_for_receipt(&app.services.subscriptions, &owner.0, now).await {
+        match app.services.subscriptions.known(&owner.0, now).await {
             Ok(subscription) => Some(Self { state: subscription.state.into(), hint: subscription.receipt_hint() }),
             Err(error) => {
-                tracing::warn!(error = error.chain(), "a receipt does not tell of the subscription");
+                tracing::warn!(error = error.chain(), "could not load the subscription for a receipt");
                 None
             }
         }
     }
 }
 
-/// Whether you are mailed, as SNS tells of it now.
-#[utoipa::path(get, path = "/notifications", operation_id = "show_notifications", tag = "notifications",
-    responses((status = 200, description = "Whether you are mailed, where, and about what.", body = Notifications)))]
-pub(crate) async fn show(
+/// Get the e-mail subscription
+///
+/// Returns the present state of your e-mail subscription to notices, as SNS reports it.
+#[utoipa::path(get, path = "/notifications", operation_id = "get_subscription", tag = "notifications",
+    responses((status = 200, description = "Your e-mail subscription.", body = EmailSubscription)))]
+pub(crate) async fn get(
     State(app): State<Arc<App>>,
     owner: Owner,
-    address: Address,
+    email: VerifiedEmail,
     _: Query<NoParams>,
-) -> Result<axum::Json<Notifications>, ApiError> {
+) -> Result<axum::Json<EmailSubscription>, ApiError> {
     let now = (app.clock)();
-    let subscription = subscribe::show(&app.services.subscriptions, &owner.0, now).await?;
-    Ok(axum::Json(Notifications::new(subscription, address.0.as_deref().ok(), now)))
+    let subscription = app.services.subscriptions.get(&owner.0, now).await?;
+    Ok(axum::Json(EmailSubscription::new(subscription, email.0.as_deref().ok(), now)))
 }
 
-/// Has notices mailed to the address of your account. SNS first mails a link to confirm by; not again to the same address
-/// within a day, and never when it is confirmed already. Once more with other kinds changes these, within some minutes.
-#[utoipa::path(put, path = "/notifications", operation_id = "subscribe", tag = "notifications", request_body = Wanted,
+/// Subscribe to notices by e-mail
+///
+/// Subscribes the verified address of your account. SNS first sends a confirmation link to it: at most once a day, and
+/// not if the address is confirmed already. Repeating the request with other kinds changes the kinds within minutes.
+#[utoipa::path(put, path = "/notifications", operation_id = "subscribe", tag = "notifications",
+    request_body = SubscriptionRequest,
     responses(
-        (status = 200, description = "Where it stands now; `hint` tells what to do.", body = Notifications),
-        (status = 409, description = "Your account has no e-mail address, or none that is verified; or the address is \
-                                      subscribed for somebody else, even if nobody confirmed that yet (it lapses within \
-                                      two days); or there can be no more subscriptions. `detail` says which, and what \
-                                      to do."),
-        (status = 413, description = "The request itself is too large."),
-        (status = 415, description = "The request is not JSON."),
+        (status = 200, description = "The subscription. `hint` says what to do next.", body = EmailSubscription),
+        (status = 409, description = "Your account has no verified e-mail address, the address is subscribed for \
+                                      another account, or the service has no free subscriptions. `detail` says which, \
+                                      and what to do."),
+        (status = 413, description = "The body of the request is too large."),
+        (status = 415, description = "The body of the request is not JSON."),
     ))]
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     owner: Owner,
-    address: Address,
+    email: VerifiedEmail,
     _: Query<NoParams>,
-    Json(wanted): Json<Wanted>,
-) -> Result<axum::Json<Notifications>, ApiError> {
-    let kinds = kinds(wanted.kinds)?;
-    let (email, now) = (address.0?, (app.clock)());
-    match subscribe::subscribe(&app.services.subscriptions, &owner.0, &email, &kinds, now).await? {
-        SubscribeOutcome::Subscribed(subscription) => {
-            Ok(axum::Json(Notifications::new(subscription, Some(&email), now)))
-        }
-        SubscribeOutcome::Refused(refused) => Err(refusal(refused, &email)),
-    }
+    Json(request): Json<SubscriptionRequest>,
+) -> Result<axum::Json<EmailSubscription>, ApiError> {
+    let kinds = kinds(request.kinds)?;
+    let (email, now) = (email.0?, (app.clock)());
+    let subscription = app.services.subscriptions.put(&owner.0, &email, &kinds, now).await?;
+    let subscription = subscription.map_err(|refusal| conflict(refusal, &email))?;
+    Ok(axum::Json(EmailSubscription::new(subscription, Some(&email), now)))
 }
 
-fn kinds(wanted: Option<Vec<Kind>>) -> Result<Vec<NoticeKind>, ApiError> {
-    let Some(wanted) = wanted else { return Ok(NoticeKind::OF_OWNERS.to_vec()) };
-    if wanted.is_empty() {
-        return Err(ApiError::member("/kinds", "it is empty; DELETE /notifications ends the mails"));
+fn kinds(requested: Option<Vec<NoticeKind>>) -> Result<Vec<kind::NoticeKind>, ApiError> {
+    let Some(requested) = requested else { return Ok(kind::NoticeKind::OF_OWNERS.to_vec()) };
+    if requested.is_empty() {
+        return Err(ApiError::member(
+            "/kinds",
+            "expected at least one kind (DELETE /notifications ends the subscription)",
+        ));
     }
-    for (at, kind) in wanted.iter().enumerate() {
-        if wanted[..at].contains(kind) {
-            return Err(ApiError::member(&format!("/kinds/{at}"), "it is there already"));
+    for (index, kind) in requested.iter().enumerate() {
+        if requested[..index].contains(kind) {
+            return Err(ApiError::member(&format!("/kinds/{index}"), "expected no duplicate"));
         }
     }
-    Ok(wanted.into_iter().map(Kind::core).collect())
+    Ok(requested.into_iter().map(NoticeKind::core).collect())
 }
 
-fn refusal(refused: SubscriptionRefusal, email: &str) -> ApiError {
-    ApiError::conflict(match refused {
-        SubscriptionRefusal::AddressInUse => format!(
-            "{email} is subscribed to the notices in another way already: for another account, or as the operator of this \
-             service. Unsubscribe that one, by the link at the end of one of its mails, and PUT again; or use another address. \
-             If nobody ever confirmed that one, no mails come: it lapses, and you may PUT again in two days."
+fn conflict(refusal: SubscriptionRefusal, email: &str) -> ApiError {
+    ApiError::conflict(match refusal {
+        SubscriptionRefusal::Elsewhere => format!(
+            "{email} is already subscribed: for another account, or as the operator of this service. Unsubscribe it \
+             with the link at the end of one of its e-mails and repeat the request, or use another address. An \
+             unconfirmed subscription receives no e-mails and lapses within two days; repeat the request then."
         ),
-        SubscriptionRefusal::InvalidAddress => {
-            format!("SNS does not mail to {email}. Have another address verified for your account.")
+        SubscriptionRefusal::Address => {
+            format!("SNS does not send e-mails to {email}. Verify another address for your account.")
         }
-        SubscriptionRefusal::QuotaReached => {
-            "This service has as many subscriptions as its AWS account may have. Its operator can have the \
-                          quota of SNS raised."
+        SubscriptionRefusal::Full => {
+            "The service has no free subscriptions. Ask its operator to raise the SNS quota of the AWS account."
                 .to_owned()
         }
     })
 }
 
-/// Ends the mails. Once more is the same. A link to confirm by that was mailed before does not undo it: should somebody
-/// follow it, the service ends that, too, as soon as it sees it (with the next `GET /notifications` or receipt).
+/// Unsubscribe from notices
+///
+/// Ends your e-mail subscription. Repeating the request has no further effect. If somebody follows an earlier
+/// confirmation link later, the service removes that subscription with the next `GET /notifications` or receipt.
 #[utoipa::path(delete, path = "/notifications", operation_id = "unsubscribe", tag = "notifications",
-    responses((status = 204, description = "It is ended.")))]
+    responses((status = 204, description = "The subscription has ended.")))]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     owner: Owner,
     _: Query<NoParams>,
 ) -> Result<StatusCode, ApiError> {
-    subscribe::unsubscribe(&app.services.subscriptions, &owner.0, (app.clock)()).await?;
+    app.services.subscriptions.delete(&owner.0, (app.clock)()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -233,46 +235,52 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn kinds_are_chosen_once_each() {
-        assert_eq!(kinds(None).unwrap(), NoticeKind::OF_OWNERS);
-        assert_eq!(kinds(Some(vec![Kind::Digest, Kind::New])).unwrap(), [NoticeKind::Digest, NoticeKind::New]);
-        assert!(kinds(Some(Vec::new())).is_err() && kinds(Some(vec![Kind::New, Kind::Digest, Kind::New])).is_err());
-        for kind in NoticeKind::OF_OWNERS {
-            let told = Kind::of(kind).unwrap();
-            assert_eq!((told.core(), serde_json::to_value(told).unwrap()), (kind, kind.as_str().into()));
+    fn each_kind_is_accepted_at_most_once() {
+        assert_eq!(kinds(None).unwrap(), kind::NoticeKind::OF_OWNERS);
+        assert_eq!(
+            kinds(Some(vec![NoticeKind::Digest, NoticeKind::New])).unwrap(),
+            [kind::NoticeKind::Digest, kind::NoticeKind::New]
+        );
+        assert!(
+            kinds(Some(Vec::new())).is_err()
+                && kinds(Some(vec![NoticeKind::New, NoticeKind::Digest, NoticeKind::New])).is_err()
+        );
+        for kind in kind::NoticeKind::OF_OWNERS {
+            let wire = NoticeKind::of_owners(kind).unwrap();
+            assert_eq!((wire.core(), serde_json::to_value(wire).unwrap()), (kind, kind.as_str().into()));
         }
     }
 
     #[test]
-    fn an_answer_tells_what_holds_and_no_more() {
+    fn response_has_only_the_members_of_its_state() {
         let now = Timestamp::from_micros(1_740_744_000_000_000);
-        let told = |subscription: Subscription, address: Option<&str>| {
-            serde_json::to_value(Notifications::new(subscription, address, now)).unwrap()
+        let response = |subscription: Subscription, address: Option<&str>| {
+            serde_json::to_value(EmailSubscription::new(subscription, address, now)).unwrap()
         };
-        let none = told(Subscription::default(), Some("ann@example.com"));
+        let none = response(Subscription::default(), Some("ann@example.com"));
         assert_eq!(
             none,
             json!({ "state": "none", "email": "ann@example.com", "kinds": [],
-                "hint": "You receive no e-mails. PUT /notifications subscribes ann@example.com." })
+                "hint": "Nobody is mailed. PUT /notifications has notices mailed to ann@example.com." })
         );
-        assert_eq!(told(Subscription::default(), None)["email"], serde_json::Value::Null);
+        assert_eq!(response(Subscription::default(), None)["email"], serde_json::Value::Null);
         let arn = Some("arn:aws:sns:eu-central-1:1:notices:1".to_owned());
-        let pending = Subscription::default().confirmation_sent("ann@example.com", vec![NoticeKind::New], arn, now);
-        let moved = told(pending.clone(), Some("bob@example.com"));
+        let pending = Subscription::default().asked("ann@example.com", vec![kind::NoticeKind::New], arn, now);
+        let moved = response(pending.clone(), Some("bob@example.com"));
         assert_eq!((&moved["state"], &moved["email"]), (&json!("pending"), &json!("ann@example.com")));
-        assert_eq!(moved.get("can_be_asked_again_at"), None, "the other address is asked at once");
-        let shown = told(pending.clone(), Some("ann@example.com"));
-        assert_eq!((&shown["asked_at"], &shown["kinds"]), (&json!("2025-02-28T12:00:00Z"), &json!(["new"])));
-        assert_eq!(shown["can_be_asked_again_at"], "2025-03-01T12:00:00Z");
+        assert_eq!(moved.get("resend_available_at"), None, "another address can subscribe at once");
+        let shown = response(pending.clone(), Some("ann@example.com"));
+        assert_eq!((&shown["requested_at"], &shown["kinds"]), (&json!("2025-02-28T12:00:00Z"), &json!(["new"])));
+        assert_eq!(shown["resend_available_at"], "2025-03-01T12:00:00Z");
         let confirmed =
-            told(pending.clone().observe(subscription::ObservedState::Confirmed, now), Some("ann@example.com"));
-        assert_eq!((&confirmed["state"], confirmed.get("can_be_asked_again_at")), (&json!("confirmed"), None));
-        let deleted = pending.deleted(subscription::Removal::KeptWhilePending);
+            response(pending.clone().seen(subscription::ObservedState::Confirmed, now), Some("ann@example.com"));
+        assert_eq!((&confirmed["state"], confirmed.get("resend_available_at")), (&json!("confirmed"), None));
+        let deleted = pending.deleted(true);
         let followed =
-            told(deleted.clone().observe(subscription::ObservedState::Confirmed, now), Some("bob@example.com"));
-        let deleted = told(deleted, Some("bob@example.com"));
-        assert_eq!((&deleted["email"], deleted.get("asked_at")), (&json!("bob@example.com"), None));
-        assert_eq!(followed, deleted, "what is ended stays ended, whoever follows the old link");
+            response(deleted.clone().seen(subscription::ObservedState::Confirmed, now), Some("bob@example.com"));
+        let deleted = response(deleted, Some("bob@example.com"));
+        assert_eq!((&deleted["email"], deleted.get("requested_at")), (&json!("bob@example.com"), None));
+        assert_eq!(followed, deleted, "an old confirmation link does not restart the subscription");
         for text in [&shown, &confirmed, &deleted] {
             assert!(!text.to_string().contains("arn:"), "{text}");
         }

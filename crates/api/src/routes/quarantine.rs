@@ -1,4 +1,4 @@
-//! The quarantine: inspected, corrected, tried again, discarded.
+//! Quarantined data: inspect, correct, retry, discard.
 
 pub mod list;
 
@@ -9,138 +9,139 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use eventpulse_aws::adapters::object_store::PutOptions;
 use eventpulse_aws::workflows::upload_commands::{self, Correction};
-use eventpulse_core::intake::reader::Media;
 use eventpulse_core::upload::{QuarantineLocation, QuarantineStatus, RetryForm, Upload};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::api_error::ApiError;
 use crate::auth::Owner;
-use crate::extract::{Json, NoParams, Path, Query, Raw, header_text, upload_id};
-use crate::model::{self, ContentEncoding, Happening, Status, Time, form_word};
-use crate::problem::ApiError;
-use crate::routes::notifications::Notified;
-use crate::routes::uploads::{Receipt, lifetime, load, sha256, size};
+use crate::extract::{Json, NoParams, Path, Query, Raw, UploadPath, header_text, media, upload_id};
+use crate::model::{self, ContentEncoding, HistoryEntry, Time, retry_form};
+use crate::routes::notifications::SubscriptionSummary;
+use crate::routes::uploads::{PresignedUpload, lifetime, load, sha256, size};
 use crate::state::App;
 
-/// How long a link to download works.
+/// The lifetime of a download link, in seconds.
 const DOWNLOAD_SECONDS: u64 = 300;
-/// The largest report that is shown in the answer; Lambda answers at most 6 MiB.
+/// The largest report that a response includes. Lambda limits a response to 6 MiB.
 const MAX_REPORT_BYTES: u64 = 4 << 20;
 
-/// Where to go on.
+/// Links to related resources.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ItemListedLinks {
-    /// This.
+pub(crate) struct QuarantineEntryLinks {
+    /// This resource.
     #[serde(rename = "self")]
     #[schema(format = "uri")]
     pub(super) this: String,
-    /// The upload's receipt.
+    /// The receipt of the upload.
     #[schema(format = "uri")]
     pub(super) upload: String,
 }
 
-/// What was rejected of an upload.
+/// The quarantined data of an upload.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Item {
-    /// The upload it is of.
+pub(crate) struct QuarantinedUpload {
+    /// The id of the upload.
     upload_id: String,
-    /// Where that stands.
-    state: model::State,
-    /// What has become of it.
-    status: Status,
-    /// What its sender calls the file.
+    /// The state of the upload.
+    state: model::UploadState,
+    /// The status of the quarantined data.
+    status: model::QuarantineStatus,
+    /// The file name that the sender gave.
     file_name: String,
-    /// How many records of the upload count.
+    /// The number of accepted records.
     accepted: u64,
-    /// How many do not.
+    /// The number of rejected records.
     rejected: u64,
-    /// When it came into quarantine, for the last time.
+    /// The time at which data was last quarantined.
     quarantined_at: Time,
-    /// Until when it is kept.
+    /// The time at which the data is deleted.
     kept_until: Time,
-    /// The report, of the form of `contracts/report/1.0.json`; null when it is gone, or too large to show here.
+    /// The report, as `contracts/report/1.0.json` describes it; null if it is deleted, or larger than 4 MiB.
     #[schema(required, value_type = Option<Object>)]
     report: Option<Value>,
-    /// Links to download it.
+    /// Download links.
     download: Downloads,
-    /// What happened to the upload, the oldest first.
-    history: Vec<Happening>,
-    /// Where to go on.
-    links: ItemLinks,
+    /// The history of the upload, oldest first.
+    history: Vec<HistoryEntry>,
+    /// Links to related resources.
+    links: QuarantinedUploadLinks,
 }
 
-/// Links to download what was rejected.
+/// Download links to the quarantined data.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Downloads {
-    /// The file as it was sent or, of an upload that counts in part, the rejected records as NDJSON; null when it is gone.
+    /// The uploaded file or, if some records are accepted, the rejected records as NDJSON; null if it is deleted.
     #[schema(required)]
     object: Option<Download>,
-    /// The report; null when it is gone.
+    /// The report; null if it is deleted.
     #[schema(required)]
     report: Option<Download>,
 }
 
-/// A link to download something.
+/// A download link.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Download {
-    /// Where. A secret.
+    /// The presigned URL. Keep it secret.
     #[schema(format = "uri")]
     url: String,
-    /// What it is saved as.
+    /// The file name of the download.
     file_name: String,
-    /// Until when the link works.
+    /// The time at which the link expires.
     expires_at: Time,
 }
 
-/// Where to go on.
+/// Links to related resources.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ItemLinks {
-    /// This.
+pub(crate) struct QuarantinedUploadLinks {
+    /// This resource.
     #[serde(rename = "self")]
     #[schema(format = "uri")]
     this: String,
-    /// The upload's receipt.
+    /// The receipt of the upload.
     #[schema(format = "uri")]
     upload: String,
-    /// To try it again.
+    /// The operation that retries the data.
     #[schema(format = "uri")]
     retry: String,
-    /// To send a large correction.
+    /// The operation that starts a large correction.
     #[schema(format = "uri")]
     correction: String,
 }
 
-/// What was rejected of an upload, why, and where to download it.
-#[utoipa::path(get, path = "/quarantine/{upload_id}", operation_id = "show_quarantined", tag = "quarantine",
-    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")),
+/// Get the quarantined data of an upload
+///
+/// Returns the status of the quarantined data, the report with the failures, and links to download both.
+#[utoipa::path(get, path = "/quarantine/{upload_id}", operation_id = "get_quarantined_upload", tag = "quarantine",
+    params(UploadPath),
     responses(
-        (status = 200, description = "It.", body = Item),
-        (status = 404, description = "You have no such upload, or nothing of it was ever rejected."),
+        (status = 200, description = "The quarantined data.", body = QuarantinedUpload),
+        (status = 404, description = "You have no upload with this id, or none of its records was ever rejected."),
     ))]
-pub(crate) async fn show(
+pub(crate) async fn get(
     State(app): State<Arc<App>>,
     owner: Owner,
-    Path(id): Path<String>,
+    Path(UploadPath { upload_id: id }): Path<UploadPath>,
     _: Query<NoParams>,
-) -> Result<axum::Json<Item>, ApiError> {
+) -> Result<axum::Json<QuarantinedUpload>, ApiError> {
     let now = (app.clock)();
     let (upload, history) = load(&app, &owner, &id).await?;
     let (Some(status), Some(at)) = (upload.quarantine_status(now), upload.quarantined_at()) else {
         return Err(ApiError::not_found(
-            "Nothing of this upload was ever rejected. GET /uploads/{upload_id} tells where it stands.",
+            "No record of this upload was ever rejected. GET /uploads/{upload_id} returns its state.",
         ));
     };
-    let lies =
+    let location =
         upload.quarantine_location().filter(|_| matches!(status, QuarantineStatus::Open | QuarantineStatus::Retrying));
-    let (download, report) = match lies {
+    let (download, report) = match location {
         Some(quarantined) => (downloads(&app, quarantined).await?, report(&app, quarantined).await?),
         None => (Downloads { object: None, report: None }, None),
     };
     let base = &app.config.api_url;
     let this = format!("{base}/quarantine/{}", upload.id());
-    Ok(axum::Json(Item {
+    Ok(axum::Json(QuarantinedUpload {
         upload_id: upload.id().to_string(),
         state: upload.state_at(now).into(),
         status: status.into(),
@@ -152,7 +153,7 @@ pub(crate) async fn show(
         report,
         download,
         history,
-        links: ItemLinks {
+        links: QuarantinedUploadLinks {
             upload: format!("{base}/uploads/{}", upload.id()),
             retry: format!("{this}/retry"),
             correction: format!("{this}/correction"),
@@ -184,133 +185,142 @@ async fn report(app: &App, quarantined: &QuarantineLocation) -> Result<Option<Va
     let object = app.services.objects.get(&quarantined.bucket, &quarantined.report_key, None).await?;
     let Some(object) = object.filter(|object| object.size <= MAX_REPORT_BYTES) else { return Ok(None) };
     let bytes = object.body.collect().await.map_err(|error| {
-        let broken =
+        let error_of_body =
             eventpulse_aws::Error::new("GetObject", &quarantined.report_key, eventpulse_aws::Kind::Unreachable);
-        ApiError::from(broken.with_source(error))
+        ApiError::from(error_of_body.with_source(error))
     });
     Ok(serde_json::from_slice(&bytes?.into_bytes()).ok())
 }
 
-/// That a retry is on its way.
+/// A retry that was accepted for processing.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Retrying {
-    /// The upload.
+pub(crate) struct RetryAccepted {
+    /// The id of the upload.
     upload_id: String,
-    /// `retrying`.
-    status: Status,
-    /// The number of the retry.
+    /// Always `retrying`.
+    status: model::QuarantineStatus,
+    /// The number of the retry, from 1.
     #[schema(minimum = 1)]
     attempt: u32,
-    /// `as_it_is`, `records_as_they_are` or `corrected`.
+    /// The contents of the retry: `unchanged`, `unchanged_records` or `corrected`.
     form: &'static str,
-    /// Where its outcome will be.
-    links: ItemListedLinks,
+    /// Links to related resources.
+    links: QuarantineEntryLinks,
 }
 
-/// Tries what was rejected again: without a body as it is (after a change of the schema, say), with one corrected.
+/// Retry or correct quarantined data
 ///
-/// Of an upload that counts in part only the rejected records are tried again, and a correction holds those and no others.
-/// A body of over 4 MiB goes by `POST /quarantine/{upload_id}/correction`.
-#[utoipa::path(post, path = "/quarantine/{upload_id}/retry", operation_id = "retry", tag = "quarantine",
-    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")),
+/// Without a body, retries the quarantined data unchanged, for example after a change of the schema. With a body,
+/// processes the corrected data instead. If some records of the upload are accepted, only the rejected records are
+/// retried, and a correction contains only those. Use `POST /quarantine/{upload_id}/correction` for a body of over 4
+/// MiB.
+#[utoipa::path(post, path = "/quarantine/{upload_id}/retry", operation_id = "retry_quarantined_upload",
+    tag = "quarantine",
+    params(UploadPath),
     request_body(content(
         (Option<serde_json::Value> = "application/json"),
         (Option<String> = "application/x-ndjson"),
-    ), description = "The corrected data: JSON, or NDJSON; plain, gzip or zstd by `Content-Encoding`. None at all: as it is."),
+    ), description = "The corrected data as JSON or NDJSON, optionally compressed with the `Content-Encoding` gzip or \
+                      zstd. Empty for an unchanged retry."),
     responses(
-        (status = 202, description = "It is being tried: the receipt will tell the outcome.", body = Retrying),
-        (status = 404, description = "You have no such upload."),
-        (status = 409, description = "Nothing of it waits in quarantine; `detail` says why."),
-        (status = 413, description = "The correction is too large to come with the call."),
-        (status = 415, description = "The correction is not of a type that is read here."),
+        (status = 202, description = "The retry is being processed. The receipt will show its outcome.",
+            body = RetryAccepted),
+        (status = 404, description = "You have no upload with this id."),
+        (status = 409, description = "No data of this upload waits in quarantine. `detail` says why."),
+        (status = 413, description = "The correction is larger than 4 MiB."),
+        (status = 415, description = "The content type of the correction is not supported."),
     ))]
 pub(crate) async fn retry(
     State(app): State<Arc<App>>,
     owner: Owner,
-    Path(id): Path<String>,
+    Path(UploadPath { upload_id: id }): Path<UploadPath>,
     _: Query<NoParams>,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, ApiError> {
     let (id, now) = (upload_id(&id)?, (app.clock)());
-    let outcome = if body.is_empty() {
-        upload_commands::retry_unchanged(&app.services, &owner.0, &id, now).await?
+    let upload = if body.is_empty() {
+        upload_commands::retry_as_it_is(&app.services, &owner.0, &id, now).await??
     } else {
         let (content_type, content_encoding) = data_headers(&headers)?;
         let correction = Correction { content_type, content_encoding, body: body.to_vec() };
-        upload_commands::retry_corrected(&app.services, &owner.0, &id, correction, now).await?
+        upload_commands::retry_corrected(&app.services, &owner.0, &id, correction, now).await??
     };
-    let upload = ApiError::of_command(outcome)?;
-    let links = ItemListedLinks {
+    let links = QuarantineEntryLinks {
         this: format!("{}/quarantine/{id}", app.config.api_url),
         upload: format!("{}/uploads/{id}", app.config.api_url),
     };
     let form = upload.pending_retry().map_or(RetryForm::Corrected, |retry| retry.form);
     let attempt = upload.retries_requested();
-    let retrying =
-        Retrying { upload_id: id.to_string(), status: Status::Retrying, attempt, form: form_word(form), links };
-    Ok((StatusCode::ACCEPTED, axum::Json(retrying)).into_response())
+    let body = RetryAccepted {
+        upload_id: id.to_string(),
+        status: model::QuarantineStatus::Retrying,
+        attempt,
+        form: retry_form(form),
+        links,
+    };
+    Ok((StatusCode::ACCEPTED, axum::Json(body)).into_response())
 }
 
-/// Content type and encoding of data that come with a call.
-pub(crate) fn data_headers(headers: &HeaderMap) -> Result<(&str, Option<&str>), ApiError> {
-    let Some(content_type) = header_text(headers, header::CONTENT_TYPE.as_str()) else {
-        return Err(ApiError::content_type(
-            "Say by Content-Type whether this is application/json or application/x-ndjson.",
-        ));
-    };
-    let encoding = header_text(headers, header::CONTENT_ENCODING.as_str());
-    Media::parse(Some(content_type), encoding, "")
-        .map_err(|failure| ApiError::content_type(format!("This is not read here: {}.", failure.message)))?;
+/// Returns the content type and the content encoding of data in the body of a request.
+fn data_headers(headers: &HeaderMap) -> Result<(&str, Option<&str>), ApiError> {
+    media(headers, "")?;
+    let content_type = header_text(headers, header::CONTENT_TYPE).unwrap_or_default();
+    let encoding = header_text(headers, header::CONTENT_ENCODING);
     Ok((content_type, encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity"))))
 }
 
-/// What a correction's bytes are.
+/// The media type of a correction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 pub(crate) enum CorrectionType {
     /// One JSON document, or an array of records.
     #[serde(rename = "application/json")]
     Json,
-    /// One record a line.
+    /// One record per line.
     #[serde(rename = "application/x-ndjson")]
     Ndjson,
 }
 
-/// A correction that is to be sent.
+/// A request for a presigned URL for a correction.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewCorrection {
-    /// The `Content-Type` that you will send.
+    /// The `Content-Type` of the correction.
     content_type: CorrectionType,
-    /// The `Content-Encoding` that you will send.
+    /// The `Content-Encoding` of the correction; none by default.
     content_encoding: Option<ContentEncoding>,
-    /// How many bytes you will send.
+    /// The size of the correction in bytes.
     #[schema(maximum = 5_368_709_120_u64)]
     size: u64,
-    /// Their SHA-256 in hexadecimal: then nothing else can arrive.
+    /// The SHA-256 of the correction in hexadecimal. S3 then refuses any other contents.
     #[schema(pattern = "^[0-9a-fA-F]{64}$")]
     sha256: Option<String>,
-    /// How long the URL is to work, in seconds: 300 when it is left out.
+    /// The lifetime of the URL in seconds; 300 by default.
     #[schema(minimum = 60, maximum = 3600)]
     expires_in: Option<u64>,
 }
 
-/// Signs a PUT for a correction that is too large to come with a call. Unless it is used in time, nothing changes.
-#[utoipa::path(post, path = "/quarantine/{upload_id}/correction", operation_id = "create_correction", tag = "quarantine",
-    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")),
+/// Get a presigned URL for a large correction
+///
+/// Returns a presigned URL for a correction that is too large for `POST /quarantine/{upload_id}/retry`. If no object
+/// arrives before the URL expires, nothing changes.
+#[utoipa::path(post, path = "/quarantine/{upload_id}/correction", operation_id = "create_correction",
+    tag = "quarantine",
+    params(UploadPath),
     request_body = NewCorrection,
     responses(
-        (status = 201, description = "Send the bytes to `url` by `PUT`, with these headers.", body = Receipt,
-            headers(("Location" = String, description = "The receipt."))),
-        (status = 404, description = "You have no such upload."),
-        (status = 409, description = "Nothing of it waits in quarantine; `detail` says why."),
-        (status = 413, description = "The request itself is too large."),
-        (status = 415, description = "The request is not JSON."),
+        (status = 201, description = "The presigned URL. Send the correction to `url` with `PUT` and `headers`.",
+            body = PresignedUpload,
+            headers(("Location" = String, description = "The URL of the receipt."))),
+        (status = 404, description = "You have no upload with this id."),
+        (status = 409, description = "No data of this upload waits in quarantine. `detail` says why."),
+        (status = 413, description = "The body of the request is too large."),
+        (status = 415, description = "The body of the request is not JSON."),
     ))]
 pub(crate) async fn correction(
     State(app): State<Arc<App>>,
     owner: Owner,
-    Path(id): Path<String>,
+    Path(UploadPath { upload_id: id }): Path<UploadPath>,
     _: Query<NoParams>,
     Json(new): Json<NewCorrection>,
 ) -> Result<Response, ApiError> {
@@ -320,7 +330,7 @@ pub(crate) async fn correction(
         CorrectionType::Ndjson => "application/x-ndjson",
     };
     let now = (app.clock)();
-    let terms = PutOptions {
+    let options = PutOptions {
         content_type,
         content_encoding: new.content_encoding.map(ContentEncoding::as_str),
         size: size(new.size)?,
@@ -328,28 +338,29 @@ pub(crate) async fn correction(
         now,
         expires_in: lifetime(new.expires_in)?,
     };
-    let outcome = upload_commands::presign_correction(&app.services, &owner.0, &id, &terms).await?;
-    let issued = ApiError::of_command(outcome)?;
+    let issued = upload_commands::presign_correction(&app.services, &owner.0, &id, &options).await??;
     let upload: Upload = app.services.uploads.load(&id).await?.ok_or_else(ApiError::internal)?;
-    let notifications = Notified::of(&app, &owner, now).await;
-    Ok(Receipt::new(&app, issued, upload.state_at(now).into(), notifications).created())
+    let notifications = SubscriptionSummary::of(&app, &owner, now).await;
+    Ok(PresignedUpload::new(&app, issued, upload.state_at(now).into(), notifications).created())
 }
 
-/// Discards what was rejected. What counts of the upload goes on counting.
-#[utoipa::path(delete, path = "/quarantine/{upload_id}", operation_id = "discard", tag = "quarantine",
-    params(("upload_id" = String, Path, description = "The upload.", pattern = "^up_([0-7][0-9A-HJKMNP-TV-Z]{25}|m-[A-Za-z0-9_=-]{8,64})$")),
+/// Discard quarantined data
+///
+/// Discards the quarantined data of an upload. Its accepted records are not affected.
+#[utoipa::path(delete, path = "/quarantine/{upload_id}", operation_id = "discard_quarantined_upload",
+    tag = "quarantine",
+    params(UploadPath),
     responses(
-        (status = 204, description = "It is discarded."),
-        (status = 404, description = "You have no such upload."),
-        (status = 409, description = "There is nothing to discard; `detail` says why."),
+        (status = 204, description = "The data is discarded."),
+        (status = 404, description = "You have no upload with this id."),
+        (status = 409, description = "There is no data to discard. `detail` says why."),
     ))]
 pub(crate) async fn discard(
     State(app): State<Arc<App>>,
     owner: Owner,
-    Path(id): Path<String>,
+    Path(UploadPath { upload_id: id }): Path<UploadPath>,
     _: Query<NoParams>,
 ) -> Result<StatusCode, ApiError> {
-    let outcome = upload_commands::discard(&app.services, &owner.0, &upload_id(&id)?, (app.clock)()).await?;
-    ApiError::of_command(outcome)?;
+    upload_commands::discard(&app.services, &owner.0, &upload_id(&id)?, (app.clock)()).await??;
     Ok(StatusCode::NO_CONTENT)
 }

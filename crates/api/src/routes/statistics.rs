@@ -1,4 +1,4 @@
-//! Statistics of a device, and what they stand on.
+//! Exact statistics of a device, and the uploads that they include and exclude.
 
 use std::sync::Arc;
 
@@ -10,57 +10,57 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api_error::ApiError;
 use crate::auth::Owner;
 use crate::etag::tagged;
-use crate::extract::{Path, Query, Range, device_id, range};
+use crate::extract::{DevicePath, Path, Query, TimeRange, device_id, time_range};
 use crate::model::Time;
-use crate::problem::ApiError;
 use crate::state::App;
 
-/// Of which device, which measure, and when.
+/// The query parameters of `GET /`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeviceParams {
-    /// The device.
+    /// The id of the device.
     #[param(min_length = 1, max_length = 1024, example = "12345")]
     device_id: String,
-    /// The measure. May be left out for a device that has one only.
+    /// The measure. Optional for a device with only one measure.
     measure: Option<String>,
-    /// Measured at this time or later.
+    /// Include values measured at or after this time.
     #[param(format = DateTime)]
     from: Option<String>,
-    /// Measured before this time.
+    /// Include values measured before this time.
     #[param(format = DateTime)]
     to: Option<String>,
 }
 
-/// Which measure, and when.
+/// The query parameters of `GET /devices/{device_id}/stats`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct StatsParams {
-    /// The measure. May be left out for a device that has one only.
+pub(crate) struct StatisticsParams {
+    /// The measure. Optional for a device with only one measure.
     pub(crate) measure: Option<String>,
-    /// Measured at this time or later.
+    /// Include values measured at or after this time.
     #[param(format = DateTime)]
     pub(crate) from: Option<String>,
-    /// Measured before this time.
+    /// Include values measured before this time.
     #[param(format = DateTime)]
     pub(crate) to: Option<String>,
 }
 
-/// Statistics, and what they stand on.
+/// The statistics of one measure of a device.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct DeviceStatistics {
-    /// The device.
+    /// The id of the device.
     device_id: String,
     /// The measure.
     measure: String,
-    /// From when on; null for no bound.
+    /// The start of the range of time (inclusive); null for no bound.
     #[schema(required)]
     from: Option<Time>,
-    /// Before when; null for no bound.
+    /// The end of the range of time (exclusive); null for no bound.
     #[schema(required)]
     to: Option<Time>,
     /// The number of values.
@@ -68,110 +68,122 @@ pub(crate) struct DeviceStatistics {
     count: u64,
     /// The arithmetic mean.
     mean: f64,
-    /// The middle value, or the mean of the two middle ones.
+    /// The median: the middle value, or the mean of the two middle values.
     median: f64,
-    /// Of the sample (n - 1); null of a single value.
+    /// The sample standard deviation (n - 1); null for a single value.
     #[schema(required)]
     standard_deviation: Option<f64>,
     /// The smallest value.
     min: f64,
     /// The largest value.
     max: f64,
-    /// When the earliest value was measured.
+    /// The time of the earliest value.
     first: Time,
-    /// When the latest value was measured.
+    /// The time of the latest value.
     last: Time,
-    /// Always true: no number here is an estimate.
+    /// Always true: no number is an estimate.
     exact: bool,
-    /// When the question was answered.
+    /// The time of the response.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required, nullable = false)]
     as_of: Option<Time>,
-    /// What the numbers stand on.
-    uploads: StandsOn,
+    /// The uploads that the numbers include and exclude.
+    uploads: Provenance,
 }
 
-/// What the numbers stand on.
+/// The uploads that the numbers include and exclude.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct StandsOn {
-    /// The uploads that the values came with.
-    included: Tally,
-    /// Uploads of yours that might hold more values of this device.
-    excluded: Excluded,
+pub(crate) struct Provenance {
+    /// The uploads that contributed values.
+    included: UploadCount,
+    /// Your uploads that may contain further values of this device.
+    excluded: ExcludedUploads,
 }
 
-/// Uploads that no answer holds. What is in them is not known, so these are all of yours.
+/// Uploads that no statistics include. Their contents are unknown, so these are all of your uploads in these states.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct Excluded {
-    /// Something of these lies in quarantine.
-    quarantined: Tally,
-    /// These arrived and have no outcome yet.
-    pending: Tally,
+pub(crate) struct ExcludedUploads {
+    /// Uploads with quarantined data.
+    quarantined: UploadCount,
+    /// Uploads that arrived and are not decided yet.
+    pending: UploadCount,
 }
 
-/// How many, and some of them.
+/// A number of uploads, with the ids of some of them.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct Tally {
-    /// How many.
+pub(crate) struct UploadCount {
+    /// The number of uploads.
     count: u64,
-    /// Of those included at most 100, of those excluded the 10 newest.
+    /// The ids of at most 100 included uploads, or of the 10 newest excluded ones.
     upload_ids: Vec<String>,
 }
 
-impl From<lists::OpenCount> for Tally {
-    fn from(lists::OpenCount { count, upload_ids }: lists::OpenCount) -> Self {
+impl From<lists::Tally> for UploadCount {
+    fn from(lists::Tally { count, upload_ids }: lists::Tally) -> Self {
         Self { count, upload_ids }
     }
 }
 
-/// Exact statistics of a device.
-#[utoipa::path(get, path = "/", operation_id = "device_statistics", tag = "answers", params(DeviceParams, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer that you have.")),
+/// Get the statistics of the device in a query parameter
+///
+/// Returns exact statistics of one measure of a device over a range of time. Equivalent to
+/// `GET /devices/{device_id}/stats`. A response with the entity tag of `If-None-Match` is not sent again.
+#[utoipa::path(get, path = "/", operation_id = "get_statistics_by_query", tag = "statistics",
+    params(DeviceParams,
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier response.")),
     responses(
-        (status = 200, description = "The statistics.", body = DeviceStatistics, headers(("ETag" = String, description = "Weak; leaves out `as_of`."))),
-        (status = 304, description = "They are those of `If-None-Match`.", headers(("ETag" = String, description = "Weak."))),
-        (status = 404, description = "You have no values of this device, measure and time."),
+        (status = 200, description = "The statistics.", body = DeviceStatistics,
+            headers(("ETag" = String, description = "A weak entity tag that ignores `as_of`."))),
+        (status = 304, description = "The statistics have the entity tag of `If-None-Match`.",
+            headers(("ETag" = String, description = "The weak entity tag."))),
+        (status = 404, description = "You have no values for this device, measure and range of time."),
     ))]
-pub(crate) async fn of_device(
+pub(crate) async fn get_by_query(
     State(app): State<Arc<App>>,
     owner: Owner,
     headers: HeaderMap,
     Query(params): Query<DeviceParams>,
 ) -> Result<Response, ApiError> {
     let DeviceParams { device_id, measure, from, to } = params;
-    answer(&app, &owner, &headers, &device_id, &StatsParams { measure, from, to }).await
+    respond(&app, &owner, &headers, &device_id, &StatisticsParams { measure, from, to }).await
 }
 
-/// Exact statistics of a device.
-#[utoipa::path(get, path = "/devices/{device_id}/stats", operation_id = "statistics", tag = "answers",
-    params(("device_id" = String, Path, description = "The device.", min_length = 1, max_length = 1024), StatsParams,
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an answer that you have.")),
+/// Get the statistics of a device
+///
+/// Returns exact statistics of one measure of a device over a range of time, with the uploads that they include and
+/// exclude. A response with the entity tag of `If-None-Match` is not sent again.
+#[utoipa::path(get, path = "/devices/{device_id}/stats", operation_id = "get_statistics", tag = "statistics",
+    params(DevicePath, StatisticsParams,
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier response.")),
     responses(
-        (status = 200, description = "The statistics.", body = DeviceStatistics, headers(("ETag" = String, description = "Weak; leaves out `as_of`."))),
-        (status = 304, description = "They are those of `If-None-Match`.", headers(("ETag" = String, description = "Weak."))),
-        (status = 404, description = "You have no values of this device, measure and time."),
+        (status = 200, description = "The statistics.", body = DeviceStatistics,
+            headers(("ETag" = String, description = "A weak entity tag that ignores `as_of`."))),
+        (status = 304, description = "The statistics have the entity tag of `If-None-Match`.",
+            headers(("ETag" = String, description = "The weak entity tag."))),
+        (status = 404, description = "You have no values for this device, measure and range of time."),
     ))]
-pub(crate) async fn stats(
+pub(crate) async fn get(
     State(app): State<Arc<App>>,
     owner: Owner,
     headers: HeaderMap,
-    Path(device): Path<String>,
-    Query(params): Query<StatsParams>,
+    Path(DevicePath { device_id }): Path<DevicePath>,
+    Query(params): Query<StatisticsParams>,
 ) -> Result<Response, ApiError> {
-    answer(&app, &owner, &headers, &device, &params).await
+    respond(&app, &owner, &headers, &device_id, &params).await
 }
 
-async fn answer(
+async fn respond(
     app: &App,
     owner: &Owner,
     headers: &HeaderMap,
     device: &str,
-    params: &StatsParams,
+    params: &StatisticsParams,
 ) -> Result<Response, ApiError> {
-    let (series, range) = asked(app, owner, device, params).await?;
-    let (answered, open) =
-        tokio::join!(app.services.chunks.answer(&series, range.0, range.1), app.services.uploads.count_open(&owner.0));
-    let Some(answered) = answered? else { return Err(nothing(&series)) };
-    let (open, statistics) = (open?, answered.statistics);
+    let (series, range) = resolve_query(app, owner, device, params).await?;
+    let (answer, open) =
+        tokio::join!(app.services.chunks.answer(&series, range.0, range.1), app.services.uploads.open(&owner.0));
+    let Some(answer) = answer? else { return Err(no_data(&series)) };
+    let (open, statistics) = (open?, answer.statistics);
     let content = DeviceStatistics {
         device_id: series.entity,
         measure: series.measure,
@@ -187,47 +199,45 @@ async fn answer(
         last: Time(statistics.last),
         exact: true,
         as_of: None,
-        uploads: StandsOn {
-            included: Tally { count: answered.uploads.count, upload_ids: answered.uploads.upload_ids },
-            excluded: Excluded { quarantined: open.quarantined.into(), pending: open.pending.into() },
+        uploads: Provenance {
+            included: UploadCount { count: answer.uploads.count, upload_ids: answer.uploads.upload_ids },
+            excluded: ExcludedUploads { quarantined: open.quarantined.into(), pending: open.pending.into() },
         },
     };
-    let answer = DeviceStatistics { as_of: Some(Time((app.clock)())), ..content.clone() };
-    tagged(headers, &content, &answer)
+    let body = DeviceStatistics { as_of: Some(Time((app.clock)())), ..content.clone() };
+    tagged(headers, &content, &body)
 }
 
-/// The series and the time that are asked for.
-pub(crate) async fn asked(
+/// Returns the series and the range of time that a request names. Looks up the measure if the request names none.
+pub(crate) async fn resolve_query(
     app: &App,
     owner: &Owner,
     device: &str,
-    params: &StatsParams,
-) -> Result<(Series, Range), ApiError> {
+    params: &StatisticsParams,
+) -> Result<(Series, TimeRange), ApiError> {
     let device = device_id(device)?;
-    let range = range(params.from.as_deref(), params.to.as_deref())?;
+    let range = time_range(params.from.as_deref(), params.to.as_deref())?;
     let measure = match &params.measure {
         Some(measure) => measure.clone(),
-        None => only_measure(app, owner, device).await?,
+        None => only_measure(app, owner, &device).await?,
     };
-    Ok((Series { owner: owner.0.clone(), entity: device.to_owned(), measure }, range))
+    Ok((Series { owner: owner.0.clone(), entity: device.into(), measure }, range))
 }
 
 async fn only_measure(app: &App, owner: &Owner, device: &str) -> Result<String, ApiError> {
     let mut measures = app.services.chunks.measures(&owner.0, device).await?;
     match measures.len() {
-        0 => Err(ApiError::not_found("You have no values of this device. GET /devices lists those that you have.")),
+        0 => Err(ApiError::not_found("You have no values of this device. GET /devices lists your devices.")),
         1 => Ok(measures.remove(0)),
-        _ => Err(ApiError::parameter(
-            "measure",
-            format!("the device has several, name one of them: {}", measures.join(", ")),
-        )),
+        _ => Err(ApiError::parameter("measure", format!("expected one of: {}", measures.join(", ")))),
     }
 }
 
-pub(crate) fn nothing(series: &Series) -> ApiError {
+/// Returns the 404 for a series without values in the range of time.
+pub(crate) fn no_data(series: &Series) -> ApiError {
     let Series { entity, measure, .. } = series;
     ApiError::not_found(format!(
-        "You have no values of the measure {measure:?} of the device {entity:?} in this range of time. GET /devices lists \
-         those that you have."
+        "You have no values of the measure {measure:?} of the device {entity:?} in this range of time. GET /devices \
+         lists your devices."
     ))
 }

@@ -133,7 +133,9 @@ fn key_id(text: &str) -> Result<String, String> {
 fn list_text(keys: &[Value]) -> String {
     let headers = ["key", "name", "plan", "state", "ends in", "created", "revoked"];
     table(&headers, keys, |key| {
-        ["key_id", "name", "plan", "state", "hint", "created_at", "revoked_at"].map(|member| cell(&key[member])).into()
+        ["key_id", "name", "plan", "state", "last_four", "created_at", "revoked_at"]
+            .map(|member| cell(&key[member]))
+            .into()
     })
 }
 
@@ -190,9 +192,9 @@ mod tests {
     #[test]
     fn keys_are_listed_without_their_secrets() {
         let keys = [
-            json!({ "key_id": "key_2", "name": null, "plan": "fast", "state": "active", "hint": "aB-_",
+            json!({ "key_id": "key_2", "name": null, "plan": "fast", "state": "active", "last_four": "aB-_",
                 "created_at": "2025-02-28T12:00:00Z", "revoked_at": null, "api_key": "ep_never" }),
-            json!({ "key_id": "key_1", "name": "roof\u{1b}", "plan": "standard", "state": "revoked", "hint": "x9y8",
+            json!({ "key_id": "key_1", "name": "roof\u{1b}", "plan": "standard", "state": "revoked", "last_four": "x9y8",
                 "created_at": "2025-02-27T12:00:00Z", "revoked_at": "2025-02-28T11:00:00Z" }),
         ];
         let expected = "\

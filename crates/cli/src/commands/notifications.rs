@@ -57,7 +57,7 @@ fn text(answer: &Value) -> String {
     let members = [
         ("e-mail", &cell(&answer["email"])),
         ("kinds", &kinds),
-        ("asked", &cell(&answer["asked_at"])),
+        ("requested", &cell(&answer["requested_at"])),
         ("confirmed", &cell(&answer["confirmed_at"])),
         ("gone", &cell(&answer["gone_at"])),
     ];
@@ -91,12 +91,12 @@ mod tests {
     #[test]
     fn every_state_has_a_text() {
         let pending = json!({ "state": "pending", "email": "ann@example.com", "kinds": ["new", "digest"],
-            "asked_at": "2025-02-28T12:00:00Z", "hint": "Follow the link\u{1b}." });
+            "requested_at": "2025-02-28T12:00:00Z", "hint": "Follow the link\u{1b}." });
         let expected = "\
 notifications: pending
 e-mail     ann@example.com
 kinds      new, digest
-asked      2025-02-28T12:00:00Z
+requested  2025-02-28T12:00:00Z
 
 Follow the link\\u{1b}.
 To turn e-mails on: eventpulse notifications on

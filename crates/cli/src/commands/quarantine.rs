@@ -87,7 +87,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
         Action::List { code, schema, from, to } => {
             let query = [("code", code), ("schema", schema), ("from", from), ("to", to)];
             let query: Vec<_> = query.iter().map(|(name, value)| (*name, value.as_deref())).collect();
-            let found = api.pages("/quarantine", &given(&query), "items", usize::MAX).await?;
+            let found = api.pages("/quarantine", &given(&query), "uploads", usize::MAX).await?;
             let headers = ["upload", "state", "status", "rejected", "codes", "quarantined", "file"];
             show(global, &json!(found), || {
                 table(&headers, &found, |item| {

@@ -115,11 +115,11 @@ pub fn receipt_text(receipt: &Value) -> String {
     if receipt["failure_reason"].is_string() {
         text.push_str(&format!("failed: {}\n", cell(&receipt["failure_reason"])));
     }
-    if !items(receipt, "features").is_empty() {
+    if !items(receipt, "statistics").is_empty() {
         text.push('\n');
-        text.push_str(&features(items(receipt, "features")));
-        if receipt["features_omitted"].as_u64().is_some_and(|omitted| omitted > 0) {
-            text.push_str(&format!("... and {} more series\n", receipt["features_omitted"]));
+        text.push_str(&statistics_table(items(receipt, "statistics")));
+        if receipt["statistics_omitted"].as_u64().is_some_and(|omitted| omitted > 0) {
+            text.push_str(&format!("... and {} more series\n", receipt["statistics_omitted"]));
         }
     }
     if !items(receipt, "failures").is_empty() {
@@ -143,11 +143,11 @@ pub fn receipt_text(receipt: &Value) -> String {
 
 /// Returns the statistics of each series as a table.
 #[must_use]
-pub fn features(features: &[Value]) -> String {
+pub fn statistics_table(statistics: &[Value]) -> String {
     let headers = ["device", "measure", "count", "mean", "median", "std. dev.", "min", "max"];
-    table(&headers, features, |of| {
+    table(&headers, statistics, |series| {
         ["device_id", "measure", "count", "mean", "median", "standard_deviation", "min", "max"]
-            .map(|member| cell(&of[member]))
+            .map(|member| cell(&series[member]))
             .into()
     })
 }

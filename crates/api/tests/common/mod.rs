@@ -1,0 +1,60 @@
+//! An application without AWS, and requests to its routers.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use axum::Router;
+use axum::body::Body;
+use eventpulse_api::auth::Claims;
+use eventpulse_api::state::{ApiConfig, App};
+use eventpulse_aws::adapters::key_store::{KeyStore, KeysConfig};
+use eventpulse_aws::{Config, Services};
+use eventpulse_core::intake::schema::Catalog;
+use eventpulse_core::time::Timestamp;
+use http::{Request, Response};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+pub fn app() -> Arc<App> {
+    let config =
+        Config::from_lookup(|name| Some(if name == "DEFAULT_SCHEMA" { "reading/1.0" } else { "x" }.to_owned()));
+    let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+    let keys = KeyStore::new(KeysConfig::from_lookup(|_| Some("x".to_owned())).unwrap(), &sdk);
+    let services = Services::new(config.unwrap(), &sdk, Catalog::bundled().unwrap());
+    let config = ApiConfig {
+        api_url: "https://api.example/v1".to_owned(),
+        console_origin: Some("https://console.example".to_owned()),
+        cursor_key: "0123456789abcdef0123456789abcdef".to_owned(),
+        user_pool_issuer: "https://cognito-idp.eu-central-1.amazonaws.com/pool".to_owned(),
+        user_pool_client_id: "client".to_owned(),
+        cognito_endpoint: "https://cognito-idp.eu-central-1.amazonaws.com/".to_owned(),
+        quarantine_retention_days: 90,
+        device_api_url: "https://devices.example/v1".to_owned(),
+        key_cache_seconds: 60,
+    };
+    Arc::new(App { services, keys: Some(keys), config, clock: || Timestamp::from_micros(0) })
+}
+
+pub fn claims() -> Claims {
+    let claims = [
+        ("token_use", "id"),
+        ("iss", "https://cognito-idp.eu-central-1.amazonaws.com/pool"),
+        ("aud", "client"),
+        ("sub", "u1"),
+        ("email", "ann@example.com"),
+        ("email_verified", "true"),
+    ];
+    Claims(claims.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+}
+
+pub async fn call(router: Router, request: Request<Body>) -> (Response<()>, Value, usize) {
+    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    (Response::from_parts(parts, ()), serde_json::from_slice(&bytes).unwrap_or_default(), bytes.len())
+}
+
+pub fn request(method: &str, path: &str) -> http::request::Builder {
+    Request::builder().method(method).uri(path).extension(claims())
+}
