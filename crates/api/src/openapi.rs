@@ -5,6 +5,7 @@
 
 mod data;
 mod errors;
+mod examples;
 
 use eventpulse_core::intake::failure::FailureCode;
 use serde_json::{Map, Value, json};
@@ -61,6 +62,7 @@ pub fn document(app: &App) -> Value {
     // API Gateway answers this operation with errors of its own, which `data` describes.
     document["paths"]["/data"] = json!({ "post": data::operation(app) });
     add_schemas(&mut document, app, &schemas);
+    operations(&mut document).for_each(examples::add);
     document
 }
 
