@@ -75,7 +75,7 @@ pub async fn devices_measures_and_buckets_are_listed(world: Arc<World>) -> TestR
     sample.expected.schema = Some("weather/1.0".to_owned());
     let receipt = world.upload_by_rest(&user, &sample).await?;
     assert_eq!(receipt["state"], "accepted", "{receipt:#}");
-    let station = receipt["features"][0]["device_id"].as_str().ok_or("no station")?.to_owned();
+    let station = receipt["statistics"][0]["device_id"].as_str().ok_or("no station")?.to_owned();
 
     let (mut found, mut cursor) = (Vec::new(), String::new());
     loop {

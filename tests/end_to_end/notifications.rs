@@ -91,8 +91,8 @@ pub async fn subscription_passes_through_every_state(world: Arc<World>) -> TestR
     assert_eq!(pending["kinds"], json!(["new", "regressed", "resolved", "digest"]));
     let first = link(&world, &email, 1).await?;
     let again = put(&world, &user, json!({})).await?;
-    assert_eq!((&again["state"], &again["asked_at"]), (&json!("pending"), &pending["asked_at"]));
-    assert!(again["can_be_asked_again_at"].as_str() > again["asked_at"].as_str(), "{again:#}");
+    assert_eq!((&again["state"], &again["requested_at"]), (&json!("pending"), &pending["requested_at"]));
+    assert!(again["resend_available_at"].as_str() > again["requested_at"].as_str(), "{again:#}");
     let other_kinds = put(&world, &user, json!({ "kinds": ["new", "digest"] })).await?;
     assert_eq!((&other_kinds["state"], &other_kinds["kinds"]), (&json!("pending"), &json!(["new", "digest"])));
 

@@ -26,7 +26,7 @@ pub async fn owner_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<
 
     let receipt = world.upload_by_rest(&user, &good).await?;
     assert_eq!(receipt["state"], "accepted", "{receipt:#}");
-    assert_eq!(receipt["features"][0]["median"], 35.0);
+    assert_eq!(receipt["statistics"][0]["median"], 35.0);
     let receipt = world.upload_by_rest(&user, &document("mixed.ndjson", mixed)).await?;
     assert_eq!((&receipt["state"], &receipt["accepted"]), (&json!("partially_accepted"), &json!(1)));
     assert_eq!(receipt["failures"][0]["code"], "REQUIRED");
@@ -202,8 +202,8 @@ pub async fn lists_page_and_filter_and_refuse_foreign_cursors(world: Arc<World>)
     for (list, member, limit, expected) in [
         ("/uploads?", "uploads", 3, ids.clone()),
         ("/uploads?state=accepted&", "uploads", 1, ids.iter().step_by(2).cloned().collect()),
-        ("/quarantine?code=TRUNCATED&", "items", 2, ids.iter().skip(1).step_by(2).cloned().collect()),
-        ("/quarantine?code=TYPE&", "items", 2, Vec::new()),
+        ("/quarantine?code=TRUNCATED&", "uploads", 2, ids.iter().skip(1).step_by(2).cloned().collect()),
+        ("/quarantine?code=TYPE&", "uploads", 2, Vec::new()),
     ] {
         let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
         loop {

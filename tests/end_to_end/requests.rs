@@ -228,7 +228,7 @@ pub async fn validate_returns_the_verdict_of_an_upload_and_stores_nothing(world:
         );
         let uploaded = world.upload_by_rest(&user, &document("tried.ndjson", mixed.clone())).await?;
         assert_eq!(verdict["failures"], uploaded["failures"], "the same validator says the same");
-        assert_eq!(verdict["features"], uploaded["features"]);
+        assert_eq!(verdict["statistics"], uploaded["statistics"]);
         world
             .call(
                 &user,

@@ -65,9 +65,9 @@ pub async fn partially_accepted_upload_is_corrected_in_steps(world: Arc<World>) 
         .map(|event| (event["form"].as_str().unwrap_or_default(), event["by"].as_str().unwrap_or_default()))
         .collect();
     let by = user.owner.as_str();
-    assert_eq!(requested, [("records_as_they_are", by), ("corrected", by), ("corrected", by)]);
+    assert_eq!(requested, [("unchanged_records", by), ("corrected", by), ("corrected", by)]);
     world.retry(&user, &id, None).await?.problem(409, "conflict")?;
-    assert_eq!(world.get(&user, "/quarantine").await?["items"], json!([]));
+    assert_eq!(world.get(&user, "/quarantine").await?["uploads"], json!([]));
     Ok(())
 }
 
@@ -82,9 +82,9 @@ pub async fn rejected_correction_updates_the_same_item(world: Arc<World>) -> Tes
         let receipt = world.outcome(&user, &id).await?;
         assert_eq!(told(&receipt).0, "quarantined");
         assert_eq!(receipt["failures"][0]["code"], code);
-        let items = world.get(&user, "/quarantine").await?["items"].clone();
-        assert_eq!(items.as_array().map(Vec::len), Some(1), "one item throughout: {items:#}");
-        assert_eq!(items[0]["codes"], json!([code]));
+        let uploads = world.get(&user, "/quarantine").await?["uploads"].clone();
+        assert_eq!(uploads.as_array().map(Vec::len), Some(1), "one upload throughout: {uploads:#}");
+        assert_eq!(uploads[0]["codes"], json!([code]));
         let item = world.get(&user, &format!("/quarantine/{id}")).await?;
         let url = item["download"]["object"]["url"].as_str().ok_or("no link")?;
         assert_eq!(world.http.get(url).send().await?.text().await?, correction, "the latest is what is shown");
@@ -163,7 +163,7 @@ pub async fn discarded_records_are_hidden_and_withdrawn_uploads_leave_every_answ
         let item = world.get(&user, &path).await?;
         assert_eq!((&item["download"]["object"], &item["report"]), (&Value::Null, &Value::Null));
     }
-    assert_eq!(world.get(&user, "/quarantine").await?["items"], json!([]));
+    assert_eq!(world.get(&user, "/quarantine").await?["uploads"], json!([]));
     assert_eq!(world.stats(&user, "gone").await?["count"], 1, "what counted goes on counting");
 
     let sample = document("back.ndjson", lines(&[reading("gone", 7, 1.0), reading("back", 8, 2.0)]));

@@ -51,7 +51,7 @@ pub async fn message_of_another_schema_is_accepted(world: Arc<World>) -> TestRes
     let weather = json!({ "schema": "weather/1.0", "station": "Kyiv ☀", "observed_at": "2025-02-28T00:00:00Z", "temp_max_c": 3.5 });
     let receipt = outcome(&world, &user, &acknowledged(send(&world, &secret, &weather).await?)?).await?;
     assert_eq!(receipt["state"], "accepted");
-    assert_eq!(receipt["features"][0]["device_id"], "Kyiv ☀", "{receipt:#}");
+    assert_eq!(receipt["statistics"][0]["device_id"], "Kyiv ☀", "{receipt:#}");
     Ok(())
 }
 
@@ -126,7 +126,7 @@ pub async fn hostile_bodies_reach_the_queue_unchanged(world: Arc<World>) -> Test
         let record = json!({ "device_id": text, "timestamp": reading("", second, 0.0)["timestamp"], "value": 1 });
         let id = acknowledged(send(&world, &secret, &record).await?)?;
         let (upload, receipt) = accepted(&world, &user, &id, text).await?;
-        assert_eq!(receipt["features"][0]["device_id"], json!(text));
+        assert_eq!(receipt["statistics"][0]["device_id"], json!(text));
         assert_eq!(serde_json::from_slice::<Value>(&kept_body(&world, &upload).await?)?, record);
     }
     Ok(())
