@@ -105,3 +105,30 @@ fn decision_detail(decision: &upload::Decision) -> String {
         upload::Decision::Duplicate { of } => format!("duplicate of {of}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use eventpulse_core::time::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(event: UploadEvent) -> serde_json::Value {
+        let now = Timestamp::from_micros(1_740_744_000_000_000);
+        serde_json::to_value(HistoryEntry::from(RecordedEvent { v: 1, at: now, fact: event })).unwrap()
+    }
+
+    #[test]
+    fn entries_name_the_event_and_its_actor() {
+        let at = "2025-02-28T12:00:00Z";
+        let by: eventpulse_core::id::OwnerId = "u1".parse().unwrap();
+        for (event, expected) in [
+            (UploadEvent::RolledBack, json!({ "at": at, "event": "rolled_back", "by": null })),
+            (UploadEvent::Withdrawn, json!({ "at": at, "event": "withdrawn", "by": null })),
+            (UploadEvent::Discarded { by: by.clone() }, json!({ "at": at, "event": "discarded", "by": "u1" })),
+            (UploadEvent::WithdrawalRequested { by }, json!({ "at": at, "event": "withdrawal_requested", "by": "u1" })),
+        ] {
+            assert_eq!(entry(event), expected);
+        }
+    }
+}

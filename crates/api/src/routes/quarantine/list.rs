@@ -26,7 +26,7 @@ pub(crate) struct ListParams {
     /// Return uploads with this failure code among their largest groups of failures.
     #[param(example = "REQUIRED")]
     code: Option<String>,
-    /// Return uploads to whose rejected records this schema was applied.
+    /// Return uploads with rejected records of this schema.
     schema: Option<String>,
     /// Return uploads quarantined at or after this time.
     #[param(format = DateTime)]

@@ -43,7 +43,7 @@ fn samples_have_the_expected_verdicts() {
         let expected: Value = serde_json::from_slice(&expected).unwrap();
         let actual = serde_json::to_value(verdict_on(&sample(name), None).unwrap()).unwrap();
         for member in ["outcome", "accepted", "rejected"] {
-            assert_eq!(told[member], expected[member], "{name}: {member}");
+            assert_eq!(actual[member], expected[member], "{name}: {member}");
         }
         assert_eq!(actual["statistics"].as_array().unwrap().len(), expected["statistics"].as_array().unwrap().len());
         // The verdict lists at most ten groups; each one is among the expected failures.
