@@ -4,10 +4,11 @@
 
 use serde::Serialize;
 
-use super::{Decision, SeriesStatistics};
+use super::decision::Decision;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::inspection::Inspection;
 use crate::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY, RejectedRecord};
+use crate::statistics::features::SeriesStatistics;
 use crate::time::Timestamp;
 
 /// The most rejected records that a verdict lists.
