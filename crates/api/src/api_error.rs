@@ -3,8 +3,8 @@
 
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::adapters::key_store;
-use eventpulse_aws::workflows::upload_commands::CommandRefusal;
+use eventpulse_aws::workflows::upload_commands::CommandOutcome;
+use eventpulse_core::device::key_commands::KeyRefusal;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -179,24 +179,31 @@ impl From<eventpulse_aws::Error> for ApiError {
     }
 }
 
-impl From<CommandRefusal> for ApiError {
-    fn from(refusal: CommandRefusal) -> Self {
-        match refusal {
-            CommandRefusal::NotFound => {
-                Self::not_found("You have no upload with this id. GET /uploads lists your uploads.")
-            }
-            CommandRefusal::Conflict(reason) => Self::conflict(conflict_detail(reason)),
+impl ApiError {
+    /// Returns the 404 of an upload that does not exist or belongs to another owner.
+    #[must_use]
+    pub fn no_such_upload() -> Self {
+        Self::not_found("You have no upload with this id. GET /uploads lists your uploads.")
+    }
+
+    /// Returns the value of a command that succeeded.
+    ///
+    /// # Errors
+    /// Returns 404 if the owner has no such upload, and 409 if the command conflicts with its state.
+    pub fn of_command<T>(outcome: CommandOutcome<T>) -> Result<T, Self> {
+        match outcome {
+            CommandOutcome::Done(value) => Ok(value),
+            CommandOutcome::Refused(refusal) => Err(Self::conflict(conflict_detail(refusal))),
+            CommandOutcome::NotFound => Err(Self::no_such_upload()),
         }
     }
 }
 
-impl From<key_store::KeyRefusal> for ApiError {
-    fn from(refusal: key_store::KeyRefusal) -> Self {
+impl From<KeyRefusal> for ApiError {
+    fn from(refusal: KeyRefusal) -> Self {
         match refusal {
-            key_store::KeyRefusal::NotFound => {
-                Self::not_found("You have no key with this id. GET /keys lists your keys.")
-            }
-            key_store::KeyRefusal::Conflict(reason) => Self::conflict(conflict_detail(reason)),
+            KeyRefusal::NotFound => Self::not_found("You have no key with this id. GET /keys lists your keys."),
+            reason => Self::conflict(conflict_detail(reason)),
         }
     }
 }

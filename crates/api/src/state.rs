@@ -1,101 +1,82 @@
-//! The state that all handlers share, created once per process.
+//! What the routers work with, made once per process.
 
 use eventpulse_aws::Services;
-use eventpulse_aws::adapters::key_store::KeyStore;
+use eventpulse_aws::environment::{ConfigError, Environment};
+use eventpulse_aws::workflows::keys::Keys;
 use eventpulse_core::time::Timestamp;
 
-/// The state that all handlers share.
+/// The least characters of `CURSOR_KEY`.
+const MIN_CURSOR_KEY_CHARS: usize = 32;
+
+/// Everything that a request is answered with.
 pub struct App {
-    /// The AWS services.
+    /// AWS.
     pub services: Services,
-    /// The keys of devices; `None` in the function that only reads, which has no access to them.
-    pub keys: Option<KeyStore>,
-    /// The configuration.
+    /// The keys of devices; none where nobody manages them: the function that only reads has no right to.
+    pub keys: Option<Keys>,
+    /// The environment.
     pub config: ApiConfig,
-    /// Returns the present time.
+    /// The present time.
     pub clock: fn() -> Timestamp,
 }
 
-/// The configuration of the API's functions, in addition to [`eventpulse_aws::Config`]. `template.yaml` sets it.
+/// What the API's functions take from their environment, beside what [`eventpulse_aws::Config`] does. `template.yaml` sets it.
 #[derive(Clone, PartialEq)]
 pub struct ApiConfig {
-    /// `API_URL`: the URL of the stage, without a trailing slash.
+    /// `API_URL`: of the stage, without a slash at the end.
     pub api_url: String,
-    /// `CONSOLE_ORIGIN`: the origin from which browsers may send requests; none if it is empty.
+    /// `CONSOLE_ORIGIN`: whose pages may call; none when it is empty.
     pub console_origin: Option<String>,
-    /// `CURSOR_KEY`: the secret key that authenticates cursors, at least 32 characters.
+    /// `CURSOR_KEY`: what cursors are sealed with, at least 32 characters.
     pub cursor_key: String,
-    /// `USER_POOL_ISSUER`: the issuer of ID tokens.
+    /// `USER_POOL_ISSUER`: who makes the tokens.
     pub user_pool_issuer: String,
-    /// `USER_POOL_CLIENT_ID`: the audience of ID tokens.
+    /// `USER_POOL_CLIENT_ID`: for whom.
     pub user_pool_client_id: String,
-    /// `COGNITO_ENDPOINT`: the URL at which clients sign in.
+    /// `COGNITO_ENDPOINT`: where people sign in.
     pub cognito_endpoint: String,
-    /// `QUARANTINE_RETENTION_DAYS`: the number of days for which quarantined data is kept.
+    /// `QUARANTINE_RETENTION_DAYS`: how long what was rejected is kept.
     pub quarantine_retention_days: i64,
-    /// `DEVICE_API_URL`: the URL of the stage for devices, without a trailing slash.
+    /// `DEVICE_API_URL`: of the stage that devices send to, without a slash at the end.
     pub device_api_url: String,
-    /// `KEY_CACHE_SECONDS`: the number of seconds for which a revoked key may stay valid.
+    /// `KEY_CACHE_SECONDS`: how long a revoked key may still work.
     pub key_cache_seconds: u32,
 }
 
-/// Omits the cursor key.
+/// Without the key.
 impl std::fmt::Debug for ApiConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ApiConfig").field("api_url", &self.api_url).finish_non_exhaustive()
     }
 }
 
-/// What is wrong with the environment.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the environment lacks or misstates: {}", .0.join(", "))]
-pub struct ConfigError(pub Vec<&'static str>);
-
 impl ApiConfig {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// Every variable that is missing or malformed.
-    #[allow(clippy::disallowed_methods)] // the one place here that reads the environment
+    /// Returns a [`ConfigError`] with every variable that is missing or malformed.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_lookup(|name| std::env::var(name).ok())
+        Self::read(Environment::of_process())
     }
 
-    /// Reads variables wherever they are.
+    /// Reads an environment.
     ///
     /// # Errors
-    /// Every variable that is missing or malformed.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut wrong = Vec::new();
-        let mut need = |name: &'static str| {
-            lookup(name).filter(|value| !value.is_empty()).unwrap_or_else(|| {
-                wrong.push(name);
-                String::new()
-            })
-        };
+    /// Returns a [`ConfigError`] with every variable that is missing or malformed.
+    pub fn read(mut environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let long_enough = |key: &str| (key.len() >= MIN_CURSOR_KEY_CHARS).then(|| key.to_owned());
         let config = Self {
-            api_url: need("API_URL").trim_end_matches('/').to_owned(),
-            console_origin: lookup("CONSOLE_ORIGIN").filter(|origin| !origin.is_empty()),
-            cursor_key: need("CURSOR_KEY"),
-            user_pool_issuer: need("USER_POOL_ISSUER"),
-            user_pool_client_id: need("USER_POOL_CLIENT_ID"),
-            cognito_endpoint: need("COGNITO_ENDPOINT"),
-            quarantine_retention_days: need("QUARANTINE_RETENTION_DAYS").parse().unwrap_or(0),
-            device_api_url: need("DEVICE_API_URL").trim_end_matches('/').to_owned(),
-            key_cache_seconds: 0,
+            api_url: environment.required("API_URL").trim_end_matches('/').to_owned(),
+            console_origin: environment.optional("CONSOLE_ORIGIN"),
+            cursor_key: environment.parsed("CURSOR_KEY", "32 or more characters", long_enough).unwrap_or_default(),
+            user_pool_issuer: environment.required("USER_POOL_ISSUER"),
+            user_pool_client_id: environment.required("USER_POOL_CLIENT_ID"),
+            cognito_endpoint: environment.required("COGNITO_ENDPOINT"),
+            quarantine_retention_days: environment.number("QUARANTINE_RETENTION_DAYS", 1..=36_500),
+            device_api_url: environment.required("DEVICE_API_URL").trim_end_matches('/').to_owned(),
+            key_cache_seconds: environment.number("KEY_CACHE_SECONDS", 0..=3_600),
         };
-        let key_cache_seconds = need("KEY_CACHE_SECONDS").parse();
-        if !config.cursor_key.is_empty() && config.cursor_key.len() < 32 {
-            wrong.push("CURSOR_KEY (it is shorter than 32 characters)");
-        }
-        if config.quarantine_retention_days < 1 && !wrong.contains(&"QUARANTINE_RETENTION_DAYS") {
-            wrong.push("QUARANTINE_RETENTION_DAYS (it is no number of days)");
-        }
-        if key_cache_seconds.is_err() && !wrong.contains(&"KEY_CACHE_SECONDS") {
-            wrong.push("KEY_CACHE_SECONDS (it is no number of seconds)");
-        }
-        let config = Self { key_cache_seconds: key_cache_seconds.unwrap_or(0), ..config };
-        if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
+        environment.finish(Some(config))
     }
 }
 
@@ -105,7 +86,7 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_told_at_once() {
-        let error = ApiConfig::from_lookup(|name| match name {
+        let environment = Environment::new(|name| match name {
             "API_URL" => Some("https://x/v1".to_owned()),
             "CURSOR_KEY" => Some("short".to_owned()),
             "QUARANTINE_RETENTION_DAYS" => Some("many".to_owned()),
@@ -113,14 +94,14 @@ mod tests {
             _ => None,
         });
         let expected = [
+            "CURSOR_KEY (expected 32 or more characters)",
             "USER_POOL_ISSUER",
             "USER_POOL_CLIENT_ID",
             "COGNITO_ENDPOINT",
+            "QUARANTINE_RETENTION_DAYS (expected a whole number from 1 to 36500)",
             "DEVICE_API_URL",
-            "CURSOR_KEY (it is shorter than 32 characters)",
-            "QUARANTINE_RETENTION_DAYS (it is no number of days)",
-            "KEY_CACHE_SECONDS (it is no number of seconds)",
+            "KEY_CACHE_SECONDS (expected a whole number from 0 to 3600)",
         ];
-        assert_eq!(error.unwrap_err().0, expected);
+        assert_eq!(ApiConfig::read(environment).unwrap_err().0, expected);
     }
 }

@@ -41,7 +41,7 @@ pub fn retry_form(form: RetryForm) -> &'static str {
 impl From<RecordedEvent> for HistoryEntry {
     fn from(event: RecordedEvent) -> Self {
         let (mut by, mut detail, mut form) = (None, None, None);
-        let name = match event.fact {
+        let name = match event.event {
             UploadEvent::Issued { origin } => {
                 by = Some(origin.owner.into());
                 "issued"
@@ -56,7 +56,7 @@ impl From<RecordedEvent> for HistoryEntry {
                 "received"
             }
             UploadEvent::AcceptanceBegan { .. } => "acceptance_began",
-            UploadEvent::Decided { decision } => {
+            UploadEvent::Decided { decision, .. } => {
                 detail = Some(decision_detail(&decision));
                 "decided"
             }
@@ -115,7 +115,7 @@ mod tests {
 
     fn entry(event: UploadEvent) -> serde_json::Value {
         let now = Timestamp::from_micros(1_740_744_000_000_000);
-        serde_json::to_value(HistoryEntry::from(RecordedEvent { v: 1, at: now, fact: event })).unwrap()
+        serde_json::to_value(HistoryEntry::from(RecordedEvent { v: 1, at: now, event })).unwrap()
     }
 
     #[test]

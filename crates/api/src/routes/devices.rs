@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
+use eventpulse_aws::adapters::chunk_store::answers::BucketsAnswer;
 use eventpulse_aws::adapters::chunk_store::devices::Device;
 use eventpulse_core::statistics::answer::{Bucket, TooMuch};
 use eventpulse_core::statistics::summary::Statistics;
@@ -198,7 +199,10 @@ pub(crate) async fn get_series(
     let bucket = bucket.unwrap_or_else(|| "1d".to_owned());
     let width = width(&bucket)?;
     let (series, range) = resolve_query(&app, &owner, &device_id, &StatisticsParams { measure, from, to }).await?;
-    let buckets = app.services.chunks.buckets(&series, range.0, range.1, width).await?.map_err(too_much)?;
+    let buckets = match app.services.chunks.buckets(&series, range.0, range.1, width).await? {
+        BucketsAnswer::Complete(buckets) => buckets,
+        BucketsAnswer::TooMuch(reason) => return Err(too_much(reason)),
+    };
     if buckets.is_empty() {
         return Err(no_data(&series));
     }

@@ -1,11 +1,13 @@
 //! Keys of devices: create, list, rotate, revoke. Only the responses that create a secret contain it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::adapters::key_store::{self, Key, KeyStore, Random};
+use eventpulse_aws::workflows::keys::Keys;
 use eventpulse_core::device::key::{self, ApiKey};
+use eventpulse_core::device::key_commands::{Key, KeyRandom, KeyRefusal};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -172,8 +174,8 @@ impl KeyWithSecret {
     }
 }
 
-/// Returns the key store, which only the function with the `manage` routes has.
-fn key_store(app: &App) -> Result<&KeyStore, ApiError> {
+/// Returns the keys, which only the function with the `manage` routes can access.
+fn keys_of(app: &App) -> Result<&Keys, ApiError> {
     app.keys.as_ref().ok_or_else(ApiError::internal)
 }
 
@@ -201,9 +203,9 @@ pub(crate) async fn create(
         Some(Plan::Fast) => key::UsagePlan::Fast,
         Some(Plan::Standard) | None => key::UsagePlan::Standard,
     };
-    let random = Random { id: random()?, secret: random()?, usage: random()? };
-    let created = key_store(&app)?.create(&owner.0, name.as_deref(), plan, (app.clock)(), random).await??;
-    Ok(KeyWithSecret::response(&app, StatusCode::CREATED, created))
+    let random = KeyRandom { id: random()?, secret: random()?, usage: random()? };
+    let created = keys_of(&app)?.create(&owner.0, name.as_deref(), plan, (app.clock)(), &random).await?;
+    Ok(KeyWithSecret::response(&app, StatusCode::CREATED, created.into_result()?))
 }
 
 /// Checks a name and replaces control characters.
@@ -228,7 +230,7 @@ pub(crate) async fn list(
     let limit = page_limit(params.limit)?;
     let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "keys", filters: &[] };
     let after = position(&seal, params.cursor.as_deref())?;
-    let page = key_store(&app)?.list(&owner.0, limit, after.as_deref()).await?;
+    let page = keys_of(&app)?.store().list(&owner.0, limit, after.as_deref()).await?;
     let keys = page.items.into_iter().map(|key| KeyMetadata::new(&app, key)).collect();
     Ok(axum::Json(KeyList { keys, next: page.next.map(|position| seal.close(&position)) }))
 }
@@ -248,7 +250,7 @@ pub(crate) async fn get(
     Path(KeyPath { key_id: id }): Path<KeyPath>,
     _: Query<NoParams>,
 ) -> Result<axum::Json<KeyMetadata>, ApiError> {
-    let key = key_store(&app)?.get(&owner.0, &key_id(&id)?).await?.ok_or(key_store::KeyRefusal::NotFound)?;
+    let key = keys_of(&app)?.store().get(&owner.0, &key_id(&id)?).await?.ok_or(KeyRefusal::NotFound)?;
     Ok(axum::Json(KeyMetadata::new(&app, key)))
 }
 
@@ -280,8 +282,9 @@ pub(crate) async fn rotate(
         let detail = format!("expected 0 to {MAX_KEEP_SECONDS} seconds (7 days)");
         return Err(ApiError::member("/keep_old_seconds", detail));
     }
-    let created = key_store(&app)?.rotate(&owner.0, &id, keep_old_seconds, (app.clock)(), random()?).await??;
-    Ok(KeyWithSecret::response(&app, StatusCode::OK, created))
+    let overlap = Duration::from_secs(keep_old_seconds.into());
+    let rotated = keys_of(&app)?.rotate(&owner.0, &id, overlap, (app.clock)(), random()?).await?;
+    Ok(KeyWithSecret::response(&app, StatusCode::OK, rotated.into_result()?))
 }
 
 /// Revoke a key
@@ -300,6 +303,7 @@ pub(crate) async fn revoke(
     Path(KeyPath { key_id: id }): Path<KeyPath>,
     _: Query<NoParams>,
 ) -> Result<axum::Json<KeyMetadata>, ApiError> {
-    let key = key_store(&app)?.revoke(&owner.0, &key_id(&id)?, (app.clock)()).await??;
+    let revoked = keys_of(&app)?.revoke(&owner.0, &key_id(&id)?, (app.clock)()).await?;
+    let key = revoked.into_result()?;
     Ok(axum::Json(KeyMetadata::new(&app, key)))
 }

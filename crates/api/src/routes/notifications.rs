@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_aws::adapters::subscription_store::SubscriptionRefusal;
+use eventpulse_aws::workflows::subscribe::{self, SubscribeOutcome};
 use eventpulse_core::notification::kind;
-use eventpulse_core::notification::subscription::{self, Subscription};
+use eventpulse_core::notification::subscription::{self, Subscription, SubscriptionRefusal};
 use eventpulse_core::time::Timestamp;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ impl NoticeKind {
             kind::NoticeKind::Regressed => Some(Self::Regressed),
             kind::NoticeKind::Resolved => Some(Self::Resolved),
             kind::NoticeKind::Digest => Some(Self::Digest),
-            kind::NoticeKind::SelfTest => None,
+            kind::NoticeKind::SyntheticCheck => None,
         }
     }
 }
@@ -95,7 +95,7 @@ impl EmailSubscription {
     fn new(subscription: Subscription, address: Option<&str>, now: Timestamp) -> Self {
         let hint = subscription.hint(address, now);
         let is_none = subscription.state == subscription::SubscriptionState::None;
-        let resend_at = subscription.can_be_asked_again_at();
+        let resend_at = subscription.can_resend_at();
         let is_same_address = address.is_some() && address == subscription.email.as_deref();
         let resend_at =
             resend_at.filter(|_| is_same_address && subscription.state == subscription::SubscriptionState::Pending);
@@ -104,7 +104,7 @@ impl EmailSubscription {
             state: subscription.state.into(),
             email: subscription.email.filter(|_| !is_none).or_else(|| address.map(str::to_owned)),
             kinds: kinds.filter(|_| !is_none).collect(),
-            requested_at: subscription.asked_at.filter(|_| !is_none).map(Time),
+            requested_at: subscription.confirmation_sent_at.filter(|_| !is_none).map(Time),
             confirmed_at: subscription.confirmed_at.map(Time),
             gone_at: subscription.gone_at.map(Time),
             resend_available_at: resend_at.map(Time),
@@ -127,7 +127,7 @@ impl SubscriptionSummary {
     /// Loads the state of the owner's subscription. Returns `None` when that fails, so that the receipt does not fail
     /// too.
     pub(crate) async fn of(app: &App, owner: &Owner, now: Timestamp) -> Option<Self> {
-        match app.services.subscriptions.known(&owner.0, now).await {
+        match subscribe::show_for_receipt(&app.services.subscriptions, &owner.0, now).await {
             Ok(subscription) => Some(Self { state: subscription.state.into(), hint: subscription.receipt_hint() }),
             Err(error) => {
                 tracing::warn!(error = error.chain(), "could not load the subscription for a receipt");
@@ -149,7 +149,7 @@ pub(crate) async fn get(
     _: Query<NoParams>,
 ) -> Result<axum::Json<EmailSubscription>, ApiError> {
     let now = (app.clock)();
-    let subscription = app.services.subscriptions.get(&owner.0, now).await?;
+    let subscription = subscribe::show(&app.services.subscriptions, &owner.0, now).await?;
     Ok(axum::Json(EmailSubscription::new(subscription, email.0.as_deref().ok(), now)))
 }
 
@@ -176,9 +176,12 @@ pub(crate) async fn put(
 ) -> Result<axum::Json<EmailSubscription>, ApiError> {
     let kinds = kinds(request.kinds)?;
     let (email, now) = (email.0?, (app.clock)());
-    let subscription = app.services.subscriptions.put(&owner.0, &email, &kinds, now).await?;
-    let subscription = subscription.map_err(|refusal| conflict(refusal, &email))?;
-    Ok(axum::Json(EmailSubscription::new(subscription, Some(&email), now)))
+    match subscribe::subscribe(&app.services.subscriptions, &owner.0, &email, &kinds, now).await? {
+        SubscribeOutcome::Subscribed(subscription) => {
+            Ok(axum::Json(EmailSubscription::new(subscription, Some(&email), now)))
+        }
+        SubscribeOutcome::Refused(refusal) => Err(conflict(refusal, &email)),
+    }
 }
 
 fn kinds(requested: Option<Vec<NoticeKind>>) -> Result<Vec<kind::NoticeKind>, ApiError> {
@@ -199,15 +202,15 @@ fn kinds(requested: Option<Vec<NoticeKind>>) -> Result<Vec<kind::NoticeKind>, Ap
 
 fn conflict(refusal: SubscriptionRefusal, email: &str) -> ApiError {
     ApiError::conflict(match refusal {
-        SubscriptionRefusal::Elsewhere => format!(
+        SubscriptionRefusal::AddressInUse => format!(
             "{email} is already subscribed: for another account, or as the operator of this service. Unsubscribe it \
              with the link at the end of one of its e-mails and repeat the request, or use another address. An \
              unconfirmed subscription receives no e-mails and lapses within two days; repeat the request then."
         ),
-        SubscriptionRefusal::Address => {
+        SubscriptionRefusal::InvalidAddress => {
             format!("SNS does not send e-mails to {email}. Verify another address for your account.")
         }
-        SubscriptionRefusal::Full => {
+        SubscriptionRefusal::QuotaReached => {
             "The service has no free subscriptions. Ask its operator to raise the SNS quota of the AWS account."
                 .to_owned()
         }
@@ -225,7 +228,7 @@ pub(crate) async fn delete(
     owner: Owner,
     _: Query<NoParams>,
 ) -> Result<StatusCode, ApiError> {
-    app.services.subscriptions.delete(&owner.0, (app.clock)()).await?;
+    subscribe::unsubscribe(&app.services.subscriptions, &owner.0, (app.clock)()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -261,11 +264,12 @@ mod tests {
         assert_eq!(
             none,
             json!({ "state": "none", "email": "ann@example.com", "kinds": [],
-                "hint": "Nobody is mailed. PUT /notifications has notices mailed to ann@example.com." })
+                "hint": "You receive no e-mails. PUT /notifications subscribes ann@example.com." })
         );
         assert_eq!(response(Subscription::default(), None)["email"], serde_json::Value::Null);
         let arn = Some("arn:aws:sns:eu-central-1:1:notices:1".to_owned());
-        let pending = Subscription::default().asked("ann@example.com", vec![kind::NoticeKind::New], arn, now);
+        let pending =
+            Subscription::default().confirmation_sent("ann@example.com", vec![kind::NoticeKind::New], arn, now);
         let moved = response(pending.clone(), Some("bob@example.com"));
         assert_eq!((&moved["state"], &moved["email"]), (&json!("pending"), &json!("ann@example.com")));
         assert_eq!(moved.get("resend_available_at"), None, "another address can subscribe at once");
@@ -273,11 +277,11 @@ mod tests {
         assert_eq!((&shown["requested_at"], &shown["kinds"]), (&json!("2025-02-28T12:00:00Z"), &json!(["new"])));
         assert_eq!(shown["resend_available_at"], "2025-03-01T12:00:00Z");
         let confirmed =
-            response(pending.clone().seen(subscription::ObservedState::Confirmed, now), Some("ann@example.com"));
+            response(pending.clone().observe(subscription::ObservedState::Confirmed, now), Some("ann@example.com"));
         assert_eq!((&confirmed["state"], confirmed.get("resend_available_at")), (&json!("confirmed"), None));
-        let deleted = pending.deleted(true);
+        let deleted = pending.deleted(subscription::Removal::KeptWhilePending);
         let followed =
-            response(deleted.clone().seen(subscription::ObservedState::Confirmed, now), Some("bob@example.com"));
+            response(deleted.clone().observe(subscription::ObservedState::Confirmed, now), Some("bob@example.com"));
         let deleted = response(deleted, Some("bob@example.com"));
         assert_eq!((&deleted["email"], deleted.get("requested_at")), (&json!("bob@example.com"), None));
         assert_eq!(followed, deleted, "an old confirmation link does not restart the subscription");

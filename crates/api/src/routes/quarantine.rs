@@ -239,13 +239,14 @@ pub(crate) async fn retry(
     Raw(body): Raw,
 ) -> Result<Response, ApiError> {
     let (id, now) = (upload_id(&id)?, (app.clock)());
-    let upload = if body.is_empty() {
-        upload_commands::retry_as_it_is(&app.services, &owner.0, &id, now).await??
+    let outcome = if body.is_empty() {
+        upload_commands::retry_unchanged(&app.services, &owner.0, &id, now).await?
     } else {
         let (content_type, content_encoding) = data_headers(&headers)?;
         let correction = Correction { content_type, content_encoding, body: body.to_vec() };
-        upload_commands::retry_corrected(&app.services, &owner.0, &id, correction, now).await??
+        upload_commands::retry_corrected(&app.services, &owner.0, &id, correction, now).await?
     };
+    let upload = ApiError::of_command(outcome)?;
     let links = QuarantineEntryLinks {
         this: format!("{}/quarantine/{id}", app.config.api_url),
         upload: format!("{}/uploads/{id}", app.config.api_url),
@@ -338,7 +339,8 @@ pub(crate) async fn correction(
         now,
         expires_in: lifetime(new.expires_in)?,
     };
-    let issued = upload_commands::presign_correction(&app.services, &owner.0, &id, &options).await??;
+    let outcome = upload_commands::presign_correction(&app.services, &owner.0, &id, &options).await?;
+    let issued = ApiError::of_command(outcome)?;
     let upload: Upload = app.services.uploads.load(&id).await?.ok_or_else(ApiError::internal)?;
     let notifications = SubscriptionSummary::of(&app, &owner, now).await;
     Ok(PresignedUpload::new(&app, issued, upload.state_at(now).into(), notifications).created())
@@ -361,6 +363,7 @@ pub(crate) async fn discard(
     Path(UploadPath { upload_id: id }): Path<UploadPath>,
     _: Query<NoParams>,
 ) -> Result<StatusCode, ApiError> {
-    upload_commands::discard(&app.services, &owner.0, &upload_id(&id)?, (app.clock)()).await??;
+    let outcome = upload_commands::discard(&app.services, &owner.0, &upload_id(&id)?, (app.clock)()).await?;
+    ApiError::of_command(outcome)?;
     Ok(StatusCode::NO_CONTENT)
 }

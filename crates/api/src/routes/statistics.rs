@@ -118,8 +118,8 @@ pub(crate) struct UploadCount {
     upload_ids: Vec<String>,
 }
 
-impl From<lists::Tally> for UploadCount {
-    fn from(lists::Tally { count, upload_ids }: lists::Tally) -> Self {
+impl From<lists::OpenCount> for UploadCount {
+    fn from(lists::OpenCount { count, upload_ids }: lists::OpenCount) -> Self {
         Self { count, upload_ids }
     }
 }
@@ -181,7 +181,7 @@ async fn respond(
 ) -> Result<Response, ApiError> {
     let (series, range) = resolve_query(app, owner, device, params).await?;
     let (answer, open) =
-        tokio::join!(app.services.chunks.answer(&series, range.0, range.1), app.services.uploads.open(&owner.0));
+        tokio::join!(app.services.chunks.answer(&series, range.0, range.1), app.services.uploads.count_open(&owner.0));
     let Some(answer) = answer? else { return Err(no_data(&series)) };
     let (open, statistics) = (open?, answer.statistics);
     let content = DeviceStatistics {

@@ -220,11 +220,11 @@ pub(crate) async fn load(app: &App, owner: &Owner, id: &str) -> Result<(Upload, 
     let id = upload_id(id)?;
     let history = app.services.uploads.history(&id).await?;
     if history.is_empty() {
-        return Err(upload_commands::CommandRefusal::NotFound.into());
+        return Err(ApiError::no_such_upload());
     }
     let upload = Upload::fold(id, &history).map_err(|_| ApiError::internal())?;
     if upload.origin().owner != owner.0 {
-        return Err(upload_commands::CommandRefusal::NotFound.into());
+        return Err(ApiError::no_such_upload());
     }
     Ok((upload, history.into_iter().map(HistoryEntry::from).collect()))
 }
@@ -269,7 +269,8 @@ pub(crate) async fn withdraw(
     _: Query<NoParams>,
 ) -> Result<Response, ApiError> {
     let now = (app.clock)();
-    let withdrawal = upload_commands::withdraw(&app.services, &owner.0, &upload_id(&id)?, now).await??;
+    let outcome = upload_commands::withdraw(&app.services, &owner.0, &upload_id(&id)?, now).await?;
+    let withdrawal = ApiError::of_command(outcome)?;
     let (upload, history) = load(&app, &owner, &id).await?;
     let receipt = axum::Json(UploadReceipt::new(&app, &owner, &upload, history, now).await);
     Ok(match withdrawal {

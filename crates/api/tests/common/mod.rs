@@ -9,7 +9,9 @@ use axum::Router;
 use axum::body::Body;
 use eventpulse_api::auth::Claims;
 use eventpulse_api::state::{ApiConfig, App};
-use eventpulse_aws::adapters::key_store::{KeyStore, KeysConfig};
+use eventpulse_aws::config::KeysConfig;
+use eventpulse_aws::environment::Environment;
+use eventpulse_aws::workflows::keys::Keys;
 use eventpulse_aws::{Config, Services};
 use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
@@ -18,10 +20,11 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 pub fn app() -> Arc<App> {
-    let config =
-        Config::from_lookup(|name| Some(if name == "DEFAULT_SCHEMA" { "reading/1.0" } else { "x" }.to_owned()));
+    let config = Config::read(Environment::new(|name| {
+        Some(if name == "DEFAULT_SCHEMA" { "reading/1.0" } else { "x" }.to_owned())
+    }));
     let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-    let keys = KeyStore::new(KeysConfig::from_lookup(|_| Some("x".to_owned())).unwrap(), &sdk);
+    let keys = Keys::new(KeysConfig::read(Environment::new(|_| Some("x".to_owned()))).unwrap(), &sdk);
     let services = Services::new(config.unwrap(), &sdk, Catalog::bundled().unwrap());
     let config = ApiConfig {
         api_url: "https://api.example/v1".to_owned(),

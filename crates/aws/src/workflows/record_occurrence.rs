@@ -126,6 +126,9 @@ mod tests {
         let (upload, now) = (accepted_upload(), Timestamp::from_secs(9));
         assert_eq!(pass_to_record(&upload, Vec::new(), now), None);
         let occurrence = pass_to_record(&upload, vec!["orders/1".to_owned()], now).unwrap();
-        assert_eq!((occurrence.at, occurrence.passed_kinds()), (Timestamp::from_secs(2), ["orders/1".to_owned()].as_slice()));
+        assert_eq!(
+            (occurrence.at, occurrence.passed_kinds()),
+            (Timestamp::from_secs(2), ["orders/1".to_owned()].as_slice())
+        );
     }
 }

@@ -8,7 +8,7 @@ use super::decision::Decision;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::inspection::Inspection;
 use crate::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY, RejectedRecord};
-use crate::statistics::features::SeriesStatistics;
+use crate::statistics::series_statistics::SeriesStatistics;
 use crate::time::Timestamp;
 
 /// The most rejected records that a verdict lists.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_aws::adapters::upload_store::lists::{QuarantineFilter, QuarantineListed};
+use eventpulse_aws::adapters::upload_store::lists::{QuarantineFilter, QuarantineSummary};
 use eventpulse_core::intake::failure::FailureCode;
 use eventpulse_core::intake::schema::SchemaId;
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,7 @@ pub(crate) async fn list(
     Ok(axum::Json(QuarantineList { uploads, next: page.next.map(|position| seal.close(&position)) }))
 }
 
-fn entry(app: &App, listed: QuarantineListed) -> QuarantineEntry {
+fn entry(app: &App, listed: QuarantineSummary) -> QuarantineEntry {
     let (id, base) = (&listed.upload_id, &app.config.api_url);
     QuarantineEntry {
         links: QuarantineEntryLinks { this: format!("{base}/quarantine/{id}"), upload: format!("{base}/uploads/{id}") },

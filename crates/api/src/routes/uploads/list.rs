@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use eventpulse_aws::adapters::upload_store::lists::{ListFilter, Listed};
+use eventpulse_aws::adapters::upload_store::lists::{self, ListFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -86,7 +86,7 @@ pub(crate) async fn list(
     let after = position(&seal, params.cursor.as_deref())?;
     let filter = ListFilter { state, from, to };
     let page = app.services.uploads.list(&owner.0, &filter, limit, after.as_deref(), (app.clock)()).await?;
-    let summary = |listed: Listed| UploadSummary {
+    let summary = |listed: lists::UploadSummary| UploadSummary {
         links: SelfLink { this: format!("{}/uploads/{}", app.config.api_url, listed.upload_id) },
         upload_id: listed.upload_id.to_string(),
         state: listed.state.into(),

@@ -99,7 +99,7 @@ impl UploadReceipt {
         now: Timestamp,
     ) -> Self {
         let rejection = upload.rejection();
-        let (statistics, statistics_omitted) = upload.features();
+        let (statistics, statistics_omitted) = upload.series_statistics();
         let status = upload.quarantine_status(now);
         let (id, base) = (upload.id(), &app.config.api_url);
         Self {
