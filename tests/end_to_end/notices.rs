@@ -75,7 +75,7 @@ async fn invoke(world: &World, function: &str, event: &str) -> Result<String, Bo
 
 /// The item of an owner's outbox.
 async fn outbox(world: &World, user: &User) -> Result<(Value, u64), BoxError> {
-    let stored = world.client.services.groups.outbox(&user.owner).await?;
+    let stored = world.client.services.notices.outbox(&user.owner).await?;
     Ok((serde_json::to_value(stored.outbox)?, stored.revision))
 }
 

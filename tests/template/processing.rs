@@ -18,7 +18,8 @@ fn the_stream_of_notices_invokes_notify_for_occurrences_only() {
     let filters = list(&properties("Notify")["Events"]["Occurrences"]["Properties"]["FilterCriteria"]["Filters"]);
     let [filter] = filters[..] else { panic!("{filters:?}") };
     let pattern: Value = serde_json::from_str(filter["Pattern"].as_str().unwrap()).unwrap();
-    let right = json!({ "eventName": ["INSERT"], "dynamodb": { "Keys": { "sk": { "S": [{ "prefix": "seen#" }] } } } });
+    let right =
+        json!({ "eventName": ["INSERT"], "dynamodb": { "Keys": { "sk": { "S": [{ "prefix": "occurrence#" }] } } } });
     assert_eq!(pattern, right);
     // The stream carries the keys only, so the filter can name nothing else.
     assert_eq!(properties("NoticesTable")["StreamSpecification"], json!({ "StreamViewType": "KEYS_ONLY" }));

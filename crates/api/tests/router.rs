@@ -94,7 +94,7 @@ async fn invalid_requests_name_the_invalid_input() {
         ("PUT", "/notifications", json, r#"{"kinds":[]}"#.into(), 400, "invalid-request", "/kinds"),
         ("PUT", "/notifications", json, r#"{"kinds":"new"}"#.into(), 400, "invalid-request", "/kinds"),
         ("PUT", "/notifications", json, r#"{"kinds":["new","old"]}"#.into(), 400, "invalid-request", "/kinds/1"),
-        ("PUT", "/notifications", json, r#"{"kinds":["self_test"]}"#.into(), 400, "invalid-request", "/kinds/0"),
+        ("PUT", "/notifications", json, r#"{"kinds":["synthetic_check"]}"#.into(), 400, "invalid-request", "/kinds/0"),
         (
             "PUT",
             "/notifications",

@@ -27,7 +27,7 @@ pub struct Services {
     /// The chunks of accepted points.
     pub chunks: chunk_store::ChunkStore,
     /// The problems and pending notices of owners.
-    pub groups: notice_store::NoticeStore,
+    pub notices: notice_store::NoticeStore,
     /// The e-mail subscriptions of owners.
     pub subscriptions: subscription_store::SubscriptionStore,
 }
@@ -84,7 +84,7 @@ impl Services {
             objects: object_store::ObjectStore::new(aws_sdk_s3::Client::from_conf(s3)),
             uploads: upload_store::UploadStore::new(dynamodb.clone(), uploads, chunks.clone()),
             chunks: chunk_store::ChunkStore::new(dynamodb.clone(), chunks),
-            groups: notice_store::NoticeStore::new(dynamodb.clone(), table.clone()),
+            notices: notice_store::NoticeStore::new(dynamodb.clone(), table.clone()),
             subscriptions: subscription_store::SubscriptionStore::new(dynamodb, sns, table, topic_arn),
             config,
             catalog,

@@ -57,7 +57,7 @@ impl OwnerId {
     /// The text of [`OwnerId::operator`].
     pub const OPERATOR: &str = "operator";
     /// The text of [`OwnerId::synthetic_check`].
-    pub const SYNTHETIC_CHECK: &str = "self-test";
+    pub const SYNTHETIC_CHECK: &str = "synthetic-check";
 
     /// Returns the owner of objects that an operator copied into the bucket without an issued upload.
     #[must_use]

@@ -115,7 +115,7 @@ fn item_of(world: &World, user: &User, sort_key: String) -> PutItemFluentBuilder
 
 pub async fn abandoned_publish_lease_expires(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
-    let table = &world.client.services.groups;
+    let table = &world.client.services.notices;
     let take = async || {
         poll(SOON, async || match table.acquire_publish_lease(clock()).await? {
             PublishLease::Acquired { expires_at } => Ok(ControlFlow::Break(expires_at)),

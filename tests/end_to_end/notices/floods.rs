@@ -51,8 +51,8 @@ async fn set_digest_seconds(world: &World, seconds: &str) -> Result<String, BoxE
 /// Waits until so many uploads are counted for an owner's next digest.
 async fn count(world: &World, user: &User, uploads: u64) -> TestResult {
     poll(SOON, async || {
-        let outbox = world.client.services.groups.outbox(&user.owner).await?.outbox;
-        let counts = world.client.services.groups.digest_counts(&user.owner, outbox.digest_number).await?;
+        let outbox = world.client.services.notices.outbox(&user.owner).await?.outbox;
+        let counts = world.client.services.notices.digest_counts(&user.owner, outbox.digest_number).await?;
         let counted: u64 = counts.iter().map(|(_, counts)| counts.uploads).sum();
         found((counted >= uploads).then_some(()), || format!("{counted} of {uploads} uploads are counted"))
     })

@@ -23,7 +23,7 @@ pub(crate) async fn record_rejection<C: Fn() -> Timestamp>(work: &mut UploadWork
         return Err(Error::new("record the occurrence of", work.upload.id().as_str(), Kind::Corrupt));
     };
     mark_problems_open(work, &occurrence).await?;
-    let item = work.services.groups.record_action(&work.upload.origin().owner, &occurrence)?;
+    let item = work.services.notices.record_action(&work.upload.origin().owner, &occurrence)?;
     work.record(commands::record_rejection(&work.upload));
     work.store_with(item).await
 }
@@ -59,7 +59,7 @@ async fn mark_problems_open<C: Fn() -> Timestamp>(
 ) -> Result<(), Error> {
     let owner = &work.upload.origin().owner;
     for fingerprint in occurrence.fingerprints() {
-        work.services.groups.mark_open(owner, &fingerprint.kind_of_upload, occurrence.at).await?;
+        work.services.notices.mark_open(owner, &fingerprint.kind_of_upload, occurrence.at).await?;
     }
     Ok(())
 }
@@ -68,7 +68,7 @@ async fn mark_problems_open<C: Fn() -> Timestamp>(
 /// their kinds may be open. A failure is logged: the uploads are accepted regardless.
 pub(crate) async fn record_pass(services: &Services, upload: &Upload, passed: &Passed, now: Timestamp) {
     let owner = &upload.origin().owner;
-    let open_kinds = match services.groups.count(owner, passed, now).await {
+    let open_kinds = match services.notices.count(owner, passed, now).await {
         Ok(open_kinds) => open_kinds,
         Err(error) => {
             tracing::warn!(error = error.chain(), "could not count accepted uploads in the profile of their owner");
@@ -76,7 +76,7 @@ pub(crate) async fn record_pass(services: &Services, upload: &Upload, passed: &P
         }
     };
     let Some(occurrence) = pass_to_record(upload, open_kinds, now) else { return };
-    if let Err(error) = services.groups.record_occurrence(owner, &occurrence).await {
+    if let Err(error) = services.notices.record_occurrence(owner, &occurrence).await {
         tracing::warn!(error = error.chain(), "could not record that an upload passed");
     }
 }

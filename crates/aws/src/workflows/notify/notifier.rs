@@ -9,7 +9,7 @@ use crate::adapters::notice_store::NoticeStore;
 use crate::adapters::notice_topic::NoticeTopic;
 use crate::adapters::subscription_store::SubscriptionStore;
 use crate::adapters::upload_store::UploadStore;
-use crate::environment::ConfigError;
+use crate::environment::{ConfigError, Environment};
 
 /// The services and the configuration for publishing notices.
 pub struct Notifier {
@@ -34,34 +34,18 @@ impl Notifier {
     /// configuration of `services`.
     ///
     /// # Errors
-    /// Lists every variable that is missing or malformed. Correct the environment of the function.
-    #[allow(clippy::disallowed_methods)] // a configuration of its own
+    /// Returns a [`ConfigError`] with every variable that is missing or malformed.
     pub fn from_env(services: &Services, sdk: &SdkConfig) -> Result<Self, ConfigError> {
-        let mut missing = Vec::new();
-        let mut require = |name: &str| {
-            let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-            value.unwrap_or_else(|| {
-                missing.push(name.to_owned());
-                String::new()
-            })
+        let mut environment = Environment::of_process();
+        let notifier = Self {
+            notices: services.notices.clone(),
+            uploads: services.uploads.clone(),
+            topic: NoticeTopic::new(sdk, services.config.notices_topic_arn.clone()),
+            subscriptions: services.subscriptions.clone(),
+            api_url: environment.required("API_URL"),
+            retention_days: environment.number("QUARANTINE_RETENTION_DAYS", 1..=36_500),
+            digest_interval: Duration::from_secs(environment.number("DIGEST_SECONDS", 0..=86_400)),
         };
-        let api_url = require("API_URL");
-        let (days, seconds) = (require("QUARANTINE_RETENTION_DAYS"), require("DIGEST_SECONDS"));
-        let topic_arn = services.config.notices_topic_arn.clone();
-        match (days.parse(), seconds.parse()) {
-            (Ok(retention_days), Ok(digest_seconds)) if missing.is_empty() => Ok(Self {
-                notices: services.groups.clone(),
-                uploads: services.uploads.clone(),
-                topic: NoticeTopic::new(sdk, topic_arn),
-                subscriptions: services.subscriptions.clone(),
-                api_url,
-                retention_days,
-                digest_interval: Duration::from_secs(digest_seconds),
-            }),
-            _ if missing.is_empty() => Err(ConfigError(vec![format!(
-                "QUARANTINE_RETENTION_DAYS or DIGEST_SECONDS ({days:?} or {seconds:?} is no whole number)"
-            )])),
-            _ => Err(ConfigError(missing)),
-        }
+        environment.finish(Some(notifier))
     }
 }
