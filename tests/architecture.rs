@@ -57,14 +57,15 @@ fn adapters_do_not_import_workflows() {
 fn a_cycle_is_found() {
     let module = |name: &str| vec![name.to_owned()];
     let import = |from: &str, to: &str| (module(from), BTreeSet::from([module(to)]));
-    let rows: [(&str, &[(&str, &str)], &[&[&str]]); 3] = [
+    type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static [&'static str]]);
+    let rows: [Row; 3] = [
         ("a line", &[("a", "b"), ("b", "c")], &[]),
         ("two", &[("a", "b"), ("b", "a"), ("c", "a")], &[&["a", "b"]]),
         ("three", &[("a", "b"), ("b", "c"), ("c", "a")], &[&["a", "b", "c"]]),
     ];
     for (name, edges, expected) in rows {
         let found = cycles(&edges.iter().map(|(from, to)| import(from, to)).collect());
-        let found: Vec<Vec<String>> = found.iter().map(|cycle| names(cycle)).collect();
+        let found: Vec<Vec<String>> = found.iter().map(names).collect();
         assert_eq!(found, expected, "{name}");
     }
 }

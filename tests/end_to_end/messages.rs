@@ -306,7 +306,7 @@ pub async fn withdrawn_message_leaves_its_shared_chunk(world: Arc<World>) -> Tes
 
 /// A line of the raw log, or a whole object: the body that came with a message, as it is kept.
 pub async fn kept_body(world: &World, upload: &Upload) -> Result<Vec<u8>, BoxError> {
-    let object = upload.object().clone().ok_or("no object")?;
+    let object = upload.object().ok_or("no object")?;
     let kept = world.object(&object.bucket, &object.key, Some(&object.version_id)).await?.ok_or("it is gone")?;
     let Some(number) = object.line else { return Ok(kept) };
     let line = kept.split(|byte| *byte == b'\n').nth(usize::try_from(number)? - 1).ok_or("no such line")?;

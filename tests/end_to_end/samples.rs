@@ -38,8 +38,7 @@ pub async fn rejected_samples_are_quarantined_with_a_valid_report(world: Arc<Wor
         let report = report_on(&world.client, &upload).await?;
         assert_valid(&world, "report/1.0", &report);
         assert_eq!(report["upload_id"], upload.id().as_str(), "{name}");
-        let (object, quarantined) =
-            (upload.object().clone().ok_or("no object")?, upload.quarantine_location().clone().ok_or("none")?);
+        let (object, quarantined) = (upload.object().ok_or("no object")?, upload.quarantine_location().ok_or("none")?);
         let key = quarantined.key.clone().ok_or("no object in quarantine")?;
         let held = world.object(&quarantined.bucket, &key, None).await?.ok_or("not there")?;
         let raw = world.object(&object.bucket, &object.key, Some(&object.version_id)).await?;

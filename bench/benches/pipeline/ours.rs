@@ -38,7 +38,7 @@ impl Ours {
     /// For records that name no schema.
     pub(crate) fn new(schema: &str, format: Format) -> Result<Ours, Failed> {
         let terms = InspectionSpec {
-            owner: "2f1c7a52-0b0e-4f5e-9a50-6f0f3a1f7a11".parse().unwrap(),
+            owner: "2f1c7a52-0b0e-4f5e-9a50-6f0f3a1f7a11".parse()?,
             upload_id: UploadId::of_object("bucket", "key", "version"),
             attempt: 0,
             input: InputForm::Records,

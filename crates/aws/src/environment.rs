@@ -9,9 +9,12 @@ use std::str::FromStr;
 #[error("missing or invalid environment variables: {}", .0.join(", "))]
 pub struct ConfigError(pub Vec<String>);
 
+/// Returns the value of a variable.
+type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+
 /// Reads variables with types.
 pub struct Environment<'a> {
-    lookup: Box<dyn Fn(&str) -> Option<String> + 'a>,
+    lookup: Lookup<'a>,
     problems: Vec<String>,
 }
 

@@ -33,6 +33,7 @@ use support::{changed, examine, failed, sample, upload};
 fn notices_equal_their_golden_files() {
     let mut changed = Vec::new();
     let mut known = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "a switch of this test, not of the product")]
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     for (name, notice) in examples() {
         let read = format!("Subject: {}\n\n{}", notice.subject, notice.text);

@@ -62,7 +62,9 @@ pub async fn uploads_are_removed_from_a_shared_chunk(world: Arc<World>) -> TestR
         chunks.remove_upload(&series, &sort_key, second),
         chunks.remove_upload(&series, &sort_key, first),
     );
-    (removed.0?, removed.1?, removed.2?);
+    removed.0?;
+    removed.1?;
+    removed.2?;
     let answer = chunks.answer(&series, None, None).await?.ok_or("no answer")?;
     assert_eq!(answer.uploads.upload_ids, [third.to_string()]);
     chunks.remove_upload(&series, &sort_key, third).await?;

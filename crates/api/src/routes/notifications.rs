@@ -178,7 +178,7 @@ pub(crate) async fn put(
     let (email, now) = (email.0?, (app.clock)());
     match subscribe::subscribe(&app.services.subscriptions, &owner.0, &email, &kinds, now).await? {
         SubscribeOutcome::Subscribed(subscription) => {
-            Ok(axum::Json(EmailSubscription::new(subscription, Some(&email), now)))
+            Ok(axum::Json(EmailSubscription::new(*subscription, Some(&email), now)))
         }
         SubscribeOutcome::Refused(refusal) => Err(conflict(refusal, &email)),
     }

@@ -27,7 +27,7 @@ pub struct SubscriptionStore {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteResult {
     /// The subscription is stored, with its new revision.
-    Written(Subscription),
+    Written(Box<Subscription>),
     /// Another request has changed the subscription since it was loaded.
     Conflict,
 }
@@ -67,7 +67,7 @@ impl SubscriptionStore {
                 .expression_attribute_values(":loaded", number(revision - 1)),
         };
         match put.send().await {
-            Ok(_) => Ok(WriteResult::Written(subscription)),
+            Ok(_) => Ok(WriteResult::Written(Box::new(subscription))),
             Err(error) if is_condition_failed(&error) => Ok(WriteResult::Conflict),
             Err(error) => Err(Error::sdk("PutItem", self.target(owner), error)),
         }

@@ -110,13 +110,13 @@ impl UploadStore {
     pub async fn append(&self, after: &Upload, revision: usize, events: &[RecordedEvent]) -> Result<Append, Error> {
         let AppendExpressions { expression, condition, names, values } =
             self.append_expressions(after, revision, events)?;
-        let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(&after.id())));
+        let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(after.id())));
         let update = update.update_expression(expression).condition_expression(condition);
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
         match update.send().await {
             Ok(_) => Ok(Append::Done),
             Err(error) if is_condition_failed(&error) => Ok(Append::Conflict),
-            Err(error) => Err(Error::sdk("UpdateItem", self.target(&after.id()), error)),
+            Err(error) => Err(Error::sdk("UpdateItem", self.target(after.id()), error)),
         }
     }
 
@@ -132,7 +132,7 @@ impl UploadStore {
         other: TransactWriteItem,
     ) -> Result<Append, Error> {
         let actions = vec![self.append_action(after, revision, events)?, other];
-        transact(&self.client, actions, || self.target(&after.id())).await
+        transact(&self.client, actions, || self.target(after.id())).await
     }
 
     /// Returns whether chunks fit one transaction with a claim and an append.
@@ -161,7 +161,7 @@ impl UploadStore {
         match transaction(&self.client).set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(ClaimOutcome::Acquired),
             Err(error) => outcome_of_canceled(reasons(&error))
-                .ok_or_else(|| Error::sdk("TransactWriteItems", self.target(&after.id()), error)),
+                .ok_or_else(|| Error::sdk("TransactWriteItems", self.target(after.id()), error)),
         }
     }
 
@@ -174,7 +174,7 @@ impl UploadStore {
     ) -> Result<TransactWriteItem, Error> {
         let AppendExpressions { expression, condition, names, values } =
             self.append_expressions(after, revision, events)?;
-        let update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(&after.id())));
+        let update = Update::builder().table_name(&self.table).key("pk", s(upload_pk(after.id())));
         let update = update.update_expression(expression).condition_expression(condition);
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
         let update = update.build().map_err(|error| self.unsendable(error))?;
@@ -225,7 +225,7 @@ impl UploadStore {
         revision: usize,
         events: &[RecordedEvent],
     ) -> Result<AppendExpressions, Error> {
-        let failed = |error| Error::new("UpdateItem", self.target(&after.id()), Kind::Corrupt).with_source(error);
+        let failed = |error| Error::new("UpdateItem", self.target(after.id()), Kind::Corrupt).with_source(error);
         let mut texts = Vec::with_capacity(events.len());
         for event in events {
             texts.push(s(serde_json::to_string(event).map_err(failed)?));

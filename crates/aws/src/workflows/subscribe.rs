@@ -28,7 +28,7 @@ const RECEIPT_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubscribeOutcome {
     /// The subscription is stored.
-    Subscribed(Subscription),
+    Subscribed(Box<Subscription>),
     /// SNS refused the address.
     Refused(SubscriptionRefusal),
 }
@@ -185,7 +185,7 @@ async fn confirm(
     let subscription = &checked.subscription;
     let filter = subscription.filter_to_subscribe(owner, email, kinds, checked.filter.as_deref());
     let claimed = match store.write(owner, subscription.clone().claim_sending(now)).await? {
-        WriteResult::Written(claimed) => claimed,
+        WriteResult::Written(claimed) => *claimed,
         WriteResult::Conflict => return Ok(Confirmation::Conflict),
     };
     match subscribe_address(store, owner, &claimed.superseded_arns, email, filter).await {
@@ -270,7 +270,7 @@ async fn refresh(
         set_filter(store, owner, &subscription, filter.as_deref()).await?;
     }
     match store.write(owner, remove_superseded(store, subscription).await).await? {
-        WriteResult::Written(subscription) => Ok(subscription),
+        WriteResult::Written(subscription) => Ok(*subscription),
         WriteResult::Conflict => store.load(owner).await,
     }
 }
