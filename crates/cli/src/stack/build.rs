@@ -6,9 +6,11 @@ use eventpulse_launcher::cargo::{self, Programs};
 use serde::Deserialize;
 use tokio::process::Command;
 
+use eventpulse_launcher::progress::Progress;
+
 use super::{
-    Progress, StackError,
     command::run,
+    error::StackError,
     tools::{Tools, clear},
 };
 

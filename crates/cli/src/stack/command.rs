@@ -18,7 +18,10 @@ use tokio::{
 
 use eventpulse_launcher::{cargo, progress::Step};
 
-use super::{ADMIN, REGION, StackError};
+use super::{
+    account::{ADMIN, REGION},
+    error::StackError,
+};
 
 /// The number of lines of a tool's output that an error repeats.
 const TAIL: usize = 25;

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use eventpulse_launcher::progress::Progress;
+
 use super::{
-    Progress, REGION, STACK_NAME, StackError,
+    account::{REGION, STACK_NAME},
     command::{aws_environment, run},
     emulator::Emulator,
+    error::StackError,
     tools::{Tools, clear},
 };
 

@@ -13,7 +13,15 @@ use std::{
 
 use tokio::time::sleep;
 
-use super::{ADMIN, Kept, Progress, REGION, StackError, command::environment, tools::Tools};
+use eventpulse_launcher::progress::Progress;
+
+use super::{
+    account::{ADMIN, REGION},
+    command::environment,
+    error::StackError,
+    kept::Kept,
+    tools::Tools,
+};
 use crate::client::http::install_ring;
 
 /// The port on which tools expect an emulator of AWS.

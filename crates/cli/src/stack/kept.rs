@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::StackError;
+use super::error::StackError;
 
 /// The file that `local/emulator.py` creates after the emulator has saved its state.
 const SAVED: &str = "saved";

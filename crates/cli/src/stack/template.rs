@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use eventpulse_launcher::progress::Progress;
+
 use super::{
-    Progress, StackError,
     command::run,
+    error::StackError,
     tools::{Tools, clear},
 };
 

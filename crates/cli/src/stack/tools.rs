@@ -9,9 +9,11 @@ use std::{
 
 use tokio::process::Command;
 
+use eventpulse_launcher::progress::Progress;
+
 use super::{
-    Missing, Progress, StackError,
     command::{command, path_with, run},
+    error::{Missing, StackError},
 };
 
 /// The oldest Python for which local/requirements.txt pins versions.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Stack, StackError};
+use super::{error::StackError, running::Stack};
 
 /// The password of every user of a local stack. It is valid nowhere else.
 pub const PASSWORD: &str = "Local-stack-1";
