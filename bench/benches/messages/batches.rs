@@ -1,4 +1,4 @@
-//! Batches of messages as SQS hands them over, made from the example that the function's own tests read.
+//! Batches of messages in the form of SQS, generated from the example of the function's own tests.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 
 use crate::Failed;
 
-/// What the messages of a batch have in common.
+/// The common properties of the messages of a batch.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
-    /// How many a batch has.
+    /// The number of messages.
     pub(crate) size: usize,
-    /// From how many devices.
+    /// The number of devices.
     pub(crate) devices: usize,
-    /// Whether each comes with a header `Idempotency-Key`.
+    /// Whether each message has the header `Idempotency-Key`.
     pub(crate) keyed: bool,
 }
 
-/// A batch, ready to be handed out.
+/// A batch.
 pub(crate) struct Batch {
     /// The event, as JSON.
     pub(crate) event: String,
@@ -25,13 +25,13 @@ pub(crate) struct Batch {
     pub(crate) ids: Vec<String>,
 }
 
-/// Makes batches; no two messages of them are alike.
+/// Generates batches of distinct messages.
 pub(crate) struct Batches {
     record: Value,
     made: usize,
 }
 
-/// Each message's reading is so much later than the last one's: 1.7 million fit into the day.
+/// The time between the readings of successive messages in milliseconds. 1.7 million messages fit into a day.
 const STEP_MS: usize = 50;
 
 impl Batches {
@@ -41,7 +41,7 @@ impl Batches {
         Ok(Self { record, made: 0 })
     }
 
-    /// So many batches.
+    /// Returns `count` batches.
     pub(crate) fn make(&mut self, kind: Kind, count: usize) -> Result<Vec<Batch>, Failed> {
         (0..count).map(|_| self.batch(kind)).collect()
     }
@@ -68,8 +68,8 @@ impl Batches {
         let id = format!("{number:08x}-87a3-44ab-83d2-661975830a7d");
         let mut record = self.record.clone();
         let mut set = |pointer: &str, value: String| {
-            let place = record.pointer_mut(pointer).ok_or_else(|| format!("events/messages.json has no {pointer}"))?;
-            *place = Value::String(value);
+            let member = record.pointer_mut(pointer).ok_or_else(|| format!("events/messages.json has no {pointer}"))?;
+            *member = Value::String(value);
             Ok::<_, Failed>(())
         };
         set("/messageId", id.clone())?;
@@ -84,7 +84,7 @@ impl Batches {
     }
 }
 
-/// As API Gateway writes its extended request ids.
+/// Returns an id in the form of API Gateway's extended request ids.
 fn correlation_id(number: usize) -> String {
     format!("{number:015}=")
 }

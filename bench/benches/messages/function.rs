@@ -1,4 +1,4 @@
-//! The function, as the process that Lambda would start.
+//! The function as a process, started as by Lambda.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::Failed;
 
-/// Its package and program.
+/// The name of the package and of the program.
 const NAME: &str = "ingest-message";
 
-/// Builds it in release, into the directory that this bench was built into. Returns the program.
+/// Builds the function in release, into the target directory of this benchmark. Returns the path of the program.
 pub(crate) fn build() -> Result<PathBuf, Failed> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().ok_or("the target directory has no name")?;
     let mut cargo = Command::new(env!("CARGO"));
@@ -25,11 +25,11 @@ pub(crate) fn build() -> Result<PathBuf, Failed> {
         "--target-dir",
     ]);
     cargo.arg(target).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
-    // What cargo tells a bench of its package would make build scripts run again.
+    // Cargo's variables about the package of this benchmark would make build scripts run again.
     for (name, _) in std::env::vars_os() {
-        let told =
+        let of_package =
             name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
-        if told {
+        if of_package {
             cargo.env_remove(name);
         }
     }
@@ -44,14 +44,14 @@ pub(crate) fn build() -> Result<PathBuf, Failed> {
     programs.next().ok_or_else(|| format!("cargo built no program {NAME}").into())
 }
 
-/// It, running; it ends with this value.
+/// The running function. Dropping it ends the process.
 pub(crate) struct Function {
     process: Child,
     ticks_per_second: f64,
 }
 
 impl Function {
-    /// Starts it. Whatever it says HTTP to is at `network`.
+    /// Starts the function. `network` is the address of the Runtime API and of AWS.
     pub(crate) fn start(program: &Path, network: SocketAddr) -> Result<Self, Failed> {
         let ticks = Command::new("getconf").arg("CLK_TCK").output()?;
         let ticks_per_second = String::from_utf8(ticks.stdout)?.trim().parse()?;
@@ -80,10 +80,10 @@ impl Function {
         Ok(Self { process, ticks_per_second })
     }
 
-    /// The seconds that it has spent on a core, in all of its threads, in user mode and in the kernel.
+    /// Returns the CPU time of the process in seconds: of all threads, in user mode and in the kernel.
     pub(crate) fn cpu_seconds(&self) -> Result<f64, Failed> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        // The program's name, in parentheses, may hold anything. utime and stime are the 12th and 13th field after it.
+        // The program's name, in parentheses, may contain any character. utime and stime are the 12th and 13th field after it.
         let (_, fields) = stat.rsplit_once(')').ok_or("/proc/…/stat has no name")?;
         let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
         let ticks = ticks.sum::<Result<u32, _>>()?;

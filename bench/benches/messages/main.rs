@@ -1,10 +1,10 @@
-//! How many events a second one core of the function `ingest-message` takes, and how many calls of AWS an event costs, by
-//! the size of the batch: the calls must fall as batches grow.
+//! Measures the events per second and core of the function `ingest-message`, and the AWS calls per event, by the size of
+//! the batch. Larger batches must need fewer calls per event.
 //!
-//! `cargo bench --bench messages` builds the function in release and runs it as Lambda would, with the network played by
-//! this process. What is counted is the CPU time of the function's process; waiting for AWS, which this leaves out, is
-//! shared by the messages of a batch as the calls are. All sizes take turns, so that what else the machine does falls on
-//! all. With `--quick`, inputs are small and the times mean nothing.
+//! `cargo bench --bench messages` builds the function in release and runs it as Lambda does; this process stands in for the
+//! Runtime API and for AWS. It measures the CPU time of the function's process, without the time spent waiting for AWS,
+//! which the messages of a batch share as they share the calls. The samples of all sizes alternate, so that other load on
+//! the machine affects all of them. With `--quick`, inputs are small and the times mean nothing.
 
 mod batches;
 mod function;
@@ -22,20 +22,20 @@ use text::grouped;
 
 type Failed = Box<dyn std::error::Error>;
 
-/// After a first one to warm up.
-const ROUNDS: usize = 5;
-/// The part of each turn that `--quick` takes.
+/// The number of samples of each row, after a first one to warm up.
+const SAMPLES: usize = 5;
+/// The factor by which `--quick` reduces the batches of a sample.
 const QUICK: usize = 20;
 
 /// One line of the table.
 struct Row {
     kind: Kind,
-    /// How many batches make a turn.
+    /// The number of batches in a sample.
     batches: usize,
     measured: Measured,
 }
 
-/// All turns of a row.
+/// The totals of all samples of a row.
 #[derive(Default)]
 struct Measured {
     events: usize,
@@ -91,18 +91,18 @@ async fn run(quick: bool) -> Result<(), Failed> {
     let mut network = Network::start().await?;
     let function = Function::start(&program, network.address)?;
     let mut made = Batches::new()?;
-    // The sizes that are compared, then the batch of 100 in other shapes.
+    // The compared sizes, then the batch of 100 in other shapes.
     let mut sizes = [Row::new(1, 1_000), Row::new(10, 400), Row::new(100, 100), Row::new(1_000, 20)];
     let mut shapes = [Row::new(100, 100), Row::new(100, 100)];
     let [one_device, keyed] = &mut shapes;
     one_device.kind.devices = 1;
     keyed.kind.keyed = true;
-    for round in 0..=if quick { 1 } else { ROUNDS } {
+    for number in 0..=if quick { 1 } else { SAMPLES } {
         for row in sizes.iter_mut().chain(&mut shapes) {
             let batches = if quick { row.batches.div_ceil(QUICK) } else { row.batches };
-            let turn = turn(&mut network, &function, &mut made, row.kind, batches).await?;
-            if round > 0 {
-                row.measured.add(&turn);
+            let sample = measure(&mut network, &function, &mut made, row.kind, batches).await?;
+            if number > 0 {
+                row.measured.add(&sample);
             }
         }
     }
@@ -111,11 +111,11 @@ async fn run(quick: bool) -> Result<(), Failed> {
     if quick {
         println!("Small inputs, to see that everything runs: the times mean nothing.");
     }
-    falls(&sizes)
+    check_calls(&sizes)
 }
 
-/// Has the function deal with so many batches.
-async fn turn(
+/// Measures one sample: the function processes this many batches.
+async fn measure(
     network: &mut Network,
     function: &Function,
     made: &mut Batches,
@@ -127,31 +127,32 @@ async fn turn(
     let (begun, cpu) = (Instant::now(), function.cpu_seconds()?);
     network.invoke(batches_made).await?;
     let (wall, cpu) = (begun.elapsed(), function.cpu_seconds()? - cpu);
-    let asked = network.asked();
-    let calls = |name| asked.calls.get(name).copied().unwrap_or_default();
+    let recorded = network.recorded();
+    let calls = |name| recorded.calls.get(name).copied().unwrap_or_default();
     let (puts, transactions, updates) = (calls(PUT_OBJECT), calls(TRANSACT_WRITE_ITEMS), calls(UPDATE_ITEM));
-    if asked.histories.len() != events || asked.objects.len() != batches || puts != batches {
-        let (histories, objects) = (asked.histories.len(), asked.objects.len());
-        let told = format!("{events} messages in {batches} batches made {histories} histories and {objects} objects");
-        return Err(told.into());
+    if recorded.histories.len() != events || recorded.objects.len() != batches || puts != batches {
+        let (histories, objects) = (recorded.histories.len(), recorded.objects.len());
+        let message =
+            format!("{events} messages in {batches} batches made {histories} histories and {objects} objects");
+        return Err(message.into());
     }
-    let (dynamodb, items) = (transactions + updates, asked.actions + updates);
+    let (dynamodb, items) = (transactions + updates, recorded.actions + updates);
     Ok(Measured { events, cpu, wall, puts, dynamodb, items })
 }
 
 impl Measured {
-    fn add(&mut self, turn: &Measured) {
-        self.events += turn.events;
-        self.cpu += turn.cpu;
-        self.wall += turn.wall;
-        self.puts += turn.puts;
-        self.dynamodb += turn.dynamodb;
-        self.items += turn.items;
+    fn add(&mut self, sample: &Measured) {
+        self.events += sample.events;
+        self.cpu += sample.cpu;
+        self.wall += sample.wall;
+        self.puts += sample.puts;
+        self.dynamodb += sample.dynamodb;
+        self.items += sample.items;
     }
 }
 
 fn report<'r>(rows: impl Iterator<Item = &'r Row>, one: f64) {
-    println!("Readings of 100 devices. ×: times as many as in batches of one. Calls and items are an event's share.\n");
+    println!("Readings of 100 devices. ×: relative to batches of one. Calls and items are per event.\n");
     println!(
         "| messages a batch | events | events/s/core | × | wall, events/s | S3 calls | DynamoDB calls | calls | items |"
     );
@@ -173,23 +174,25 @@ fn report<'r>(rows: impl Iterator<Item = &'r Row>, one: f64) {
     }
     println!();
     println!(
-        "- The function's own CPU time, in all threads, user and kernel: the Runtime API's and the SDK's part, too."
+        "- CPU time of the function's process: all threads, user and kernel, with the Runtime API client and the SDK."
     );
-    println!("- Every message was acknowledged, and has its history in a transaction; every batch is one object.");
+    println!(
+        "- Every message was acknowledged and its history was written in a transaction. Every batch is one object."
+    );
     println!(
         "- Items written, by transactions and by the update of the owner's profile: DynamoDB bills these, not calls.\n"
     );
 }
 
-/// An event must cost fewer calls the larger its batch is.
-fn falls(sizes: &[Row]) -> Result<(), Failed> {
+/// Checks that an event needs fewer calls in larger batches.
+fn check_calls(sizes: &[Row]) -> Result<(), Failed> {
     for (smaller, larger) in sizes.iter().zip(sizes.iter().skip(1)) {
         let (of_smaller, of_larger) = (smaller.measured.calls_per_event(), larger.measured.calls_per_event());
         if of_larger >= of_smaller {
             let (smaller, larger) = (smaller.name(), larger.name());
-            let told =
+            let message =
                 format!("calls per event: {of_larger} in batches of {larger}, {of_smaller} in batches of {smaller}");
-            return Err(told.into());
+            return Err(message.into());
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! All that the function says HTTP to, on loopback in this process: the Runtime API, which hands out batches and takes their
-//! outcomes, and stand-ins for S3 and DynamoDB that say yes to what storing a batch takes, and to nothing else.
+//! The servers that the function calls, on loopback in this process: the Runtime API, which delivers batches and receives
+//! their results, and stand-ins for S3 and DynamoDB that accept only the calls that storing a batch needs.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,38 +20,38 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::Failed;
 use crate::batches::Batch;
 
-/// One that takes longer does not come.
+/// The time that the function has to answer an invocation.
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// The calls of AWS that storing messages takes.
+/// The AWS calls that storing messages needs.
 pub(crate) const PUT_OBJECT: &str = "S3 PutObject";
 pub(crate) const TRANSACT_WRITE_ITEMS: &str = "DynamoDB TransactWriteItems";
 pub(crate) const UPDATE_ITEM: &str = "DynamoDB UpdateItem";
 
-/// What was asked of AWS.
+/// The recorded AWS calls.
 #[derive(Default)]
-pub(crate) struct Asked {
-    /// How often, by service and operation.
+pub(crate) struct Recorded {
+    /// The number of calls by service and operation.
     pub(crate) calls: HashMap<&'static str, usize>,
-    /// How many actions the transactions had.
+    /// The number of actions in transactions.
     pub(crate) actions: usize,
-    /// The keys of the objects that were put.
+    /// The keys of the created objects.
     pub(crate) objects: HashSet<String>,
-    /// The histories that were written, by the primary key.
+    /// The primary keys of the written histories.
     pub(crate) histories: HashSet<String>,
 }
 
-/// What the function answered to an invocation: the invocation's id and the answer, or what went wrong.
+/// The function's answer to an invocation with the invocation's id, or an error message.
 type Answer = Result<(String, Value), String>;
 
-/// The side of the function.
+/// The state of the servers.
 struct Served {
     invocations: AsyncMutex<UnboundedReceiver<(String, String)>>,
     answers: UnboundedSender<Answer>,
-    asked: Mutex<Asked>,
+    recorded: Mutex<Recorded>,
 }
 
-/// The side of the bench.
+/// The client side, for the benchmark.
 pub(crate) struct Network {
     pub(crate) address: SocketAddr,
     invocations: UnboundedSender<(String, String)>,
@@ -64,9 +64,9 @@ impl Network {
     pub(crate) async fn start() -> Result<Self, Failed> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let (invocations, to_hand_out) = unbounded_channel();
+        let (invocations, to_deliver) = unbounded_channel();
         let (answered, answers) = unbounded_channel();
-        let served = Served { invocations: AsyncMutex::new(to_hand_out), answers: answered, asked: Mutex::default() };
+        let served = Served { invocations: AsyncMutex::new(to_deliver), answers: answered, recorded: Mutex::default() };
         let served = Arc::new(served);
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -79,7 +79,7 @@ impl Network {
         Ok(Self { address, invocations, answers, served, invoked: 0 })
     }
 
-    /// Has the function deal with batches, one after the other, and sees to it that it acknowledges every message.
+    /// Invokes the function with batches, one after the other. Fails unless the function acknowledges every message.
     pub(crate) async fn invoke(&mut self, batches: Vec<Batch>) -> Result<(), Failed> {
         let mut expected = Vec::new();
         for Batch { event, ids } in batches {
@@ -101,19 +101,19 @@ impl Network {
         Ok(())
     }
 
-    /// What was asked of AWS since the last time.
-    pub(crate) fn asked(&self) -> Asked {
-        std::mem::take(&mut self.served.asked())
+    /// Takes the AWS calls recorded since the last time.
+    pub(crate) fn recorded(&self) -> Recorded {
+        std::mem::take(&mut self.served.recorded())
     }
 }
 
 impl Served {
-    fn asked(&self) -> MutexGuard<'_, Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fail(&self, problem: String) -> Response {
-        let _ = self.answers.send(Err(problem)); // who would hear it has given up
+        let _ = self.answers.send(Err(problem)); // fails only after the benchmark ended
         StatusCode::NOT_IMPLEMENTED.into_response()
     }
 }
@@ -152,17 +152,17 @@ async fn aws(State(served): State<Arc<Served>>, request: Request) -> Response {
         return transaction(&served, body).await;
     }
     if target == Some("DynamoDB_20120810.UpdateItem") {
-        // The owner's profile, in which no group is open.
-        *served.asked().calls.entry(UPDATE_ITEM).or_default() += 1;
+        // The owner's profile, without open problems.
+        *served.recorded().calls.entry(UPDATE_ITEM).or_default() += 1;
         let attributes = r#"{"Attributes":{"open":{"S":""}}}"#;
         return ([("content-type", "application/x-amz-json-1.0")], attributes).into_response();
     }
     if target.is_none() && head.method == Method::PUT {
         return match to_bytes(body, usize::MAX).await {
             Ok(body) if !body.is_empty() => {
-                let mut asked = served.asked();
-                *asked.calls.entry(PUT_OBJECT).or_default() += 1;
-                asked.objects.insert(head.uri.path().to_owned());
+                let mut recorded = served.recorded();
+                *recorded.calls.entry(PUT_OBJECT).or_default() += 1;
+                recorded.objects.insert(head.uri.path().to_owned());
                 [("x-amz-version-id", "1"), ("etag", "\"1\"")].into_response()
             }
             _ => served.fail(format!("an object without a body: {}", head.uri)),
@@ -177,10 +177,10 @@ async fn transaction(served: &Served, body: Body) -> Response {
     let Some(actions) = body.as_ref().and_then(|body| body.get("TransactItems")?.as_array()) else {
         return served.fail("a transaction of nothing".to_owned());
     };
-    let mut asked = served.asked();
-    *asked.calls.entry(TRANSACT_WRITE_ITEMS).or_default() += 1;
-    asked.actions += actions.len();
+    let mut recorded = served.recorded();
+    *recorded.calls.entry(TRANSACT_WRITE_ITEMS).or_default() += 1;
+    recorded.actions += actions.len();
     let keys = actions.iter().filter_map(|action| action.pointer("/Update/Key/pk/S")?.as_str());
-    asked.histories.extend(keys.filter(|key| key.starts_with("upload#")).map(str::to_owned));
+    recorded.histories.extend(keys.filter(|key| key.starts_with("upload#")).map(str::to_owned));
     ([("content-type", "application/x-amz-json-1.0")], "{}").into_response()
 }

@@ -1,4 +1,4 @@
-//! What is measured: made on the fly, the same in every run.
+//! The inputs of the benchmark, generated identically in every run.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use eventpulse_core::time::Timestamp;
 
 use crate::ours::PIECE_BYTES;
 
-/// The event of the first page of the README.
+/// An event of the schema `reading/1.0`, which docs/schemas-and-failure-codes.md describes.
 pub(crate) const EVENT: &[u8] = br#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5}"#;
 
 /// 2025-01-01T00:00:00Z.
 const START: Timestamp = Timestamp::from_secs(1_735_689_600);
 
-/// Hundredths of a degree around 20, from a multiplicative hash: no two devices alike.
+/// Returns a temperature from 15 to 25 degrees in hundredths of a degree, from a multiplicative hash of the number.
 fn value(number: u64) -> f64 {
     let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
     (1_500 + noise % 1_000) as f64 / 100.0
 }
 
-/// Readings of one device, one each minute.
+/// Returns a batch of readings of one device, one per minute.
 pub(crate) fn batch(readings: usize) -> Vec<u8> {
     let mut text = br#"{"schema": "batch/1.0", "device_id": "12345", "readings": ["#.to_vec();
     for number in 0..readings as u64 {
@@ -32,7 +32,7 @@ pub(crate) fn batch(readings: usize) -> Vec<u8> {
     text
 }
 
-/// Events as NDJSON: each device in its turn, one round a minute.
+/// Events as NDJSON. Each device has one event per minute.
 pub(crate) struct Events {
     next: u64,
     events: u64,
@@ -44,19 +44,19 @@ impl Events {
         Events { next: 0, events, devices }
     }
 
-    /// The next line.
+    /// Returns the next line.
     pub(crate) fn line(&mut self) -> Option<String> {
         if self.next == self.events {
             return None;
         }
-        let (device, round) = (self.next % self.devices, self.next / self.devices);
-        let time = START + Duration::from_secs(round * 60 + device % 60);
+        let (device, minute) = (self.next % self.devices, self.next / self.devices);
+        let time = START + Duration::from_secs(minute * 60 + device % 60);
         let value = value(self.next);
         self.next += 1;
         Some(format!("{{\"device_id\": \"device-{device:04}\", \"timestamp\": \"{time}\", \"value\": {value}}}\n"))
     }
 
-    /// All lines.
+    /// Returns all lines.
     pub(crate) fn collect(mut self) -> Vec<u8> {
         let mut text = Vec::new();
         while let Some(line) = self.line() {
@@ -65,7 +65,7 @@ impl Events {
         text
     }
 
-    /// The lines that fit into `bytes`, piece by piece.
+    /// Pushes the lines that fit into `bytes`, in pieces.
     pub(crate) fn stream(mut self, bytes: u64, push: Push<'_>) {
         let mut pieces = Pieces::new(push);
         let mut left = bytes;
@@ -80,7 +80,7 @@ impl Events {
     }
 }
 
-/// Records made to take as much memory as they can.
+/// Records that take as much memory as possible.
 pub(crate) const HOSTILE: [&str; 9] = [
     "an array of zeros",
     "an array of empty arrays",
@@ -93,7 +93,7 @@ pub(crate) const HOSTILE: [&str; 9] = [
     "an array of wrong records",
 ];
 
-/// Writes a document of at most `bytes` bytes, piece by piece. `false`: there is none of that name.
+/// Pushes a document of at most `bytes` bytes, in pieces. Returns `false` if the name is unknown.
 pub(crate) fn hostile(name: &str, bytes: usize, push: Push<'_>) -> bool {
     let zero = |_| "0".to_owned();
     let empty_array = |_| "[]".to_owned();
@@ -140,10 +140,10 @@ pub(crate) fn hostile(name: &str, bytes: usize, push: Push<'_>) -> bool {
     true
 }
 
-/// Takes a piece of an object; `false`: more is of no use.
+/// Takes a piece of an object. Returns `false` if it needs no further piece.
 pub(crate) type Push<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
 
-/// Cuts what is written into pieces as they come from a store of objects.
+/// Cuts a text into pieces of the size that S3 returns.
 pub(crate) struct Pieces<'a> {
     push: Push<'a>,
     piece: Vec<u8>,
@@ -155,7 +155,7 @@ impl<'a> Pieces<'a> {
         Pieces { push, piece: Vec::with_capacity(PIECE_BYTES), wanted: true }
     }
 
-    /// `false`: more is of no use.
+    /// Writes text. Returns `false` if no further text is needed.
     pub(crate) fn write(&mut self, mut text: &[u8]) -> bool {
         while !text.is_empty() && self.wanted {
             let (now, later) = text.split_at(text.len().min(PIECE_BYTES - self.piece.len()));

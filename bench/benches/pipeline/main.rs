@@ -1,8 +1,8 @@
-//! How fast records become statistics, and in how much memory: EventPulse's pipeline beside a plain one.
+//! Compares EventPulse's pipeline from records to statistics with a plain one, in time and in memory.
 //!
-//! `cargo bench` measures all. With `--quick`, or run by `cargo test`, inputs are small and the numbers mean nothing. Both
-//! pipelines run in turns in one process, so that what else the machine does falls on both. Memory is measured in child
-//! processes of this same program, one for each measurement.
+//! `cargo bench` measures all. With `--quick`, or run by `cargo test`, inputs are small and the numbers mean nothing. The
+//! samples of both pipelines alternate in one process, so that other load on the machine affects both. Memory is measured
+//! in child processes of this same program, one for each measurement.
 
 mod inputs;
 mod memory;
@@ -24,7 +24,7 @@ use plain::Plain;
 use text::grouped;
 use timing::{Effort, Way};
 
-/// What is measured, and how large it is.
+/// The sizes of the inputs.
 #[derive(Clone, Copy)]
 struct Sizes {
     quick: bool,
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// `false`: a limit was passed.
+/// Runs the chosen measurements. Returns `false` if one exceeds its limit.
 fn run(sizes: Sizes, has: &dyn Fn(&str) -> bool) -> Result<bool, Failed> {
     if sizes.quick && !has(SPEED_CHILD) {
         println!("Small inputs, to see that everything runs: the numbers mean nothing. `cargo bench` measures.\n");
@@ -107,9 +107,9 @@ fn run(sizes: Sizes, has: &dyn Fn(&str) -> bool) -> Result<bool, Failed> {
 /// The argument that makes this program the child that measures times.
 const SPEED_CHILD: &str = "--measure-speed";
 
-/// Measures times in a child whose allocator keeps what is freed. Otherwise glibc gives the plain pipeline's 900 MB back to
-/// the system after some runs and not after others, as the heap happens to lie; faulting the pages in again then doubles
-/// its time. This way it is at its best.
+/// Measures times in a child process whose allocator keeps freed memory. Otherwise, depending on the layout of the heap, glibc
+/// returns the plain pipeline's 900 MB to the system after some runs; the page faults of the next run double its time. The
+/// child measures the plain pipeline at its best.
 fn speed_apart(sizes: Sizes) -> Result<bool, Failed> {
     let status = Command::new(std::env::current_exe()?)
         .args([SPEED_CHILD, if sizes.quick { "--quick" } else { "--bench" }])
@@ -119,8 +119,8 @@ fn speed_apart(sizes: Sizes) -> Result<bool, Failed> {
 }
 
 fn rows(sizes: Sizes) -> Vec<Row> {
-    let effort = |rounds, sample_ms| {
-        if sizes.quick { Effort { rounds: 2, sample_ms: 0 } } else { Effort { rounds, sample_ms } }
+    let effort = |samples, sample_ms| {
+        if sizes.quick { Effort { samples: 2, sample_ms: 0 } } else { Effort { samples, sample_ms } }
     };
     let (readings, events, devices) = (sizes.readings, sizes.events, sizes.devices);
     vec![
@@ -154,7 +154,7 @@ fn rows(sizes: Sizes) -> Vec<Row> {
 /// Prints the table of times.
 fn speed(sizes: Sizes) -> Result<(), Failed> {
     println!(
-        "ns per record or reading, and MB/s of JSON; medians of runs in turns. x: times as fast as the plain pipeline.\n"
+        "ns per record or reading, and MB/s of JSON; medians of alternating samples. x: speed relative to the plain pipeline.\n"
     );
     println!("| input | EventPulse | | and answered | plain pipeline | | x | x answered |");
     println!("|---|--:|--:|--:|--:|--:|--:|--:|");
@@ -164,24 +164,24 @@ fn speed(sizes: Sizes) -> Result<(), Failed> {
         let plain = Plain::new(row.schema, ours.catalog(), row.format)?;
         agree(&row, &ours, &plain)?;
         let input = row.input.as_slice();
-        let examine: Way<'_> = &|| drop(black_box(ours.examine(black_box(input))));
+        let inspect: Way<'_> = &|| drop(black_box(ours.inspect(black_box(input))));
         let answer: Way<'_> = &|| drop(black_box(ours.answer(black_box(input))));
         let peer: Way<'_> = &|| drop(black_box(plain.run(black_box(input))));
         let digest: Way<'_> = &|| {
             black_box(Sha256::digest(black_box(input)));
         };
-        let [examine, answer, peer, digest] = timing::in_turns([examine, answer, peer, digest], row.effort);
+        let [inspect, answer, peer, digest] = timing::alternate([inspect, answer, peer, digest], row.effort);
         let ns = |samples: &[f64]| timing::median(samples) / row.records as f64;
         let rate = |samples: &[f64]| input.len() as f64 * 1e3 / timing::median(samples);
         println!(
             "| {} | **{:.0} ns** | {:.0} MB/s | {:.0} ns | {:.0} ns | {:.0} MB/s | **{:.2}** | {:.2} |",
             row.name,
-            ns(&examine),
-            rate(&examine),
+            ns(&inspect),
+            rate(&inspect),
             ns(&answer),
             ns(&peer),
             rate(&peer),
-            timing::ratio(&peer, &examine),
+            timing::ratio(&peer, &inspect),
             timing::ratio(&peer, &answer),
         );
         std::io::stdout().flush()?;
@@ -198,15 +198,15 @@ fn speed(sizes: Sizes) -> Result<(), Failed> {
         "- Plain pipeline: the input as one slice, a `serde_json::Value` of everything, `jsonschema` compiled once with formats"
     );
     println!(
-        "  asserted, points per series, then mean, deviation and median by statrs. It makes no digest, finds no duplicate"
+        "  asserted, points per series, then mean, deviation and median by statrs. It computes no digest, finds no duplicate"
     );
-    println!("  members, stores nothing, and could not say which record was wrong.");
-    println!("- Memory once taken is kept by both. In a fresh process the plain pipeline also pays for its pages.");
+    println!("  members, stores nothing, and cannot locate an invalid record.");
+    println!("- Both keep allocated memory. In a fresh process, the plain pipeline also needs time for page faults.");
     println!("- The digest's part of EventPulse's time, by row: {}.\n", digests.join(", "));
     Ok(())
 }
 
-/// Both pipelines must come to the same numbers, or their times cannot be compared.
+/// Checks that both pipelines compute the same statistics. Otherwise, their times cannot be compared.
 fn agree(row: &Row, ours: &Ours, plain: &Plain) -> Result<(), Failed> {
     let (mine, theirs): (Tally, Tally) = (ours.answer(&row.input)?, plain.run(&row.input)?);
     let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(1.0);

@@ -1,4 +1,4 @@
-//! Peak memory, each measured in a process of its own.
+//! Measures peak memory, each input in a process of its own.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -14,14 +14,14 @@ use crate::{Failed, Sizes, grouped};
 /// The argument that makes this program a child.
 pub(crate) const CHILD: &str = "--measure-memory-of";
 
-/// Whatever arrives, the pipeline stays under this.
+/// The maximum peak memory of the pipeline for any input, in MiB.
 const LIMIT_MIB: f64 = 256.0;
 
 const EVENTS_OURS: &str = "events, EventPulse";
 const EVENTS_PLAIN: &str = "events, plain";
 const STREAM: &str = "stream";
 
-/// Prints the tables of memory. `false`: the limit was passed.
+/// Prints the table of memory. Returns `false` if an input exceeds the limit.
 pub(crate) fn report(sizes: Sizes) -> Result<bool, Failed> {
     let events = grouped(sizes.events);
     let stream = format!("{} MiB of NDJSON", grouped(sizes.stream_bytes >> 20));
@@ -32,7 +32,9 @@ pub(crate) fn report(sizes: Sizes) -> Result<bool, Failed> {
         (stream, STREAM, true),
     ];
     cases.extend(inputs::HOSTILE.map(|name| (format!("{hostile}{name}"), name, true)));
-    println!("Peak memory of the whole process (VmHWM); EventPulse may take {LIMIT_MIB:.0} MiB, whatever arrives.\n");
+    println!(
+        "Peak memory of the whole process (VmHWM); the limit of EventPulse is {LIMIT_MIB:.0} MiB for any input.\n"
+    );
     println!("| input | peak | of the limit | accepted | rejected | time |");
     println!("|---|--:|--:|--:|--:|--:|");
     let mut within = true;
@@ -48,12 +50,12 @@ pub(crate) fn report(sizes: Sizes) -> Result<bool, Failed> {
     }
     println!();
     if !within {
-        eprintln!("more than {LIMIT_MIB:.0} MiB");
+        eprintln!("an input took more than {LIMIT_MIB:.0} MiB");
     }
     Ok(within)
 }
 
-/// What a child tells.
+/// The result of a child process.
 struct Measured {
     accepted: u64,
     rejected: u64,
@@ -70,17 +72,17 @@ fn measure(case: &str, sizes: Sizes) -> Result<Measured, Failed> {
     if !child.status.success() {
         return Err(format!("{case}: {}", child.status).into());
     }
-    let told = String::from_utf8(child.stdout)?;
-    let numbers: Vec<u64> = told.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    let output = String::from_utf8(child.stdout)?;
+    let numbers: Vec<u64> = output.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
     match numbers.as_slice() {
         [accepted, rejected, kib] => {
             Ok(Measured { accepted: *accepted, rejected: *rejected, peak_mib: *kib as f64 / 1024.0 })
         }
-        _ => Err(format!("{case}: the child said {told}").into()),
+        _ => Err(format!("{case}: unexpected output of the child: {output}").into()),
     }
 }
 
-/// Runs one case and prints what came of it.
+/// Runs one case and prints its result.
 pub(crate) fn child(case: &str, sizes: Sizes) -> Result<bool, Failed> {
     let Sizes { devices, events, stream_bytes, record_bytes, .. } = sizes;
     let reading = || Ours::new("reading/1.0", Format::Ndjson);
@@ -106,7 +108,7 @@ pub(crate) fn child(case: &str, sizes: Sizes) -> Result<bool, Failed> {
     Ok(true)
 }
 
-/// The most memory that this process had at once, of [proc(5)](https://man7.org/linux/man-pages/man5/proc_pid_status.5.html).
+/// Returns the peak memory of this process in KiB, from [proc(5)](https://man7.org/linux/man-pages/man5/proc_pid_status.5.html).
 fn peak_kib() -> Result<u64, Failed> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;

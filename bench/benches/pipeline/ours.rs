@@ -1,4 +1,4 @@
-//! EventPulse's pipeline, without AWS: what the function does between the object and the table.
+//! EventPulse's pipeline without AWS: the steps of the function between the object and the table.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use eventpulse_core::statistics::series::Series;
 use crate::Failed;
 use crate::inputs::Push;
 
-/// Objects come in pieces of about this size.
+/// The approximate size of the pieces in which S3 returns an object, in bytes.
 pub(crate) const PIECE_BYTES: usize = 64 << 10;
 
 /// The statistics of one series.
@@ -25,19 +25,19 @@ pub(crate) struct Line {
     pub(crate) standard_deviation: Option<f64>,
 }
 
-/// Those of all series, in the order of their names.
+/// The statistics of all series, in the order of their names.
 pub(crate) type Tally = Vec<Line>;
 
-/// The pipeline, made once as at a cold start.
+/// The pipeline, created once, as at a cold start.
 pub(crate) struct Ours {
     catalog: Catalog,
-    terms: InspectionSpec,
+    spec: InspectionSpec,
 }
 
 impl Ours {
-    /// For records that name no schema.
+    /// Creates the pipeline, with the schema for records that name none.
     pub(crate) fn new(schema: &str, format: Format) -> Result<Ours, Failed> {
-        let terms = InspectionSpec {
+        let spec = InspectionSpec {
             owner: "2f1c7a52-0b0e-4f5e-9a50-6f0f3a1f7a11".parse()?,
             upload_id: UploadId::of_object("bucket", "key", "version"),
             attempt: 0,
@@ -48,16 +48,16 @@ impl Ours {
             max_rejected: None,
             limits: Limits::default(),
         };
-        Ok(Ours { catalog: Catalog::bundled()?, terms })
+        Ok(Ours { catalog: Catalog::bundled()?, spec })
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.catalog
     }
 
-    /// Examines an upload that lies in memory.
-    pub(crate) fn examine(&self, input: &[u8]) -> Inspection {
-        let mut inspector = Inspector::new(&self.catalog, self.terms.clone(), Retention::Bounded);
+    /// Inspects an upload in memory.
+    pub(crate) fn inspect(&self, input: &[u8]) -> Inspection {
+        let mut inspector = Inspector::new(&self.catalog, self.spec.clone(), Retention::Bounded);
         for piece in input.chunks(PIECE_BYTES) {
             if !inspector.push(&mut &piece[..]) {
                 return inspector.inspection();
@@ -67,9 +67,9 @@ impl Ours {
         inspector.inspection()
     }
 
-    /// Examines an upload, then answers for each of its series.
+    /// Inspects an upload and returns the statistics of each of its series.
     pub(crate) fn answer(&self, input: &[u8]) -> Result<Tally, Failed> {
-        let chunks = self.examine(input).chunks.ok_or("more chunks than are retained")?;
+        let chunks = self.inspect(input).chunks.ok_or("more chunks than are retained")?;
         let mut by_series: BTreeMap<&Series, Vec<&Chunk>> = BTreeMap::new();
         for chunk in &chunks {
             by_series.entry(chunk.series()).or_default().push(chunk);
@@ -77,18 +77,18 @@ impl Ours {
         by_series.into_iter().map(|(series, chunks)| line(series, &chunks)).collect()
     }
 
-    /// Examines an upload of any size as the shell does: a second time, when there is more than is kept. The pieces come
-    /// from `feed`, which hands each to its argument until that says `false`. Returns how many records count and how
-    /// many do not.
+    /// Inspects an upload of any size as the function does: again, if the inspector does not retain all chunks or rejected
+    /// records. `feed` passes each piece to its argument until that returns `false`. Returns the numbers of accepted and of
+    /// rejected records.
     pub(crate) fn stream(&self, feed: &dyn Fn(Push<'_>)) -> (u64, u64) {
-        let mut inspector = Inspector::new(&self.catalog, self.terms.clone(), Retention::Bounded);
+        let mut inspector = Inspector::new(&self.catalog, self.spec.clone(), Retention::Bounded);
         feed(&mut |piece| inspector.push(&mut &piece[..]));
         inspector.finish();
         let first = inspector.inspection();
         let again =
             [(Retention::Chunks, first.chunks.is_none()), (Retention::Rejected, first.rejected_records.is_none())];
         for (keep, _) in again.into_iter().filter(|(_, wanted)| *wanted) {
-            let mut inspector = Inspector::new(&self.catalog, self.terms.clone(), keep);
+            let mut inspector = Inspector::new(&self.catalog, self.spec.clone(), keep);
             feed(&mut |mut piece| {
                 while inspector.push(&mut piece) {
                     if !inspector.is_full() {

@@ -1,4 +1,4 @@
-//! The pipeline that one would write first: everything in memory, one well-known crate for each step.
+//! A straightforward pipeline: everything in memory, one well-known crate for each step.
 
 use std::collections::HashMap;
 
@@ -18,11 +18,11 @@ pub(crate) struct Plain {
     format: Format,
 }
 
-/// Times and values of one device.
+/// The times and values of one device.
 type Points = Vec<(Timestamp, f64)>;
 
 impl Plain {
-    /// With the validator compiled, formats asserted.
+    /// Compiles the validator. It asserts formats.
     pub(crate) fn new(schema: &str, catalog: &Catalog, format: Format) -> Result<Plain, Failed> {
         let id = catalog.applied(&SchemaRef::parse(schema)?).ok_or("no such schema")?;
         let schema = catalog.schema(id).ok_or("no such schema")?;
@@ -34,7 +34,7 @@ impl Plain {
         Ok(Plain { validator, format })
     }
 
-    /// From bytes to the statistics of every series, medians too.
+    /// Returns the statistics of every series, with medians.
     pub(crate) fn run(&self, input: &[u8]) -> Result<Tally, Failed> {
         let records: Vec<Value> = match self.format {
             Format::Json => vec![serde_json::from_slice(input)?],

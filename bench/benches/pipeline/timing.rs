@@ -1,24 +1,24 @@
-//! Times ways to do a thing, in turns, so that a machine that slows down slows all of them down.
+//! Measures the times of several ways to do the same. Their samples alternate, so that a slower machine affects all of them.
 
 use std::time::{Duration, Instant};
 
-/// One way to do it.
+/// One way.
 pub(crate) type Way<'a> = &'a dyn Fn();
 
-/// How long to measure.
+/// The extent of a measurement.
 #[derive(Clone, Copy)]
 pub(crate) struct Effort {
-    /// How often each way has its turn.
-    pub(crate) rounds: usize,
-    /// A turn lasts at least so long: as many runs as that takes.
+    /// The number of samples of each way.
+    pub(crate) samples: usize,
+    /// The minimum duration of a sample in milliseconds. A sample has as many runs as this takes.
     pub(crate) sample_ms: u64,
 }
 
-/// The nanoseconds of one run of each way in each round.
-pub(crate) fn in_turns<const N: usize>(ways: [Way<'_>; N], effort: Effort) -> [Vec<f64>; N] {
+/// Returns the nanoseconds of one run, for each way and sample.
+pub(crate) fn alternate<const N: usize>(ways: [Way<'_>; N], effort: Effort) -> [Vec<f64>; N] {
     let runs = ways.map(|way| runs_in(way, Duration::from_millis(effort.sample_ms)));
     let mut samples = [const { Vec::new() }; N];
-    for _ in 0..effort.rounds {
+    for _ in 0..effort.samples {
         for ((way, runs), samples) in ways.iter().zip(runs).zip(&mut samples) {
             samples.push(time(way, runs));
         }
@@ -26,10 +26,10 @@ pub(crate) fn in_turns<const N: usize>(ways: [Way<'_>; N], effort: Effort) -> [V
     samples
 }
 
-/// How many runs fill a turn, after a first one to warm up.
-fn runs_in(way: Way<'_>, turn: Duration) -> u32 {
+/// Returns the number of runs that fill a sample. Warms up first.
+fn runs_in(way: Way<'_>, sample: Duration) -> u32 {
     let mut runs = 1;
-    while !turn.is_zero() && time(way, runs) * f64::from(runs) < turn.as_nanos() as f64 {
+    while !sample.is_zero() && time(way, runs) * f64::from(runs) < sample.as_nanos() as f64 {
         runs *= 2;
     }
     runs
@@ -43,14 +43,14 @@ fn time(way: Way<'_>, runs: u32) -> f64 {
     start.elapsed().as_nanos() as f64 / f64::from(runs)
 }
 
-/// The middle sample.
+/// Returns the median of the samples.
 pub(crate) fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The middle of the ratios within each round.
+/// Returns the median ratio of samples with the same index.
 pub(crate) fn ratio(of: &[f64], to: &[f64]) -> f64 {
     let ratios: Vec<f64> = of.iter().zip(to).map(|(of, to)| of / to).collect();
     median(&ratios)

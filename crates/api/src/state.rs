@@ -1,49 +1,49 @@
-//! What the routers work with, made once per process.
+//! The state of the routers, created once per process.
 
 use eventpulse_aws::Services;
 use eventpulse_aws::environment::{ConfigError, Environment};
 use eventpulse_aws::workflows::keys::Keys;
 use eventpulse_core::time::Timestamp;
 
-/// The least characters of `CURSOR_KEY`.
+/// The minimum length of `CURSOR_KEY` in characters.
 const MIN_CURSOR_KEY_CHARS: usize = 32;
 
-/// Everything that a request is answered with.
+/// The state of the routers.
 pub struct App {
-    /// AWS.
+    /// The AWS services.
     pub services: Services,
-    /// The keys of devices; none where nobody manages them: the function that only reads has no right to.
+    /// The keys of devices. `None` in the function that only reads, which has no permission to manage keys.
     pub keys: Option<Keys>,
-    /// The environment.
+    /// The configuration.
     pub config: ApiConfig,
     /// The present time.
     pub clock: fn() -> Timestamp,
 }
 
-/// What the API's functions take from their environment, beside what [`eventpulse_aws::Config`] does. `template.yaml` sets it.
+/// The configuration of the API's functions, in addition to [`eventpulse_aws::Config`]. `template.yaml` sets the variables.
 #[derive(Clone, PartialEq)]
 pub struct ApiConfig {
-    /// `API_URL`: of the stage, without a slash at the end.
+    /// `API_URL`: the URL of the stage, without a slash at the end.
     pub api_url: String,
-    /// `CONSOLE_ORIGIN`: whose pages may call; none when it is empty.
+    /// `CONSOLE_ORIGIN`: the origin of the pages that may call the API. `None` if it is empty.
     pub console_origin: Option<String>,
-    /// `CURSOR_KEY`: what cursors are sealed with, at least 32 characters.
+    /// `CURSOR_KEY`: the key that seals cursors, at least 32 characters.
     pub cursor_key: String,
-    /// `USER_POOL_ISSUER`: who makes the tokens.
+    /// `USER_POOL_ISSUER`: the issuer of the tokens.
     pub user_pool_issuer: String,
-    /// `USER_POOL_CLIENT_ID`: for whom.
+    /// `USER_POOL_CLIENT_ID`: the client id of the user pool, the audience of the tokens.
     pub user_pool_client_id: String,
-    /// `COGNITO_ENDPOINT`: where people sign in.
+    /// `COGNITO_ENDPOINT`: the endpoint for signing in.
     pub cognito_endpoint: String,
-    /// `QUARANTINE_RETENTION_DAYS`: how long what was rejected is kept.
+    /// `QUARANTINE_RETENTION_DAYS`: the retention of rejected uploads and records in days.
     pub quarantine_retention_days: i64,
-    /// `DEVICE_API_URL`: of the stage that devices send to, without a slash at the end.
+    /// `DEVICE_API_URL`: the URL of the stage for devices, without a slash at the end.
     pub device_api_url: String,
-    /// `KEY_CACHE_SECONDS`: how long a revoked key may still work.
+    /// `KEY_CACHE_SECONDS`: the maximum time for which a revoked key may still be accepted, in seconds.
     pub key_cache_seconds: u32,
 }
 
-/// Without the key.
+/// Shows only the URL, not the cursor key.
 impl std::fmt::Debug for ApiConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ApiConfig").field("api_url", &self.api_url).finish_non_exhaustive()
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn all_invalid_variables_are_reported_at_once() {
         let environment = Environment::new(|name| match name {
             "API_URL" => Some("https://x/v1".to_owned()),
             "CURSOR_KEY" => Some("short".to_owned()),

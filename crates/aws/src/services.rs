@@ -92,8 +92,8 @@ impl Services {
     }
 }
 
-/// How long a read of an object may stall. The SDK's default of 5 s is too short: S3 sometimes needs it, and a delivery is
-/// tried three times only.
+/// The maximum time that a read of an object may stall. The SDK's default of 5 s is too short: S3 sometimes stalls longer,
+/// and an event is delivered only three times.
 const STALL_GRACE: Duration = Duration::from_secs(30);
 
 /// Loads the SDK's configuration from the environment, with timeouts for calls.
@@ -108,7 +108,7 @@ pub async fn sdk_config() -> SdkConfig {
     config.stalled_stream_protection(stalled).http_client(http_client()).load().await
 }
 
-/// How long an unused connection is kept. AWS closes idle connections; the client must close them first, because a call
+/// The time after which an unused connection is closed. AWS closes idle connections; the client must close them first, because a call
 /// that fails on a closed connection may not be retried.
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
@@ -123,7 +123,7 @@ pub fn http_client() -> SharedHttpClient {
 
 /// Returns the present time.
 #[must_use]
-#[allow(clippy::disallowed_methods)] // the one place that reads the clock
+#[allow(clippy::disallowed_methods)] // the only function that reads the clock
 pub fn clock() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))

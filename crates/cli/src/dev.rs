@@ -29,7 +29,7 @@ const DEMO: &str = "demo";
 const CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(15);
 /// The time that a notice has to arrive: the pauses between notices to one owner grow to a minute.
 const NOTICE_TIMEOUT: Duration = Duration::from_secs(180);
-/// The time between two looks into the mailbox.
+/// The time between two reads of the mailbox.
 const MAILBOX_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The arguments of `eventpulse dev`.
@@ -70,7 +70,7 @@ impl Args {
 /// end as expected.
 ///
 /// # Errors
-/// If the stack does not start or does not answer.
+/// Returns an error if the stack does not start or does not answer.
 pub async fn run(args: &Args) -> Result<bool, BoxError> {
     tokio::select! {
         result = start_and_show(args) => result,
@@ -132,7 +132,7 @@ async fn show_all(
     if args.once {
         return Ok(is_well);
     }
-    println!("{}", how_to_look_around(args, stack, client));
+    println!("{}", usage_hints(args, stack, client));
     std::future::pending().await
 }
 
@@ -181,12 +181,12 @@ async fn show_samples(stack: &Stack, client: &Client, demo: &User, mailbox: &Mai
         let id = upload.id().as_str();
         if mailbox.wait(NOTICE_TIMEOUT, |mail| mail.text.contains(id)).await.is_none() {
             unexpected += 1;
-            println!("   ✗ not as expected: no mail tells of {}, upload {id}", &upload.origin().file_name);
+            println!("   ✗ not as expected: no mail is about {}, upload {id}", &upload.origin().file_name);
         }
     }
     match unexpected {
         0 => println!("\n✓ all {} samples ended as their expectation files say", samples.len()),
-        _ => println!("\n✗ {unexpected} differences from what the expectation files say"),
+        _ => println!("\n✗ {unexpected} differences from the expectation files"),
     }
     Ok(unexpected)
 }
@@ -212,7 +212,7 @@ async fn simulate(stack: &Stack, client: &Client) -> Result<bool, BoxError> {
 /// Loads the statistics that an upload contributed, from the stored chunks.
 ///
 /// # Errors
-/// If the stack does not answer.
+/// Returns an error if the stack does not answer.
 pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(SeriesStatistics, Statistics)>, BoxError> {
     let Some(Decision::Accepted { series, .. }) = upload.decision() else { return Ok(Vec::new()) };
     let mut all = Vec::new();
@@ -229,7 +229,7 @@ pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(Seri
 /// Loads the report on an upload: `null` if nothing was rejected.
 ///
 /// # Errors
-/// If the stack does not answer or the report is missing.
+/// Returns an error if the stack does not answer or the report is missing.
 pub async fn report_on(client: &Client, upload: &Upload) -> Result<Value, BoxError> {
     let Some(quarantined) = upload.quarantine_location() else { return Ok(Value::Null) };
     let report = client.services.objects.get(&quarantined.bucket, &quarantined.report_key, None).await?;
@@ -271,26 +271,26 @@ pub fn differences(
     compare("rejected", expected.rejected.to_string(), upload.rejected().to_string());
     for series in &expected.statistics {
         let found = statistics.iter().find(|(name, _)| name.entity == series.entity && name.measure == series.measure);
-        let told = |all: [Option<f64>; 5], count: u64| format!("{count} points, {}", all.map(six_digits).join(" "));
+        let as_text = |all: [Option<f64>; 5], count: u64| format!("{count} points, {}", all.map(six_digits).join(" "));
         let wanted =
             [Some(series.mean), Some(series.median), series.standard_deviation, Some(series.min), Some(series.max)];
         let got = found.map_or_else(
             || "nothing".to_owned(),
-            |(_, s)| told([Some(s.mean), Some(s.median), s.standard_deviation, Some(s.min), Some(s.max)], s.count),
+            |(_, s)| as_text([Some(s.mean), Some(s.median), s.standard_deviation, Some(s.min), Some(s.max)], s.count),
         );
-        compare(&format!("{}/{}", series.entity, series.measure), told(wanted, series.count), got);
+        compare(&format!("{}/{}", series.entity, series.measure), as_text(wanted, series.count), got);
     }
     let records = report["records"].as_array().map_or(&[][..], Vec::as_slice);
     let of_records = records.iter().flat_map(|record| record["failures"].as_array().map_or(&[][..], Vec::as_slice));
-    let told_failures: Vec<&Value> = std::iter::once(&report["upload_failure"]).chain(of_records).collect();
+    let reported: Vec<&Value> = std::iter::once(&report["upload_failure"]).chain(of_records).collect();
     for failure in &expected.failures {
-        let told = told_failures.iter().any(|told| {
-            told["code"] == *failure.code
-                && told["pointer"] == *failure.pointer
-                && failure.line.is_none_or(|line| told["line"] == line)
-                && failure.byte_offset.is_none_or(|byte_offset| told["byte_offset"] == byte_offset)
+        let is_reported = reported.iter().any(|other| {
+            other["code"] == *failure.code
+                && other["pointer"] == *failure.pointer
+                && failure.line.is_none_or(|line| other["line"] == line)
+                && failure.byte_offset.is_none_or(|byte_offset| other["byte_offset"] == byte_offset)
         });
-        if !told {
+        if !is_reported {
             differences.push(format!("there is no {failure:?}"));
         }
     }
@@ -301,7 +301,7 @@ fn six_digits(value: Option<f64>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| format!("{value:.5e}"))
 }
 
-fn how_to_look_around(args: &Args, stack: &Stack, client: &Client) -> String {
+fn usage_hints(args: &Args, stack: &Stack, client: &Client) -> String {
     let config = &client.services.config;
     let environment = stack.environment().map(|(name, value)| format!("{name}={value}")).join(" ");
     format!(

@@ -1,7 +1,7 @@
-//! Adding a file to `schemas/` is all that a new kind of record takes, and a file that is wrong fails the build: shown by real
-//! builds of a copy of this crate.
+//! Builds a copy of this crate with another file in `schemas/`: the file alone adds a kind of record, and an invalid file fails
+//! the build.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test, with its helpers")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,7 +19,7 @@ const SOIL: &str = r#"{
   "x-eventpulse": { "entity": "/bed", "time": "/at", "measures": { "moisture": "/moisture" } }
 }"#;
 
-/// Tells what becomes of a record of the new kind.
+/// A program that prints the verdict on a record of the new kind.
 const PROBE: &str = r##"//! Checks one record.
 use eventpulse_core_copy::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core_copy::intake::validation::{Validator, Verdict};
@@ -37,14 +37,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 "##;
 
-/// A copy of this crate in a workspace of its own, and of another name: cargo tells the crates of a target directory by their names
-/// and their places within their workspaces, and must not take one for the other.
+/// A copy of this crate in a separate workspace, under another name. Cargo distinguishes the crates of a target directory by name
+/// and by path within the workspace; the different name prevents confusion.
 struct Copy {
     root: PathBuf,
 }
 
 impl Copy {
-    /// Always in the same place, so that its builds replace each other.
+    /// Copies the crate, always to the same directory, so that its builds replace each other.
     fn new() -> io::Result<Copy> {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("add-a-schema");
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -77,7 +77,7 @@ impl Copy {
         fs::write(path, text)
     }
 
-    /// Runs cargo, with the target directory of this build: the dependencies are there already.
+    /// Runs cargo with the target directory of this build, which contains the compiled dependencies.
     fn cargo(&self, arguments: &[&str]) -> Output {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let mut cargo = Command::new(env!("CARGO"));
@@ -109,7 +109,7 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The manifest of the workspace, with this crate as its only member.
+/// Returns the manifest of the workspace with this crate as its only member.
 fn of_one_member(manifest: &str) -> String {
     let start = manifest.find("members = [").expect("the workspace lists its members");
     let end = start + manifest[start..].find(']').expect("the list ends") + 1;
@@ -117,7 +117,7 @@ fn of_one_member(manifest: &str) -> String {
 }
 
 #[test]
-fn a_file_is_all_it_takes_and_a_wrong_one_fails_the_build() {
+fn schema_file_adds_a_kind_and_an_invalid_one_fails_the_build() {
     let copy = Copy::new().unwrap();
     assert_eq!(copy.probe(), "rejected: UNKNOWN_SCHEMA");
 
@@ -125,9 +125,9 @@ fn a_file_is_all_it_takes_and_a_wrong_one_fails_the_build() {
     assert_eq!(copy.probe(), "accepted: north moisture 2025-02-28T12:00:00Z 41.5");
 
     let unannotated = SOIL.replace("x-eventpulse", "x-other");
-    let astray = SOIL.replace(r#"{ "moisture": "/moisture" }"#, r#"{ "moisture": "/mositure" }"#);
+    let wrong_path = SOIL.replace(r#"{ "moisture": "/moisture" }"#, r#"{ "moisture": "/mositure" }"#);
     let broken = SOIL.replace(r#""bed": { "type": "string" }"#, r#""bed": { "type": "strin" }"#);
-    let abroad =
+    let external =
         SOIL.replace(r#""moisture": { "type": "number" }"#, r#""moisture": { "$ref": "https://example.com/n" }"#);
     let rows = [
         (
@@ -137,16 +137,16 @@ fn a_file_is_all_it_takes_and_a_wrong_one_fails_the_build() {
             "schemas/soil/1.0.json: has no `x-eventpulse` annotation",
         ),
         (
-            "a path that leads nowhere",
+            "a path to no member",
             "schemas/soil/1.0.json",
-            &astray,
+            &wrong_path,
             "schemas/soil/1.0.json at /x-eventpulse/measures/moisture: the schema declares no member `mositure` here (did you mean `moisture`?)",
         ),
         ("broken", "schemas/soil/1.0.json", &broken, "schemas/soil/1.0.json at /properties/bed/type: \"strin\""),
         (
             "a reference out of the bundle",
             "schemas/soil/1.0.json",
-            &abroad,
+            &external,
             "schemas/soil/1.0.json at /properties/moisture/$ref: a reference stays within",
         ),
         (

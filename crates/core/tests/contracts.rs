@@ -1,4 +1,4 @@
-//! Reports and notices are what `contracts/` says, and something else is not.
+//! Checks that reports and notices meet the schemas in `contracts/`, and that changed documents do not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -20,7 +20,7 @@ use eventpulse_core::notification::rendering::{
 use eventpulse_core::upload::Upload;
 use eventpulse_core::upload::report::{self, Report};
 use serde_json::{Value, json};
-use support::{Sample, changed, examine, failed, notices, sample, samples, upload};
+use support::{Sample, changed, failed, inspect, notices, sample, samples, upload};
 
 fn contract(path: &str) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts").join(path);
@@ -38,9 +38,9 @@ fn report_of(upload: &Upload, inspection: &Inspection) -> Value {
     serde_json::to_value(report).unwrap()
 }
 
-/// The report and the notice on a sample.
-fn papers(sample: &Sample) -> (Value, Value) {
-    let inspection = examine(sample);
+/// Returns the report and the notice on a sample.
+fn report_and_notice(sample: &Sample) -> (Value, Value) {
+    let inspection = inspect(sample);
     let upload = upload(&sample.name, &inspection);
     (report_of(&upload, &inspection), json_of(&notices::notice(&upload).unwrap()))
 }
@@ -49,9 +49,9 @@ fn json_of(notice: &Notice) -> Value {
     serde_json::from_str(&notice.json).unwrap()
 }
 
-/// A notice of each kind, with everything that it may have.
+/// Returns a notice of each kind, with all optional members.
 fn notices() -> Vec<(&'static str, Value)> {
-    let upload = upload("mixed.ndjson", &examine(&sample("mixed.ndjson")));
+    let upload = upload("mixed.ndjson", &inspect(&sample("mixed.ndjson")));
     let named = notices::problem_of(&upload);
     let known = notices::profile(312, &[("/value", &[(JsonType::Number, 300), (JsonType::String, 12)])]);
     let problem = notices::problem(
@@ -77,7 +77,7 @@ fn notices() -> Vec<(&'static str, Value)> {
     notices.iter().map(|(name, notice)| (*name, json_of(notice))).collect()
 }
 
-/// A document that makes as much of everything as an upload can.
+/// Returns a document with the maximum numbers of failures and of reported records.
 fn worst() -> Sample {
     let record = |line: usize| {
         let members: String = (0..if line == 0 { 130 } else { 11 })
@@ -90,36 +90,36 @@ fn worst() -> Sample {
 }
 
 #[test]
-fn what_is_written_is_what_the_contracts_say() {
-    let (report, notice) = (contract("report/1.0.json"), contract("notice/1.0.json"));
+fn reports_and_notices_meet_their_contracts() {
+    let (report_contract, notice_contract) = (contract("report/1.0.json"), contract("notice/1.0.json"));
     let rejected = |sample: &Sample| matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted");
     let rejected: Vec<Sample> = samples().into_iter().filter(rejected).chain([worst()]).collect();
     assert!(rejected.len() > 10);
     for sample in &rejected {
-        let (on_it, told) = papers(sample);
-        assert_eq!(violations(&report, &on_it), [""; 0], "{}", sample.name);
-        assert_eq!(violations(&notice, &told), [""; 0], "{}", sample.name);
-        assert_eq!(on_it["outcome"], told["upload"]["outcome"], "{}", sample.name);
+        let (report, notice) = report_and_notice(sample);
+        assert_eq!(violations(&report_contract, &report), [""; 0], "{}", sample.name);
+        assert_eq!(violations(&notice_contract, &notice), [""; 0], "{}", sample.name);
+        assert_eq!(report["outcome"], notice["upload"]["outcome"], "{}", sample.name);
     }
-    for (name, told) in notices() {
-        assert_eq!(violations(&notice, &told), [""; 0], "{name}");
+    for (name, notice) in notices() {
+        assert_eq!(violations(&notice_contract, &notice), [""; 0], "{name}");
     }
 }
 
-/// What is found in a notice that is of another kind, or lacks a part of its kind, is no notice.
+/// A notice with a member of another kind, or without a member of its own kind, violates the contract.
 #[test]
 fn each_kind_of_notice_has_its_own_members() {
     let contract = contract("notice/1.0.json");
     let all = notices();
-    for (name, told) in &all {
-        for member in told.as_object().unwrap().keys() {
-            let mut changed = told.clone();
+    for (name, notice) in &all {
+        for member in notice.as_object().unwrap().keys() {
+            let mut changed = notice.clone();
             changed.as_object_mut().unwrap().remove(member);
             assert!(!violations(&contract, &changed).is_empty(), "{name} without {member}");
         }
-        for (other, more) in all.iter().filter(|(_, more)| more["kind"] != told["kind"]) {
-            for (member, value) in more.as_object().unwrap().iter().filter(|(member, _)| told.get(member).is_none()) {
-                let mut changed = told.clone();
+        for (other, more) in all.iter().filter(|(_, more)| more["kind"] != notice["kind"]) {
+            for (member, value) in more.as_object().unwrap().iter().filter(|(member, _)| notice.get(member).is_none()) {
+                let mut changed = notice.clone();
                 changed[member] = value.clone();
                 assert!(!violations(&contract, &changed).is_empty(), "{name} with {member} of {other}");
             }
@@ -131,19 +131,19 @@ fn each_kind_of_notice_has_its_own_members() {
         ("another status", "/problem/status", json!("closed")),
         ("a time without a zone", "/problem/first_seen", json!("2025-02-28T12:00:00")),
         ("a value", "/problem/failures/0/value", json!(21.6)),
-        ("a profile of nothing", "/profile/uploads", json!(0)),
-        ("a type that is none", "/profile/members/0/types", json!({ "integer": 1 })),
+        ("a profile of no uploads", "/profile/uploads", json!(0)),
+        ("an unknown type", "/profile/members/0/types", json!({ "integer": 1 })),
         ("no upload", "/upload", Value::Null),
         ("no id", "/others/0/upload_id", json!("")),
         ("nothing resolved", "/resolved", json!([])),
         ("half an upload", "/digest/uploads", json!(0.5)),
-        ("a repeat that is none", "/digest/largest", json!([{}])),
+        ("an invalid repeat", "/digest/largest", json!([{}])),
     ];
     for (name, pointer, value) in rows {
         let mut found = false;
         let (parent, member) = pointer.rsplit_once('/').unwrap();
-        for (kind, told) in &all {
-            let mut changed = told.clone();
+        for (kind, notice) in &all {
+            let mut changed = notice.clone();
             let Some(parent) = changed.pointer_mut(parent).and_then(Value::as_object_mut) else { continue };
             if parent.is_empty() || (!parent.contains_key(member) && member != "value") {
                 continue;
@@ -157,7 +157,7 @@ fn each_kind_of_notice_has_its_own_members() {
 }
 
 #[test]
-fn an_object_that_was_gone_has_a_report_too() {
+fn missing_objects_have_reports_and_notices() {
     let inspection = failed(Failure::new(FailureCode::ObjectMissing, "", "the object was deleted before it was read"));
     let upload = changed(&upload("gone.json", &inspection), |draft| {
         draft.location.as_mut().unwrap().key = None;
@@ -169,29 +169,29 @@ fn an_object_that_was_gone_has_a_report_too() {
 }
 
 #[test]
-fn what_is_changed_is_something_else() {
-    let (on_it, told) = papers(&sample("mixed.ndjson"));
+fn changed_documents_violate_their_contracts() {
+    let (report, notice) = report_and_notice(&sample("mixed.ndjson"));
     let (failure, message) = ("/records/0/failures/0", "/records/0/failures/0/message");
     let rows: [(&str, &str, Value); 17] = [
-        ("a member more", "", json!({ "colour": "red" })),
-        ("a member more of a failure", failure, json!({ "value": 21.6 })),
-        ("a member more of a group", "/groups/0", json!({ "value": 21.6 })),
-        ("a member more of a record", "/records/0", json!({ "record": {} })),
+        ("an additional member", "", json!({ "colour": "red" })),
+        ("an additional member of a failure", failure, json!({ "value": 21.6 })),
+        ("an additional member of a group", "/groups/0", json!({ "value": 21.6 })),
+        ("an additional member of a record", "/records/0", json!({ "record": {} })),
         ("no message", message, Value::Null),
         ("an empty message", message, json!("")),
         ("another version", "/report_version", json!("1.1")),
         ("another outcome", "/outcome", json!("rejected")),
-        ("an outcome that its counts deny", "/outcome", json!("quarantined")),
-        ("a time that is none", "/reported_at", json!("2025-02-30T12:00:00Z")),
+        ("an outcome that contradicts the counts", "/outcome", json!("quarantined")),
+        ("an impossible time", "/reported_at", json!("2025-02-30T12:00:00Z")),
         ("a time without a zone", "/began_at", json!("2025-02-28T12:00:00")),
-        ("a code that is none", "/records/0/failures/0/code", json!("SOMETHING")),
+        ("an unknown code", "/records/0/failures/0/code", json!("SOMETHING")),
         ("a negative count", "/rejected", json!(-1)),
         ("a fraction", "/records_omitted", json!(0.5)),
         ("line 0", "/records/0/line", json!(0)),
-        ("an id that is none", "/upload_id", json!("up_1")),
+        ("an invalid id", "/upload_id", json!("up_1")),
         ("no group", "/groups", json!([])),
     ];
-    // The notice tells of the upload what the report tells.
+    // The member `upload` of the notice has the members of the report.
     let of_upload = |pointer: &str| match pointer {
         "" => String::new(),
         "/groups" | "/groups/0" => pointer.replace("/groups", "/upload/failures"),
@@ -199,18 +199,18 @@ fn what_is_changed_is_something_else() {
     };
     for (name, pointer, value) in rows {
         for (path, document, pointer) in
-            [("report/1.0.json", &on_it, pointer.to_owned()), ("notice/1.0.json", &told, of_upload(pointer))]
+            [("report/1.0.json", &report, pointer.to_owned()), ("notice/1.0.json", &notice, of_upload(pointer))]
         {
             let mut changed = document.clone();
-            let Some(place) = changed.pointer_mut(&pointer) else { continue };
-            match (place, value.clone()) {
+            let Some(member) = changed.pointer_mut(&pointer) else { continue };
+            match (member, value.clone()) {
                 (Value::Object(members), Value::Object(more)) => members.extend(more),
-                (place, value) => *place = value,
+                (member, value) => *member = value,
             }
             assert!(!violations(&contract(path), &changed).is_empty(), "{path}: {name}");
         }
     }
-    for (path, document) in [("report/1.0.json", &on_it), ("notice/1.0.json", &told)] {
+    for (path, document) in [("report/1.0.json", &report), ("notice/1.0.json", &notice)] {
         for name in document.as_object().unwrap().keys() {
             let mut changed = document.clone();
             changed.as_object_mut().unwrap().remove(name);
@@ -219,9 +219,8 @@ fn what_is_changed_is_something_else() {
     }
 }
 
-/// The contracts say what the code says.
 #[test]
-fn the_bounds_are_those_of_the_code() {
+fn contracts_have_the_bounds_of_the_code() {
     let codes: Vec<&str> = FailureCode::ALL.iter().map(|code| code.as_str()).collect();
     let of_upload = "/$defs/upload/properties/failures/maxItems";
     for (path, version, groups_at, max_groups) in [
@@ -240,19 +239,19 @@ fn the_bounds_are_those_of_the_code() {
         assert_eq!(at("/$defs/failure/properties/targets/items/maxLength"), MAX_TARGET_CHARS);
     }
     assert_eq!(contract("report/1.0.json").pointer("/properties/records/maxItems"), Some(&json!(MAX_REPORTED_RECORDS)));
-    let told = contract("notice/1.0.json");
+    let contract = contract("notice/1.0.json");
     for (pointer, most) in [
         ("/properties/resolved", MAX_PROBLEMS_IN_NOTICE),
         ("/properties/others", MAX_PROBLEMS_IN_NOTICE - 1),
         ("/$defs/digest/properties/largest", MAX_REPEATS_LISTED),
         ("/$defs/problem/properties/failures", MAX_LISTED_FAILURES),
     ] {
-        assert_eq!(told.pointer(&format!("{pointer}/maxItems")), Some(&json!(most)), "{pointer}");
+        assert_eq!(contract.pointer(&format!("{pointer}/maxItems")), Some(&json!(most)), "{pointer}");
     }
 }
 
 #[test]
-fn the_contracts_are_schemas_and_describe_each_member() {
+fn contracts_are_schemas_and_describe_each_member() {
     for path in ["report/1.0.json", "notice/1.0.json"] {
         let contract = contract(path);
         assert!(jsonschema::draft202012::meta::is_valid(&contract), "{path}");
@@ -260,15 +259,15 @@ fn the_contracts_are_schemas_and_describe_each_member() {
     }
 }
 
-fn each_object_is_strict(place: &str, node: &Value, root: &Value) {
+fn each_object_is_strict(path: &str, node: &Value, root: &Value) {
     if let Some(properties) = node.get("properties").and_then(Value::as_object).filter(|_| node.get("type").is_some()) {
-        assert_eq!(node["additionalProperties"], json!(false), "{place}");
+        assert_eq!(node["additionalProperties"], json!(false), "{path}");
         for (name, member) in properties {
             let described = match member["$ref"].as_str() {
                 Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
                 None => member,
             };
-            assert!(described["description"].is_string(), "{place}/{name}");
+            assert!(described["description"].is_string(), "{path}/{name}");
         }
     }
     let children: Vec<(String, &Value)> = match node {
@@ -277,6 +276,6 @@ fn each_object_is_strict(place: &str, node: &Value, root: &Value) {
         _ => Vec::new(),
     };
     for (name, child) in children {
-        each_object_is_strict(&format!("{place}/{name}"), child, root);
+        each_object_is_strict(&format!("{path}/{name}"), child, root);
     }
 }

@@ -3,7 +3,7 @@
 use eventpulse_core::intake::failure::{FailureCode, FailureScope};
 
 #[test]
-fn the_documentation_has_the_table_of_failure_codes() {
+fn documentation_has_the_table_of_failure_codes() {
     let page = include_str!("../../../docs/schemas-and-failure-codes.md");
     let mut table = String::from("| code | of | meaning |\n|---|---|---|\n");
     for code in FailureCode::ALL {

@@ -26,9 +26,9 @@ use eventpulse_core::upload::{Decision, Upload};
 use examples::{digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
 use proptest::prelude::*;
 use support::notices::{self, failing, notice, other, problem, problem_of, profile, repeat, repeat_with, resolution};
-use support::{changed, examine, failed, sample, upload};
+use support::{changed, failed, inspect, sample, upload};
 
-/// Set `UPDATE_GOLDEN` to write the golden files instead, then review the difference.
+/// Writes the golden files instead if `UPDATE_GOLDEN` is set. Review the difference then.
 #[test]
 fn notices_equal_their_golden_files() {
     let mut changed = Vec::new();
@@ -67,15 +67,15 @@ fn golden() -> PathBuf {
 #[test]
 fn only_rejected_samples_have_notices() {
     for sample in support::samples() {
-        let told = notice(&upload_of(&sample));
-        let owed = matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted");
-        assert_eq!(told.is_some(), owed, "{}", sample.name);
-        let Some(told) = told else { continue };
-        check(&told);
-        assert_eq!(told.kind, NoticeKind::New);
+        let notice = notice(&upload_of(&sample));
+        let has_notice = matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted");
+        assert_eq!(notice.is_some(), has_notice, "{}", sample.name);
+        let Some(notice) = notice else { continue };
+        check(&notice);
+        assert_eq!(notice.kind, NoticeKind::New);
         let code = sample.expected.failures[0].code.as_str();
-        assert!(told.subject.contains(code), "{}", told.subject);
-        assert!(told.codes.iter().any(|told| told == code), "{:?}", told.codes);
+        assert!(notice.subject.contains(code), "{}", notice.subject);
+        assert!(notice.codes.iter().any(|other| other == code), "{:?}", notice.codes);
     }
     assert_eq!(notices::of(&NoticeContents::Resolved(&[])), None);
 }
@@ -89,9 +89,9 @@ fn notices_hold_no_value_of_the_payload() {
     for text in [secret, broken] {
         let mut sample = sample("01-reading.json");
         sample.bytes = text.into();
-        let notice = notice(&upload("a.json", &examine(&sample))).unwrap();
-        for told in [&notice.subject, &notice.text, &notice.json] {
-            assert!(!told.contains("s3cret") && !told.contains("987654321"), "{told}");
+        let notice = notice(&upload("a.json", &inspect(&sample))).unwrap();
+        for form in [&notice.subject, &notice.text, &notice.json] {
+            assert!(!form.contains("s3cret") && !form.contains("987654321"), "{form}");
         }
     }
 }
@@ -176,9 +176,9 @@ fn known_members_are_compared() {
     for (name, failure, uploads, members, expected) in rows {
         let upload = upload("a.json", &of_one_record(0, failure));
         let known = profile(uploads, members);
-        let told = failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&known), &[]).unwrap();
-        check(&told);
-        let section = told.text.split("\nWhat changed\n").nth(1).unwrap().split("\n\n").next().unwrap();
+        let notice = failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&known), &[]).unwrap();
+        check(&notice);
+        let section = notice.text.split("\nWhat changed\n").nth(1).unwrap().split("\n\n").next().unwrap();
         let section = section.split_whitespace().collect::<Vec<_>>().join(" ");
         let last_passed = "An upload of this kind last passed on 2025-02-28 at 11:58 UTC.";
         assert_eq!(section, format!("{expected} {last_passed}").trim(), "{name}");
@@ -190,8 +190,8 @@ fn known_members_are_compared() {
             Failure { pointer: "/value".to_owned(), ..Failure::at(FailureCode::Type, "must be a number", 1, 0) },
         ),
     );
-    let told = failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&profile(0, &[])), &[]).unwrap();
-    assert!(!told.text.contains("What changed"), "{}", told.text);
+    let notice = failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&profile(0, &[])), &[]).unwrap();
+    assert!(!notice.text.contains("What changed"), "{}", notice.text);
 }
 
 /// An upload that passed after the rejection, before the notice was rendered, is no earlier upload.
@@ -205,37 +205,37 @@ fn later_passed_uploads_are_not_reported() {
         ),
     );
     let decided = upload.decided_at();
-    for (passed, is_told) in [(decided, false), (decided.map(|at| at.plus_seconds(-60)), true)] {
+    for (passed, is_reported) in [(decided, false), (decided.map(|at| at.plus_seconds(-60)), true)] {
         let known = Profile { last_passed_at: passed, ..profile(3, &[("/value", &[(JsonType::Number, 3)])]) };
-        let told = failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&known), &[]).unwrap();
-        check(&told);
-        assert_eq!(told.text.contains("last passed"), is_told, "{}", told.text);
-        let machine: serde_json::Value = serde_json::from_str(&told.json).unwrap();
-        assert_eq!(machine["profile"]["last_passed_at"].is_string(), is_told);
+        let notice = failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&known), &[]).unwrap();
+        check(&notice);
+        assert_eq!(notice.text.contains("last passed"), is_reported, "{}", notice.text);
+        let machine: serde_json::Value = serde_json::from_str(&notice.json).unwrap();
+        assert_eq!(machine["profile"]["last_passed_at"].is_string(), is_reported);
     }
 }
 
 /// The URL of the API is the only link, on a line of its own. No other line is longer than 78 columns.
 #[test]
-fn the_url_of_the_api_is_the_only_link() {
+fn only_link_is_the_url_of_the_api() {
     let upload = upload_of(&sample("10-wrong-type.json"));
     let named = problem_of(&upload);
     let first = FeaturedProblem { problem: &named, upload: &upload, profile: None };
     for stage in ["v1", "Prod", "eventpulse-staging", "eventpulse-staging-of-the-measuring-network"] {
         let api_url = &format!("https://a1b2c3d4e5.execute-api.ap-southeast-2.amazonaws.com/{stage}");
         let deployment = DeploymentInfo { api_url, ..notices::DEPLOYMENT };
-        for told in [
+        for contents in [
             NoticeContents::Failing { kind: NoticeKind::New, first, others: &[] },
             NoticeContents::Resolved(&[resolution(1, named.clone(), 2)]),
             notices::digest_of(&[repeat(1, named.clone(), 2)], RemainderTotals::default()),
         ] {
-            let told = Notice::render(notices::NOTICE_ID, "demo", &told, &deployment).unwrap();
-            let links: Vec<&str> = told.text.lines().filter(|line| line.contains("://")).collect();
-            assert_eq!(links.len(), 1, "{}", told.text);
+            let notice = Notice::render(notices::NOTICE_ID, "demo", &contents, &deployment).unwrap();
+            let links: Vec<&str> = notice.text.lines().filter(|line| line.contains("://")).collect();
+            assert_eq!(links.len(), 1, "{}", notice.text);
             let rest = links[0].trim().strip_prefix(api_url.as_str());
             assert!(matches!(rest, Some("" | "/quarantine")), "{}", links[0]);
-            let too_long = told.text.lines().filter(|line| line.len() > 78).count();
-            assert_eq!(too_long, usize::from(links[0].trim().len() > 78), "{}", told.text);
+            let too_long = notice.text.lines().filter(|line| line.len() > 78).count();
+            assert_eq!(too_long, usize::from(links[0].trim().len() > 78), "{}", notice.text);
         }
     }
 }
@@ -247,9 +247,9 @@ fn resolved_problems_may_have_come_back() {
     let mut back = resolution(2, problem("batch/1.0", &[(FailureCode::Type, "/a")]), 2);
     back.problem.status = ProblemStatus::Open;
     let opening = |resolutions: &[ResolvedProblem]| {
-        let told = notices::of(&NoticeContents::Resolved(resolutions)).unwrap();
-        check(&told);
-        told.text.split("\n\n").next().unwrap().replace('\n', " ")
+        let notice = notices::of(&NoticeContents::Resolved(resolutions)).unwrap();
+        check(&notice);
+        notice.text.split("\n\n").next().unwrap().replace('\n', " ")
     };
     let rows: [(&[ResolvedProblem], &str); 3] = [
         (std::slice::from_ref(&over), "this problem is resolved. There is nothing to do."),
@@ -263,20 +263,20 @@ fn resolved_problems_may_have_come_back() {
 
 /// A profile describes one kind of upload.
 #[test]
-fn a_profile_does_not_apply_to_other_kinds() {
+fn profiles_do_not_apply_to_other_kinds() {
     let upload = upload("a.json", &of_one_record(0, missing("value")));
     let other = problem("batch/1.0", &[(FailureCode::Required, "/value")]);
     let known = profile(3, &[("/value", &[(JsonType::Number, 3)])]);
-    let told = failing(NoticeKind::New, &upload, &other, Some(&known), &[]).unwrap();
-    assert!(!told.text.contains("`/value` was"), "{}", told.text);
+    let notice = failing(NoticeKind::New, &upload, &other, Some(&known), &[]).unwrap();
+    assert!(!notice.text.contains("`/value` was"), "{}", notice.text);
 }
 
 #[test]
 fn attributes_are_distinct_sorted_and_few() {
-    let told = with_others();
-    assert_eq!(told.codes, ["ADDITIONAL_PROPERTIES", "FORMAT", "REQUIRED", "TRUNCATED", "TYPE"]);
-    assert_eq!(told.schemas, ["batch/1.0", "reading/1.0", "weather/1.0"]);
-    assert_eq!((told.owner.as_str(), told.id.as_str()), ("demo", notices::NOTICE_ID));
+    let notice = with_others();
+    assert_eq!(notice.codes, ["ADDITIONAL_PROPERTIES", "FORMAT", "REQUIRED", "TRUNCATED", "TYPE"]);
+    assert_eq!(notice.schemas, ["batch/1.0", "reading/1.0", "weather/1.0"]);
+    assert_eq!((notice.owner.as_str(), notice.id.as_str()), ("demo", notices::NOTICE_ID));
     let all: Vec<(FailureCode, &str)> = FailureCode::ALL.iter().map(|code| (*code, "")).collect();
     let repeats: Vec<RepeatedProblem> =
         all.chunks(10).zip(0..).map(|(codes, number)| repeat(number, problem("reading/1.0", codes), 1)).collect();
@@ -287,7 +287,7 @@ fn attributes_are_distinct_sorted_and_few() {
 
 /// SNS accepts 256 KiB. The largest notice of 50 problems, in both forms, is smaller, and names each of them.
 #[test]
-fn the_largest_notice_can_be_published() {
+fn largest_notice_can_be_published() {
     let failure = |code: FailureCode, character: &str| {
         let names: Vec<String> = vec![character.repeat(MAX_TARGET_CHARS); MAX_TARGETS];
         let message = format!("the members {} are not allowed here", names.join(", "));
@@ -331,7 +331,7 @@ fn the_largest_notice_can_be_published() {
             (notices::of(&NoticeContents::Resolved(&resolutions)), MAX_PROBLEMS_IN_NOTICE),
             (notices::of(&notices::digest_of(&repeats, RemainderTotals::default())), 3),
         ];
-        for (notice, told) in kinds {
+        for (notice, expected) in kinds {
             let notice = notice.unwrap();
             check(&notice);
             let message = serde_json::json!({ "default": notice.json, "email": notice.text }).to_string();
@@ -342,7 +342,7 @@ fn the_largest_notice_can_be_published() {
                     && notice.json.contains(problem.id.as_str())
                     && notice.text.contains(code)
             });
-            assert_eq!(named.count(), told, "{:?}", notice.kind);
+            assert_eq!(named.count(), expected, "{:?}", notice.kind);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Retries of the rejected records of an upload as they are.
+//! Retries of the unchanged rejected records of an upload.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;

@@ -1,4 +1,4 @@
-//! Every sample of `events/uploads/` ends as the file beside it says.
+//! Compares the result of every sample in `events/uploads/` with its expectation file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -11,34 +11,34 @@ use eventpulse_core::intake::rejection::Rejections;
 use eventpulse_core::statistics::answer::{Answer, Pass};
 use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::statistics::series::Series;
-use support::{Expected, Place, Sample, samples};
+use support::{Expected, ExpectedFailure, Sample, samples};
 
 #[test]
-fn every_sample_ends_as_expected() {
+fn samples_have_the_expected_results() {
     for sample in samples() {
-        let inspection = support::examine(&sample);
+        let inspection = support::inspect(&sample);
         let Sample { name, expected, .. } = &sample;
         let upload = support::upload(name, &inspection);
         let outcome = upload.state().as_str();
-        let places: Vec<Place> = failures(&inspection.rejections).map(Place::of).collect();
+        let found: Vec<ExpectedFailure> = failures(&inspection.rejections).map(ExpectedFailure::of).collect();
         if expected.outcome == "duplicate" {
-            // Only the store knows that these bytes came before.
-            assert_eq!((outcome, places), ("accepted", Vec::new()), "{name}");
+            // The core does not know earlier uploads; the store does.
+            assert_eq!((outcome, found), ("accepted", Vec::new()), "{name}");
             continue;
         }
         assert_eq!(outcome, expected.outcome, "{name}");
         let counts = (upload.accepted(), upload.rejected());
         assert_eq!(counts, (expected.accepted, expected.rejected), "{name}");
-        assert_eq!(places, expected.failures, "{name}: {:#?}", inspection.rejections);
+        assert_eq!(found, expected.failures, "{name}: {:#?}", inspection.rejections);
         if outcome == "quarantined" {
-            assert!(expected.statistics.is_empty(), "{name}: nothing of it counts");
+            assert!(expected.statistics.is_empty(), "{name}: no record is accepted");
         } else {
             same_statistics(name, expected, &inspection.chunks.unwrap());
         }
     }
 }
 
-/// The upload's own failure, then those of each record.
+/// Returns the failure of the upload, then the failures of each record.
 fn failures(rejections: &Rejections) -> impl Iterator<Item = &Failure> {
     let records = rejections.records().iter().flat_map(|record| &record.failures);
     rejections.upload_failure().into_iter().chain(records)
@@ -49,30 +49,33 @@ fn same_statistics(name: &str, expected: &Expected, chunks: &[Chunk]) {
     for chunk in chunks {
         series.entry(chunk.series()).or_default().push(chunk);
     }
-    let told: Vec<_> = expected.statistics.iter().map(|row| (row.entity.as_str(), row.measure.as_str())).collect();
+    let wanted: Vec<_> = expected.statistics.iter().map(|row| (row.entity.as_str(), row.measure.as_str())).collect();
     let found: Vec<_> = series.keys().map(|series| (series.entity.as_str(), series.measure.as_str())).collect();
-    assert_eq!(found, told, "{name}");
+    assert_eq!(found, wanted, "{name}");
     for (row, chunks) in expected.statistics.iter().zip(series.values()) {
         let mut answer = Answer::new(None, None);
         chunks.iter().for_each(|chunk| assert!(answer.add(chunk).is_ok()));
         let Pass::Complete(Some(found)) = answer.end_pass().unwrap() else { panic!("{name}: no statistics") };
-        let place = format!("{name}: {} {}", row.entity, row.measure);
-        assert_eq!(found.count, row.count, "{place}");
-        assert_eq!(found.standard_deviation.is_some(), row.standard_deviation.is_some(), "{place}");
-        for (what, found, told) in [
+        let label = format!("{name}: {} {}", row.entity, row.measure);
+        assert_eq!(found.count, row.count, "{label}");
+        assert_eq!(found.standard_deviation.is_some(), row.standard_deviation.is_some(), "{label}");
+        for (statistic, found, wanted) in [
             ("mean", found.mean, row.mean),
             ("median", found.median, row.median),
             ("standard deviation", found.standard_deviation.unwrap_or(0.0), row.standard_deviation.unwrap_or(0.0)),
             ("min", found.min, row.min),
             ("max", found.max, row.max),
         ] {
-            assert!((found - told).abs() <= 1e-6 * told.abs(), "{place}: the {what} is {found}, not {told}");
+            assert!(
+                (found - wanted).abs() <= 1e-6 * wanted.abs(),
+                "{label}: the {statistic} is {found}, expected {wanted}"
+            );
         }
     }
 }
 
 #[test]
-fn the_duplicate_has_the_bytes_of_an_earlier_sample() {
+fn duplicates_have_the_bytes_of_an_earlier_sample() {
     let samples = samples();
     for (at, duplicate) in samples.iter().enumerate().filter(|(_, sample)| sample.expected.outcome == "duplicate") {
         assert!(samples[..at].iter().any(|earlier| earlier.bytes == duplicate.bytes), "{}", duplicate.name);
@@ -80,7 +83,7 @@ fn the_duplicate_has_the_bytes_of_an_earlier_sample() {
 }
 
 #[test]
-fn each_file_is_a_sample_or_an_expectation_and_each_teaches_something() {
+fn each_sample_has_an_expectation_file_and_each_outcome_a_sample() {
     let names: Vec<String> = fs::read_dir(support::directory())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

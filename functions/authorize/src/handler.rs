@@ -1,4 +1,5 @@
-//! One key, one decision. Whoever may not call gets a policy that says so (403); an error is for when it cannot be known.
+//! Decides whether a key may call the API. A denied key gets a policy with `Deny` (403). If the lookup fails, the function
+//! returns an error.
 
 use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequestTypeRequest as Event;
 use eventpulse_aws::adapters::key_store::CredentialLookup;
@@ -9,11 +10,12 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::Serialize;
 use tracing::Instrument as _;
 
-/// The header that brings the key.
+/// The header with the key.
 const HEADER: &str = "x-api-key";
 
-/// [What API Gateway takes](https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html).
-/// (`aws_lambda_events` has a type for it that writes `null` for what a refusal leaves out.)
+/// The [output of a Lambda
+/// authorizer](https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html). (The
+/// type of `aws_lambda_events` writes `null` for the members that a denial omits.)
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
@@ -40,21 +42,21 @@ struct Statement {
     resource: String,
 }
 
-/// What the integration reads as `$context.authorizer.…`.
+/// The values of `$context.authorizer.…` in the integration.
 #[derive(Serialize)]
 struct Context {
     owner: String,
     key_id: String,
 }
 
-/// What becomes of a key.
+/// The decision on a key.
 #[derive(Debug, PartialEq)]
 enum Decision {
     Allowed(Credential),
     Denied { why: &'static str, of: Option<Credential> },
 }
 
-/// Decides, and writes the line of log. Neither holds anything of the key.
+/// Decides on the key of a request and logs the decision. Neither the answer nor the log contains a part of the key.
 pub async fn handle(keys: &CredentialLookup, event: LambdaEvent<Event>) -> Result<Answer, Diagnostic> {
     let api_request_id = event.payload.request_context.request_id.as_deref();
     let span = tracing::info_span!("authorize", request_id = event.context.request_id, api_request_id);
@@ -86,16 +88,16 @@ async fn decide(keys: &CredentialLookup, event: &Event) -> Result<Answer, Diagno
     Ok(answer(decision, arn))
 }
 
-/// The key that was sent, if it is one, and the only one.
+/// Returns the key of the request. `None` if it is missing, malformed or not the only one.
 fn sent(event: &Event) -> Option<ApiKey> {
-    // `headers` has the last of several values only, and another one may be what the gateway remembers the answer by.
+    // `headers` has only the last of several values, and the gateway may cache the answer under another one.
     let all = if event.multi_value_headers.contains_key(HEADER) { &event.multi_value_headers } else { &event.headers };
     let mut values = all.get_all(HEADER).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     ApiKey::parse(value.to_str().ok()?).ok()
 }
 
-/// Whether it works. The outer option: whether a key was sent at all; the inner one: whether it is known.
+/// Decides on the result of a lookup. `None`: the request has no valid key; `Some(None)`: the key is unknown.
 fn judge(known: Option<Option<Credential>>, now: Timestamp) -> Decision {
     let denied = |why, of| Decision::Denied { why, of };
     match known {
@@ -109,7 +111,8 @@ fn judge(known: Option<Option<Credential>>, now: Timestamp) -> Decision {
     }
 }
 
-/// The one method that a key opens. It is what is remembered for the key, so it must not depend on the call.
+/// Returns the ARN of the only method that a key may call. The gateway caches the policy for the key, so the ARN must not
+/// depend on the request. `None` if the method ARN is malformed:
 ///
 /// `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`
 fn resource(method_arn: &str) -> Option<String> {
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_read_from_one_header_of_any_case() {
+    fn key_is_read_from_one_header_of_any_case() {
         let (key, other) = (ApiKey::new([7; 32]), ApiKey::new([8; 32]));
         let (key, other) = (key.reveal(), other.reveal());
         for (name, headers, is_read) in [
@@ -193,13 +196,13 @@ mod tests {
             let sent = sent(&event(&headers));
             assert_eq!(sent.as_ref().map(ApiKey::reveal), is_read.then_some(key), "{name}");
         }
-        let mut alone = event(&[("X-API-Key", key)]);
-        alone.multi_value_headers.clear();
-        assert!(sent(&alone).is_some(), "without the list of values");
+        let mut single = event(&[("X-API-Key", key)]);
+        single.multi_value_headers.clear();
+        assert!(sent(&single).is_some(), "a request without multi-value headers");
     }
 
     #[test]
-    fn a_key_that_works_opens_one_method_and_tells_whose_it_is() {
+    fn valid_keys_may_call_one_method_for_their_owner() {
         let decision = judge(Some(Some(credential(KeyState::Active, None))), Timestamp::from_micros(10));
         assert_eq!(
             serde_json::to_value(answer(decision, resource(ARN).unwrap())).unwrap(),
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_key_is_denied_and_told_nothing() {
+    fn other_keys_are_denied_without_details() {
         for (name, known) in [
             ("malformed", None),
             ("unknown", Some(None)),
@@ -235,12 +238,12 @@ mod tests {
                 "{name}"
             );
         }
-        let kept = judge(Some(Some(credential(KeyState::Active, Some(11)))), Timestamp::from_micros(10));
-        assert!(matches!(kept, Decision::Allowed(_)), "it still works");
+        let replaced = judge(Some(Some(credential(KeyState::Active, Some(11)))), Timestamp::from_micros(10));
+        assert!(matches!(replaced, Decision::Allowed(_)), "a replaced secret is valid until its end");
     }
 
     #[test]
-    fn the_policy_is_about_the_one_method_whatever_was_called() {
+    fn policy_has_the_same_method_for_any_request() {
         for arn in [ARN, &ARN.replace("POST/data", "GET/other/path"), &ARN.replace("POST/data", "POST/")] {
             assert_eq!(resource(arn).as_deref(), Some(ARN), "{arn}");
         }

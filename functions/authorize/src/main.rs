@@ -1,4 +1,4 @@
-//! The Lambda function that tells API Gateway whose key a device sent. API Gateway invokes it, and remembers its answer.
+//! The Lambda authorizer: identifies the owner of a device by its API key. API Gateway invokes it and caches its answer.
 
 mod handler;
 

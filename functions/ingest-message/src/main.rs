@@ -1,4 +1,4 @@
-//! The Lambda function that takes batches of messages, which came by `POST /data`, to their outcomes. A queue invokes it.
+//! The Lambda function that processes batches of messages of `POST /data`. A queue invokes it.
 
 mod handler;
 mod message;

@@ -14,46 +14,46 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::{Error, Kind};
 
-/// A part of an object that is written as it comes; S3 wants at least 5 MiB.
+/// The size of a part of a streamed object in bytes. S3 requires at least 5 MiB.
 const WRITE_PART_BYTES: usize = 8 << 20;
-/// The version id of an object in a bucket without versions.
+/// The version id of an object in a bucket without versioning.
 pub const NO_VERSION: &str = "null";
 
-/// S3.
+/// A store of objects in S3.
 #[derive(Debug, Clone)]
 pub struct ObjectStore {
     client: Client,
 }
 
-/// An object that is being read.
+/// An open object.
 #[derive(Debug)]
 pub struct Object {
-    /// Its version; `null` in a bucket without versions.
+    /// The version id; `null` in a bucket without versioning.
     pub version_id: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Its `Content-Type`.
+    /// The `Content-Type`.
     pub content_type: Option<String>,
-    /// Its `Content-Encoding`.
+    /// The `Content-Encoding`.
     pub content_encoding: Option<String>,
-    /// Its bytes.
+    /// The bytes.
     pub body: ByteStream,
 }
 
-/// What is known of an object without reading it.
+/// The metadata of an object.
 #[derive(Debug, Clone)]
 pub struct Head {
-    /// Its version; `null` in a bucket without versions.
+    /// The version id; `null` in a bucket without versioning.
     pub version_id: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Its `Content-Type`.
+    /// The `Content-Type`.
     pub content_type: Option<String>,
-    /// Its `Content-Encoding`.
+    /// The `Content-Encoding`.
     pub content_encoding: Option<String>,
 }
 
-/// What a presigned PUT signs: nothing else can be sent with its URL.
+/// The signed properties of a presigned PUT. S3 refuses a request with other properties.
 #[derive(Debug, Clone)]
 pub struct PutOptions<'a> {
     /// `Content-Type`.
@@ -64,29 +64,29 @@ pub struct PutOptions<'a> {
     pub size: u64,
     /// `x-amz-checksum-sha256`, base 64.
     pub sha256_base64: Option<&'a str>,
-    /// From when on the URL works. It ends at that time plus `expires_in`, however long it takes to sign it.
+    /// The begin of validity of the URL. It ends at this time plus `expires_in`, independent of the time of signing.
     pub now: Timestamp,
-    /// How long the URL works.
+    /// The validity of the URL.
     pub expires_in: Duration,
 }
 
 /// A presigned request.
 #[derive(Debug, Clone)]
 pub struct Presigned {
-    /// Where to send it. A secret.
+    /// The URL. A secret.
     pub url: String,
-    /// The headers to send with it.
+    /// The headers of the request.
     pub headers: Vec<(String, String)>,
 }
 
 impl ObjectStore {
-    /// Over an SDK client.
+    /// Creates a store over an SDK client.
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// Opens an object, or one version of it. None when it is not, or no longer, there.
+    /// Opens an object or one version of it. Returns `None` if it does not exist.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -105,7 +105,7 @@ impl ObjectStore {
         }
     }
 
-    /// What is known of an object's current version, or of another one. None when it is not there.
+    /// Loads the metadata of the current version of an object, or of another version. Returns `None` if it does not exist.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -123,8 +123,7 @@ impl ObjectStore {
         }
     }
 
-    /// Writes a small object where there is none. Returns the version id of what lies there: this one or, if there was one
-    /// already, that.
+    /// Creates a small object unless it exists. Returns the version id of the new or existing object.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -163,7 +162,7 @@ impl ObjectStore {
         Ok(put.version_id.unwrap_or_else(|| NO_VERSION.to_owned()))
     }
 
-    /// Removes one version of an object for good. Removing it twice is removing it once.
+    /// Deletes one version of an object permanently. Succeeds if it does not exist.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -176,35 +175,35 @@ impl ObjectStore {
         }
     }
 
-    /// Begins an object that is written as it comes.
+    /// Begins a streamed object.
     #[must_use]
     pub fn writer<'a>(&'a self, bucket: &'a str, key: &'a str, content_type: &'a str) -> ObjectWriter<'a> {
         ObjectWriter { objects: self, bucket, key, content_type, held: Vec::new(), parts: None }
     }
 
-    /// Signs a PUT that is valid once, for exactly these terms: only if no such object exists yet.
+    /// Signs a PUT with exactly these options. S3 accepts it only while the object does not exist.
     ///
     /// # Errors
-    /// When it cannot be signed: no credentials, or a lifetime that AWS does not allow.
-    pub async fn presign_put(&self, bucket: &str, key: &str, terms: &PutOptions<'_>) -> Result<Presigned, Error> {
+    /// Returns an error if there are no credentials, or AWS does not allow the validity.
+    pub async fn presign_put(&self, bucket: &str, key: &str, options: &PutOptions<'_>) -> Result<Presigned, Error> {
         let failed = || Error::new("presigned PutObject", target(bucket, key), Kind::Other);
-        let since_1970 = Duration::from_micros(u64::try_from(terms.now.as_micros()).unwrap_or_default());
-        let config = PresigningConfig::builder().start_time(UNIX_EPOCH + since_1970).expires_in(terms.expires_in);
+        let since_1970 = Duration::from_micros(u64::try_from(options.now.as_micros()).unwrap_or_default());
+        let config = PresigningConfig::builder().start_time(UNIX_EPOCH + since_1970).expires_in(options.expires_in);
         let config = config.build().map_err(|error| failed().with_source(error))?;
-        let size = i64::try_from(terms.size).map_err(|error| failed().with_source(error))?;
+        let size = i64::try_from(options.size).map_err(|error| failed().with_source(error))?;
         let put =
-            self.client.put_object().bucket(bucket).key(key).content_length(size).content_type(terms.content_type);
-        let put = put.if_none_match("*").set_content_encoding(terms.content_encoding.map(str::to_owned));
-        let put = put.set_checksum_sha256(terms.sha256_base64.map(str::to_owned));
+            self.client.put_object().bucket(bucket).key(key).content_length(size).content_type(options.content_type);
+        let put = put.if_none_match("*").set_content_encoding(options.content_encoding.map(str::to_owned));
+        let put = put.set_checksum_sha256(options.sha256_base64.map(str::to_owned));
         let request = put.presigned(config).await.map_err(|error| failed().with_source(error))?;
         let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Presigned { url: request.uri().to_owned(), headers })
     }
 
-    /// Signs a GET that a browser saves under `file_name`.
+    /// Signs a GET whose response a browser saves as `file_name`.
     ///
     /// # Errors
-    /// When it cannot be signed: no credentials, or a lifetime that AWS does not allow.
+    /// Returns an error if there are no credentials, or AWS does not allow the validity.
     pub async fn presign_get(
         &self,
         bucket: &str,
@@ -219,7 +218,7 @@ impl ObjectStore {
         Ok(request.uri().to_owned())
     }
 
-    /// Hides an object behind a delete marker. Its versions stay until the bucket's lifecycle removes them.
+    /// Hides an object behind a delete marker. The bucket's lifecycle deletes its versions later.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -230,7 +229,7 @@ impl ObjectStore {
     }
 }
 
-/// Writes an object as it comes, holding one part at the most.
+/// A writer of a streamed object. Holds at most one part in memory.
 pub struct ObjectWriter<'a> {
     objects: &'a ObjectStore,
     bucket: &'a str,
@@ -241,7 +240,7 @@ pub struct ObjectWriter<'a> {
 }
 
 impl ObjectWriter<'_> {
-    /// Takes more bytes.
+    /// Appends bytes.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -250,7 +249,7 @@ impl ObjectWriter<'_> {
         if self.held.len() >= WRITE_PART_BYTES { self.send_part().await } else { Ok(()) }
     }
 
-    /// Says that there are no more: now the object exists.
+    /// Completes the object, which exists from now on.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -286,7 +285,7 @@ impl ObjectWriter<'_> {
     }
 }
 
-/// A multipart upload under way.
+/// A multipart upload in progress.
 struct Parts<'a> {
     objects: &'a ObjectStore,
     bucket: String,
@@ -328,19 +327,22 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    /// Gives the upload up. The parts cost nothing then; should this fail too, the bucket's lifecycle removes them.
+    /// Aborts the upload, which deletes its parts. If this fails too, the bucket's lifecycle deletes them. Returns `error`.
     async fn abort(self, error: Error) -> Error {
         let abort = self.objects.client.abort_multipart_upload().bucket(&self.bucket).key(&self.key);
         if let Err(error) = abort.upload_id(&self.upload_id).send().await {
             let error = Error::sdk("AbortMultipartUpload", target(&self.bucket, &self.key), error);
-            tracing::warn!(error = error.chain(), "parts of an object are left behind");
+            tracing::warn!(
+                error = error.chain(),
+                "could not abort a multipart upload; the bucket's lifecycle deletes its parts"
+            );
         }
         error
     }
 }
 
-/// `Content-Disposition` of a download, after [RFC 6266](https://www.rfc-editor.org/rfc/rfc6266): a plain name for old
-/// clients, and any name at all for the others.
+/// Returns the `Content-Disposition` of a download, after [RFC 6266](https://www.rfc-editor.org/rfc/rfc6266): an ASCII name
+/// for old clients and the exact name for others.
 fn attachment(file_name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ');
     let plain: String = file_name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
@@ -351,7 +353,7 @@ fn target(bucket: &str, key: &str) -> String {
     format!("s3://{bucket}/{key}")
 }
 
-/// Whether S3 says that the object or version is not there (a version that is a delete marker is not, either).
+/// Returns whether the error of S3 means that the object or version does not exist, or that it is a delete marker.
 fn is_absent<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
     matches!(code, Some("NoSuchKey" | "NoSuchVersion" | "NotFound" | "MethodNotAllowed"))
@@ -364,11 +366,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_url_works_from_the_time_that_it_is_told_on() {
+    async fn presigned_urls_are_valid_from_the_given_time() {
         let config =
             Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::from_static("eu-central-1"));
         let config = config.credentials_provider(Credentials::new("key", "secret", None, None, "test")).build();
-        let terms = PutOptions {
+        let options = PutOptions {
             content_type: "application/json",
             content_encoding: None,
             size: 2,
@@ -376,7 +378,7 @@ mod tests {
             now: Timestamp::parse("2025-02-28T12:00:00.999Z").unwrap(),
             expires_in: Duration::from_secs(60),
         };
-        let url = ObjectStore::new(Client::from_conf(config)).presign_put("bucket", "key", &terms).await.unwrap().url;
+        let url = ObjectStore::new(Client::from_conf(config)).presign_put("bucket", "key", &options).await.unwrap().url;
         assert!(url.contains("X-Amz-Date=20250228T120000Z") && url.contains("X-Amz-Expires=60"), "{url}");
     }
 }

@@ -64,7 +64,7 @@ impl Client {
     /// Creates a client of a running stack.
     ///
     /// # Errors
-    /// If the stack lacks an output.
+    /// Returns an error if the stack lacks an output.
     pub async fn new(stack: &Stack) -> Result<Self, BoxError> {
         let output = |name: &str| stack.outputs.get(name).cloned().ok_or(format!("the stack has no output {name}"));
         let config = Config {
@@ -101,7 +101,7 @@ impl Client {
     /// Creates users, unless they exist, and signs them in.
     ///
     /// # Errors
-    /// If the stack does not answer or refuses.
+    /// Returns an error if the stack does not answer or refuses.
     pub async fn users(&self, stack: &Stack, names: &[String]) -> Result<Vec<User>, BoxError> {
         let mut users = Vec::new();
         for (name, owner) in stack.add_users(names).await? {
@@ -115,7 +115,7 @@ impl Client {
     /// Signs a user in. Returns the tokens by their names in Cognito.
     ///
     /// # Errors
-    /// If Cognito does not answer or refuses.
+    /// Returns an error if Cognito does not answer or refuses.
     pub async fn tokens(&self, name: &str) -> Result<Value, BoxError> {
         let (endpoint, client_id) = &self.sign_in;
         let parameters = json!({ "USERNAME": name, "PASSWORD": PASSWORD });
@@ -132,7 +132,7 @@ impl Client {
     /// Subscribes a user to notices by e-mail. Returns the state of the subscription.
     ///
     /// # Errors
-    /// If the API does not answer or refuses.
+    /// Returns an error if the API does not answer or refuses.
     pub async fn subscribe(&self, user: &User) -> Result<String, BoxError> {
         let put = self.http.put(format!("{}/notifications", self.api)).header("authorization", &user.token);
         let answer = put.header("content-type", "application/json").body("{}").send().await?;
@@ -147,7 +147,7 @@ impl Client {
     /// Requests an upload of a sample for a user.
     ///
     /// # Errors
-    /// If the API does not answer or refuses.
+    /// Returns an error if the API does not answer or refuses.
     pub async fn issue(&self, user: &User, sample: &Sample) -> Result<Issued, BoxError> {
         let mut request = json!({
             "file_name": sample.name(),
@@ -178,7 +178,7 @@ impl Client {
     /// Sends bytes to a presigned URL. Returns the HTTP status.
     ///
     /// # Errors
-    /// If the stack does not answer.
+    /// Returns an error if the stack does not answer.
     pub async fn put(&self, issued: &Issued, bytes: Vec<u8>) -> Result<u16, BoxError> {
         let mut put = self.http.put(&issued.put.url);
         for (name, value) in &issued.put.headers {
@@ -193,7 +193,7 @@ impl Client {
     /// Uploads a sample as its expectation file says. Returns the id of the upload.
     ///
     /// # Errors
-    /// If the stack does not answer or refuses.
+    /// Returns an error if the stack does not answer or refuses.
     pub async fn upload(&self, user: &User, sample: &Sample) -> Result<UploadId, BoxError> {
         if sample.expected.dropped {
             return self.drop_in(&format!("uploads/{}", sample.name()), sample).await;
@@ -208,7 +208,7 @@ impl Client {
     /// Copies a sample into the process bucket, as an operator does. Returns the id of the upload.
     ///
     /// # Errors
-    /// If the stack does not answer or refuses.
+    /// Returns an error if the stack does not answer or refuses.
     pub async fn drop_in(&self, key: &str, sample: &Sample) -> Result<UploadId, BoxError> {
         let bucket = &self.services.config.process_bucket;
         let put = self.s3.put_object().bucket(bucket).key(key).content_type(sample.content_type());
@@ -220,7 +220,7 @@ impl Client {
     /// Waits until an upload needs no further step.
     ///
     /// # Errors
-    /// If that takes longer than three minutes.
+    /// Returns an error if that takes longer than three minutes.
     pub async fn settled(&self, id: &UploadId) -> Result<Upload, BoxError> {
         self.wait(id, |upload| upload.next().is_none()).await
     }
@@ -228,7 +228,7 @@ impl Client {
     /// Waits until an upload meets a condition.
     ///
     /// # Errors
-    /// If that takes longer than three minutes.
+    /// Returns an error if that takes longer than three minutes.
     pub async fn wait(&self, id: &UploadId, ready: impl Fn(&Upload) -> bool) -> Result<Upload, BoxError> {
         let deadline = tokio::time::Instant::now() + UPLOAD_TIMEOUT;
         loop {

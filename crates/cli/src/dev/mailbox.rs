@@ -96,7 +96,7 @@ impl Mailbox {
     /// Confirms a subscription by the link in a confirmation request.
     ///
     /// # Errors
-    /// If the mail is no confirmation request or SNS refuses.
+    /// Returns an error if the mail is no confirmation request or SNS refuses.
     pub async fn confirm(&self, mail: &Mail) -> Result<(), crate::BoxError> {
         follow(mail.confirm_url.as_deref(), mail).await
     }
@@ -104,7 +104,7 @@ impl Mailbox {
     /// Ends a subscription by the link in a notification.
     ///
     /// # Errors
-    /// If the mail is no notification or SNS refuses.
+    /// Returns an error if the mail is no notification or SNS refuses.
     pub async fn unsubscribe(&self, mail: &Mail) -> Result<(), crate::BoxError> {
         follow(mail.unsubscribe_url.as_deref(), mail).await
     }

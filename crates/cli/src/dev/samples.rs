@@ -34,7 +34,7 @@ pub struct Expected {
     pub max_rejected: Option<MaxRejected>,
     /// The file name of the upload. `None`: the name of the file.
     pub file_name: Option<String>,
-    /// Whether an operator copies the file into the bucket, instead of a client that uses a presigned URL.
+    /// `true` if an operator copies the file into the bucket; otherwise a client uses a presigned URL.
     #[serde(default)]
     pub dropped: bool,
     /// The outcome.
@@ -93,7 +93,7 @@ impl Sample {
     /// Reads all samples of a directory, in the order of their names.
     ///
     /// # Errors
-    /// If a file cannot be read, or its expectation file is missing or invalid.
+    /// Returns an error if a file cannot be read, or its expectation file is missing or invalid.
     pub fn read_all(folder: &Path) -> io::Result<Vec<Self>> {
         let mut samples = Vec::new();
         for entry in std::fs::read_dir(folder)? {

@@ -82,9 +82,9 @@ fn table(text: &mut String, upload: &Upload, statistics: &[(SeriesStatistics, St
         let _ = writeln!(text);
     }
     if let Some(Decision::Accepted { series, series_omitted, .. }) = upload.decision() {
-        let beyond = series.len() as u64 + series_omitted - statistics.len() as u64;
-        if beyond > 0 {
-            let _ = writeln!(text, "   ... and {beyond} further series");
+        let omitted = series.len() as u64 + series_omitted - statistics.len() as u64;
+        if omitted > 0 {
+            let _ = writeln!(text, "   ... and {omitted} further series");
         }
     }
 }
@@ -94,11 +94,11 @@ fn failures(text: &mut String, rejection: &Rejection) {
         let failure = &group.first;
         let pointer = if failure.pointer.is_empty() { String::new() } else { format!(" at {}", failure.pointer) };
         let times = if group.count > 1 { format!(" ({} times; the first:)", group.count) } else { String::new() };
-        let place = match (failure.line, failure.byte_offset) {
+        let position = match (failure.line, failure.byte_offset) {
             (Some(line), Some(byte)) => format!(", line {line}, byte {byte}"),
             _ => String::new(),
         };
-        let _ = writeln!(text, "   {}{pointer}{place}{times}", failure.code.as_str());
+        let _ = writeln!(text, "   {}{pointer}{position}{times}", failure.code.as_str());
         let _ = writeln!(text, "      {}", failure.message);
     }
     if rejection.groups_omitted > 0 {

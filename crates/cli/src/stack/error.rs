@@ -10,9 +10,9 @@ use std::{
 /// A requirement that this machine does not meet.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Missing {
-    /// Its name, such as "Python 3.10 or newer".
+    /// The name, such as "Python 3.10 or newer".
     pub what: String,
-    /// How to get it.
+    /// The instruction to install it.
     pub remedy: &'static str,
 }
 
@@ -49,7 +49,7 @@ pub enum StackError {
     /// The emulator ended or did not answer.
     #[error("the emulator {what}. The end of its log (all of it is in {log}):\n{tail}", log = .log.display())]
     Emulator {
-        /// What happened: "ended at once", "did not answer".
+        /// The event, such as "ended at once" or "did not answer".
         what: &'static str,
         /// The last lines of its log.
         tail: String,

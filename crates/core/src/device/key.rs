@@ -1,7 +1,7 @@
-//! The keys of devices: what one looks like, what is kept of it, and whether it still works.
+//! The API keys of devices: their form, their stored data and their status.
 //!
-//! The key itself is told once, to whoever creates it, and kept nowhere: what is stored is its digest. A digest without
-//! salt or stretching is enough, because there are 256 random bits to guess.
+//! A key is shown once, to the owner who creates it. Only its digest is stored. A digest without salt or stretching is
+//! enough, because a key has 256 random bits.
 
 use crate::id::OwnerId;
 use std::fmt;
@@ -15,29 +15,29 @@ use crate::time::Timestamp;
 
 const KEY_PREFIX: &str = "ep_";
 const ID_PREFIX: &str = "key_";
-/// How many characters of a key may be shown, so that its owner knows which it is.
+/// The number of characters of a key that are shown, so that its owner can identify it.
 const HINT_CHARS: usize = 4;
 
-/// A key: `ep_` and 32 random bytes in base64url. It is not shown by `Debug`, and there is no `Display`.
+/// A key: `ep_` and 32 random bytes in base64url. `Debug` does not show it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
 
-/// Why a text is no key. It does not say what the text was.
+/// The text is not a key. The error does not contain the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key is `ep_` and 43 characters of A-Z, a-z, 0-9, - and _")]
 pub struct InvalidApiKey;
 
 impl ApiKey {
-    /// The key of 32 random bytes.
+    /// Creates a key from 32 random bytes.
     #[must_use]
     pub fn new(random: [u8; 32]) -> Self {
         Self(format!("{KEY_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random)))
     }
 
-    /// Reads a key.
+    /// Parses a key.
     ///
     /// # Errors
-    /// When the text is anything but what [`ApiKey::new`] makes.
+    /// Returns [`InvalidApiKey`] unless the text has the form of [`ApiKey::new`].
     pub fn parse(text: &str) -> Result<Self, InvalidApiKey> {
         let digits = text.strip_prefix(KEY_PREFIX).ok_or(InvalidApiKey)?;
         match BASE64_URL_SAFE_NO_PAD.decode(digits) {
@@ -46,19 +46,19 @@ impl ApiKey {
         }
     }
 
-    /// The key as it is sent: for its owner's eyes, once, and for nobody else's.
+    /// Returns the text of the key. Show it to its owner only, and once.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What is stored of it: SHA-256 of the whole text, in lower-case hexadecimal.
+    /// Returns the stored digest: SHA-256 of the whole text, in lower-case hexadecimal.
     #[must_use]
     pub fn digest(&self) -> String {
         sha256(self.0.as_bytes())
     }
 
-    /// Its last four characters, by which its owner knows it again.
+    /// Returns the last four characters, by which the owner identifies the key.
     #[must_use]
     pub fn hint(&self) -> &str {
         &self.0[self.0.len() - HINT_CHARS..]
@@ -71,26 +71,26 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// The value of the API Gateway key behind a key: the authorizer hands it to the gateway, which counts calls by it.
-/// Nobody is ever told it, and it opens nothing by itself. It is not shown by `Debug`.
+/// The value of the API Gateway key behind a key. The authorizer returns it to the gateway, which counts calls by it. It is
+/// never shown to users, and it grants no access by itself. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageKey(String);
 
 impl UsageKey {
-    /// Of 20 random bytes: 40 characters, [letters and digits
+    /// Creates a value from 20 random bytes: 40 characters, [letters and digits
     /// only](https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html).
     #[must_use]
     pub fn new(random: [u8; 20]) -> Self {
         Self(hex::encode(random))
     }
 
-    /// As it was stored.
+    /// Returns the stored value.
     #[must_use]
     pub fn stored(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// For the gateway and the table only.
+    /// Returns the text. Only the gateway and the table may receive it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -103,34 +103,34 @@ impl fmt::Debug for UsageKey {
     }
 }
 
-/// Names one key, whatever its secret is just now: `key_` and 26 characters of Crockford's base 32, laid out as an
-/// [upload id](crate::id::UploadId).
+/// The id of a key, which stays when its secret is replaced: `key_` and 26 characters of Crockford's base 32, in the layout
+/// of an [upload id](crate::id::UploadId).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(String);
 
-/// Why a text is no key id.
+/// The text is not a key id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key id is `key_` and 26 characters of 0-9 and A-Z without I, L, O and U")]
 pub struct InvalidKeyId;
 
 impl KeyId {
-    /// A new id: `now` to the millisecond, then 80 random bits.
+    /// Creates an id: `now` to the millisecond, then 80 random bits.
     #[must_use]
     pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
         Self(crockford(ID_PREFIX, ulid(now.as_micros() / 1000, random)))
     }
 
-    /// Reads an id.
+    /// Parses an id.
     ///
     /// # Errors
-    /// When the text is anything but what [`fmt::Display`] writes.
+    /// Returns [`InvalidKeyId`] unless the text has the form that [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Result<Self, InvalidKeyId> {
         let digits = text.strip_prefix(ID_PREFIX).ok_or(InvalidKeyId)?;
         if is_crockford(digits) { Ok(Self(text.to_owned())) } else { Err(InvalidKeyId) }
     }
 
-    /// The id as it is written.
+    /// Returns the text of the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -156,22 +156,22 @@ impl From<KeyId> for String {
     }
 }
 
-/// How much a key may send.
+/// The rate and quota of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsagePlan {
-    /// What a device needs.
+    /// The plan for a single device.
     #[default]
     Standard,
-    /// What a gateway of many devices needs.
+    /// The plan for a gateway of many devices.
     Fast,
 }
 
 impl UsagePlan {
-    /// Both.
+    /// All plans.
     pub const ALL: [UsagePlan; 2] = [UsagePlan::Standard, UsagePlan::Fast];
 
-    /// Its name, which does not change.
+    /// Returns the stable name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -180,25 +180,25 @@ impl UsagePlan {
         }
     }
 
-    /// By its name.
+    /// Returns the plan with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|plan| plan.as_str() == name)
     }
 }
 
-/// Whether a key may be used.
+/// The state of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
-    /// It may.
+    /// The key is in use.
     Active,
-    /// It was taken back, for good.
+    /// The key was revoked permanently.
     Revoked,
 }
 
 impl KeyState {
-    /// Its name, which does not change.
+    /// Returns the stable name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -207,42 +207,42 @@ impl KeyState {
         }
     }
 
-    /// By its name.
+    /// Returns the state with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Active, Self::Revoked].into_iter().find(|state| state.as_str() == name)
     }
 }
 
-/// What is known of one secret of a key: what the authorizer decides by.
+/// The stored data of one secret of a key, for the authorizer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
-    /// Whose data it sends.
+    /// The owner of the data that the device sends.
     pub owner: OwnerId,
-    /// The key that it is a secret of.
+    /// The key of the secret.
     pub key_id: KeyId,
-    /// Whether that was revoked.
+    /// The state of the key.
     pub state: KeyState,
-    /// Until when it works, of a secret that another replaced.
+    /// The end of validity of a replaced secret. `None` for the current secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
-    /// By what the gateway counts its calls.
+    /// The API Gateway key by which the gateway counts calls.
     pub usage_key: UsageKey,
 }
 
-/// Whether a secret works.
+/// The status of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CredentialStatus {
-    /// It does.
+    /// The secret is valid.
     Good,
-    /// Its key was revoked.
+    /// The key was revoked.
     Revoked,
-    /// Another replaced it, and the time in which both worked is over.
+    /// Another secret replaced this one, and the overlap of both has ended.
     Replaced,
 }
 
 impl Credential {
-    /// Whether it works at this time.
+    /// Returns the status at this time.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> CredentialStatus {
         match (self.state, self.valid_until) {
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_reads_back_and_has_one_digest() {
+    fn keys_parse_and_have_one_digest() {
         let key = ApiKey::new([0xfb; 32]);
         assert_eq!(key.reveal(), "ep_-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s");
         assert_eq!(ApiKey::parse(key.reveal()), Ok(key.clone()));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key() {
+    fn malformed_keys_are_rejected() {
         let good = ApiKey::new([7; 32]).reveal().to_owned();
         for (name, text) in [
             ("empty", String::new()),
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn key_ids_sort_by_time_and_read_back() {
+    fn key_ids_sort_by_time_and_parse() {
         let early = KeyId::new(Timestamp::from_micros(1_000_000), [0xff; 10]);
         let late = KeyId::new(Timestamp::from_micros(2_000_000), [0; 10]);
         assert!(early < late);
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn names_read_back() {
+    fn names_parse() {
         for plan in UsagePlan::ALL {
             assert_eq!(UsagePlan::parse(plan.as_str()), Some(plan));
         }
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_secret_works_until_its_time_and_a_revoked_one_never() {
+    fn replaced_secrets_expire_and_revoked_secrets_are_invalid() {
         let at = Timestamp::from_micros;
         for (name, state, until, expected) in [
             ("current", KeyState::Active, None, CredentialStatus::Good),

@@ -1,4 +1,4 @@
-//! The schedule of one invocation that publishes notices: whose turn is next, and when to stop.
+//! The schedule of one invocation that publishes notices: the next owner and the end of the invocation.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 pub const LOOKAHEAD: Duration = Duration::from_millis(1_500);
 /// The pause until the index of due owners follows its table.
 const INDEX_LAG: Duration = Duration::from_millis(200);
-/// The highest number of rounds in succession in which the index shows due owners without due notices.
-const MAX_IDLE_ROUNDS: u32 = 3;
+/// The maximum number of successive passes in which the index shows due owners without due notices.
+const MAX_IDLE_PASSES: u32 = 3;
 /// A notice that has been due for longer is overdue.
 const OVERDUE: Duration = Duration::from_secs(300);
 
@@ -54,16 +54,16 @@ pub enum Step {
 pub struct Schedule {
     failed: BTreeSet<String>,
     is_published: bool,
-    idle_rounds: u32,
+    idle_passes: u32,
 }
 
 impl Schedule {
-    /// Records that a notice was published in this round.
+    /// Records that a notice was published in this pass.
     pub fn published(&mut self) {
         self.is_published = true;
     }
 
-    /// Records that publishing to an owner failed. The owner is left out from now on, and delays nobody else.
+    /// Records that publishing to an owner failed. The schedule omits the owner from now on, so that other owners do not wait.
     pub fn failed(&mut self, owner: String) {
         self.failed.insert(owner);
     }
@@ -74,7 +74,7 @@ impl Schedule {
         self.failed.len()
     }
 
-    /// Ends a round. Returns the next step, given the owners in the index of due owners.
+    /// Ends a pass. Returns the next step, given the owners in the index of due owners.
     pub fn next(&mut self, due: Vec<DueOwner>, now: Timestamp) -> Step {
         let is_published = std::mem::take(&mut self.is_published);
         let due: Vec<DueOwner> = due.into_iter().filter(|due| !self.failed.contains(&due.owner)).collect();
@@ -85,16 +85,16 @@ impl Schedule {
         let owners: Vec<String> = due.into_iter().filter(|due| due.due_at <= soon).map(|due| due.owner).collect();
         if owners.is_empty() {
             // A pause ends during this invocation. Its owner does not wait for the next one.
-            self.idle_rounds = 0;
+            self.idle_passes = 0;
             return Step::Wait(LOOKAHEAD / 2);
         }
         if is_published {
-            self.idle_rounds = 0;
+            self.idle_passes = 0;
             return Step::Publish { pause: Duration::ZERO, owners };
         }
         // The index shows owners without a due notice, because it lags behind, or other senders were faster.
-        self.idle_rounds += 1;
-        if self.idle_rounds > MAX_IDLE_ROUNDS { Step::Stop } else { Step::Publish { pause: INDEX_LAG, owners } }
+        self.idle_passes += 1;
+        if self.idle_passes > MAX_IDLE_PASSES { Step::Stop } else { Step::Publish { pause: INDEX_LAG, owners } }
     }
 }
 
@@ -136,16 +136,16 @@ mod tests {
     }
 
     #[test]
-    fn an_index_without_due_notices_is_believed_after_some_rounds() {
+    fn an_index_without_due_notices_is_believed_after_some_passes() {
         let mut schedule = Schedule::default();
-        for _ in 0..MAX_IDLE_ROUNDS {
+        for _ in 0..MAX_IDLE_PASSES {
             assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), publish(INDEX_LAG, &["ann"]));
         }
         assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), Step::Stop);
     }
 
     #[test]
-    fn a_published_notice_ends_the_idle_rounds() {
+    fn a_published_notice_ends_the_idle_passes() {
         let mut schedule = Schedule::default();
         for _ in 0..10 {
             assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), publish(INDEX_LAG, &["ann"]));

@@ -17,10 +17,10 @@ use eventpulse_core::upload::{
 use crate::support::notices::{
     self, as_message, at, failing, noon, notice, other, problem, problem_of, profile, repeat, repeat_with, resolution,
 };
-use crate::support::{Expected, Sample, changed, examine, failed, sample, upload};
+use crate::support::{Expected, Sample, changed, failed, inspect, sample, upload};
 
 pub fn upload_of(sample: &Sample) -> Upload {
-    upload(&sample.name, &examine(sample))
+    upload(&sample.name, &inspect(sample))
 }
 
 pub fn notice_of_sample(name: &str) -> Notice {
@@ -47,7 +47,7 @@ pub fn of_one_failure(file_name: &str, failure: Failure) -> Notice {
     notice(&upload(file_name, &of_one_record(0, failure))).unwrap()
 }
 
-/// A hostile name: line ends, a heading, direction marks, blanks, a link, letters of many scripts.
+/// A hostile name with line ends, a heading, direction marks, blanks, a link and letters of many scripts.
 pub const HOSTILE: &str = "a\"\r\n\r\nWhy\n  Report: s3://evil/x\u{202e}nosj.\u{200b}\u{85}\u{2028}\u{a0} é +%2B 温度\u{1f321}\u{fe0f}\u{61c}\u{e0041}.json";
 
 pub fn hostile_member() -> Failure {
@@ -91,7 +91,7 @@ pub fn examples() -> Vec<(&'static str, Notice)> {
     ]
 }
 
-/// Names that mail programs would turn into links.
+/// Returns a notice with names that mail programs show as links.
 pub fn links() -> Notice {
     let member = "see www.evil.example or mail me@evil.example or http://evil.example";
     let message = format!("the member `{member}` is not allowed here");
@@ -112,7 +112,7 @@ pub fn object_missing() -> Notice {
     notice(&changed(&upload, |draft| draft.location.as_mut().unwrap().key = None)).unwrap()
 }
 
-/// Some records were accepted. The others were sent again and rejected again.
+/// Returns a notice on a partly accepted upload whose corrected records were rejected again.
 pub fn retry() -> Notice {
     let first = upload_of(&sample("08-mixed.ndjson"));
     let again = upload("08-mixed.ndjson", &of_one_record(0, missing("value")));

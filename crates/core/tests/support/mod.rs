@@ -1,5 +1,5 @@
-//! The samples of `events/uploads/`, and their way through the core without AWS.
-#![allow(dead_code, reason = "each test uses a part of this")]
+//! The samples of `events/uploads/` and their inspection without AWS.
+#![allow(dead_code, reason = "each test uses a part of this module")]
 
 pub mod notices;
 
@@ -20,17 +20,17 @@ use eventpulse_core::upload::{
 };
 use serde::Deserialize;
 
-/// A sample document and what is expected of it.
+/// A sample document and its expected result.
 pub struct Sample {
     /// The name of the file.
     pub name: String,
-    /// What it holds.
+    /// The contents.
     pub bytes: Vec<u8>,
-    /// What the file beside it says.
+    /// The contents of its expectation file.
     pub expected: Expected,
 }
 
-/// How to send a sample, and how it ends.
+/// The form of an upload and its expected result.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expected {
@@ -45,7 +45,7 @@ pub struct Expected {
     pub accepted: u64,
     pub rejected: u64,
     pub statistics: Vec<Row>,
-    pub failures: Vec<Place>,
+    pub failures: Vec<ExpectedFailure>,
 }
 
 /// The statistics of one entity and measure.
@@ -62,10 +62,10 @@ pub struct Row {
     pub max: f64,
 }
 
-/// What is wrong, and where.
+/// The code and the position of a failure.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct ExpectedFailure {
     pub code: FailureCode,
     pub pointer: String,
     #[serde(default)]
@@ -74,20 +74,20 @@ pub struct Place {
     pub byte_offset: Option<u64>,
 }
 
-impl Place {
-    /// The place of a failure.
+impl ExpectedFailure {
+    /// Returns the code and the position of a failure.
     pub fn of(failure: &Failure) -> Self {
         let Failure { code, pointer, line, byte_offset, .. } = failure.clone();
         Self { code, pointer, line, byte_offset }
     }
 }
 
-/// Where the samples are.
+/// Returns the directory of the samples.
 pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/uploads")
 }
 
-/// All samples, in the order of their names.
+/// Returns all samples in the order of their names.
 pub fn samples() -> Vec<Sample> {
     const EXPECTED: &str = ".expected.json";
     let mut names: Vec<String> =
@@ -103,25 +103,25 @@ pub fn samples() -> Vec<Sample> {
     names.into_iter().map(sample).collect()
 }
 
-/// The sample whose name ends so.
+/// Returns the sample with this end of its name.
 pub fn sample(name: &str) -> Sample {
     samples().into_iter().find(|sample| sample.name.ends_with(name)).unwrap()
 }
 
-/// The time of the upload.
+/// Returns the time of the upload.
 pub fn id_time() -> Timestamp {
     Timestamp::parse("2025-02-28T12:34:56Z").unwrap()
 }
 
-/// Examines a sample as the shell does, in pieces.
-pub fn examine(sample: &Sample) -> Inspection {
+/// Inspects a sample in pieces, as the functions do.
+pub fn inspect(sample: &Sample) -> Inspection {
     let Sample { name, bytes, expected } = sample;
     let file_name = expected.file_name.as_deref().unwrap_or(name);
     let media = match Media::parse(expected.content_type.as_deref(), expected.content_encoding.as_deref(), file_name) {
         Ok(media) => media,
         Err(failure) => return failed(failure),
     };
-    let terms = InspectionSpec {
+    let spec = InspectionSpec {
         owner: "demo".parse().unwrap(),
         upload_id: id(),
         attempt: 0,
@@ -133,26 +133,26 @@ pub fn examine(sample: &Sample) -> Inspection {
         limits: Limits::default(),
     };
     let catalog = Catalog::bundled().unwrap();
-    let mut inspector = Inspector::new(&catalog, terms, Retention::Bounded);
+    let mut inspector = Inspector::new(&catalog, spec, Retention::Bounded);
     if bytes.chunks(61).all(|piece| inspector.push(&mut &piece[..])) {
         inspector.finish();
     }
     inspector.inspection()
 }
 
-/// An examination that found only this.
+/// Returns an inspection with only this failure.
 pub fn failed(failure: Failure) -> Inspection {
     let mut rejections = Rejections::default();
     rejections.fail_upload(failure);
     Inspection::failed(rejections)
 }
 
-/// The id of the upload.
+/// Returns the id of the upload.
 pub fn id() -> UploadId {
     UploadId::new(id_time(), *b"eventpulse")
 }
 
-/// What the history of an upload holds: tests change it, and fold it again.
+/// The contents of the history of an upload. Tests change them and fold the history again.
 pub struct Draft {
     pub id: UploadId,
     pub origin: Origin,

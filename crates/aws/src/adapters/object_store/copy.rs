@@ -8,22 +8,22 @@ use tokio::task::JoinSet;
 use super::{NO_VERSION, ObjectStore, Parts, is_absent, target};
 use crate::error::{Error, Kind};
 
-/// What is copied in one call, so that it answers in time.
-/// [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html) takes at most 5 GiB.
+/// The maximum size of an object that one call copies, in bytes. Larger copies may exceed the timeout of a call.
+/// [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html) accepts at most 5 GiB.
 const MAX_COPY_BYTES: u64 = 512 << 20;
-/// A part of a larger copy. There may be 10,000.
+/// The size of a part of a larger copy in bytes. S3 allows 10,000 parts.
 const PART_BYTES: u64 = 256 << 20;
-/// How many parts are copied at the same time.
+/// The maximum number of parts that are copied concurrently.
 const PARTS_AT_A_TIME: usize = 8;
-/// What stays as it is in `x-amz-copy-source`: RFC 3986's unreserved characters, and the slash.
+/// The characters that `x-amz-copy-source` escapes: all but the unreserved ones of RFC 3986 and the slash.
 const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// The entity tag of a copied part, and its place. No error: the source is not there any more.
+/// The index of a copied part and its entity tag. `Err(None)`: the source does not exist any more.
 type Copied = (usize, Result<Option<String>, Option<Error>>);
 
 impl ObjectStore {
-    /// Copies one version within S3, whatever its size, with its content type and encoding. `Ok(false)`: it is not there
-    /// any more.
+    /// Copies one version of any size within S3, with its content type and encoding. Returns `false` if it does not exist any
+    /// more.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -31,7 +31,7 @@ impl ObjectStore {
         if size > MAX_COPY_BYTES {
             return self.copy_in_parts(from, size, to).await;
         }
-        // Without its tags: to copy them takes permissions that nothing else here needs.
+        // Without tags: copying them needs further permissions.
         let copy = self.client.copy_object().copy_source(copy_source(from)).bucket(to.0).key(to.1);
         match copy.tagging_directive(TaggingDirective::Replace).send().await {
             Ok(_) => Ok(true),
@@ -62,7 +62,7 @@ impl ObjectStore {
     }
 }
 
-/// Copies the parts, some at a time. Returns their entity tags, in their order.
+/// Copies the parts, several at a time. Returns their entity tags in order.
 async fn copy_parts(
     copy: UploadPartCopyFluentBuilder,
     size: u64,
@@ -75,31 +75,31 @@ async fn copy_parts(
     let mut starts = (0..count).zip((0..size).step_by(PART_BYTES as usize));
     loop {
         while copying.len() < PARTS_AT_A_TIME
-            && let Some((place, start)) = starts.next()
+            && let Some((index, start)) = starts.next()
         {
             let end = size.min(start + PART_BYTES);
-            let number = i32::try_from(place + 1).map_err(|error| failed().with_source(error))?;
+            let number = i32::try_from(index + 1).map_err(|error| failed().with_source(error))?;
             let copy = copy.clone().part_number(number).copy_source_range(format!("bytes={start}-{}", end - 1));
-            copying.spawn(copy_part(place, copy, source.to_owned()));
+            copying.spawn(copy_part(index, copy, source.to_owned()));
         }
         let Some(copied) = copying.join_next().await else { return Ok(e_tags) };
-        let (place, e_tag) = copied.map_err(|error| failed().with_source(error))?;
-        if let Some(slot) = e_tags.get_mut(place) {
+        let (index, e_tag) = copied.map_err(|error| failed().with_source(error))?;
+        if let Some(slot) = e_tags.get_mut(index) {
             *slot = e_tag?;
         }
     }
 }
 
-async fn copy_part(place: usize, copy: UploadPartCopyFluentBuilder, source: String) -> Copied {
+async fn copy_part(index: usize, copy: UploadPartCopyFluentBuilder, source: String) -> Copied {
     let copied = match copy.send().await {
         Ok(part) => Ok(part.copy_part_result.and_then(|result| result.e_tag)),
         Err(error) if is_absent(&error) => Err(None),
         Err(error) => Err(Some(Error::sdk("UploadPartCopy", source, error))),
     };
-    (place, copied)
+    (index, copied)
 }
 
-/// An object version as `x-amz-copy-source` names it.
+/// Returns the `x-amz-copy-source` of an object version.
 fn copy_source((bucket, key, version_id): (&str, &str, &str)) -> String {
     let mut source = format!("{bucket}/{}", utf8_percent_encode(key, COPY_SOURCE));
     if version_id != NO_VERSION {

@@ -1,4 +1,4 @@
-//! The tape against `serde_json::Value`, and every reason why a text is not read.
+//! Compares the tape with `serde_json::Value`, and tests every failure of reading.
 
 use jsonschema::json::{Array, JsonNumber, Node};
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use super::locate::position;
 use super::*;
 use crate::intake::failure::FailureCode;
 
-/// The tape as a `Value`, without [`Node::to_value`], which is masked.
+/// Returns the tape as a `Value`. Does not use [`Node::to_value`], which masks values.
 fn value(node: TapeNode<'_>) -> Value {
     if let Some(object) = node.object() {
         return object.members().map(|(name, member)| (name.to_owned(), value(member))).collect();
@@ -28,11 +28,11 @@ fn nested(depth: usize) -> String {
     "[".repeat(depth) + &"]".repeat(depth)
 }
 
-/// Name, text; code, pointer, line and byte offset of the failure.
+/// The name and the text of a case; the code, pointer, line and byte offset of its failure.
 type Unread<'a> = (&'a str, &'a [u8], FailureCode, &'a str, u64, u64);
 
 #[test]
-fn texts_that_are_not_read() {
+fn invalid_texts_have_failures() {
     let deep_65 = nested(65);
     let deep_objects = r#"{"a":"#.repeat(65) + "1" + &"}".repeat(65);
     let many_members: String = (0..20).map(|i| format!("\"m{}\":0,", i % 19)).collect();
@@ -90,7 +90,7 @@ fn texts_that_are_not_read() {
 }
 
 #[test]
-fn texts_that_are_read() {
+fn valid_texts_are_read() {
     let rows: &[(&str, &str, Value)] = &[
         ("white space around", " \r\n\t{ } ", json!({})),
         ("escapes", r#"{"\u00e9\n":"\ud83e\udd80\"\\\/"}"#, json!({"é\n": "🦀\"\\/"})),
@@ -140,7 +140,7 @@ fn equal_elements_are_found() {
 }
 
 #[test]
-fn large_buffers_are_let_go() {
+fn large_buffers_are_freed() {
     let mut tape = Tape::default();
     assert!(tape.read(format!("[{}1]", "1,".repeat(500_000)).as_bytes()).is_ok());
     tape.trim();
@@ -150,7 +150,7 @@ fn large_buffers_are_let_go() {
     assert_ne!(tape.entries.capacity(), 0);
 }
 
-/// JSON as `serde_json` writes it, with all that its grammar has.
+/// Any JSON value, with every construct of the grammar.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -169,7 +169,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every value of a document, with its entry.
+/// Collects all values of a document.
 fn nodes<'a>(node: TapeNode<'a>, found: &mut Vec<TapeNode<'a>>) {
     found.push(node);
     node.object().into_iter().flat_map(|object| object.members()).for_each(|(_, member)| nodes(member, found));
@@ -220,7 +220,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_panic(text in prop::collection::vec(prop_oneof![Just(b'{'), Just(b'['), Just(b'"'), Just(b'\\'), Just(b'u'), Just(b'd'), Just(b':'), Just(b','), Just(b'}'), Just(b']'), Just(b'1'), Just(b'e'), Just(b'9'), any::<u8>()], 0..40)) {
+    fn arbitrary_bytes_do_not_panic(text in prop::collection::vec(prop_oneof![Just(b'{'), Just(b'['), Just(b'"'), Just(b'\\'), Just(b'u'), Just(b'd'), Just(b':'), Just(b','), Just(b'}'), Just(b']'), Just(b'1'), Just(b'e'), Just(b'9'), any::<u8>()], 0..40)) {
         let mut tape = Tape::default();
         if let Err(failure) = tape.read(&text) {
             prop_assert!(failure.byte_offset.unwrap() <= text.len() as u64);
@@ -231,7 +231,7 @@ proptest! {
     }
 }
 
-/// Values of a few names and numbers, so that equals meet.
+/// Values of few names and numbers, so that equal values are frequent.
 fn few_values() -> impl Strategy<Value = Value> {
     let leaf = prop::sample::select(vec![
         json!(null),
@@ -259,7 +259,7 @@ fn few_values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Schemas that between them use every keyword that looks at a value.
+/// Schemas that together use every keyword about values.
 fn schemas() -> Vec<Value> {
     vec![
         json!({"enum": [1, "a", [1, {"a": 1}], {"a": 1, "b": [0]}]}),

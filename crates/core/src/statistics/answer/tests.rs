@@ -15,7 +15,7 @@ fn chunk(segment: u32, points: &[(i64, f64)]) -> Chunk {
     Chunk::new(series, "up_1", segment, points).unwrap()
 }
 
-/// The answer, and how many passes it took.
+/// Returns the answer and the number of passes.
 fn ask(mut answer: Answer, chunks: &[Chunk]) -> Result<(Option<Statistics>, u32), AnswerError> {
     for pass in 1.. {
         for chunk in chunks {
@@ -35,7 +35,7 @@ fn statistics(chunks: &[Chunk], from: Option<i64>, to: Option<i64>) -> Option<St
     statistics
 }
 
-/// By sorting.
+/// Returns the median by sorting.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() - 1) / 2].midpoint(values[values.len() / 2])
@@ -69,7 +69,7 @@ fn ranges_include_their_start_only() {
 }
 
 #[test]
-fn medians_neither_overflow_nor_have_a_sign_of_zero() {
+fn medians_neither_overflow_nor_are_negative_zero() {
     let rows = [
         (vec![f64::MAX, f64::MAX], f64::MAX),
         (vec![f64::MAX, -f64::MAX], 0.0),
@@ -113,7 +113,7 @@ fn memory_is_bounded_and_so_are_the_passes() {
 }
 
 #[test]
-fn chunks_that_change_between_passes_are_noticed() {
+fn changed_chunks_between_passes_are_an_error() {
     let (a, b) = (chunk(0, &[(1, 1.0), (2, 1.0)]), chunk(1, &[(3, 1.0), (4, 5.0)]));
     for second in [vec![a.clone()], vec![a.clone(), b.clone(), b.clone()], vec![]] {
         let mut answer = Answer::keeping(1, None, None);
@@ -142,7 +142,7 @@ fn a_corrupt_chunk_is_an_error() {
 
 proptest! {
     #[test]
-    fn a_range_that_cuts_chunks_is_as_good_as_brute_force(
+    fn ranges_that_cut_chunks_equal_brute_force(
         points in prop::collection::vec((0i64..1000, -500i32..500), 1..600),
         sizes in prop::collection::vec(1usize..60, 600),
         from in prop::option::of(0i64..1000), to in prop::option::of(0i64..1000),

@@ -24,7 +24,7 @@ fn build(limits: Limits, points: impl IntoIterator<Item = (String, &'static str,
     chunks
 }
 
-/// All points of each series, in any order.
+/// Returns all points of each series, in any order.
 fn contents(chunks: &[Chunk]) -> BTreeMap<(String, String), Vec<(i64, u64)>> {
     let mut contents: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for chunk in chunks {
@@ -39,7 +39,7 @@ fn contents(chunks: &[Chunk]) -> BTreeMap<(String, String), Vec<(i64, u64)>> {
 }
 
 #[test]
-fn a_small_upload_is_a_chunk_per_series() {
+fn small_uploads_have_one_chunk_per_series() {
     let points = [("b", "t", 3, 1.0), ("a", "t", 2, 2.0), ("b", "t", 1, 3.0), ("b", "h", 1, 4.0), ("b", "t", 1, 5.0)];
     let chunks =
         build(LIMITS, points.map(|(entity, measure, second, value)| (entity.to_owned(), measure, second, value)));
@@ -51,18 +51,18 @@ fn a_small_upload_is_a_chunk_per_series() {
     ];
     assert_eq!(keys, expected);
     let values: Vec<f64> = chunks[0].points().unwrap().iter().map(|point| point.value).collect();
-    assert_eq!(values, [3.0, 5.0, 1.0], "by time, then as they came");
+    assert_eq!(values, [3.0, 5.0, 1.0], "by time, then in the order of records");
     assert_eq!(chunks[0].uploads(), ["up_1"]);
 }
 
 #[test]
-fn full_chunks_leave_at_once() {
+fn full_chunks_are_emitted_at_once() {
     let chunks = build(LIMITS, (0..10_000).map(|i| ("a".to_owned(), "t", i, i as f64)));
     assert_eq!(chunks.iter().map(|chunk| chunk.summary().count()).collect::<Vec<_>>(), [4096, 4096, 1808]);
 }
 
 #[test]
-fn what_is_not_finite_is_no_point() {
+fn values_that_are_not_finite_are_ignored() {
     let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     assert_eq!(build(LIMITS, values.map(|value| ("a".to_owned(), "t", 0, value))), []);
 }
@@ -72,7 +72,7 @@ fn many_series_stay_within_the_limits() {
     let limits = Limits { points: 1000, series: 50, name_bytes: 10_000 };
     let one_each = build(limits, (0..5000).map(|i| (format!("device {i}"), "t", i, 1.0)));
     assert_eq!(one_each.len(), 5000);
-    // The long series goes, the short ones stay together.
+    // The builder flushes the long series and keeps the short ones.
     let skewed =
         build(limits, (0..5000).map(|i| (if i % 50 == 0 { format!("d{}", i % 20) } else { "d".into() }, "t", i, 1.0)));
     assert!(skewed.len() < 20, "{}", skewed.len());
@@ -82,7 +82,7 @@ fn many_series_stay_within_the_limits() {
 
 proptest! {
     #[test]
-    fn chunks_are_the_points_and_the_same_every_time(
+    fn chunks_hold_all_points_and_are_deterministic(
         points in prop::collection::vec((0usize..30, 0usize..3, 0i64..200_000_000, -50i32..50), 0..1500),
         max_points in 1usize..400, series in 1usize..40, name_bytes in 0usize..200,
     ) {

@@ -24,9 +24,9 @@ fn series(count: i64, value: impl Fn(i64) -> f64) -> Vec<Point> {
 
 #[test]
 fn usual_series_take_few_bytes() {
-    // A rough sine with one decimal, as a thermometer gives it.
+    // A rough sine with one decimal, like the values of a thermometer.
     let decimal = |i: i64| ((i as f64 / 200.0).sin() * 150.0 + (i * 7919 % 13) as f64).round() / 10.0;
-    // A generator of numbers without pattern: nothing can compress their mantissas.
+    // Pseudo-random numbers, whose mantissas do not compress.
     let random = |i: i64| f64::from_bits((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12 | 0x3ff0_0000_0000_0000);
     let rows = [
         ("one point", series(1, |_| 22.5), 24),
@@ -43,7 +43,7 @@ fn usual_series_take_few_bytes() {
 }
 
 #[test]
-fn the_ends_of_time_and_value_are_kept() {
+fn extreme_times_and_values_are_restored() {
     let values = [
         f64::MAX,
         f64::MIN,
@@ -67,7 +67,7 @@ fn the_ends_of_time_and_value_are_kept() {
 }
 
 #[test]
-fn a_context_that_serves_again_gives_the_same_bytes() {
+fn reused_contexts_encode_the_same_bytes() {
     let (a, b) = (series(4096, |i| (i * i % 977) as f64 / 10.0), series(3000, |i| (i as f64).sqrt()));
     let mut encoder = Encoder::new();
     let first = encoder.encode(&a);
@@ -77,7 +77,7 @@ fn a_context_that_serves_again_gives_the_same_bytes() {
 }
 
 #[test]
-fn bytes_cannot_ask_for_more_than_a_chunk() {
+fn decoding_is_limited_to_one_chunk() {
     let rows: [(&str, Vec<u8>); 6] = [
         ("nothing", vec![]),
         ("no count", vec![PLAIN]),
@@ -90,14 +90,14 @@ fn bytes_cannot_ask_for_more_than_a_chunk() {
         assert_eq!(decode(&stored), None, "{name}");
     }
     assert_eq!(bits(&decode(&[PLAIN, 1, 0, 1, 0, 90]).unwrap()), [(0, 45f64.to_bits())]);
-    assert!(decode(&[PLAIN, 1, 0, 1, 0, 90, 0]).is_none(), "a byte too many");
-    assert!(decode(&[PLAIN, 1, 0, 1, 16, 90]).is_none(), "no such values");
+    assert!(decode(&[PLAIN, 1, 0, 1, 0, 90, 0]).is_none(), "an excess byte");
+    assert!(decode(&[PLAIN, 1, 0, 1, 16, 90]).is_none(), "an unknown encoding of values");
     assert!(decode(&[PLAIN, 2, 0, 1, 1, 0, 90, 0]).is_none(), "time runs backwards");
 }
 
 proptest! {
     #[test]
-    fn any_finite_bits_and_any_times_come_back(
+    fn any_finite_values_and_times_are_restored(
         mut times in prop::collection::vec(Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros(), 1..300),
         values in prop::collection::vec(any_finite(), 300),
     ) {
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn decimals_come_back(
+    fn decimals_are_restored(
         mut seconds in prop::collection::vec(0i64..1_000_000, 1..300),
         integers in prop::collection::vec(-(1i64 << 40)..1 << 40, 300),
         digits in 0i32..9,
@@ -145,13 +145,13 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), tag in 0u8..3) {
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), tag in 0u8..3) {
         let _ = decode(&bytes);
         let _ = decode(&with_tag(tag, &bytes));
     }
 
     #[test]
-    fn varints_come_back(number in any::<i64>()) {
+    fn varints_are_restored(number in any::<i64>()) {
         let mut bytes = Vec::new();
         push_signed(&mut bytes, number);
         prop_assert!(bytes.len() <= 10);

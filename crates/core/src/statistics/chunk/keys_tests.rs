@@ -21,7 +21,7 @@ fn keys_can_be_read() {
 }
 
 #[test]
-fn hostile_names_have_keys_of_their_own() {
+fn hostile_names_have_distinct_keys() {
     let long = "é".repeat(1000);
     let names = [
         "",
@@ -72,7 +72,7 @@ fn hostile_names_have_keys_of_their_own() {
             }
         }
     }
-    // What a digest's key looks like is not to be had by naming something so.
+    // A name equal to the key of a long name has a different key.
     let key = part(&long);
     assert!(key.len() <= MAX_PART_BYTES && key.contains("%="), "{key}");
     assert_ne!(part(&key), key);
@@ -117,7 +117,7 @@ fn points(times: impl IntoIterator<Item = i64>) -> Vec<Point> {
 }
 
 #[test]
-fn points_are_cut_where_it_is_worth_it() {
+fn points_are_cut_if_the_pieces_are_large_enough() {
     let minute = 60_000_000;
     let day = 1_440 * minute;
     let every = |step: i64, count: i64| points((0..count).map(|i| i * step));
@@ -158,7 +158,7 @@ proptest! {
         let overlaps = !is_empty && from.is_none_or(|from| last >= from) && to.is_none_or(|to| first < to);
         prop_assert!(found <= 1);
         prop_assert!(!overlaps || found == 1, "{} in {:?}", key, ranges);
-        // And none that begins at `to` or later.
+        // No range contains a chunk that begins at `to` or later.
         prop_assert!(found == 0 || to.is_none_or(|to| first < to));
         prop_assert!(ranges.iter().all(|range| range.lo <= range.hi));
     }

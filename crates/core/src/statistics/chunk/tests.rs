@@ -14,7 +14,7 @@ fn chunk() -> Chunk {
 }
 
 #[test]
-fn a_chunk_comes_back_from_its_parts() {
+fn chunks_are_restored_from_their_parts() {
     let chunk = chunk();
     assert_eq!(chunk.points().unwrap(), [point(2, 2.5), point(5, 1.5), point(5, 0.5)]);
     assert_eq!((chunk.upload_id(), chunk.segment(), chunk.class()), ("up_1", 3, SpanClass::Day));
@@ -34,7 +34,7 @@ fn a_chunk_comes_back_from_its_parts() {
 }
 
 #[test]
-fn what_is_no_chunk_is_refused() {
+fn invalid_parts_are_rejected() {
     assert_eq!(Chunk::new(series(), "up_1", 0, vec![]), None);
     assert_eq!(Chunk::new(series(), "up_1", 0, vec![point(0, f64::NAN)]), None);
     assert_eq!(Chunk::new(series(), "up_1", 0, vec![point(0, 1.0); MAX_POINTS + 1]), None);
@@ -56,7 +56,7 @@ fn what_is_no_chunk_is_refused() {
 }
 
 #[test]
-fn its_size_is_a_bound() {
+fn size_is_an_upper_bound() {
     for name in ["", "12345", "#%", &"#".repeat(199), &"x".repeat(599), &"é".repeat(3000)] {
         let series = Series { owner: "u1".parse().unwrap(), entity: name.into(), measure: name.into() };
         let chunk = Chunk::new(series, "up_01ARZ3NDEKTSV4RRFFQ69G5FAV", 0, vec![point(0, 0.1), point(1, 0.7)]).unwrap();

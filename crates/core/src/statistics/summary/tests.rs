@@ -11,7 +11,7 @@ fn summary(values: &[f64]) -> Summary {
     Summary::of(&points(values)).unwrap()
 }
 
-/// The summary by merging parts of `size`, as a balanced tree.
+/// Merges parts of `size` as a balanced tree.
 fn merged(values: &[f64], size: usize) -> Summary {
     let mut merger = Merger::default();
     for part in points(values).chunks(size) {
@@ -26,11 +26,11 @@ fn assert_near(actual: f64, expected: f64, relative: f64) {
     assert!(actual == expected || error <= relative, "{actual:e} is not {expected:e}: relative error {error:e}");
 }
 
-/// Mean and sample deviation of integers, whose sums are exact.
+/// Returns the mean and the sample deviation of integers, computed from exact sums.
 fn exact(integers: &[i64]) -> (f64, f64) {
     let n = integers.len() as i128;
     let sum: i128 = integers.iter().map(|i| i128::from(*i)).sum();
-    // About the first, so that 128 bits do.
+    // Distances from the first integer, so that 128 bits suffice.
     let origin = i128::from(integers[0]);
     let small: i128 = integers.iter().map(|i| i128::from(*i) - origin).sum();
     let squares: i128 = integers.iter().map(|i| (i128::from(*i) - origin).pow(2)).sum();
@@ -39,7 +39,7 @@ fn exact(integers: &[i64]) -> (f64, f64) {
 }
 
 #[test]
-fn the_example_of_the_readme() {
+fn documented_example_has_its_statistics() {
     let statistics = summary(&[35.0, 40.0, 123.0]).statistics(40.0);
     assert_eq!((statistics.count, statistics.mean, statistics.median), (3, 66.0, 40.0));
     assert_eq!((statistics.min, statistics.max), (35.0, 123.0));
@@ -48,7 +48,7 @@ fn the_example_of_the_readme() {
 }
 
 #[test]
-fn it_agrees_with_statrs_alone() {
+fn summaries_agree_with_statrs() {
     use statrs::statistics::Statistics as _;
     let values: Vec<f64> = (0..1000).map(|i| f64::from(i * i % 1009) / 7.0).collect();
     assert_near(summary(&values).mean(), values.iter().mean(), 1e-14);
@@ -70,7 +70,7 @@ fn one_value_has_no_deviation() {
 }
 
 #[test]
-fn equal_values_are_their_mean_and_have_deviation_zero() {
+fn equal_values_equal_their_mean_and_have_deviation_zero() {
     for value in [0.1, -7.3, 1e9 + 0.3, 1e308, f64::MAX, f64::MIN, 5e-324, 0.0] {
         for count in [2, 3, 7, 1000] {
             for all in [summary(&vec![value; count]), merged(&vec![value; count], 3)] {
@@ -80,8 +80,8 @@ fn equal_values_are_their_mean_and_have_deviation_zero() {
     }
 }
 
-/// The data sets NumAcc1 to NumAcc4 of the [NIST](https://www.itl.nist.gov/div898/strd/univ/homepage.html), whose deviations drown in
-/// sums of squares. The tolerance is what writing the decimals as `f64` costs.
+/// The data sets NumAcc1 to NumAcc4 of the [NIST](https://www.itl.nist.gov/div898/strd/univ/homepage.html), whose deviations vanish in
+/// sums of squares. The tolerance is the rounding error of the decimals as `f64`.
 #[test]
 fn large_offsets_cost_no_digits() {
     let alternating = |middle: f64, low: f64, high: f64| {
@@ -105,7 +105,7 @@ fn large_offsets_cost_no_digits() {
 }
 
 #[test]
-fn a_trend_upon_a_huge_offset_merges_exactly() {
+fn trends_with_a_huge_offset_merge_exactly() {
     let integers: Vec<i64> = (0..20_000).map(|i| 1_000_000_000_000_000 + i / 100 + (i * 7919) % 11).collect();
     let values: Vec<f64> = integers.iter().map(|i| *i as f64).collect();
     let (mean, deviation) = exact(&integers);
@@ -116,7 +116,7 @@ fn a_trend_upon_a_huge_offset_merges_exactly() {
 }
 
 #[test]
-fn an_outlier_first_or_last_costs_no_digits() {
+fn outliers_first_or_last_cost_no_digits() {
     let mut integers = vec![3_000_000_000_000i64];
     integers.extend((0..4095).map(|i| i % 10));
     for _ in 0..2 {
@@ -169,7 +169,7 @@ fn zeros_lose_their_sign_in_answers_only() {
 }
 
 #[test]
-fn no_other_bytes_are_a_summary() {
+fn invalid_bytes_are_rejected() {
     let good = summary(&[1.0, 2.0, 4.0]);
     let bytes = good.to_bytes();
     assert_eq!(Summary::from_bytes(&bytes), Ok(good));
@@ -200,7 +200,7 @@ fn no_other_bytes_are_a_summary() {
     }
 }
 
-/// Any finite bits, with the special ones more often than they would come up.
+/// Any finite value. Special values are more frequent than in uniformly random bits.
 pub(crate) fn any_finite() -> impl Strategy<Value = f64> {
     let special =
         prop::sample::select(vec![0.0, -0.0, 5e-324, -5e-324, f64::MIN_POSITIVE, f64::MAX, f64::MIN, 1.0, 0.1]);
@@ -209,7 +209,7 @@ pub(crate) fn any_finite() -> impl Strategy<Value = f64> {
 
 proptest! {
     #[test]
-    fn merging_is_the_same_in_any_order_and_any_parts(
+    fn merging_is_independent_of_order_and_parts(
         offset in prop::sample::select(vec![0i64, 1_000_000_000, -4_000_000_000_000]),
         (noise, shuffled) in prop::collection::vec(-1000i64..1000, 2..400)
             .prop_flat_map(|noise| (Just(noise.clone()), Just(noise).prop_shuffle())),
@@ -234,7 +234,7 @@ proptest! {
     }
 
     #[test]
-    fn no_finite_values_give_anything_infinite(values in prop::collection::vec(any_finite(), 1..40), size in 1usize..10) {
+    fn finite_values_have_finite_statistics(values in prop::collection::vec(any_finite(), 1..40), size in 1usize..10) {
         for all in [summary(&values), merged(&values, size)] {
             prop_assert!(all.min() <= all.mean() && all.mean() <= all.max());
             prop_assert!(all.standard_deviation().is_none_or(f64::is_finite));
@@ -258,7 +258,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let _ = Summary::from_bytes(&bytes).map(|all| all.merge(&all).standard_deviation());
     }
 }
