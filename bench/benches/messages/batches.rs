@@ -13,7 +13,7 @@ pub(crate) struct Kind {
     pub(crate) size: usize,
     /// The number of devices.
     pub(crate) devices: usize,
-    /// Whether each message has the header `Idempotency-Key`.
+    /// `true` if each message has the header `Idempotency-Key`.
     pub(crate) keyed: bool,
 }
 

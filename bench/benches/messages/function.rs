@@ -83,7 +83,8 @@ impl Function {
     /// Returns the CPU time of the process in seconds: of all threads, in user mode and in the kernel.
     pub(crate) fn cpu_seconds(&self) -> Result<f64, Failed> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        // The program's name, in parentheses, may contain any character. utime and stime are the 12th and 13th field after it.
+        // The program's name, in parentheses, may contain any character. utime and stime are the 12th and 13th field
+        // after it.
         let (_, fields) = stat.rsplit_once(')').ok_or("/proc/…/stat has no name")?;
         let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
         let ticks = ticks.sum::<Result<u32, _>>()?;

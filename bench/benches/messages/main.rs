@@ -1,10 +1,10 @@
-//! Measures the events per second and core of the function `ingest-message`, and the AWS calls per event, by the size of
-//! the batch. Larger batches must need fewer calls per event.
+//! Measures the events per second and core of the function `ingest-message`, and the AWS calls per event, by the size
+//! of the batch. Larger batches must need fewer calls per event.
 //!
-//! `cargo bench --bench messages` builds the function in release and runs it as Lambda does; this process stands in for the
-//! Runtime API and for AWS. It measures the CPU time of the function's process, without the time spent waiting for AWS,
-//! which the messages of a batch share as they share the calls. The samples of all sizes alternate, so that other load on
-//! the machine affects all of them. With `--quick`, inputs are small and the times mean nothing.
+//! `cargo bench --bench messages` builds the function in release and runs it as Lambda does; this process stands in for
+//! the Runtime API and for AWS. It measures the CPU time of the function's process, without the time spent waiting for
+//! AWS, which the messages of a batch share as they share the calls. The samples of all sizes alternate, so that other
+//! load on the machine affects all of them. With `--quick`, inputs are small and the times mean nothing.
 
 mod batches;
 mod function;

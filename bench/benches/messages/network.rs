@@ -1,5 +1,5 @@
-//! The servers that the function calls, on loopback in this process: the Runtime API, which delivers batches and receives
-//! their results, and stand-ins for S3 and DynamoDB that accept only the calls that storing a batch needs.
+//! The servers that the function calls, on loopback in this process: the Runtime API, which delivers batches and
+//! receives their results, and stand-ins for S3 and DynamoDB that accept only the calls that storing a batch needs.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};

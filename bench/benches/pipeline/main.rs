@@ -1,8 +1,8 @@
 //! Compares EventPulse's pipeline from records to statistics with a plain one, in time and in memory.
 //!
-//! `cargo bench` measures all. With `--quick`, or run by `cargo test`, inputs are small and the numbers mean nothing. The
-//! samples of both pipelines alternate in one process, so that other load on the machine affects both. Memory is measured
-//! in child processes of this same program, one for each measurement.
+//! `cargo bench` measures all. With `--quick`, or run by `cargo test`, inputs are small and the numbers mean nothing.
+//! The samples of both pipelines alternate in one process, so that other load on the machine affects both. Memory is
+//! measured in child processes of this same program, one for each measurement.
 
 mod inputs;
 mod memory;
@@ -107,9 +107,9 @@ fn run(sizes: Sizes, has: &dyn Fn(&str) -> bool) -> Result<bool, Failed> {
 /// The argument that makes this program the child that measures times.
 const SPEED_CHILD: &str = "--measure-speed";
 
-/// Measures times in a child process whose allocator keeps freed memory. Otherwise, depending on the layout of the heap, glibc
-/// returns the plain pipeline's 900 MB to the system after some runs; the page faults of the next run double its time. The
-/// child measures the plain pipeline at its best.
+/// Measures times in a child process whose allocator keeps freed memory. Otherwise, depending on the layout of the
+/// heap, glibc returns the plain pipeline's 900 MB to the system after some runs; the page faults of the next run
+/// double its time. The child measures the plain pipeline at its best.
 fn speed_apart(sizes: Sizes) -> Result<bool, Failed> {
     let status = Command::new(std::env::current_exe()?)
         .args([SPEED_CHILD, if sizes.quick { "--quick" } else { "--bench" }])

@@ -108,7 +108,8 @@ pub(crate) fn child(case: &str, sizes: Sizes) -> Result<bool, Failed> {
     Ok(true)
 }
 
-/// Returns the peak memory of this process in KiB, from [proc(5)](https://man7.org/linux/man-pages/man5/proc_pid_status.5.html).
+/// Returns the peak memory of this process in KiB, from
+/// [proc(5)](https://man7.org/linux/man-pages/man5/proc_pid_status.5.html).
 fn peak_kib() -> Result<u64, Failed> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;

@@ -77,9 +77,9 @@ impl Ours {
         by_series.into_iter().map(|(series, chunks)| line(series, &chunks)).collect()
     }
 
-    /// Inspects an upload of any size as the function does: again, if the inspector does not retain all chunks or rejected
-    /// records. `feed` passes each piece to its argument until that returns `false`. Returns the numbers of accepted and of
-    /// rejected records.
+    /// Inspects an upload of any size as the function does: again, if the inspector does not retain all chunks or
+    /// rejected records. `feed` passes each piece to its argument until that returns `false`. Returns the numbers of
+    /// accepted and of rejected records.
     pub(crate) fn stream(&self, feed: &dyn Fn(Push<'_>)) -> (u64, u64) {
         let mut inspector = Inspector::new(&self.catalog, self.spec.clone(), Retention::Bounded);
         feed(&mut |piece| inspector.push(&mut &piece[..]));

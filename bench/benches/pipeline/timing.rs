@@ -1,4 +1,5 @@
-//! Measures the times of several ways to do the same. Their samples alternate, so that a slower machine affects all of them.
+//! Measures the times of several ways to do the same. Their samples alternate, so that a slower machine affects all of
+//! them.
 
 use std::time::{Duration, Instant};
 

@@ -20,7 +20,8 @@ pub struct App {
     pub clock: fn() -> Timestamp,
 }
 
-/// The configuration of the API's functions, in addition to [`eventpulse_aws::Config`]. `template.yaml` sets the variables.
+/// The configuration of the API's functions, in addition to [`eventpulse_aws::Config`]. `template.yaml` sets the
+/// variables.
 #[derive(Clone, PartialEq)]
 pub struct ApiConfig {
     /// `API_URL`: the URL of the stage, without a slash at the end.

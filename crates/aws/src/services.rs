@@ -92,8 +92,8 @@ impl Services {
     }
 }
 
-/// The maximum time that a read of an object may stall. The SDK's default of 5 s is too short: S3 sometimes stalls longer,
-/// and an event is delivered only three times.
+/// The maximum time that a read of an object may stall. The SDK's default of 5 s is too short: S3 sometimes stalls
+/// longer, and an event is delivered only three times.
 const STALL_GRACE: Duration = Duration::from_secs(30);
 
 /// Loads the SDK's configuration from the environment, with timeouts for calls.
@@ -108,8 +108,8 @@ pub async fn sdk_config() -> SdkConfig {
     config.stalled_stream_protection(stalled).http_client(http_client()).load().await
 }
 
-/// The time after which an unused connection is closed. AWS closes idle connections; the client must close them first, because a call
-/// that fails on a closed connection may not be retried.
+/// The time after which an unused connection is closed. AWS closes idle connections; the client must close them first,
+/// because a call that fails on a closed connection may not be retried.
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
 /// Returns the HTTP client of every SDK client: rustls on ring.

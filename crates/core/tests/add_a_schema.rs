@@ -1,5 +1,5 @@
-//! Builds a copy of this crate with another file in `schemas/`: the file alone adds a kind of record, and an invalid file fails
-//! the build.
+//! Builds a copy of this crate with another file in `schemas/`: the file alone adds a kind of record, and an invalid
+//! file fails the build.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
@@ -37,8 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 "##;
 
-/// A copy of this crate in a separate workspace, under another name. Cargo distinguishes the crates of a target directory by name
-/// and by path within the workspace; the different name prevents confusion.
+/// A copy of this crate in a separate workspace, under another name. Cargo distinguishes the crates of a target
+/// directory by name and by path within the workspace; the different name prevents confusion.
 struct Copy {
     root: PathBuf,
 }

@@ -1,5 +1,5 @@
-//! Decides whether a key may call the API. A denied key gets a policy with `Deny` (403). If the lookup fails, the function
-//! returns an error.
+//! Decides whether a key may call the API. A denied key gets a policy with `Deny` (403). If the lookup fails, the
+//! function returns an error.
 
 use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequestTypeRequest as Event;
 use eventpulse_aws::adapters::key_store::CredentialLookup;
@@ -14,8 +14,8 @@ use tracing::Instrument as _;
 const HEADER: &str = "x-api-key";
 
 /// The [output of a Lambda
-/// authorizer](https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html). (The
-/// type of `aws_lambda_events` writes `null` for the members that a denial omits.)
+/// authorizer](https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html).
+/// (The type of `aws_lambda_events` writes `null` for the members that a denial omits.)
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
@@ -111,8 +111,8 @@ fn judge(known: Option<Option<Credential>>, now: Timestamp) -> Decision {
     }
 }
 
-/// Returns the ARN of the only method that a key may call. The gateway caches the policy for the key, so the ARN must not
-/// depend on the request. `None` if the method ARN is malformed:
+/// Returns the ARN of the only method that a key may call. The gateway caches the policy for the key, so the ARN must
+/// not depend on the request. `None` unless the method ARN has the form
 ///
 /// `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`
 fn resource(method_arn: &str) -> Option<String> {

@@ -1,4 +1,5 @@
-//! The Lambda authorizer: identifies the owner of a device by its API key. API Gateway invokes it and caches its answer.
+//! The Lambda authorizer: identifies the owner of a device by its API key. API Gateway invokes it and caches its
+//! answer.
 
 mod handler;
 

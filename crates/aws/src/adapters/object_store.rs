@@ -105,7 +105,8 @@ impl ObjectStore {
         }
     }
 
-    /// Loads the metadata of the current version of an object, or of another version. Returns `None` if it does not exist.
+    /// Loads the metadata of the current version of an object, or of another version. Returns `None` if it does not
+    /// exist.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -327,7 +328,8 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    /// Aborts the upload, which deletes its parts. If this fails too, the bucket's lifecycle deletes them. Returns `error`.
+    /// Aborts the upload, which deletes its parts. If this fails too, the bucket's lifecycle deletes them. Returns
+    /// `error`.
     async fn abort(self, error: Error) -> Error {
         let abort = self.objects.client.abort_multipart_upload().bucket(&self.bucket).key(&self.key);
         if let Err(error) = abort.upload_id(&self.upload_id).send().await {
@@ -341,8 +343,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Returns the `Content-Disposition` of a download, after [RFC 6266](https://www.rfc-editor.org/rfc/rfc6266): an ASCII name
-/// for old clients and the exact name for others.
+/// Returns the `Content-Disposition` of a download, after [RFC 6266](https://www.rfc-editor.org/rfc/rfc6266): an ASCII
+/// name for old clients and the exact name for others.
 fn attachment(file_name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ');
     let plain: String = file_name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();

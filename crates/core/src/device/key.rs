@@ -71,8 +71,8 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// The value of the API Gateway key behind a key. The authorizer returns it to the gateway, which counts calls by it. It is
-/// never shown to users, and it grants no access by itself. `Debug` does not show it.
+/// The value of the API Gateway key behind a key. The authorizer returns it to the gateway, which counts calls by it.
+/// It is never shown to users, and it grants no access by itself. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageKey(String);
 
@@ -103,8 +103,8 @@ impl fmt::Debug for UsageKey {
     }
 }
 
-/// The id of a key, which stays when its secret is replaced: `key_` and 26 characters of Crockford's base 32, in the layout
-/// of an [upload id](crate::id::UploadId).
+/// The id of a key, which stays when its secret is replaced: `key_` and 26 characters of Crockford's base 32, in the
+/// layout of an [upload id](crate::id::UploadId).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(String);

@@ -10,7 +10,7 @@ use crate::upload::Upload;
 /// The outcome of one upload. It is stored once, in the transaction that records it in the history of the upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Occurrence {
-    /// When the upload was decided.
+    /// The time of the decision on the upload.
     pub at: Timestamp,
     /// The upload.
     pub upload_id: UploadId,

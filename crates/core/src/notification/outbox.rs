@@ -56,18 +56,18 @@ pub fn notice_id(owner: &str, revision: u64) -> String {
 pub struct Outbox {
     /// The number of pending notices.
     pub pending: u64,
-    /// When the first of them became pending.
+    /// The time at which the first of them became pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_since: Option<Timestamp>,
     /// The number of the digest that collects counts now.
     pub digest_number: u64,
-    /// When the first counts for it were stored.
+    /// The time at which its first counts were stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest_since: Option<Timestamp>,
-    /// When the last notice was published.
+    /// The time of the last published notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
-    /// When the last immediate notice was published.
+    /// The time of the last published immediate notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub immediate_published_at: Option<Timestamp>,
     /// The pause after the last immediate notice.
@@ -83,7 +83,7 @@ pub struct Outbox {
 pub struct Publication {
     /// The id of the notice.
     pub notice_id: String,
-    /// When the sender began.
+    /// The time at which the sender began.
     pub begun_at: Timestamp,
     /// The contents.
     pub entry: OutboxEntry,
@@ -223,7 +223,7 @@ impl Outbox {
         }
     }
 
-    /// Whether this notice is the current publication. It is not if another sender finished it.
+    /// Returns whether this notice is the current publication. It is not if another sender finished it.
     #[must_use]
     pub fn is_publishing(&self, notice_id: &str) -> bool {
         self.publication.as_ref().is_some_and(|publication| publication.notice_id == notice_id)

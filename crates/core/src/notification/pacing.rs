@@ -30,7 +30,7 @@ pub fn next_publication_at(at: Timestamp) -> Timestamp {
     at + PUBLISH_SPACING
 }
 
-/// Whether a call to publish that starts `now` surely ends before the publish lease expires.
+/// Returns whether a call to publish that starts `now` ends before the publish lease expires, even if it times out.
 #[must_use]
 pub fn fits_into_lease(now: Timestamp, lease_expires_at: Timestamp) -> bool {
     next_publication_at(now) + PUBLISH_TIMEOUT <= lease_expires_at

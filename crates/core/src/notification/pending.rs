@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 /// A notice about one problem that is to be published at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PendingNotice {
-    /// When the occurrence happened.
+    /// The time of the occurrence.
     pub at: Timestamp,
     /// The kind of notice.
     pub kind: NoticeKind,

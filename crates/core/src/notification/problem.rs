@@ -49,24 +49,24 @@ pub struct Problem {
     pub uploads: u64,
     /// The number of rejected records in them.
     pub records: u64,
-    /// When the first upload was rejected.
+    /// The time at which the first upload was rejected.
     pub first_seen: Timestamp,
-    /// When the last upload was rejected.
+    /// The time at which the last upload was rejected.
     pub last_seen: Timestamp,
     /// The number of uploads rejected since the problem was new or last came back.
     pub uploads_since_opened: u64,
-    /// When the problem was last resolved.
+    /// The time of the last resolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Timestamp>,
-    /// How often the problem came back after it was resolved.
+    /// The number of times that the problem came back after it was resolved.
     pub regressions: u64,
-    /// How often it came back in succession, each time shortly after it was resolved.
+    /// The number of successive times that it came back shortly after it was resolved.
     #[serde(default)]
     pub consecutive_regressions: u64,
-    /// When the last immediate notice of kind `regressed` became pending.
+    /// The time at which the last immediate notice of kind `regressed` became pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regressed_notice_at: Option<Timestamp>,
-    /// When the last immediate notice of kind `resolved` became pending.
+    /// The time at which the last immediate notice of kind `resolved` became pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_notice_at: Option<Timestamp>,
 }
@@ -106,14 +106,14 @@ pub struct ProblemCounts {
     pub uploads: u64,
     /// The number of rejected records in them.
     pub records: u64,
-    /// When the first of the uploads was rejected; if there is none, when the problem was resolved.
+    /// The time at which the first of the uploads was rejected. Without uploads, the time of the resolution.
     pub first_seen: Timestamp,
-    /// When the last of the uploads was rejected; if there is none, when the problem was resolved.
+    /// The time at which the last of the uploads was rejected. Without uploads, the time of the resolution.
     pub last_seen: Timestamp,
     /// The last of the uploads; if there is none, the upload that passed.
     pub last_upload_id: UploadId,
-    /// How often the problem came back.
+    /// The number of times that the problem came back.
     pub regressions: u64,
-    /// How often the problem was resolved.
+    /// The number of times that the problem was resolved.
     pub resolutions: u64,
 }

@@ -66,7 +66,7 @@ pub struct ProblemFold {
     digest_interval: Duration,
 }
 
-/// Whether an occurrence is folded completely.
+/// The progress of folding an occurrence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Progress {
@@ -151,15 +151,15 @@ impl ProblemFold {
         self.changed_problems.len() + self.changed_counts.len() + self.pending.len()
     }
 
-    /// Whether a problem of this kind of upload is open, among the loaded ones.
+    /// Returns whether a loaded problem of this kind of upload is open.
     #[must_use]
     pub fn has_open(&self, kind_of_upload: &str) -> bool {
         let is_open = |problem: &Problem| problem.status == ProblemStatus::Open;
         self.problems.values().any(|problem| is_open(problem) && problem.kind_of_upload == kind_of_upload)
     }
 
-    /// Whether the mark that problems of this kind of upload may be open can be removed after `folded` was folded: no
-    /// loaded problem is open, and none of the occurrences is a rejection of this kind.
+    /// Returns whether the open mark of this kind of upload can be removed after `folded` was folded. It can if no
+    /// loaded problem of the kind is open and no occurrence is a rejection of the kind.
     #[must_use]
     pub fn can_mark_closed<'o>(&self, kind_of_upload: &str, folded: impl IntoIterator<Item = &'o Occurrence>) -> bool {
         let mut fingerprints = folded.into_iter().flat_map(Occurrence::fingerprints);
@@ -262,8 +262,8 @@ impl ProblemFold {
     }
 }
 
-/// Whether a rejection at this time reopens the problem. A rejection from before the resolution, recorded after it, does
-/// not.
+/// Returns whether a rejection at this time reopens the problem. A rejection from before the resolution does not, even
+/// if it is recorded later.
 fn is_regression(problem: &Problem, at: Timestamp) -> bool {
     problem.status == ProblemStatus::Resolved && problem.resolved_at.is_none_or(|resolved_at| resolved_at < at)
 }
@@ -283,7 +283,7 @@ fn quiet_time(digest_interval: Duration, consecutive_regressions: u64) -> Durati
     digest_interval.saturating_mul(regressions.saturating_mul(regressions).clamp(1, MAX_QUIET_INTERVALS))
 }
 
-/// Whether the quiet time after the last notice, if there was one, is over.
+/// Returns whether the quiet time after the last notice is over. Without a notice, it is.
 fn is_over(last_notice_at: Option<Timestamp>, quiet: Duration, now: Timestamp) -> bool {
     last_notice_at.is_none_or(|at| now >= at + quiet)
 }

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 pub struct Profile {
     /// The number of accepted uploads with records of this kind.
     pub uploads: u64,
-    /// When the last of them was accepted.
+    /// The time at which the last of them was accepted.
     pub last_passed_at: Option<Timestamp>,
     /// For each pointer (array indexes as `*`), the number of uploads for each type of the member.
     pub members: BTreeMap<String, BTreeMap<JsonType, u64>>,

@@ -19,7 +19,7 @@ const OVERDUE: Duration = Duration::from_secs(300);
 pub struct DueOwner {
     /// The owner.
     pub owner: String,
-    /// When the notice is due.
+    /// The time at which the notice is due.
     pub due_at: Timestamp,
 }
 
@@ -63,7 +63,8 @@ impl Schedule {
         self.is_published = true;
     }
 
-    /// Records that publishing to an owner failed. The schedule omits the owner from now on, so that other owners do not wait.
+    /// Records that publishing to an owner failed. The schedule omits the owner from now on, so that other owners do
+    /// not wait.
     pub fn failed(&mut self, owner: String) {
         self.failed.insert(owner);
     }
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_without_due_notices_is_believed_after_some_passes() {
+    fn an_index_without_due_notices_ends_the_schedule_after_some_passes() {
         let mut schedule = Schedule::default();
         for _ in 0..MAX_IDLE_PASSES {
             assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), publish(INDEX_LAG, &["ann"]));

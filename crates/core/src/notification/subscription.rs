@@ -124,19 +124,19 @@ pub struct Subscription {
     /// The ARN of the subscription. It stays after a deletion before the confirmation, because SNS then keeps the
     /// subscription.
     pub arn: Option<String>,
-    /// When SNS first returned this ARN.
+    /// The time at which SNS first returned this ARN.
     pub subscribed_at: Option<Timestamp>,
-    /// When SNS last sent a confirmation e-mail.
+    /// The time of the last confirmation e-mail.
     pub confirmation_sent_at: Option<Timestamp>,
-    /// When a check first saw the subscription confirmed.
+    /// The time of the first check that found the subscription confirmed.
     pub confirmed_at: Option<Timestamp>,
-    /// When a check first saw it gone.
+    /// The time of the first check that found it gone.
     pub gone_at: Option<Timestamp>,
-    /// When SNS last answered a check.
+    /// The time of the last check that SNS answered.
     pub checked_at: Option<Timestamp>,
-    /// When SNS last failed to answer a check, or took too long for a receipt.
+    /// The time of the last check that SNS did not answer, or not in time for a receipt.
     pub check_failed_at: Option<Timestamp>,
-    /// When a request claimed the right to have SNS send a confirmation e-mail. `None` when it is done.
+    /// The time at which a request claimed the right to have SNS send a confirmation e-mail. `None` when it is done.
     pub sending_since: Option<Timestamp>,
     /// Subscriptions of earlier addresses that SNS keeps, because they are not confirmed.
     pub superseded_arns: Vec<String>,
@@ -210,7 +210,7 @@ impl Subscription {
         Self { check_failed_at: Some(now), ..self }
     }
 
-    /// Whether SNS is to send a confirmation e-mail when the owner subscribes this address.
+    /// Returns whether SNS must send a confirmation e-mail when the owner subscribes this address.
     #[must_use]
     pub fn needs_confirmation(&self, email: &str, now: Timestamp) -> bool {
         if self.email.as_deref() != Some(email) {
@@ -224,8 +224,8 @@ impl Subscription {
         }
     }
 
-    /// Whether SNS is to send another confirmation e-mail because a notice was published: the last one was not followed for
-    /// a day.
+    /// Returns whether SNS must send another confirmation e-mail after a notice was published: the link in the last one
+    /// was not followed for a day.
     #[must_use]
     pub fn needs_reminder(&self, now: Timestamp) -> bool {
         self.state == SubscriptionState::Pending && self.may_resend(now) && !self.is_sending(now)
@@ -241,20 +241,20 @@ impl Subscription {
         !is_within(self.confirmation_sent_at, RESEND_AFTER, now)
     }
 
-    /// Whether a request has SNS send a confirmation e-mail now. Other requests wait, and do not write.
+    /// Returns whether a request has SNS send a confirmation e-mail now. Other requests wait and do not write.
     #[must_use]
     pub fn is_sending(&self, now: Timestamp) -> bool {
         is_within(self.sending_since, SENDING, now)
     }
 
-    /// Whether SNS knows subscriptions of this owner, so that a check can change something.
+    /// Returns whether SNS has subscriptions of this owner, so that a check can change something.
     #[must_use]
     pub fn is_checkable(&self) -> bool {
         self.arn.is_some() || !self.superseded_arns.is_empty()
     }
 
-    /// Whether a receipt needs a check first. It does not while another request has an e-mail sent, or shortly after a
-    /// failed check, so that not every receipt waits for SNS.
+    /// Returns whether a receipt needs a check first. It does not while another request has an e-mail sent, or shortly
+    /// after a failed check, so that not every receipt waits for SNS.
     #[must_use]
     pub fn needs_check(&self, now: Timestamp) -> bool {
         let pause = if self.state == SubscriptionState::Pending { CHECK_PENDING_AFTER } else { CHECK_AFTER };
@@ -354,7 +354,7 @@ pub fn own_filter(owner: &str, observed: ObservedState, filter: Option<String>) 
     filter.filter(|filter| observed != ObservedState::Missing && is_policy_of(filter, owner))
 }
 
-/// Whether less than `duration` has passed since `then`.
+/// Returns whether less than `duration` has passed since `then`.
 fn is_within(then: Option<Timestamp>, duration: Duration, now: Timestamp) -> bool {
     then.is_some_and(|then| now < then + duration)
 }

@@ -22,8 +22,8 @@ const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remov
 type Copied = (usize, Result<Option<String>, Option<Error>>);
 
 impl ObjectStore {
-    /// Copies one version of any size within S3, with its content type and encoding. Returns `false` if it does not exist any
-    /// more.
+    /// Copies one version of any size within S3, with its content type and encoding. Returns `false` if it does not
+    /// exist any more.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).

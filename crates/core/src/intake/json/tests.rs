@@ -188,14 +188,14 @@ proptest! {
         let mut all = Vec::new();
         nodes(root, &mut all);
         let indexes: Vec<u32> = all.iter().filter_map(|node| node.index()).collect();
-        let places = locate(&text, &indexes);
-        prop_assert_eq!(places.len(), all.len());
-        for (node, place) in all.iter().zip(places) {
+        let positions = locate(&text, &indexes);
+        prop_assert_eq!(positions.len(), all.len());
+        for (node, located) in all.iter().zip(positions) {
             let expected = value(*node);
-            let rest = &text[place.byte_offset as usize..];
+            let rest = &text[located.byte_offset as usize..];
             let there = serde_json::Deserializer::from_str(rest).into_iter::<Value>().next().unwrap().unwrap();
             prop_assert_eq!(&there, &expected);
-            prop_assert_eq!(place, position(&text, place.byte_offset as usize));
+            prop_assert_eq!(located, position(&text, located.byte_offset as usize));
             let pointer = document.pointer(node.index().unwrap());
             let whole = value(root);
             prop_assert_eq!(whole.pointer(&pointer), Some(&expected));

@@ -20,7 +20,7 @@ const MAX_MEMBERS: usize = 5;
 /// The accepted uploads of the owner before a rejected one.
 pub(super) struct PassHistory<'a> {
     profile: &'a Profile,
-    /// When the last one passed, if that was before the rejection.
+    /// The time at which the last one passed. `None` if it passed after the rejection, or none passed.
     pub(super) last_passed_at: Option<Timestamp>,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct KnownTypes {
     pub(super) pointer: String,
     /// The number of uploads for each type; empty if no upload is known to have had the member.
     pub(super) types: BTreeMap<JsonType, u64>,
-    /// Whether the failure is about the type of the member, not about its presence.
+    /// `true` if the failure is about the type of the member, not about its presence.
     is_of_type: bool,
 }
 

@@ -53,7 +53,7 @@ pub struct ResolvedProblem {
     pub problem: Problem,
     /// The upload that passed.
     pub upload_id: UploadId,
-    /// When it passed.
+    /// The time at which it passed.
     pub at: Timestamp,
 }
 
@@ -75,13 +75,13 @@ pub struct RemainderTotals {
     pub uploads: u64,
     /// The number of rejected records in them.
     pub records: u64,
-    /// How often a problem came back.
+    /// The number of times that a problem came back.
     pub regressions: u64,
-    /// How often a problem was resolved.
+    /// The number of times that a problem was resolved.
     pub resolutions: u64,
-    /// When the first of the uploads was rejected.
+    /// The time at which the first of the uploads was rejected.
     pub first_seen: Option<Timestamp>,
-    /// When the last of the uploads was rejected.
+    /// The time at which the last of the uploads was rejected.
     pub last_seen: Option<Timestamp>,
 }
 

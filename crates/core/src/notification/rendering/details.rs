@@ -63,7 +63,7 @@ impl<'a> FailureDetails<'a> {
         self.quarantined_at().plus_seconds(i64::from(deployment.retention_days) * SECONDS_PER_DAY)
     }
 
-    /// Whether the upload is a message.
+    /// Returns whether the upload is a message.
     pub(super) fn is_message(&self) -> bool {
         self.upload.message().is_some()
     }

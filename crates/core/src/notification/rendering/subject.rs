@@ -1,4 +1,4 @@
-//! Subjects: printable ASCII of under 100 characters, with the schema at the end whatever the names are.
+//! Subjects: printable ASCII of fewer than 100 characters. They always end with the schema, even if names are long.
 
 use super::contents::{DigestContents, ResolvedProblem};
 use super::details::{Extent, FailureDetails};

@@ -145,7 +145,7 @@ pub(super) fn shown(text: &str) -> String {
     unlinked(&visible(text))
 }
 
-/// Breaks up everything that mail programs turn into links: URLs and addresses.
+/// Breaks up the URLs and addresses that mail programs show as links.
 fn unlinked(text: &str) -> String {
     let text = text.replace("://", ":\\u{2f}/");
     let mut unlinked = String::with_capacity(text.len());
@@ -175,7 +175,8 @@ pub fn visible(text: &str) -> String {
     visible
 }
 
-/// Whether a character is a control, a line end, a blank other than the space, a direction mark, or has no width.
+/// Returns whether a character is a control, a line end, a blank other than the space, a direction mark, or has no
+/// width.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || (c.is_whitespace() && c != ' ')

@@ -26,7 +26,8 @@ fn pointer_to_member(failure: &FailureGroup, pointer: &str) -> String {
     }
 }
 
-/// Whether failures with this code are about a member of the value at the pointer. Its name is a target of the failure.
+/// Returns whether failures with this code are about a member of the value at the pointer. The name of the member is a
+/// target of the failure.
 fn is_about_member(code: FailureCode) -> bool {
     use FailureCode::{
         AdditionalProperties, DependentRequired, EntityMissing, PropertyNames, Required, TimeMissing,

@@ -15,13 +15,13 @@ fn policy(owner: &str, kinds: &[NoticeKind]) -> Value {
     json!({ "owner": [owner], "kind": kinds })
 }
 
-/// Whether this text is the filter policy for an owner's notices of these kinds.
+/// Returns whether this text is the filter policy for an owner's notices of these kinds.
 #[must_use]
 pub fn is_filter_policy(text: &str, owner: &str, kinds: &[NoticeKind]) -> bool {
     serde_json::from_str::<Value>(text).is_ok_and(|found| found == policy(owner, kinds))
 }
 
-/// Whether this text is a filter policy for notices of this owner only.
+/// Returns whether this text is a filter policy for notices of this owner only.
 #[must_use]
 pub fn is_policy_of(text: &str, owner: &str) -> bool {
     serde_json::from_str::<Value>(text).is_ok_and(|found| found["owner"] == json!([owner]))

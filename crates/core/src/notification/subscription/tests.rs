@@ -45,7 +45,7 @@ fn checks_change_the_state() {
         ("subscribed again by SNS's own link", Gone, ObservedState::Confirmed, 100, Confirmed, true),
         ("deleted while pending", None, ObservedState::Pending, 100, None, true),
         ("deleted, then confirmed by the old link", None, ObservedState::Confirmed, 100, None, false),
-        ("deleted, and nobody confirmed it", None, ObservedState::Missing, 100, None, false),
+        ("deleted and never confirmed", None, ObservedState::Missing, 100, None, false),
     ] {
         let before = in_state(stored);
         let after = before.clone().observe(observed, at(when));
@@ -79,7 +79,7 @@ fn another_confirmation_e_mail_keeps_the_age_of_a_subscription() {
     assert_eq!(
         again.observe(ObservedState::Missing, at(DAY + 3600)).state,
         SubscriptionState::Pending,
-        "it expired, nobody unsubscribed"
+        "it expired without an unsubscription"
     );
 }
 

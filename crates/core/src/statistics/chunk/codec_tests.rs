@@ -131,9 +131,9 @@ proptest! {
         if plain {
             stored = with_tag(PLAIN, &encoder.columns);
         }
-        for (place, byte) in changes {
-            let place = place.index(stored.len());
-            stored[place] = byte;
+        for (at, byte) in changes {
+            let at = at.index(stored.len());
+            stored[at] = byte;
         }
         let cut = &stored[..length.index(stored.len() + 1)];
         for stored in [&stored, cut] {

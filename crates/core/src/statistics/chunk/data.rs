@@ -44,7 +44,7 @@ pub enum CorruptChunk {
     #[error("the chunk's points cannot be read")]
     Points,
     /// The origins of the points are invalid.
-    #[error("the chunk does not tell which upload each point came with")]
+    #[error("the chunk has invalid origins of its points")]
     Origins,
     /// The points are not those of the summary.
     #[error("the chunk's points are not those of its summary")]

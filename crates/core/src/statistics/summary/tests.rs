@@ -80,8 +80,8 @@ fn equal_values_equal_their_mean_and_have_deviation_zero() {
     }
 }
 
-/// The data sets NumAcc1 to NumAcc4 of the [NIST](https://www.itl.nist.gov/div898/strd/univ/homepage.html), whose deviations vanish in
-/// sums of squares. The tolerance is the rounding error of the decimals as `f64`.
+/// The data sets NumAcc1 to NumAcc4 of the [NIST](https://www.itl.nist.gov/div898/strd/univ/homepage.html), whose
+/// deviations vanish in sums of squares. The tolerance is the rounding error of the decimals as `f64`.
 #[test]
 fn large_offsets_cost_no_digits() {
     let alternating = |middle: f64, low: f64, high: f64| {
