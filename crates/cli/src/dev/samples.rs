@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub struct Sample {
     /// The file.
     pub path: PathBuf,
-    /// Its bytes.
+    /// The bytes.
     pub bytes: Vec<u8>,
     /// The expected result.
     pub expected: Expected,
@@ -63,11 +63,11 @@ pub struct ExpectedStatistics {
     pub measure: String,
     /// The number of points.
     pub count: u64,
-    /// Their mean.
+    /// The mean.
     pub mean: f64,
-    /// Their median.
+    /// The median.
     pub median: f64,
-    /// Their sample standard deviation. `None` for a single point.
+    /// The sample standard deviation. `None` for a single point.
     pub standard_deviation: Option<f64>,
     /// The smallest.
     pub min: f64,
@@ -79,13 +79,13 @@ pub struct ExpectedStatistics {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedFailure {
-    /// Its code.
+    /// The code.
     pub code: String,
-    /// Its JSON Pointer.
+    /// The JSON Pointer.
     pub pointer: String,
-    /// Its line.
+    /// The line.
     pub line: Option<u64>,
-    /// Its byte offset.
+    /// The byte offset.
     pub byte_offset: Option<u64>,
 }
 

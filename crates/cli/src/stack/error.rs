@@ -39,11 +39,11 @@ pub enum StackError {
         step: &'static str,
         /// The name of the tool.
         program: String,
-        /// Its exit status.
+        /// The exit status.
         status: ExitStatus,
-        /// The last lines of its output.
+        /// The last lines of the output of the tool.
         tail: String,
-        /// The file with all of its output.
+        /// The file with all of the output of the tool.
         log: PathBuf,
     },
     /// The emulator ended or did not answer.
@@ -53,7 +53,7 @@ pub enum StackError {
         what: &'static str,
         /// The last lines of its log.
         tail: String,
-        /// Its log.
+        /// The log of the emulator.
         log: PathBuf,
     },
     /// Another program uses the port.
