@@ -1,1 +1,1 @@
-//! Only tests live here: see `end_to_end/` and `template.rs`.
+//! This package contains only tests: see `end_to_end/` and `template/`.

@@ -12,31 +12,31 @@ use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{ObjectVersion, Origin, RecordedEvent, Upload, UploadEvent};
 
-/// Returns the time `seconds` after the first call. It is the present, so that no item is beyond its time to live.
+/// Returns the time `seconds` after the first call. Times near the present keep items within their time to live.
 pub fn at(seconds: i64) -> Timestamp {
     static START: OnceLock<Timestamp> = OnceLock::new();
     START.get_or_init(eventpulse_aws::clock).plus_seconds(seconds)
 }
 
-/// Returns an id that no other test has.
+/// Returns an id that no other test uses.
 pub fn unique_id() -> UploadId {
     let mut random = [0; 10];
     getrandom::fill(&mut random).expect("random bytes");
     UploadId::new(at(0), random)
 }
 
-/// Returns an owner that no other test has.
+/// Returns an owner that no other test uses.
 pub fn unique_owner() -> OwnerId {
     format!("owner-{}", unique_id()).parse().expect("an owner id")
 }
 
-/// An upload that is received, with its history.
+/// A received upload with its history.
 pub struct Received {
     pub upload: Upload,
     pub events: Vec<RecordedEvent>,
 }
 
-/// Builds a received upload. Nothing is stored.
+/// Builds a received upload without storing it.
 pub fn received(owner: &OwnerId, seconds: i64) -> Result<Received, BoxError> {
     let id = unique_id();
     let origin = Origin {

@@ -1,4 +1,4 @@
-//! What statistics answer, and what they stand on.
+//! Answers of the statistics routes, and the uploads behind them.
 
 use std::sync::Arc;
 
@@ -140,7 +140,7 @@ pub async fn unchanged_answer_is_not_modified(world: Arc<World>) -> TestResult {
     let headers = [("authorization", token.as_str()), ("if-none-match", tag.as_str())];
     let changed = world.send("GET", "/?device_id=tagged", &headers, Vec::new()).await?;
     assert_eq!(changed.expect(200)?["count"], 2);
-    // The series exists for its owner only.
+    // The series exists for no other owner.
     let series = Series { owner: "somebody".parse().unwrap(), entity: "tagged".into(), measure: "value".into() };
     assert!(world.client.services.chunks.answer(&series, None, None).await?.is_none());
     Ok(())

@@ -1,4 +1,4 @@
-//! Bad input: each kind has its code, and nothing is lost.
+//! Bad input: each kind is quarantined with its failure code, and no bytes are lost.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use eventpulse_core::upload::{UploadEvent, UploadState};
 use crate::TestResult;
 use crate::world::{World, document, gzip, reading};
 
-/// A document that an operator drops into the bucket: the API issues no upload of such a type.
+/// Returns the document as one that an operator puts into the bucket, since the API issues no upload of this type.
 fn dropped_with_content_type(content_type: &str, mut sample: Sample) -> Sample {
     sample.expected.content_type = Some(content_type.to_owned());
     sample.expected.dropped = true;
@@ -68,12 +68,12 @@ pub async fn each_bad_upload_is_quarantined_with_its_code(world: Arc<World>) -> 
         assert_eq!(upload.state(), UploadState::Quarantined, "{name}");
         let quarantined = upload.quarantine_location().ok_or("not in quarantine")?;
         let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
-        assert!(held.as_ref() == Some(&sample.bytes), "{name}: quarantine does not hold what was sent");
+        assert!(held.as_ref() == Some(&sample.bytes), "{name}: the quarantined object differs from the upload");
         let report = report_on(&world.client, &upload).await?.to_string();
-        assert!(report.contains(code), "{name}: the report does not tell {code}");
-        assert!(!report.contains("31337.25"), "{name}: the report tells a value");
+        assert!(report.contains(code), "{name}: the report lacks {code}");
+        assert!(!report.contains("31337.25"), "{name}: the report contains a value");
     }
-    assert_eq!(world.statistics(&user.owner, "bad").await?, None, "nothing of all this counts");
+    assert_eq!(world.statistics(&user.owner, "bad").await?, None, "no bad upload counts towards statistics");
     Ok(())
 }
 
@@ -122,23 +122,31 @@ pub async fn presigned_url_refuses_other_content(world: Arc<World>) -> TestResul
 
 pub async fn late_version_is_removed_unread(world: Arc<World>) -> TestResult {
     let user = world.user();
-    // The URL works again once its object was moved to quarantine.
+    // The URL works again after its object has been moved to quarantine.
     let bad = document("x.json", "{}");
     let issued = world.client.issue(&user, &bad).await?;
     assert_eq!(world.client.put(&issued, bad.bytes.clone()).await?, 200);
     let first = world.client.settled(&issued.upload_id).await?;
     assert_eq!(first.state(), UploadState::Quarantined);
-    assert_eq!(world.client.put(&issued, b"[]".to_vec()).await?, 200, "S3 takes it: the key is free again");
+    assert_eq!(
+        world.client.put(&issued, b"[]".to_vec()).await?,
+        200,
+        "S3 accepts the object, since the key is free again"
+    );
     world.client.wait(&issued.upload_id, |upload| upload.revision() > first.revision()).await?;
     let history = world.client.services.uploads.history(&issued.upload_id).await?;
     let Some(UploadEvent::LateVersionRemoved { version_id }) = history.last().map(|event| &event.event) else {
-        return Err(format!("not noted: {history:?}").into());
+        return Err(format!("the removal is not recorded: {history:?}").into());
     };
-    assert_eq!(world.object(world.process_bucket(), &issued.key, Some(version_id)).await?, None, "it is removed");
+    assert_eq!(
+        world.object(world.process_bucket(), &issued.key, Some(version_id)).await?,
+        None,
+        "the late version is removed"
+    );
     assert_eq!(world.object(world.process_bucket(), &issued.key, None).await?, None);
     let after = world.client.settled(&issued.upload_id).await?;
     assert_eq!((after.state(), after.rejected()), (first.state(), first.rejected()), "nothing else changed");
-    assert_eq!(world.mails_about(&issued.upload_id).await.len(), 1, "and nobody was told twice");
+    assert_eq!(world.mails_about(&issued.upload_id).await.len(), 1, "the late version sends no mail");
     Ok(())
 }
 
@@ -147,9 +155,9 @@ pub async fn object_in_the_quarantine_bucket_triggers_nothing(world: Arc<World>)
     let bucket = world.quarantine_bucket();
     let put = world.client.s3.put_object().bucket(bucket).key("uploads/x.json").content_type("application/json");
     let version = put.body(sample.bytes.clone().into()).send().await?.version_id.unwrap_or_default();
-    // Once a later upload is processed, this one would be, too.
+    // A later upload is processed, so an event for this object would have been processed, too.
     world.upload(&world.user(), &document("y.json", reading("after", 0, 1.0).to_string())).await?;
     let id = UploadId::of_object(bucket, "uploads/x.json", &version);
-    assert!(world.client.services.uploads.load(&id).await?.is_none(), "it was taken for an upload");
+    assert!(world.client.services.uploads.load(&id).await?.is_none(), "the object was processed as an upload");
     Ok(())
 }

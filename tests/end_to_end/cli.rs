@@ -1,4 +1,4 @@
-//! The command line, as a person uses it: the binary, a file that keeps who is signed in, exit codes.
+//! The command line as a person uses it: the binary, its profile file and its exit codes.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -15,7 +15,7 @@ use crate::TestResult;
 use crate::owners::lines;
 use crate::world::{World, reading};
 
-/// What a command printed, and its exit code.
+/// The output of a command and its exit code.
 struct Said {
     code: i32,
     out: String,
@@ -28,7 +28,7 @@ impl Said {
     }
 }
 
-/// A person at a terminal, with a directory of their own.
+/// A person at a terminal with a separate directory.
 struct Person {
     binary: PathBuf,
     directory: tempfile::TempDir,
@@ -55,7 +55,7 @@ impl Person {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let mut standard_input = child.stdin.take().ok_or("no input")?;
-        // Who does not read it has closed it.
+        // A command that does not read its input may have closed it.
         let _ = standard_input.write_all(input.as_bytes()).await;
         drop(standard_input);
         let output = child.wait_with_output().await?;
@@ -63,7 +63,7 @@ impl Person {
         Ok(Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) })
     }
 
-    /// Runs a command that is to exit so. Returns what it printed.
+    /// Runs a command. Returns its output, and fails unless it exits with `code`.
     async fn exits(&self, code: i32, arguments: &[&str]) -> Result<Said, BoxError> {
         let said = self.runs(arguments, "").await?;
         if said.code == code {
@@ -204,12 +204,12 @@ pub async fn cli_manages_keys_and_simulates_a_fleet(world: Arc<World>) -> TestRe
     let listed = person.exits(0, &["keys", "list"]).await?;
     assert!(listed.out.contains("roof") && !listed.out.contains(secret), "{}", listed.out);
     let revoked = person.exits(0, &["keys", "revoke", id]).await?;
-    assert!(revoked.out.contains("5 s"), "it says within how many seconds: {}", revoked.out);
+    assert!(revoked.out.contains("5 s"), "the output names the delay in seconds: {}", revoked.out);
 
     let fleet =
         ["simulate", "--devices", "10", "--rate", "100", "--bad", "5%", "--events", "300", "--seed", "7", "--json"];
-    let told = person.exits(0, &fleet).await?.json()?;
-    assert_eq!((&told["well"], &told["acknowledged"]), (&json!(true), &json!(300)), "{told:#}");
+    let summary = person.exits(0, &fleet).await?.json()?;
+    assert_eq!((&summary["well"], &summary["acknowledged"]), (&json!(true), &json!(300)), "{summary:#}");
     let devices = world.get(&user, "/devices").await?;
     assert_eq!(devices["devices"].as_array().map(Vec::len), Some(10), "{devices:#}");
     let quarantined = world.get(&user, "/uploads?state=quarantined&limit=100").await?;
@@ -218,8 +218,8 @@ pub async fn cli_manages_keys_and_simulates_a_fleet(world: Arc<World>) -> TestRe
     assert!(accepted["next"].is_string() && quarantined > 0, "{quarantined} of 300 quarantined");
     let keys = world.get(&user, "/keys").await?;
     let states: Vec<&Value> = keys["keys"].as_array().ok_or("no list")?.iter().map(|key| &key["state"]).collect();
-    assert_eq!(states, ["revoked", "revoked"], "the key of the run is gone");
-    // With a key that does not work, nothing is sent but the first.
+    assert_eq!(states, ["revoked", "revoked"], "the simulation revokes its key");
+    // With an invalid key, the simulation stops after the first message.
     let refused = person.exits(1, &["simulate", "--events", "50", "--key", secret, "--json"]).await?.json()?;
     assert_eq!((&refused["well"], &refused["acknowledged"]), (&json!(false), &json!(0)), "{refused:#}");
     Ok(())

@@ -13,7 +13,7 @@ use eventpulse_core::upload::{ObjectVersion, RecordedEvent, UploadState};
 
 use crate::world::{World, reading};
 
-/// Puts an object where nothing listens or, under `uploads/`, where EventBridge does.
+/// Puts an object into the process bucket. Only a key under `uploads/` triggers ingest-object.
 pub async fn put(world: &World, key: &str, body: &str) -> Result<ObjectVersion, BoxError> {
     let bucket = world.process_bucket().to_owned();
     let put = world.client.s3.put_object().bucket(&bucket).key(key).content_type("application/x-ndjson");
@@ -25,7 +25,7 @@ pub fn id_of(object: &ObjectVersion) -> UploadId {
     UploadId::of_object(&object.bucket, &object.key, &object.version_id)
 }
 
-/// Good, mixed and bad lines of a device.
+/// Returns a good, a mixed and a bad body of a device: name, body, expected state and expected count.
 pub fn bodies(device: &str) -> [(&'static str, String, UploadState, u64); 3] {
     let good = format!("{}\n{}\n", reading(device, 1, 1.0), reading(device, 2, 2.0));
     [
@@ -35,7 +35,7 @@ pub fn bodies(device: &str) -> [(&'static str, String, UploadState, u64); 3] {
     ]
 }
 
-/// Puts a stored history back to its first events, as if the function had died behind them an hour ago.
+/// Cuts a stored history back to its first `keep` events, as if the function had crashed after them an hour ago.
 pub async fn rewind(world: &World, id: &UploadId, history: &[RecordedEvent], keep: usize) -> Result<(), BoxError> {
     let mut texts = Vec::new();
     for event in &history[..keep] {

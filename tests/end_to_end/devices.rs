@@ -14,10 +14,10 @@ use crate::http::Reply;
 use crate::poll::{SOON, found, poll};
 use crate::world::World;
 
-/// How long a revoked key may go on working here: see `LOCAL_PARAMETERS`.
+/// The time for which a revoked key may still work on the local stack, from `LOCAL_PARAMETERS`.
 pub const KEY_CACHE: Duration = Duration::from_secs(5);
 
-/// Makes a key. Returns its id and its secret.
+/// Creates a key. Returns its id and its secret.
 pub async fn key(world: &World, user: &User, plan: &str) -> Result<(String, String), BoxError> {
     let made = world.call(user, "POST", "/keys", json!({ "name": "test", "plan": plan })).await?.expect(201)?;
     let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
@@ -38,7 +38,7 @@ pub async fn send(world: &World, key: &str, body: &Value) -> Result<Reply, BoxEr
     post(world, &[("x-api-key", key), ("content-type", "application/json")], body.to_string()).await
 }
 
-/// The id under which a message was acknowledged.
+/// Returns the upload id from the reply that acknowledges a message.
 pub fn acknowledged(reply: Reply) -> Result<String, BoxError> {
     let body = reply.expect(202)?;
     Ok(body["upload_id"].as_str().ok_or("no upload_id")?.to_owned())
@@ -48,7 +48,7 @@ pub fn acknowledged(reply: Reply) -> Result<String, BoxError> {
 pub async fn outcome(world: &World, user: &User, id: &str) -> Result<Value, BoxError> {
     poll(SOON, async || {
         let reply = world.call(user, "GET", &format!("/uploads/{id}"), Value::Null).await?;
-        found((reply.status != 404).then_some(()), || format!("{id} is still not known"))
+        found((reply.status != 404).then_some(()), || format!("{id} is still unknown"))
     })
     .await?;
     world.outcome(user, id).await

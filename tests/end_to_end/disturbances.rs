@@ -1,4 +1,4 @@
-//! Permissions that are missing, and uploads that kill the function.
+//! Missing permissions, and uploads that kill the function.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::TestResult;
 use crate::world::{World, document, gzip, reading};
 
-/// Takes an action away from a role. Returns what puts it back.
+/// Removes an action from a role. Returns the original policy for [`restore`].
 pub async fn without(world: &World, role: &str, action: &str) -> Result<(String, String, Value), BoxError> {
     let (role, name, policy) = world.policy(role).await?;
     let mut less = policy.clone();
@@ -33,7 +33,7 @@ pub async fn without(world: &World, role: &str, action: &str) -> Result<(String,
     Ok((role, name, policy))
 }
 
-/// Takes a statement away from a role. Returns what puts it back.
+/// Removes a statement from a role. Returns the original policy for [`restore`].
 pub async fn without_statement(world: &World, role: &str, sid: &str) -> Result<(String, String, Value), BoxError> {
     let (role, name, policy) = world.policy(role).await?;
     let mut less = policy.clone();
@@ -49,7 +49,7 @@ pub async fn restore(world: &World, (role, name, policy): (String, String, Value
     world.put_policy(&role, &name, &policy).await
 }
 
-/// Uploads a document, and waits for nothing. Returns the object version that it became.
+/// Uploads a document without waiting for the outcome. Returns the issued upload and the object version.
 async fn send(world: &World, user: &User, sample: &Sample) -> Result<(Issued, ObjectVersion), BoxError> {
     let issued = world.client.issue(user, sample).await?;
     assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
@@ -73,7 +73,7 @@ pub async fn missing_permission_fails_the_delivery_until_restored(world: Arc<Wor
     .await;
     restore(&world, whole).await?;
     let (id, object, denied, mails) = denied?;
-    assert!(denied.error.is_some(), "what cannot be noted for its owner is not done");
+    assert!(denied.error.is_some(), "the delivery fails if its occurrence cannot be recorded");
     assert!(denied.payload.to_string().contains("Denied"), "{}", denied.payload);
     assert!(mails.is_empty(), "{mails:#?}");
     let healed = world.deliver(&object, "healed").await?;
@@ -96,8 +96,11 @@ pub async fn unreadable_upload_becomes_failed_and_recovers(world: Arc<World>) ->
     restore(&world, whole).await?;
     let (issued, object, failed) = failed?;
     assert!(failed.failure_reason().is_some_and(|reason| reason.contains("Denied")), "{failed:?}");
-    assert!(world.mailbox.about(issued.upload_id.as_str()).is_empty(), "what the sender cannot mend is not mailed");
-    assert!(world.object(&object.bucket, &object.key, None).await?.is_some(), "and nothing is lost");
+    assert!(
+        world.mailbox.about(issued.upload_id.as_str()).is_empty(),
+        "no mail is sent about a failure that the owner cannot fix"
+    );
+    assert!(world.object(&object.bucket, &object.key, None).await?.is_some(), "the object is kept");
     let healed = world.deliver(&object, "healed").await?;
     assert_eq!(healed.error, None, "{} {}", healed.payload, healed.log);
     let upload = world.client.settled(&issued.upload_id).await?;
@@ -107,7 +110,7 @@ pub async fn unreadable_upload_becomes_failed_and_recovers(world: Arc<World>) ->
 
 pub async fn upload_that_kills_the_function_is_quarantined(world: Arc<World>) -> TestResult {
     let user = world.user();
-    // Takes far longer than the second that the function is given.
+    // Takes far longer than the function's timeout of one second.
     let lines: String = (0..20_000).map(|second| format!("{}\n", reading("slow", second, 1.0))).collect();
     let sample = document("slow.ndjson.gz", gzip(lines.as_bytes()).repeat(500)); // gzip members may follow one another
     let function = world.output("IngestObjectFunctionName").to_owned();
@@ -118,7 +121,7 @@ pub async fn upload_that_kills_the_function_is_quarantined(world: Arc<World>) ->
     set_timeout(1).await?;
     let settled: Result<_, BoxError> = async {
         let (issued, object) = send(&world, &user, &sample).await?;
-        world.deliver_later(&object, "poison").await?; // EventBridge may say it twice
+        world.deliver_later(&object, "poison").await?; // EventBridge may deliver an event twice
         Ok((object, world.client.settled(&issued.upload_id).await?))
     }
     .await;
@@ -131,12 +134,12 @@ pub async fn upload_that_kills_the_function_is_quarantined(world: Arc<World>) ->
     );
     let quarantined = upload.quarantine_location().ok_or("not in quarantine")?;
     let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
-    assert!(held == Some(sample.bytes), "quarantine holds what was sent");
+    assert!(held == Some(sample.bytes), "the quarantine holds the sent bytes");
     assert_eq!(world.object(&object.bucket, &object.key, Some(&object.version_id)).await?, None);
-    assert_eq!(world.statistics(&user.owner, "slow").await?, None, "nothing of it counts");
+    assert_eq!(world.statistics(&user.owner, "slow").await?, None, "no record counts towards statistics");
     assert_eq!(world.mails_about(upload.id()).await.len(), 1);
 
-    // The operator has mended the cause; the owner tries the very same once more, and it counts once.
+    // The operator has removed the cause. The owner retries the same bytes, and they count once.
     world.retry(&user, upload.id().as_str(), None).await?.expect(202)?;
     let receipt =
         world.receipt(&user, upload.id().as_str(), |receipt| receipt["quarantine"]["status"] == "resolved").await?;

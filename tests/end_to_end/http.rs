@@ -1,4 +1,4 @@
-//! The REST API, as any client calls it.
+//! Calls of the REST API as any client makes them.
 
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 use crate::poll::{SOON, found, poll};
 use crate::world::World;
 
-/// An answer.
+/// A response of the API.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub text: String,
-    /// The body, `null` where it is no JSON.
+    /// The body, `null` if it is not JSON.
     pub body: Value,
 }
 
 impl Reply {
-    /// Reads an answer to its end.
+    /// Reads a response to its end.
     pub async fn of(response: reqwest::Response) -> Result<Self, BoxError> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = String::from_utf8_lossy(&response.bytes().await?).into_owned();
@@ -33,12 +33,12 @@ impl Reply {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Fails unless it has this status. Returns the body.
+    /// Fails unless the response has this status. Returns the body.
     pub fn expect(self, status: u16) -> Result<Value, BoxError> {
         if self.status == status { Ok(self.body) } else { Err(format!("not {status}: {self:?}").into()) }
     }
 
-    /// Fails unless it is this problem, told as RFC 9457 wants it. Returns the body.
+    /// Fails unless the response is this error as RFC 9457 problem details. Returns the body.
     pub fn problem(self, status: u16, slug: &str) -> Result<Value, BoxError> {
         let body = &self.body;
         let sound = self.status == status
@@ -47,12 +47,12 @@ impl Reply {
             && body["status"] == status
             && body["title"].as_str().is_some_and(|title| !title.is_empty())
             && body["detail"].as_str().is_some_and(|detail| detail.len() > 10);
-        if sound { Ok(self.body) } else { Err(format!("not the problem {slug} ({status}): {self:?}").into()) }
+        if sound { Ok(self.body) } else { Err(format!("not the error {slug} ({status}): {self:?}").into()) }
     }
 }
 
 impl World {
-    /// A call with these headers and this body.
+    /// Sends a request with headers and a body.
     pub async fn send(
         &self,
         method: &str,
@@ -71,7 +71,7 @@ impl World {
         Reply::of(request.send().await?).await
     }
 
-    /// A call by somebody who has signed in, with JSON where there is any.
+    /// Sends a request of a signed-in user, with a JSON body unless it is `null`.
     pub async fn call(&self, user: &User, method: &str, path: &str, body: Value) -> Result<Reply, BoxError> {
         let token = format!("Bearer {}", user.token);
         let mut headers = vec![("authorization", token.as_str())];
@@ -85,12 +85,12 @@ impl World {
         self.send(method, path, &headers, body).await
     }
 
-    /// What a GET answers, which is to be 200.
+    /// Returns the body of a GET. Fails unless the status is 200.
     pub async fn get(&self, user: &User, path: &str) -> Result<Value, BoxError> {
         self.call(user, "GET", path, Value::Null).await?.expect(200).map_err(|error| format!("{path}: {error}").into())
     }
 
-    /// Uploads and waits for the outcome, by REST alone. Returns the receipt.
+    /// Uploads through the REST API only and waits for the outcome. Returns the receipt.
     pub async fn upload_by_rest(&self, user: &User, sample: &Sample) -> Result<Value, BoxError> {
         let issued = self.client.issue(user, sample).await?;
         let status = self.client.put(&issued, sample.bytes.clone()).await?;
@@ -100,7 +100,7 @@ impl World {
         self.outcome(user, issued.upload_id.as_str()).await
     }
 
-    /// Waits until a receipt tells an outcome.
+    /// Waits until a receipt shows an outcome. Returns the receipt.
     pub async fn outcome(&self, user: &User, id: &str) -> Result<Value, BoxError> {
         self.receipt(user, id, |receipt| {
             !matches!(receipt["state"].as_str(), Some("issued" | "received"))
@@ -109,12 +109,12 @@ impl World {
         .await
     }
 
-    /// Waits until a receipt is as it should be.
+    /// Waits until a receipt satisfies `ready`. Returns the receipt.
     pub async fn receipt(&self, user: &User, id: &str, ready: impl Fn(&Value) -> bool) -> Result<Value, BoxError> {
         poll(SOON, async || {
             let receipt = self.get(user, &format!("/uploads/{id}")).await?;
             let rejected = matches!(receipt["state"].as_str(), Some("quarantined" | "partially_accepted"));
-            // Decided is not yet moved.
+            // The object is moved to quarantine after the decision.
             let is_ready = ready(&receipt) && (!rejected || !receipt["quarantine"].is_null());
             let seen = format!("still not ready: {receipt:#}");
             found(is_ready.then_some(receipt), || seen)
@@ -122,7 +122,7 @@ impl World {
         .await
     }
 
-    /// Sends a correction of what lies in quarantine, or tries it as it is. Returns the answer.
+    /// Corrects a quarantined upload, or retries it unchanged without a correction. Returns the response.
     pub async fn retry(&self, user: &User, id: &str, correction: Option<(&str, &str)>) -> Result<Reply, BoxError> {
         let path = format!("/quarantine/{id}/retry");
         let token = format!("Bearer {}", user.token);
@@ -135,7 +135,7 @@ impl World {
         self.send("POST", &path, &headers, body).await
     }
 
-    /// The statistics of a device's only measure, over everything; `null` when there are none.
+    /// Returns the statistics of a device's only measure over all time, `null` if there are none.
     pub async fn stats(&self, user: &User, device: &str) -> Result<Value, BoxError> {
         let reply = self.call(user, "GET", &format!("/?device_id={device}"), Value::Null).await?;
         if reply.status == 404 {

@@ -1,4 +1,4 @@
-//! Uploads that are large, or mean to be.
+//! Large uploads, and small ones that try to exhaust memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,10 @@ use eventpulse_core::upload::UploadState;
 use crate::TestResult;
 use crate::world::{World, document};
 
-/// What a function must stay under, whatever arrives.
+/// The upper limit of a function's resident memory for any input, in MiB.
 const LIMIT_MIB: u64 = 256;
 
-/// Watches the peak resident memory of the functions while something happens. In MiB.
+/// A watch on the peak resident memory of the functions, in MiB.
 struct Watch {
     stop: Arc<AtomicBool>,
     peak: tokio::task::JoinHandle<u64>,
@@ -39,7 +39,7 @@ impl Watch {
     }
 }
 
-/// The largest `VmHWM` (peak resident set, proc(5)) of the running bootstraps, in MiB.
+/// Returns the largest `VmHWM` (peak resident set, proc(5)) of the running bootstraps, in MiB.
 fn peak_of_functions() -> u64 {
     let processes = std::fs::read_dir("/proc").expect("/proc");
     let peaks = processes.filter_map(|process| {
@@ -57,7 +57,7 @@ fn peak_of_functions() -> u64 {
 }
 
 pub async fn gibibyte_upload_uses_flat_memory(world: Arc<World>) -> TestResult {
-    // A hundred devices in turn, one reading a second each; 80 bytes a line.
+    // A hundred devices alternate, with one reading per second each and 80 bytes per line.
     let mut body = Vec::with_capacity((1 << 30) + 100);
     let (mut second, mut records) = (0u64, 0u64);
     while body.len() < 1 << 30 {
@@ -106,7 +106,7 @@ pub async fn hostile_records_use_flat_memory(world: Arc<World>) -> TestResult {
     ];
     let user = world.user();
     for (name, text) in rows {
-        // In an array each is one record; NDJSON takes it as it is.
+        // Each element of a top-level array is a record, so nest an array in a member to form one record.
         let watch = Watch::start();
         let line = if text.starts_with('[') { format!("{{\"device_id\":{text}}}") } else { text };
         assert!(line.len() <= 16 << 20, "{name}: {} bytes", line.len());
@@ -120,7 +120,7 @@ pub async fn hostile_records_use_flat_memory(world: Arc<World>) -> TestResult {
 }
 
 pub async fn compressed_hostile_lines_are_drained_while_reading(world: Arc<World>) -> TestResult {
-    // One good record, then eight lines of 16 MiB that no parser takes: a few kilobytes of zstd.
+    // One good record, then eight lines of 16 MiB that are not JSON: a few kilobytes of zstd.
     let good = format!("{}\n", crate::world::reading("drained", 0, 1.0));
     let line = [vec![1; (16 << 20) - 1], vec![b'\n']].concat();
     let frame = zstd::encode_all(line.as_slice(), 1)?;
@@ -131,7 +131,7 @@ pub async fn compressed_hostile_lines_are_drained_while_reading(world: Arc<World
     let peak = watch.peak_mib().await;
     assert_eq!((upload.state(), upload.accepted(), upload.rejected()), (UploadState::PartiallyAccepted, 1, 8));
     assert!((1..LIMIT_MIB).contains(&peak), "{peak} MiB resident");
-    // The same with many small ones: a rejected record takes more room in quarantine than in the upload.
+    // Many small rejected records: each takes more space in quarantine than in the upload.
     let bytes =
         [zstd::encode_all(good.as_bytes(), 1)?, zstd::encode_all("7\n".repeat(200_000).as_bytes(), 1)?].concat();
     let watch = Watch::start();

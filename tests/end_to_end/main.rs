@@ -1,7 +1,7 @@
 //! EventPulse end to end: the real functions, deployed from the real template, on the local stack with IAM enforced.
 //! Without a stack these tests fail. No test is skipped, and no failure is retried.
 
-// A test fails by a panic.
+// A test may panic to fail.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod adapters;
@@ -36,18 +36,18 @@ use notices::{crashes, floods};
 use tokio::runtime::Handle;
 use world::World;
 
-/// The result of a test. Any error fails it.
+/// The result of a test. Any error fails the test.
 type TestResult = Result<(), eventpulse_cli::BoxError>;
 
-/// The number of tests that run at a time, unless the command line says otherwise.
+/// The default number of tests that run in parallel.
 const TESTS_AT_ONCE: usize = 4;
 
-/// Whether a test may run beside others.
+/// The isolation that a test needs.
 #[derive(Clone, Copy, PartialEq)]
 enum Isolation {
-    /// It runs beside others.
+    /// The test may run in parallel with others.
     Shared,
-    /// It changes functions or roles, so it runs alone.
+    /// The test changes functions or roles, so it runs alone.
     Exclusive,
 }
 
@@ -72,7 +72,7 @@ where
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Tests mostly wait for functions and mails.
+    // The tests mostly wait for functions and mails, so more of them run in parallel than there are cores.
     arguments.test_threads.get_or_insert(TESTS_AT_ONCE);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let world = match runtime.block_on(World::start()) {

@@ -1,4 +1,4 @@
-//! Batches of messages, as the queue hands them to ingest-message: in parts, twice, and when AWS does not do its part.
+//! Batches of messages for ingest-message: overlapping, repeated, partly wrong, and during failures of AWS.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::disturbances::{restore, without, without_statement};
 use crate::poll::{SOON, found, poll};
 use crate::world::{World, reading};
 
-/// A message on the queue.
+/// A message as the queue delivers it.
 pub struct Sent {
     name: String,
     event: Value,
@@ -29,7 +29,7 @@ impl Sent {
     }
 }
 
-/// A message of this user as API Gateway writes it; `name` is unlike that of any other one.
+/// Builds a message of this user in the form that API Gateway sends. `name` must be unique.
 pub fn message(user: &User, name: &str, body: &Value) -> Sent {
     let name = format!("{name:_>16}");
     let attribute = |value: &str| json!({ "stringValue": value, "dataType": "String" });
@@ -44,13 +44,13 @@ pub fn message(user: &User, name: &str, body: &Value) -> Sent {
     Sent { name, event }
 }
 
-/// The same with a header `Idempotency-Key`.
+/// Adds the header `Idempotency-Key` to a message.
 fn with_key(mut sent: Sent, key: &str) -> Sent {
     sent.event["messageAttributes"]["idempotency_key"] = json!({ "stringValue": key, "dataType": "String" });
     sent
 }
 
-/// Hands a batch over. Returns the places of those that are to be delivered again.
+/// Invokes ingest-message with a batch. Returns the batch indexes to redeliver.
 pub async fn deliver(world: &World, batch: &[&Sent]) -> Result<Vec<usize>, BoxError> {
     let records: Vec<&Value> = batch.iter().map(|sent| &sent.event).collect();
     let invoke = world.lambda.invoke().function_name(world.output("IngestMessageFunctionName"));
@@ -60,8 +60,8 @@ pub async fn deliver(world: &World, batch: &[&Sent]) -> Result<Vec<usize>, BoxEr
         return Err(format!("{error}: {payload}").into());
     }
     let failed = payload["batchItemFailures"].as_array().ok_or("no answer")?.iter();
-    let place = |failure: &Value| batch.iter().position(|sent| sent.event["messageId"] == failure["itemIdentifier"]);
-    Ok(failed.filter_map(place).collect())
+    let index = |failure: &Value| batch.iter().position(|sent| sent.event["messageId"] == failure["itemIdentifier"]);
+    Ok(failed.filter_map(index).collect())
 }
 
 async fn outcome(world: &World, sent: &Sent) -> Result<Upload, BoxError> {
@@ -76,7 +76,7 @@ async fn states(world: &World, batch: &[&Sent]) -> Result<Vec<&'static str>, Box
     Ok(states)
 }
 
-/// Of ten messages the fourth is wrong.
+/// Returns ten messages, of which the fourth is wrong.
 fn one_bad_of_ten(user: &User, device: &str) -> Vec<Sent> {
     let body = |second: u32| match second {
         3 => json!({ "device_id": device, "timestamp": "2025-02-30T00:00:00Z", "value": 1 }),
@@ -97,14 +97,14 @@ pub async fn bad_message_does_not_affect_its_batch(world: Arc<World>) -> TestRes
     assert_eq!((&answer["count"], &answer["mean"]), (&json!(9), &json!(42.0 / 9.0)));
     assert_eq!(answer["uploads"]["included"]["count"], 9);
 
-    // The body of the bad one lies in quarantine, and its sender corrects it there.
+    // The quarantine holds the body of the bad message, and its owner corrects it.
     let id = batch[3].id().to_string();
     let item = world.get(&user, &format!("/quarantine/{id}")).await?;
     assert_eq!(item["report"]["groups"][0]["code"], "FORMAT", "{item:#}");
     let url = item["download"]["object"]["url"].as_str().ok_or("no link")?;
     let held = world.http.get(url).send().await?.bytes().await?;
     assert_eq!(serde_json::from_slice::<Value>(&held)?["timestamp"], "2025-02-30T00:00:00Z");
-    assert_eq!(world.mails_about(&batch[3].id()).await.len(), 1, "the owner is told once");
+    assert_eq!(world.mails_about(&batch[3].id()).await.len(), 1, "the owner is notified once");
     let fixed = reading("ten", 3, 3.0).to_string();
     world.retry(&user, &id, Some(("application/json", &fixed))).await?.expect(202)?;
     world.receipt(&user, &id, |receipt| receipt["state"] == "accepted").await?;
@@ -113,7 +113,7 @@ pub async fn bad_message_does_not_affect_its_batch(world: Arc<World>) -> TestRes
     let all_bad: Vec<Sent> =
         (0..10).map(|at| message(&user, &format!("bad-{at}"), &json!({ "device_id": at }))).collect();
     let all_bad: Vec<&Sent> = all_bad.iter().collect();
-    assert_eq!(deliver(&world, &all_bad).await?, Vec::<usize>::new(), "wrong data is dealt with, not delivered again");
+    assert_eq!(deliver(&world, &all_bad).await?, Vec::<usize>::new(), "messages with wrong data are not redelivered");
     assert_eq!(states(&world, &all_bad).await?, ["quarantined"; 10]);
     Ok(())
 }
@@ -135,7 +135,7 @@ pub async fn unfinished_message_is_redelivered(world: Arc<World>) -> TestResult 
     assert_eq!(states(&world, &[batch[3]]).await?, ["quarantined"]);
     assert_eq!(world.mails_about(&batch[3].id()).await.len(), 1);
 
-    // Nothing is stored where the raw log cannot be written, and all of it is delivered again.
+    // If the raw log cannot be written, nothing is stored and the whole batch is redelivered.
     let batch: Vec<Sent> =
         (0..3).map(|at| message(&user, &format!("no-log-{at}"), &reading("no-log", at, 1.0))).collect();
     let batch: Vec<&Sent> = batch.iter().collect();
@@ -154,7 +154,7 @@ pub async fn repeated_message_counts_once(world: Arc<World>) -> TestResult {
     let sent: Vec<Sent> =
         (0..15).map(|at| message(&user, &format!("twice-{at}"), &reading("twice", at, f64::from(at)))).collect();
     let all: Vec<&Sent> = sent.iter().collect();
-    // At the same time, in batches that overlap, and one message twice in a batch.
+    // Deliver overlapping batches in parallel, and one message twice in a batch.
     let overlapping: Vec<&Sent> = all[5..].iter().chain(&all[5..7]).copied().collect();
     let (first, second, third) =
         tokio::join!(deliver(&world, &all[..10]), deliver(&world, &overlapping), deliver(&world, &all));
@@ -172,17 +172,17 @@ pub async fn repeated_message_counts_once(world: Arc<World>) -> TestResult {
         assert_eq!(history.len(), 3, "posted, received, decided, once each: {history:?}");
     }
 
-    // Other messages of the same bytes count once, as uploads do.
+    // Different messages with the same bytes count once, as uploads do.
     let body = reading("same", 0, 1.0);
     let same: Vec<Sent> = (0..3).map(|at| message(&user, &format!("same-{at}"), &body)).collect();
     let same: Vec<&Sent> = same.iter().collect();
     assert_eq!(deliver(&world, &same).await?, Vec::<usize>::new());
-    let mut told = states(&world, &same).await?;
-    told.sort_unstable();
-    assert_eq!(told, ["accepted", "duplicate", "duplicate"]);
+    let mut sorted_states = states(&world, &same).await?;
+    sorted_states.sort_unstable();
+    assert_eq!(sorted_states, ["accepted", "duplicate", "duplicate"]);
     assert_eq!(world.stats(&user, "same").await?["count"], 1);
 
-    // So do those of a message that counts in part, whatever became of its corrections.
+    // The same holds for a partially accepted message, independently of its corrections.
     let partly = json!([reading("partly", 0, 1.0), { "device_id": "partly" }]);
     let (one, two) = (message(&user, "partly-1", &partly), message(&user, "partly-2", &partly));
     assert_eq!(deliver(&world, &[&one]).await?, Vec::<usize>::new());
@@ -192,7 +192,7 @@ pub async fn repeated_message_counts_once(world: Arc<World>) -> TestResult {
     assert_eq!(states(&world, &[&one, &two]).await?, ["partially_accepted", "duplicate"]);
     assert_eq!(world.stats(&user, "partly").await?["count"], 1);
 
-    // A message of many points and days goes its own way, and takes nobody along.
+    // A message of many points and days is processed as a single, and does not affect its batch.
     let days: Vec<Value> = (0..1_500)
         .map(|at| {
             let (day, minute) = (1 + at / 500, at % 500);
@@ -229,23 +229,23 @@ pub async fn messages_with_one_idempotency_key_count_once(world: Arc<World>) -> 
     assert_eq!(world.stats(&user, "keyed").await?["count"], 1);
     assert_eq!(world.stats(&other, "keyed").await?["mean"], 3.0);
 
-    // In batches of their own, at the same time: one of the two bodies counts, the other is told.
+    // In parallel batches, one of the two bodies is accepted and the other is quarantined.
     let (a, b) = (keyed(&user, "keyed-5", 5.0, "k"), keyed(&user, "keyed-6", 6.0, "k"));
     let (one, two) = ([&a], [&b]);
     let (one, two) = tokio::join!(deliver(&world, &one), deliver(&world, &two));
     assert_eq!([one?, two?].concat(), Vec::<usize>::new());
-    let mut told = states(&world, &[&a, &b]).await?;
-    told.sort_unstable();
-    assert_eq!(told, ["accepted", "quarantined"]);
+    let mut sorted_states = states(&world, &[&a, &b]).await?;
+    sorted_states.sort_unstable();
+    assert_eq!(sorted_states, ["accepted", "quarantined"]);
 
-    // Taken back, the same body may count again under its key.
+    // After a withdrawal, the same body is accepted under the same key.
     let path = format!("/uploads/{}", first.id());
     world.call(&user, "DELETE", &path, Value::Null).await?.expect(200)?;
     let resent = keyed(&user, "keyed-7", 1.0, "boot-1/1");
     assert_eq!(deliver(&world, &[&resent]).await?, Vec::<usize>::new());
     assert_eq!(states(&world, &[&first, &resent]).await?, ["withdrawn", "accepted"]);
 
-    // Who means it, tries it again as it is.
+    // The owner retries the changed body without a correction.
     world.retry(&user, changed.id().as_str(), None).await?.expect(202)?;
     world.receipt(&user, changed.id().as_str(), |receipt| receipt["state"] == "accepted").await?;
     assert_eq!(world.stats(&user, "keyed").await?["count"], 3);
@@ -267,19 +267,19 @@ pub async fn withdrawn_message_leaves_its_shared_chunk(world: Arc<World>) -> Tes
     };
     let pk = aws_sdk_dynamodb::types::AttributeValue::S(series.partition_key());
     let chunks = query.expression_attribute_values(":series", pk).send().await?;
-    assert_eq!(chunks.count(), 1, "one chunk of twenty messages");
+    assert_eq!(chunks.count(), 1, "twenty messages share one chunk");
 
     let path = |sent: &Sent| format!("/uploads/{}", sent.id());
     world.call(&user, "DELETE", &path(all[7]), Value::Null).await?.expect(200)?;
     let answer = world.stats(&user, "shared").await?;
     assert_eq!((&answer["count"], &answer["mean"]), (&json!(19), &json!((190.0 - 7.0) / 19.0)));
     assert_eq!(answer["uploads"]["included"]["count"], 19);
-    // A range tells the uploads whose points are in it, not all that share its chunk.
+    // The answer for a range names the uploads with points in the range, not all uploads of the chunk.
     let range = "/devices/shared/stats?from=2025-02-28T00:00:05Z&to=2025-02-28T00:00:09Z";
     let answer = world.get(&user, range).await?;
     assert_eq!((&answer["count"], &answer["uploads"]["included"]["count"]), (&json!(3), &json!(3)));
 
-    // The others at the same time, one of them left.
+    // Withdraw the others in parallel, except one.
     let rest = all.iter().enumerate().filter(|(at, _)| *at != 7 && *at != 11).map(|(_, sent)| path(sent));
     let mut calls = tokio::task::JoinSet::new();
     for path in rest {
@@ -297,14 +297,14 @@ pub async fn withdrawn_message_leaves_its_shared_chunk(world: Arc<World>) -> Tes
     world.call(&user, "DELETE", &path(all[11]), Value::Null).await?.expect(200)?;
     assert_eq!(world.stats(&user, "shared").await?, Value::Null);
 
-    // What was taken back may be sent and count again.
+    // A withdrawn record can be sent again, and counts.
     let again = message(&user, "shared-again", &reading("shared", 7, 7.0));
     assert_eq!(deliver(&world, &[&again]).await?, Vec::<usize>::new());
     assert_eq!(world.stats(&user, "shared").await?["count"], 1);
     Ok(())
 }
 
-/// A line of the raw log, or a whole object: the body that came with a message, as it is kept.
+/// Returns the stored body of a message: from its line of the raw log, or from an object of its own.
 pub async fn kept_body(world: &World, upload: &Upload) -> Result<Vec<u8>, BoxError> {
     let object = upload.object().ok_or("no object")?;
     let kept = world.object(&object.bucket, &object.key, Some(&object.version_id)).await?.ok_or("it is gone")?;
@@ -319,7 +319,7 @@ pub async fn raw_log_holds_every_accepted_message(world: Arc<World>) -> TestResu
     let user = world.user();
     let mut sent: Vec<Sent> =
         (0..8).map(|at| message(&user, &format!("log-{at}"), &reading("log", at, f64::from(at)))).collect();
-    // These go their own way: partly wrong, and of more devices than are worth a place beside others.
+    // The last two are processed as singles: one is partly wrong, one has too many devices for a batch.
     let wide: Vec<Value> = (0..40).map(|at| reading(&format!("log-{at}"), at, 1.0)).collect();
     sent.push(message(&user, "log-partly", &json!([reading("log", 9, 9.0), { "device_id": "log" }])));
     sent.push(message(&user, "log-wide", &json!(wide)));
@@ -331,8 +331,8 @@ pub async fn raw_log_holds_every_accepted_message(world: Arc<World>) -> TestResu
             return Err(format!("not accepted: {upload:?}").into());
         };
         let kept = kept_body(&world, &upload).await?;
-        assert_eq!(&sha256(&kept), counted, "what counts is what is kept");
-        assert_eq!(BASE64_STANDARD.encode(&kept), sent.event["body"], "to the letter");
+        assert_eq!(&sha256(&kept), counted, "the stored body has the accepted digest");
+        assert_eq!(BASE64_STANDARD.encode(&kept), sent.event["body"], "the stored body equals the sent body");
     }
     assert_eq!(world.stats(&user, "log").await?["count"], 9);
     Ok(())

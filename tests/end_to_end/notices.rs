@@ -23,30 +23,30 @@ use crate::poll::{Look, PATIENCE, SOON, found, poll};
 use crate::samples::assert_valid;
 use crate::world::{OPERATOR_ADDRESS, World, document, reading};
 
-/// The least that may lie between two mails to one address.
+/// The shortest allowed interval between two mails to one address.
 const ONE_A_SECOND: Duration = Duration::from_secs(1);
 
-/// A user who is mailed.
+/// Returns a user with a confirmed subscription.
 async fn subscriber(world: &World) -> Result<User, BoxError> {
     let user = world.user();
     world.client.subscribe(&user).await?;
     let to = address(&user.name);
     let asks = world.mailbox.wait(PATIENCE, |mail| mail.to == to && mail.confirm_url.is_some()).await;
-    world.mailbox.confirm(&asks.ok_or("nobody asks to confirm")?).await?;
+    world.mailbox.confirm(&asks.ok_or("no mail asks for a confirmation")?).await?;
     Ok(user)
 }
 
-/// The notices that a user was mailed, in their order.
+/// Returns the notices sent to a user, oldest first.
 fn notices(world: &World, user: &User) -> Vec<Mail> {
     world.mailbox.to(&address(&user.name)).into_iter().filter(|mail| mail.confirm_url.is_none()).collect()
 }
 
-/// Whether a notice is a digest. Those come when half a minute is over, whatever else is going on.
+/// Returns whether a notice is a digest. Digests are sent every half minute, independently of other notices.
 fn is_digest(mail: &Mail) -> bool {
     mail.subject.starts_with("[EventPulse] Digest")
 }
 
-/// Waits until a user was mailed so many notices that are no digests.
+/// Waits until a user has received `number` notices other than digests.
 async fn wait_for(world: &World, user: &User, number: usize) -> Result<Vec<Mail>, BoxError> {
     poll(SOON, async || {
         let mails: Vec<Mail> = notices(world, user).into_iter().filter(|mail| !is_digest(mail)).collect();
@@ -56,8 +56,8 @@ async fn wait_for(world: &World, user: &User, number: usize) -> Result<Vec<Mail>
     .await
 }
 
-/// Calls notify as its schedule does each minute. Returns the end of its log.
-async fn minute(world: &World) -> Result<String, BoxError> {
+/// Invokes notify with the event of its one-minute schedule. Returns the end of its log.
+async fn run_schedule(world: &World) -> Result<String, BoxError> {
     let event = std::fs::read_to_string(world.stack.root.join("events/minute.json"))?;
     invoke(world, "NotifyFunctionName", &event).await
 }
@@ -73,17 +73,19 @@ async fn invoke(world: &World, function: &str, event: &str) -> Result<String, Bo
     }
 }
 
-/// The item of an owner's outbox.
+/// Returns an owner's outbox and its revision.
 async fn outbox(world: &World, user: &User) -> Result<(Value, u64), BoxError> {
     let stored = world.client.services.notices.outbox(&user.owner).await?;
     Ok((serde_json::to_value(stored.outbox)?, stored.revision))
 }
 
-/// Waits until nothing of an owner is being sent: mails come before that is written.
-async fn crossed_off(world: &World, user: &User) -> TestResult {
+/// Waits until an owner's outbox holds no publication. A mail arrives before its publication is removed.
+async fn wait_for_publication(world: &World, user: &User) -> TestResult {
     poll(SOON, async || {
         let (outbox, _) = outbox(world, user).await?;
-        found(outbox["publication"].is_null().then_some(()), || format!("what was sent is not crossed off: {outbox:#}"))
+        found(outbox["publication"].is_null().then_some(()), || {
+            format!("the publication is still in the outbox: {outbox:#}")
+        })
     })
     .await
 }
@@ -102,7 +104,7 @@ fn problems(mail: &Mail) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// Fails if any address was mailed more than once a second.
+/// Fails if two mails to one address are less than a second apart.
 fn assert_spaced(world: &World) -> TestResult {
     let mut last: BTreeMap<String, SystemTime> = BTreeMap::new();
     for mail in world.mailbox.all().into_iter().filter(|mail| mail.confirm_url.is_none()) {
@@ -124,7 +126,7 @@ pub async fn problem_is_notified_when_new_repeated_resolved_and_regressed(world:
     let mails = wait_for(&world, &user, 1).await?;
     assert_eq!(mails[0].subject, "[EventPulse] 1 record rejected: TYPE /value (reading 1.0)");
     let text = &mails[0].text;
-    for told in [
+    for expected in [
         "problem is new.",
         "must be a number, but is a string",
         "`/value` was a number in your last 3 uploads.",
@@ -133,12 +135,12 @@ pub async fn problem_is_notified_when_new_repeated_resolved_and_regressed(world:
         &format!("GET /quarantine/{first}"),
         "eventpulse notifications off",
     ] {
-        assert!(text.contains(told), "{told:?} is not in\n{text}");
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }
     assert!(!text.contains("warm") && !text.lines().any(|line| line.starts_with("Bcc")), "{text}");
     let problem = problems(&mails[0]).first().cloned().ok_or("no problem")?;
 
-    // The same failures twice more, in another file: nothing at once. Then one that passes.
+    // The same failure in two more files sends nothing at once. A good upload then resolves the problem.
     upload(&world, &user, "bad.ndjson", &wrong_value("life", 11)).await?;
     upload(&world, &user, "bad.ndjson", &wrong_value("life", 12)).await?;
     let good = upload(&world, &user, "good.json", &reading("life", 20, 1.0)).await?;
@@ -146,32 +148,32 @@ pub async fn problem_is_notified_when_new_repeated_resolved_and_regressed(world:
     assert_eq!(mails[1].subject, "[EventPulse] Resolved: TYPE /value (reading 1.0)");
     assert!(mails[1].text.contains(good.as_str()) && problems(&mails[1]) == [problem.clone()], "{}", mails[1].text);
 
-    // It passes on, which is no news; then it comes back, which is.
+    // Another good upload sends no notice. The same failure again is a regression and sends one.
     upload(&world, &user, "good.json", &reading("life", 21, 1.0)).await?;
     let back = upload(&world, &user, "bad.json", &wrong_value("life", 13)).await?;
     let mails = wait_for(&world, &user, 3).await?;
     assert!(mails[2].subject.starts_with("[EventPulse] Back again"), "{}", mails[2].subject);
     assert!(mails[2].text.contains(back.as_str()) && problems(&mails[2]) == [problem.clone()], "{}", mails[2].text);
 
-    // Digests tell the two that were not told before, once: one, if all this took less than half a minute.
+    // Digests report the two remaining uploads once: in one digest if all of this took less than half a minute.
     let digests = async || -> Look<Vec<Mail>> {
         let digests: Vec<Mail> = notices(&world, &user).into_iter().filter(is_digest).collect();
-        let told: Vec<&str> = digests.iter().filter_map(|mail| mail.subject.split_whitespace().nth(2)).collect();
-        let (is_all, seen) = (told == ["2"] || told == ["1", "1"], format!("digests tell {told:?} uploads"));
+        let counts: Vec<&str> = digests.iter().filter_map(|mail| mail.subject.split_whitespace().nth(2)).collect();
+        let (is_all, seen) = (counts == ["2"] || counts == ["1", "1"], format!("digests report {counts:?} uploads"));
         found(is_all.then_some(digests), || seen)
     };
-    let told = poll(SOON, digests).await?;
-    let (more, extent) = match told.len() {
+    let digest_mails = poll(SOON, digests).await?;
+    let (more, extent) = match digest_mails.len() {
         1 => ("2 more uploads", "2 uploads with 2 rejected records"),
         _ => ("1 more upload", "1 upload with 1 rejected record"),
     };
-    for digest in told {
+    for digest in digest_mails {
         assert_eq!(digest.subject, format!("[EventPulse] Digest: {more} rejected, 1 known problem"));
         assert!(digest.text.contains(extent) && problems(&digest) == [problem.as_str()], "{}", digest.text);
     }
-    minute(&world).await?;
+    run_schedule(&world).await?;
     let number = wait_for(&world, &user, 3).await?.len();
-    assert_eq!((number, digests().await?.is_break()), (3, true), "and that is all");
+    assert_eq!((number, digests().await?.is_break()), (3, true), "no other notice is sent");
     assert_spaced(&world)
 }
 
@@ -184,15 +186,15 @@ pub async fn owners_with_like_failures_get_separate_notices(world: Arc<World>) -
     upload(&world, &one, "good.json", &reading("shared", 2, 1.0)).await?;
     let of_one = wait_for(&world, &one, 2).await?;
     let of_two = wait_for(&world, &two, 1).await?;
-    assert_eq!(of_two[0].subject, of_one[0].subject, "both hear of it as new");
+    assert_eq!(of_two[0].subject, of_one[0].subject, "both owners are notified of a new problem");
     assert!(of_one[1].subject.contains("Resolved"), "{}", of_one[1].subject);
     for (mails, own, other) in [(&of_one, &uploads[0], &uploads[1]), (&of_two, &uploads[1], &uploads[0])] {
         assert!(mails[0].text.contains(own.as_str()));
         assert!(mails.iter().all(|mail| !mail.text.contains(other.as_str())));
     }
     assert!(!of_one.iter().any(|mail| mail.text.contains(two.owner.as_str())));
-    minute(&world).await?;
-    assert_eq!(notices(&world, &two).len(), 1, "what one resolved the other has still");
+    run_schedule(&world).await?;
+    assert_eq!(notices(&world, &two).len(), 1, "the problem of the other owner stays open");
     Ok(())
 }
 
@@ -212,15 +214,15 @@ pub async fn duplicates_and_repeated_deliveries_send_no_mail(world: Arc<World>) 
     let good = document("good.json", reading("quiet", 1, 1.0).to_string());
     assert_eq!(world.upload(&user, &good).await?.state(), UploadState::Accepted);
     assert_eq!(world.upload(&user, &good).await?.state(), UploadState::Duplicate);
-    world.client.issue(&user, &good).await?; // never sent
+    world.client.issue(&user, &good).await?; // never uploaded
     let id = upload(&world, &user, "bad.json", &wrong_value("quiet", 2)).await?;
-    // The same delivery again, many times.
+    // Repeat the same delivery several times.
     let object = world.client.settled(&id).await?.object().cloned().ok_or("no object")?;
     for _ in 0..3 {
         world.deliver(&object, "again").await?;
     }
     wait_for(&world, &user, 1).await?;
-    minute(&world).await?;
+    run_schedule(&world).await?;
     let mails = notices(&world, &user);
     assert_eq!(mails.len(), 1, "{mails:#?}");
     assert!(mails[0].text.contains(id.as_str()));
@@ -235,7 +237,7 @@ pub async fn machine_subscribers_get_the_notice_as_json(world: Arc<World>) -> Te
         "Condition": { "ArnEquals": { "aws:SourceArn": topic } },
     }] });
     let create = json!({ "QueueName": "machine", "Attributes": {
-        "Policy": policy.to_string(), "VisibilityTimeout": "43200", // what was received stays so
+        "Policy": policy.to_string(), "VisibilityTimeout": "43200", // received messages stay invisible
     } });
     let queue = world.sqs("create_queue", &create).await?["QueueUrl"].clone();
     let wanted = json!({ "QueueUrl": queue, "AttributeNames": ["QueueArn"] });
@@ -283,8 +285,8 @@ pub async fn operator_gets_every_notice_within_the_rate(world: Arc<World>) -> Te
     for id in &ids {
         let mail =
             world.mailbox.wait(PATIENCE, |mail| mail.to == OPERATOR_ADDRESS && mail.text.contains(id.as_str())).await;
-        assert!(mail.is_some(), "the operator heard nothing of {id}");
+        assert!(mail.is_some(), "the operator received no mail about {id}");
     }
-    assert!(owners.iter().all(|owner| notices(&world, owner).is_empty()), "who did not subscribe is not mailed");
+    assert!(owners.iter().all(|owner| notices(&world, owner).is_empty()), "owners without a subscription get no mail");
     assert_spaced(&world)
 }

@@ -1,4 +1,4 @@
-//! Who is mailed: an owner's own address, from the link in SNS's mail to the one that ends it.
+//! Subscriptions to notices: from the confirmation link in the mail of SNS to the unsubscribe link.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ async fn put(world: &World, user: &User, body: Value) -> Result<Value, BoxError>
     world.call(user, "PUT", PATH, body).await?.expect(200)
 }
 
-/// The mails that ask an address to confirm.
+/// Returns the mails that ask an address to confirm.
 fn asking(world: &World, address: &str) -> Vec<Mail> {
     world.mailbox.to(address).into_iter().filter(|mail| mail.confirm_url.is_some()).collect()
 }
 
-/// The link of the mail that asked last, once so many did.
+/// Waits for the confirmation mail number `asked` to an address. Returns its link.
 async fn link(world: &World, address: &str, asked: usize) -> Result<String, BoxError> {
     let mails = poll(SOON, async || {
         let mails = Some(asking(world, address)).filter(|mails| mails.len() >= asked);
@@ -43,7 +43,7 @@ async fn follow(world: &World, url: &str) -> TestResult {
     Ok(())
 }
 
-/// The filter policies that SNS has for an address.
+/// Returns the filter policies that SNS has for an address.
 async fn filters(world: &World, address: &str) -> Result<Vec<Value>, BoxError> {
     let sns = aws_sdk_sns::Client::new(&world.client.sdk);
     let topic = &world.client.services.config.notices_topic_arn;
@@ -63,7 +63,7 @@ async fn filters(world: &World, address: &str) -> Result<Vec<Value>, BoxError> {
     Ok(found)
 }
 
-/// Changes an attribute of a user, as an administrator does. Returns the user with a token that tells it.
+/// Changes attributes of a user, as an administrator does. Returns the user with a token that contains them.
 async fn with_attributes(world: &World, user: &User, attributes: &Value) -> Result<User, BoxError> {
     let script = "import boto3, json, os, sys\n\
                   cognito = boto3.client('cognito-idp', region_name=os.environ['AWS_REGION'])\n\
@@ -104,7 +104,7 @@ pub async fn subscription_passes_through_every_state(world: Arc<World>) -> TestR
     let issued = json!({ "file_name": "a.json", "content_type": "application/json", "size": 2 });
     let issued = world.call(&user, "POST", "/uploads", issued).await?.expect(201)?;
     assert_eq!(issued["notifications"], json!({ "state": "confirmed" }));
-    assert_eq!(asking(&world, &email).len(), 1, "nobody was asked twice");
+    assert_eq!(asking(&world, &email).len(), 1, "one confirmation mail is sent");
 
     let receipt = world.upload_by_rest(&user, &document("mailed.json", r#"{"device_id":"mailed"}"#)).await?;
     assert_eq!(receipt["notifications"], json!({ "state": "confirmed" }), "{receipt:#}");
@@ -132,7 +132,7 @@ pub async fn subscription_passes_through_every_state(world: Arc<World>) -> TestR
         world.call(&user, "DELETE", PATH, Value::Null).await?.expect(204)?;
     }
     assert_eq!(world.get(&user, PATH).await?["state"], "none");
-    assert!(filters(&world, &email).await?.is_empty(), "SNS forgot it, too");
+    assert!(filters(&world, &email).await?.is_empty(), "SNS has no subscription");
     assert_eq!(asking(&world, &email).len(), 2);
     Ok(())
 }
@@ -151,7 +151,7 @@ pub async fn parallel_subscribe_calls_send_one_mail(world: Arc<World>) -> TestRe
     follow(&world, &link(&world, &address(&user), 1).await?).await?;
     let shown = world.get(&user, PATH).await?;
     let expected = json!({ "owner": [user.owner], "kind": shown["kinds"] });
-    assert_eq!(filters(&world, &address(&user)).await?, [expected], "what is told is what SNS has");
+    assert_eq!(filters(&world, &address(&user)).await?, [expected], "the API shows the filter that SNS has");
     Ok(())
 }
 
@@ -162,9 +162,9 @@ pub async fn owners_see_and_change_only_their_own_subscription(world: Arc<World>
     let theirs = world.get(&other, PATH).await?;
     assert_eq!((&theirs["state"], &theirs["email"]), (&json!("none"), &json!(address(&other))));
     world.call(&other, "DELETE", PATH, Value::Null).await?.expect(204)?;
-    assert_eq!(world.get(&user, PATH).await?["state"], "confirmed", "it is still there");
+    assert_eq!(world.get(&user, PATH).await?["state"], "confirmed", "the subscription is unchanged");
 
-    // The same address in two accounts: the second is told.
+    // Two accounts have the same address: the second one gets a conflict.
     let same = with_attributes(&world, &other, &json!({ "email": address(&user), "email_verified": "true" })).await?;
     let refused = world.call(&same, "PUT", PATH, json!({})).await?;
     let problem = refused.problem(409, "conflict")?;
@@ -172,19 +172,19 @@ pub async fn owners_see_and_change_only_their_own_subscription(world: Arc<World>
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("in two days")), "{problem:#}");
     assert_eq!(world.get(&same, PATH).await?["state"], "none");
     assert_eq!(asking(&world, &address(&user)).len(), 1);
-    what_is_ended_before_it_is_confirmed_stays_ended(&world).await
+    subscription_ended_before_confirmation_stays_ended(&world).await
 }
 
-async fn what_is_ended_before_it_is_confirmed_stays_ended(world: &World) -> TestResult {
+async fn subscription_ended_before_confirmation_stays_ended(world: &World) -> TestResult {
     let user = world.user();
     put(world, &user, json!({})).await?;
     let link = link(world, &address(&user), 1).await?;
     world.call(&user, "DELETE", PATH, Value::Null).await?.expect(204)?;
     assert_eq!(world.get(&user, PATH).await?["state"], "none");
-    // AWS keeps it, and confirms it by this link. Where it is removed already, the link leads nowhere: as good.
+    // SNS may still confirm the subscription by this link, or may have removed it already. The result is the same.
     world.http.get(&link).send().await?;
-    assert_eq!(world.get(&user, PATH).await?["state"], "none", "the owner had the last word");
-    assert!(filters(world, &address(&user)).await?.is_empty(), "and SNS was told");
+    assert_eq!(world.get(&user, PATH).await?["state"], "none", "the deletion stays in effect");
+    assert!(filters(world, &address(&user)).await?.is_empty(), "SNS has no subscription");
     Ok(())
 }
 
@@ -206,27 +206,28 @@ pub async fn changed_address_is_subscribed_and_the_old_one_is_not_reused(world: 
     assert_eq!(world.get(&user, PATH).await?["state"], "confirmed");
     let moved_to = format!("{}+moved@example.com", user.name);
     let moved = with_attributes(&world, &user, &json!({ "email": moved_to, "email_verified": "true" })).await?;
-    let told = world.get(&moved, PATH).await?;
-    assert_eq!((&told["state"], &told["email"]), (&json!("confirmed"), &json!(address(&user))));
-    assert!(told["hint"].as_str().is_some_and(|hint| hint.contains(&moved_to)), "{told:#}");
+    let shown = world.get(&moved, PATH).await?;
+    assert_eq!((&shown["state"], &shown["email"]), (&json!("confirmed"), &json!(address(&user))));
+    assert!(shown["hint"].as_str().is_some_and(|hint| hint.contains(&moved_to)), "{shown:#}");
     let pending = put(&world, &moved, json!({ "kinds": ["new"] })).await?;
     assert_eq!((&pending["state"], &pending["email"]), (&json!("pending"), &json!(moved_to)));
-    assert!(filters(&world, &address(&user)).await?.is_empty(), "the old address is not mailed any more");
+    assert!(filters(&world, &address(&user)).await?.is_empty(), "the old address has no subscription");
     follow(&world, &link(&world, &moved_to, 1).await?).await?;
     assert_eq!(world.get(&moved, PATH).await?["state"], "confirmed");
     assert_eq!(filters(&world, &moved_to).await?, [json!({ "owner": [user.owner], "kind": ["new"] })]);
-    an_earlier_address_is_the_owner_s_own(&world).await
+    owner_returns_to_an_unconfirmed_address(&world).await
 }
 
-/// Nobody confirmed the first address, so SNS still has it, under the filter of then.
-async fn an_earlier_address_is_the_owner_s_own(world: &World) -> TestResult {
+/// Checks that an owner can return to an earlier address whose subscription was never confirmed. SNS still has that
+/// subscription, with its old filter.
+async fn owner_returns_to_an_unconfirmed_address(world: &World) -> TestResult {
     let user = world.user();
     let (first, second) = (address(&user), format!("{}+second@example.com", user.name));
     put(world, &user, json!({ "kinds": ["new"] })).await?;
     link(world, &first, 1).await?;
     let moved = with_attributes(world, &user, &json!({ "email": second, "email_verified": "true" })).await?;
-    let told = world.get(&moved, PATH).await?;
-    assert!(told["hint"].as_str().is_some_and(|hint| hint.contains("at once")), "{told:#}");
+    let shown = world.get(&moved, PATH).await?;
+    assert!(shown["hint"].as_str().is_some_and(|hint| hint.contains("at once")), "{shown:#}");
     assert_eq!(put(world, &moved, json!({ "kinds": ["new"] })).await?["email"], json!(second));
     let back = with_attributes(world, &user, &json!({ "email": first, "email_verified": "true" })).await?;
     let pending = put(world, &back, json!({ "kinds": ["digest"] })).await?;
@@ -249,8 +250,8 @@ pub async fn invalid_body_names_the_member(world: Arc<World>) -> TestResult {
     ] {
         let reply = world.call(&user, "PUT", PATH, body.clone()).await?;
         let problem = reply.problem(400, "invalid-request").map_err(|error| format!("{body}: {error}"))?;
-        let told = problem["errors"][0]["pointer"].as_str().unwrap_or_default();
-        assert!(told.starts_with(pointer), "{body}: {problem:#}");
+        let reported = problem["errors"][0]["pointer"].as_str().unwrap_or_default();
+        assert!(reported.starts_with(pointer), "{body}: {problem:#}");
     }
     assert_eq!(world.get(&user, PATH).await?["state"], "none");
     assert!(world.mailbox.to(&address(&user)).is_empty());

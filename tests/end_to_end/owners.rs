@@ -1,4 +1,4 @@
-//! Owners: who may do what, what they see of their uploads, and the whole trip.
+//! Owners: the full life of an upload, access rights, receipts and lists.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::TestResult;
 use crate::world::{World, document, reading};
 
-/// Lines of NDJSON.
+/// Joins records to NDJSON.
 pub fn lines(records: &[Value]) -> String {
     records.iter().map(|record| format!("{record}\n")).collect()
 }
@@ -79,24 +79,24 @@ pub async fn every_route_refuses_other_owners_and_anonymous_calls(world: Arc<Wor
     let document = world.send("GET", "/openapi.json", &[], Vec::new()).await?.expect(200)?;
     let mut seen = 0;
     for (path, methods) in document["paths"].as_object().ok_or("no paths")? {
-        let place = path.replace("{upload_id}", id).replace("{device_id}", "mine").replace("{key_id}", key_id);
+        let filled_path = path.replace("{upload_id}", id).replace("{device_id}", "mine").replace("{key_id}", key_id);
         for (method, operation) in methods.as_object().ok_or("no methods")? {
             if operation["servers"].is_array() {
-                continue; // the devices' API, which takes keys: devices.rs
+                continue; // the device API, which takes keys: see devices.rs
             }
             seen += 1;
             let method = method.to_uppercase();
             let name = format!("{method} {path}");
-            let nobody = world.send(&method, &place, &[], Vec::new()).await?;
+            let anonymous = world.send(&method, &filled_path, &[], Vec::new()).await?;
             if operation["security"].as_array().is_some_and(Vec::is_empty)
                 || path == "/health"
                 || path == "/openapi.json"
             {
-                assert_eq!(nobody.status, 200, "{name}");
+                assert_eq!(anonymous.status, 200, "{name}");
                 continue;
             }
-            assert_eq!(nobody.header("www-authenticate"), "Bearer", "{name}");
-            nobody.problem(401, "unauthorized")?;
+            assert_eq!(anonymous.header("www-authenticate"), "Bearer", "{name}");
+            anonymous.problem(401, "unauthorized")?;
             if path.contains('{') {
                 let body = if path.ends_with("/correction") {
                     json!({ "content_type": "application/json", "size": 2 })
@@ -105,7 +105,7 @@ pub async fn every_route_refuses_other_owners_and_anonymous_calls(world: Arc<Wor
                 } else {
                     Value::Null
                 };
-                let theirs = world.call(&other, &method, &place, body).await?;
+                let theirs = world.call(&other, &method, &filled_path, body).await?;
                 theirs.problem(404, "not-found").map_err(|error| format!("{name} as another owner: {error}"))?;
             }
         }
@@ -120,7 +120,7 @@ pub async fn every_route_refuses_other_owners_and_anonymous_calls(world: Arc<Wor
         assert!(length(&mine) >= Some(1) && length(&theirs) == Some(0), "{list}: {mine} {theirs}");
     }
     let untouched = world.get(&user, &format!("/uploads/{id}")).await?;
-    assert_eq!(untouched["history"], receipt["history"], "what others tried left no trace");
+    assert_eq!(untouched["history"], receipt["history"], "calls of other owners change nothing");
     Ok(())
 }
 
@@ -168,7 +168,7 @@ pub async fn receipts_show_every_state(world: Arc<World>) -> TestResult {
     let duplicate = world.upload_by_rest(&user, &sample).await?;
     assert_eq!((&duplicate["state"], &duplicate["duplicate_of"]), (&json!("duplicate"), &accepted["upload_id"]));
 
-    // A URL of a second, by the very code behind POST /uploads, which gives a minute at least.
+    // A URL that is valid for one second, from the function behind POST /uploads. The route itself requires a minute.
     let request = Request {
         owner: &user.owner,
         file_name: "late.json",
@@ -183,7 +183,7 @@ pub async fn receipts_show_every_state(world: Arc<World>) -> TestResult {
     let short = issue(&world.client.services, &request, clock(), *b"eventpulse").await?;
     let expired = world.receipt(&user, short.upload_id.as_str(), |receipt| receipt["state"] == "expired").await?;
     assert_eq!(expired["accepted"], 0);
-    assert_eq!(world.client.put(&short, b"{}".to_vec()).await?, 403, "and its URL takes nothing");
+    assert_eq!(world.client.put(&short, b"{}".to_vec()).await?, 403, "an expired URL is refused");
     let listed = world.get(&user, "/uploads?state=expired").await?;
     assert_eq!(listed["uploads"].as_array().map(Vec::len), Some(1));
     assert_eq!(listed["uploads"][0]["upload_id"], short.upload_id.as_str());
@@ -238,9 +238,9 @@ pub async fn lists_page_and_filter_and_refuse_foreign_cursors(world: Arc<World>)
     let created = world.get(&user, &format!("/uploads/{}", ids[3])).await?["created_at"].clone();
     let from = created.as_str().ok_or("no time")?;
     let since: BTreeSet<String> = listed(&world.get(&user, &format!("/uploads?from={from}")).await?);
-    assert_eq!(since, ids[..=3].iter().cloned().collect(), "from is included");
+    assert_eq!(since, ids[..=3].iter().cloned().collect(), "`from` is inclusive");
     let until: BTreeSet<String> = listed(&world.get(&user, &format!("/uploads?to={from}")).await?);
-    assert_eq!(until, ids[4..].iter().cloned().collect(), "to is not");
+    assert_eq!(until, ids[4..].iter().cloned().collect(), "`to` is exclusive");
     Ok(())
 }
 
@@ -270,7 +270,7 @@ pub async fn cors_allows_the_console_origin_only(world: Arc<World>) -> TestResul
             assert_eq!(
                 refused.header("access-control-allow-origin"),
                 origin,
-                "the console reads the gateway's answers"
+                "the console can read the gateway's responses"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Waiting, by looking again and again.
+//! Polling with a deadline.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -6,20 +6,23 @@ use std::time::Duration;
 use eventpulse_cli::BoxError;
 use tokio::time::{Instant, sleep};
 
-/// How long nothing may move: the tests share two cores, and the notices of all of them go one after the other.
+/// The time limit without progress. The tests share two cores, and their notices are sent one after the other.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// How long all of it may take, whatever moves.
+/// The time limit of one poll, even with progress.
 const LONGEST: Duration = Duration::from_secs(900);
 
-/// Between two looks at what costs little to look at.
+/// The interval between cheap looks.
 pub const SOON: Duration = Duration::from_millis(100);
 
-/// What one look finds: what is waited for, or words for what is there instead.
+/// The result of one look: the awaited value, or a description of the present state.
 pub type Look<T> = Result<ControlFlow<T, String>, BoxError>;
 
-/// Looks every so often until what is waited for is there; fails when what is there instead is the same for
-/// too long, or there is no end to its changing.
+/// Calls `look` at the given interval until it returns the awaited value.
+///
+/// # Errors
+///
+/// Fails if `look` fails, if the state stays the same for longer than [`PATIENCE`], or if the poll exceeds `LONGEST`.
 pub async fn poll<T>(every: Duration, mut look: impl AsyncFnMut() -> Look<T>) -> Result<T, BoxError> {
     let begun = Instant::now();
     let mut last = (String::new(), begun);
@@ -39,7 +42,7 @@ pub async fn poll<T>(every: Duration, mut look: impl AsyncFnMut() -> Look<T>) ->
     }
 }
 
-/// What is looked for, or words for what is there instead.
+/// Returns the result of a look: the awaited value, or the description of the present state.
 pub fn found<T>(what: Option<T>, instead: impl FnOnce() -> String) -> Look<T> {
     Ok(what.map_or_else(|| ControlFlow::Continue(instead()), ControlFlow::Break))
 }

@@ -1,4 +1,4 @@
-//! Requests that are wrong, and what validates without storing.
+//! Invalid requests, errors of the gateway, and validation without storage.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ pub async fn each_invalid_request_gets_a_specific_error(world: Arc<World>) -> Te
         ),
         ("no schema", "POST", "/uploads".into(), with("schema", json!("orders")), 400, "unknown-schema", "reading/1.0"),
         (
-            "a digest that is none",
+            "an invalid digest",
             "POST",
             "/uploads".into(),
             with("sha256", json!("abc")),
@@ -68,7 +68,7 @@ pub async fn each_invalid_request_gets_a_specific_error(world: Arc<World>) -> Te
             "sha256",
         ),
         (
-            "a ratio of two",
+            "a ratio above one",
             "POST",
             "/uploads".into(),
             with("max_rejected", json!({ "ratio": 2 })),
@@ -85,7 +85,7 @@ pub async fn each_invalid_request_gets_a_specific_error(world: Arc<World>) -> Te
             "invalid-request",
             "expires_in",
         ),
-        ("a member too many", "POST", "/uploads".into(), with("owner", json!("me")), 400, "invalid-request", "owner"),
+        ("an extra member", "POST", "/uploads".into(), with("owner", json!("me")), 400, "invalid-request", "owner"),
         ("an array", "POST", "/uploads".into(), json!([]), 400, "invalid-request", ""),
         ("no id", "GET", "/uploads/nonsense".into(), nothing(), 400, "invalid-request", "upload_id"),
         (
@@ -103,13 +103,13 @@ pub async fn each_invalid_request_gets_a_specific_error(world: Arc<World>) -> Te
         ("a wrong method below", "POST", format!("/uploads/{id}"), nothing(), 405, "method-not-allowed", ""),
         ("no such route", "GET", "/nothing/here".into(), nothing(), 404, "no-such-route", ""),
         ("no such route below", "GET", "/uploads/a/b/c".into(), nothing(), 404, "no-such-route", ""),
-        ("a state that is none", "GET", "/uploads?state=lost".into(), nothing(), 400, "invalid-request", "accepted"),
+        ("an invalid state", "GET", "/uploads?state=lost".into(), nothing(), 400, "invalid-request", "accepted"),
         ("a limit of 0", "GET", "/uploads?limit=0".into(), nothing(), 400, "invalid-request", "limit"),
         ("a limit of 101", "GET", "/uploads?limit=101".into(), nothing(), 400, "invalid-request", "limit"),
         ("an unknown parameter", "GET", "/uploads?order=asc".into(), nothing(), 400, "invalid-request", "order"),
         ("a parameter twice", "GET", "/uploads?limit=1&limit=2".into(), nothing(), 400, "invalid-request", "limit"),
         (
-            "a time that is none",
+            "an invalid time",
             "GET",
             "/?device_id=asked&from=yesterday".into(),
             nothing(),
@@ -118,7 +118,7 @@ pub async fn each_invalid_request_gets_a_specific_error(world: Arc<World>) -> Te
             "from",
         ),
         (
-            "a day that is none",
+            "an invalid day",
             "GET",
             "/?device_id=asked&from=2025-02-30T00:00:00Z".into(),
             nothing(),
@@ -138,7 +138,7 @@ pub async fn each_invalid_request_gets_a_specific_error(world: Arc<World>) -> Te
         ("no device", "GET", "/".into(), nothing(), 400, "invalid-request", "device_id"),
         ("an unknown measure", "GET", "/?device_id=asked&measure=speed".into(), nothing(), 404, "not-found", ""),
         (
-            "a bucket that is none",
+            "an invalid bucket",
             "GET",
             "/devices/asked/series?bucket=week".into(),
             nothing(),
@@ -147,7 +147,7 @@ pub async fn each_invalid_request_gets_a_specific_error(world: Arc<World>) -> Te
             "bucket",
         ),
         (
-            "a bucket of nothing",
+            "a bucket of zero length",
             "GET",
             "/devices/asked/series?bucket=0s".into(),
             nothing(),
@@ -155,7 +155,7 @@ pub async fn each_invalid_request_gets_a_specific_error(world: Arc<World>) -> Te
             "invalid-request",
             "bucket",
         ),
-        ("a code that is none", "GET", "/quarantine?code=WRONG".into(), nothing(), 400, "invalid-request", "code"),
+        ("an invalid code", "GET", "/quarantine?code=WRONG".into(), nothing(), 400, "invalid-request", "code"),
         (
             "a device of 3,000 letters",
             "GET",
@@ -206,7 +206,7 @@ pub async fn each_invalid_request_gets_a_specific_error(world: Arc<World>) -> Te
         reply.problem(status, slug).map_err(|error| format!("{name}: {error}"))?;
     }
     let listed = world.get(&user, "/uploads").await?;
-    assert_eq!(listed["uploads"].as_array().map(Vec::len), Some(1), "nothing of all this made an upload");
+    assert_eq!(listed["uploads"].as_array().map(Vec::len), Some(1), "no invalid request creates an upload");
     Ok(())
 }
 
@@ -227,7 +227,7 @@ pub async fn validate_returns_the_verdict_of_an_upload_and_stores_nothing(world:
             "{encoding}: {verdict:#}"
         );
         let uploaded = world.upload_by_rest(&user, &document("tried.ndjson", mixed.clone())).await?;
-        assert_eq!(verdict["failures"], uploaded["failures"], "the same validator says the same");
+        assert_eq!(verdict["failures"], uploaded["failures"], "validation and upload report the same failures");
         assert_eq!(verdict["statistics"], uploaded["statistics"]);
         world
             .call(
@@ -242,7 +242,7 @@ pub async fn validate_returns_the_verdict_of_an_upload_and_stores_nothing(world:
     let utf16: Vec<u8> = reading("tried", 0, 1.0).to_string().encode_utf16().flat_map(u16::to_le_bytes).collect();
     let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
     let verdict = world.send("POST", "/validate", &headers, utf16).await?.expect(200)?;
-    assert_eq!(verdict["failures"][0]["code"], "NOT_UTF8", "bytes arrive as they were sent: {verdict:#}");
+    assert_eq!(verdict["failures"][0]["code"], "NOT_UTF8", "the bytes arrive unchanged: {verdict:#}");
     let many = format!("[{}7]", "7,".repeat(100_001));
     let too_many = world.send("POST", "/validate", &headers, many.into_bytes()).await?;
     too_many.problem(413, "body-too-large")?;
@@ -262,7 +262,7 @@ pub async fn gateway_errors_are_problem_details(world: Arc<World>) -> TestResult
     let health = world.send("GET", "/health", &[], Vec::new()).await?.expect(200)?;
     assert_eq!(health["status"], "ok");
     assert!(health["sign_in"]["client_id"].is_string());
-    // Headers as large as a server takes at all.
+    // Headers close to the largest size that a server accepts.
     let large = "x".repeat(7_000);
     let token = format!("Bearer {}", user.token);
     let headers = [("authorization", token.as_str()), ("x-large", large.as_str())];

@@ -1,4 +1,4 @@
-//! The samples that `cargo dev` shows.
+//! The samples of `cargo dev`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,10 +43,10 @@ pub async fn rejected_samples_are_quarantined_with_a_valid_report(world: Arc<Wor
         let held = world.object(&quarantined.bucket, &key, None).await?.ok_or("not there")?;
         let raw = world.object(&object.bucket, &object.key, Some(&object.version_id)).await?;
         if upload.state() == UploadState::Quarantined {
-            assert_eq!(held, sample.bytes, "{name}: quarantine holds what was sent");
-            assert_eq!(raw, None, "{name}: the process bucket holds it no longer");
+            assert_eq!(held, sample.bytes, "{name}: the quarantine holds the sent bytes");
+            assert_eq!(raw, None, "{name}: the object is removed from the process bucket");
         } else {
-            assert_eq!(raw.as_ref(), Some(&sample.bytes), "{name}: its good records count, so it stays");
+            assert_eq!(raw.as_ref(), Some(&sample.bytes), "{name}: a partially accepted object stays");
             let lines: Vec<Value> = held
                 .split(|byte| *byte == b'\n')
                 .filter(|line| !line.is_empty())

@@ -1,4 +1,4 @@
-//! Mending: retries, corrections, discards and withdrawals.
+//! Upload commands: retry, correct, discard and withdraw.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ fn id_of(receipt: &Value) -> String {
     receipt["upload_id"].as_str().unwrap_or_default().to_owned()
 }
 
-fn told(receipt: &Value) -> (Value, Value, Value, Value) {
+fn outcome_of(receipt: &Value) -> (Value, Value, Value, Value) {
     let status = receipt["quarantine"]["status"].clone();
     (receipt["state"].clone(), receipt["accepted"].clone(), receipt["rejected"].clone(), status)
 }
 
-/// Of three records the first is good.
+/// Returns three records, of which the first is good.
 fn one_of_three(device: &str) -> String {
     lines(&[
         reading(device, 0, 35.0),
@@ -31,32 +31,32 @@ pub async fn partially_accepted_upload_is_corrected_in_steps(world: Arc<World>) 
     let user = world.user();
     let receipt = world.upload_by_rest(&user, &document("steps.ndjson", one_of_three("steps"))).await?;
     let id = id_of(&receipt);
-    assert_eq!(told(&receipt), (json!("partially_accepted"), json!(1), json!(2), json!("open")));
+    assert_eq!(outcome_of(&receipt), (json!("partially_accepted"), json!(1), json!(2), json!("open")));
     let item = world.get(&user, &format!("/quarantine/{id}")).await?;
     assert_eq!(item["report"]["records"].as_array().map(Vec::len), Some(2));
 
-    // As they are, they are as wrong as before, and at the same places.
+    // A retry without a correction fails at the same positions as before.
     world.retry(&user, &id, None).await?.expect(202)?;
     let receipt = world.outcome(&user, &id).await?;
-    assert_eq!(told(&receipt), (json!("partially_accepted"), json!(1), json!(2), json!("open")));
+    assert_eq!(outcome_of(&receipt), (json!("partially_accepted"), json!(1), json!(2), json!("open")));
     let again = world.get(&user, &format!("/quarantine/{id}")).await?;
     assert_eq!(again["report"]["records"], item["report"]["records"]);
 
-    // One of the two corrected.
+    // Correct one of the two records.
     let half = lines(&[reading("steps", 1, 40.0), json!({ "device_id": "steps", "value": 123 })]);
     world.retry(&user, &id, Some(("application/x-ndjson", &half))).await?.expect(202)?;
     let receipt = world.outcome(&user, &id).await?;
-    assert_eq!(told(&receipt), (json!("partially_accepted"), json!(2), json!(1), json!("open")));
+    assert_eq!(outcome_of(&receipt), (json!("partially_accepted"), json!(2), json!(1), json!("open")));
     assert_eq!(receipt["failures"][0]["code"], "REQUIRED");
 
-    // And the last one.
+    // Correct the last record.
     let last = reading("steps", 2, 123.0).to_string();
     world.retry(&user, &id, Some(("application/json", &last))).await?.expect(202)?;
     let receipt = world.outcome(&user, &id).await?;
-    assert_eq!(told(&receipt), (json!("accepted"), json!(3), json!(0), json!("resolved")));
+    assert_eq!(outcome_of(&receipt), (json!("accepted"), json!(3), json!(0), json!("resolved")));
     let answer = world.stats(&user, "steps").await?;
     assert_eq!((&answer["count"], &answer["mean"], &answer["median"]), (&json!(3), &json!(66.0), &json!(40.0)));
-    assert_eq!(answer["uploads"]["included"]["count"], 1, "it is one upload all along");
+    assert_eq!(answer["uploads"]["included"]["count"], 1, "the corrections belong to the same upload");
     assert_eq!(answer["uploads"]["excluded"]["quarantined"]["count"], 0);
 
     let requested = receipt["history"].as_array().ok_or("no history")?.iter();
@@ -76,23 +76,23 @@ pub async fn rejected_correction_updates_the_same_item(world: Arc<World>) -> Tes
     let receipt = world.upload_by_rest(&user, &document("again.json", "{")).await?;
     let id = id_of(&receipt);
     let upload_id = UploadId::parse(&id)?;
-    world.mails_about(&upload_id).await; // what follows would go with it, in one
+    world.mails_about(&upload_id).await; // a later failure could otherwise share this mail
     for (correction, code) in [("[", "TRUNCATED"), (r#"{"device_id":"again"}"#, "REQUIRED"), ("7", "TYPE")] {
         world.retry(&user, &id, Some(("application/json", correction))).await?.expect(202)?;
         let receipt = world.outcome(&user, &id).await?;
-        assert_eq!(told(&receipt).0, "quarantined");
+        assert_eq!(outcome_of(&receipt).0, "quarantined");
         assert_eq!(receipt["failures"][0]["code"], code);
         let uploads = world.get(&user, "/quarantine").await?["uploads"].clone();
-        assert_eq!(uploads.as_array().map(Vec::len), Some(1), "one upload throughout: {uploads:#}");
+        assert_eq!(uploads.as_array().map(Vec::len), Some(1), "the item stays the only one: {uploads:#}");
         assert_eq!(uploads[0]["codes"], json!([code]));
         let item = world.get(&user, &format!("/quarantine/{id}")).await?;
         let url = item["download"]["object"]["url"].as_str().ok_or("no link")?;
-        assert_eq!(world.http.get(url).send().await?.text().await?, correction, "the latest is what is shown");
+        assert_eq!(world.http.get(url).send().await?.text().await?, correction, "the item shows the latest correction");
     }
-    let told = async || {
+    let truncated_mentions = async || {
         world.mails_about(&upload_id).await.iter().map(|mail| mail.text.matches("TRUNCATED").count()).sum::<usize>()
     };
-    assert!(told().await > 0, "the first failure was told, and the same once more is for the digest");
+    assert!(truncated_mentions().await > 0, "the first failure is mailed");
     Ok(())
 }
 
@@ -117,9 +117,9 @@ pub async fn parallel_retries_count_once(world: Arc<World>) -> TestResult {
             status => return Err(format!("a retry answers {status}").into()),
         }
     }
-    assert_eq!(taken, 1, "what was acknowledged is what counts");
+    assert_eq!(taken, 1, "only one retry is acknowledged");
     let receipt = world.receipt(&user, &id, |receipt| receipt["quarantine"]["status"] == "resolved").await?;
-    assert_eq!(told(&receipt), (json!("accepted"), json!(1), json!(0), json!("resolved")));
+    assert_eq!(outcome_of(&receipt), (json!("accepted"), json!(1), json!(0), json!("resolved")));
     assert_eq!(world.stats(&user, "many").await?["count"], 1);
     Ok(())
 }
@@ -143,7 +143,7 @@ pub async fn large_correction_is_sent_by_presigned_url(world: Arc<World>) -> Tes
     }
     assert_eq!(put.body(body).send().await?.status().as_u16(), 200);
     let receipt = world.receipt(&user, &id, |receipt| receipt["quarantine"]["status"] == "resolved").await?;
-    assert_eq!((told(&receipt).0, told(&receipt).1), (json!("accepted"), json!(80_000)));
+    assert_eq!((outcome_of(&receipt).0, outcome_of(&receipt).1), (json!("accepted"), json!(80_000)));
     assert_eq!(world.stats(&user, "large").await?["count"], 80_000);
     Ok(())
 }
@@ -164,7 +164,7 @@ pub async fn discarded_records_are_hidden_and_withdrawn_uploads_leave_every_answ
         assert_eq!((&item["download"]["object"], &item["report"]), (&Value::Null, &Value::Null));
     }
     assert_eq!(world.get(&user, "/quarantine").await?["uploads"], json!([]));
-    assert_eq!(world.stats(&user, "gone").await?["count"], 1, "what counted goes on counting");
+    assert_eq!(world.stats(&user, "gone").await?["count"], 1, "the accepted record still counts");
 
     let sample = document("back.ndjson", lines(&[reading("gone", 7, 1.0), reading("back", 8, 2.0)]));
     let receipt = world.upload_by_rest(&user, &sample).await?;
@@ -175,11 +175,11 @@ pub async fn discarded_records_are_hidden_and_withdrawn_uploads_leave_every_answ
         assert_eq!(withdrawn["state"], "withdrawn");
     }
     assert_eq!(world.stats(&user, "gone").await?["count"], 1);
-    assert_eq!(world.stats(&user, "back").await?, Value::Null, "the device has no data any more");
+    assert_eq!(world.stats(&user, "back").await?, Value::Null, "the device has no data");
     let devices = world.get(&user, "/devices").await?;
     assert!(!devices.to_string().contains("\"back\""), "{devices}");
     let again = world.upload_by_rest(&user, &sample).await?;
-    assert_eq!(again["state"], "accepted", "the same bytes may count once more: {again:#}");
+    assert_eq!(again["state"], "accepted", "the same bytes are accepted again: {again:#}");
     assert_eq!(world.stats(&user, "gone").await?["count"], 2);
     let discarded = world.call(&user, "DELETE", &format!("/uploads/{}", id_of(&whole)), Value::Null).await?;
     discarded.problem(409, "conflict")?;
@@ -196,12 +196,12 @@ pub async fn used_url_does_not_change_a_terminal_upload(world: Arc<World>) -> Te
     let id = issued.upload_id.as_str();
     let receipt = world.outcome(&user, id).await?;
     assert_eq!(receipt["state"], "quarantined");
-    // The key is free again, and S3 takes what comes: while it is quarantined, while it is corrected, and after that.
+    // The key is free again, so S3 accepts further objects: in quarantine, during the correction, and after it.
     assert_eq!(world.client.put(&issued, b"[]".to_vec()).await?, 200);
     let fixed = reading("used", 0, 1.0).to_string();
     world.retry(&user, id, Some(("application/json", &fixed))).await?.expect(202)?;
     let receipt = world.receipt(&user, id, |receipt| receipt["quarantine"]["status"] == "resolved").await?;
-    assert_eq!(told(&receipt).0, "accepted");
+    assert_eq!(outcome_of(&receipt).0, "accepted");
     world
         .receipt(&user, id, |receipt| {
             receipt["history"]
@@ -217,7 +217,7 @@ pub async fn used_url_does_not_change_a_terminal_upload(world: Arc<World>) -> Te
         })
         .await?;
     let receipt = world.outcome(&user, id).await?;
-    assert_eq!(told(&receipt), (json!("accepted"), json!(1), json!(0), json!("resolved")));
+    assert_eq!(outcome_of(&receipt), (json!("accepted"), json!(1), json!(0), json!("resolved")));
     assert_eq!(world.stats(&user, "used").await?["count"], 1);
     Ok(())
 }

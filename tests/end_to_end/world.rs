@@ -1,4 +1,4 @@
-//! The stack under test, and what tests do with it.
+//! The stack under test, and the operations that tests share.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -33,19 +33,19 @@ pub struct World {
     pub iam: aws_sdk_iam::Client,
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub http: reqwest::Client,
-    /// Read by tests that run beside others, written by those that run alone.
+    /// A lock that shared tests hold for reading and exclusive tests hold for writing.
     pub quiet: RwLock<()>,
     users: Vec<User>,
     users_taken: AtomicUsize,
 }
 
-/// How many tests may have a user of their own.
+/// The number of users created for the tests.
 const USERS: usize = 100;
 
-/// Who gets every notice.
+/// The address that is subscribed to every notice.
 pub const OPERATOR_ADDRESS: &str = "operator@example.com";
 
-/// What an invocation answered.
+/// The answer of an invocation.
 pub struct Answer {
     pub error: Option<String>,
     pub payload: Value,
@@ -79,13 +79,13 @@ impl World {
         Ok(())
     }
 
-    /// A user that no other test has.
+    /// Returns a user that no other test uses.
     pub fn user(&self) -> User {
         let taken = self.users_taken.fetch_add(1, Ordering::Relaxed);
         self.users.get(taken).expect("there are USERS users").clone()
     }
 
-    /// The mails about an upload, to its owner or to the operator, once there is one. None: none came in time.
+    /// Waits for mails about an upload, to its owner or to the operator. Returns none if none arrives in time.
     pub async fn mails_about(&self, id: &UploadId) -> Vec<Mail> {
         self.mailbox.wait(PATIENCE, |mail| mail.text.contains(id.as_str())).await;
         self.mailbox.about(id.as_str())
@@ -124,7 +124,7 @@ impl World {
         })
     }
 
-    /// The same asynchronously, as EventBridge does it: with retries, and the failure queue at the end.
+    /// Invokes ingest-object asynchronously, as EventBridge does: with retries, and the failure queue after them.
     pub async fn deliver_later(&self, object: &ObjectVersion, correlation_id: &str) -> Result<(), BoxError> {
         let function = self.output("IngestObjectFunctionName");
         let invoke = self.lambda.invoke().function_name(function).invocation_type(InvocationType::Event);
@@ -132,13 +132,13 @@ impl World {
         Ok(())
     }
 
-    /// All that counts of a device's `value`.
+    /// Returns the statistics of a device's `value` over all accepted records.
     pub async fn statistics(&self, owner: &str, entity: &str) -> Result<Option<Statistics>, BoxError> {
         let series = Series { owner: owner.parse()?, entity: entity.to_owned(), measure: "value".to_owned() };
         Ok(self.client.services.chunks.answer(&series, None, None).await?.map(|answer| answer.statistics))
     }
 
-    /// The bytes of an object, or of one version; none when it is not there.
+    /// Returns the bytes of an object or of one version, `None` if it does not exist.
     pub async fn object(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Option<Vec<u8>>, BoxError> {
         match self.client.services.objects.get(bucket, key, version).await? {
             Some(object) => Ok(Some(object.body.collect().await?.to_vec())),
@@ -146,7 +146,8 @@ impl World {
         }
     }
 
-    /// The inline policy of a function's role, by the end of its logical name.
+    /// Returns the inline policy of a function's role: the role's name, the policy's name and the document.
+    /// `role_part` is a part of the role's name.
     pub async fn policy(&self, role_part: &str) -> Result<(String, String, Value), BoxError> {
         let mut roles = self.iam.list_roles().into_paginator().items().send();
         while let Some(role) = roles.next().await {
@@ -163,8 +164,8 @@ impl World {
         Err(format!("there is no role {role_part}").into())
     }
 
-    /// A call of SQS, by the Python SDK that the stack has: another Rust SDK would take longer to build than all tests
-    /// of it take to run.
+    /// Calls SQS through the Python SDK of the stack. Another Rust SDK would take longer to build than its tests take
+    /// to run.
     pub async fn sqs(&self, operation: &str, input: &Value) -> Result<Value, BoxError> {
         let script = "import boto3, json, os, sys\n\
                       client = boto3.client('sqs', region_name=os.environ['AWS_REGION'])\n\
@@ -173,7 +174,7 @@ impl World {
         self.python(operation, &[script, operation, &input.to_string()]).await
     }
 
-    /// What was logged to the group of this output: the lines that are JSON.
+    /// Returns the JSON lines of a log group. `group` is the name of the output that holds the group's name.
     pub async fn logs(&self, group: &str) -> Result<Vec<Value>, BoxError> {
         let script = "import boto3, json, os, sys\n\
                       logs = boto3.client('logs', region_name=os.environ['AWS_REGION'])\n\
@@ -183,7 +184,7 @@ impl World {
         Ok(lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
-    /// What a script of the stack's Python writes, as JSON. `what` is for the error.
+    /// Runs a script with the stack's Python and returns its output, parsed as JSON. `what` names the call in an error.
     async fn python(&self, what: &str, script_and_arguments: &[&str]) -> Result<Value, BoxError> {
         let output = self.stack.python().arg("-c").args(script_and_arguments).output().await?;
         if !output.status.success() {
@@ -199,7 +200,7 @@ impl World {
     }
 }
 
-/// Subscribes the operator to everybody's notices, as the parameter `OperatorEmail` does.
+/// Subscribes the operator to the notices of all owners, as the parameter `OperatorEmail` does.
 async fn subscribe_operator(client: &Client, mailbox: &Mailbox) -> Result<(), BoxError> {
     let sns = aws_sdk_sns::Client::new(&client.sdk);
     let topic = &client.services.config.notices_topic_arn;
@@ -209,19 +210,19 @@ async fn subscribe_operator(client: &Client, mailbox: &Mailbox) -> Result<(), Bo
     mailbox.confirm(&asks.ok_or("the operator is not asked to confirm")?).await
 }
 
-/// A document of these bytes.
+/// Builds a document from bytes.
 pub fn document(name: &str, bytes: impl Into<Vec<u8>>) -> Sample {
     let expected: Expected = serde_json::from_value(json!({ "outcome": "" })).expect("an expectation");
     Sample { path: PathBuf::from(name), bytes: bytes.into(), expected }
 }
 
-/// A reading of a device, one a second.
+/// Builds a reading of a device at a second of 2025-02-28.
 pub fn reading(device: &str, second: u32, value: f64) -> Value {
     let (hour, minute, second) = (second / 3600 % 24, second / 60 % 60, second % 60);
     json!({ "device_id": device, "timestamp": format!("2025-02-28T{hour:02}:{minute:02}:{second:02}Z"), "value": value })
 }
 
-/// An event of the form that AWS sends for versioned buckets.
+/// Builds an event in the form that AWS sends for versioned buckets.
 pub fn event(object: &ObjectVersion, correlation_id: &str) -> Value {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../events/object-created.json"))
         .expect("events/object-created.json");
@@ -234,7 +235,7 @@ pub fn event(object: &ObjectVersion, correlation_id: &str) -> Value {
     event
 }
 
-/// The counts of an upload's history, by event: for comparing two ways to the same end.
+/// Returns the number of events of each kind in an upload's history.
 pub fn kinds(history: &[eventpulse_core::upload::RecordedEvent]) -> BTreeMap<String, usize> {
     let mut kinds = BTreeMap::new();
     for event in history {
@@ -244,7 +245,7 @@ pub fn kinds(history: &[eventpulse_core::upload::RecordedEvent]) -> BTreeMap<Str
     kinds
 }
 
-/// One gzip member.
+/// Compresses bytes into one gzip member.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).expect("gzip");

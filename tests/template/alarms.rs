@@ -13,7 +13,7 @@ fn source(directory: &Path) -> String {
 }
 
 /// Returns the values of some properties of an alarm.
-fn terms<const N: usize>(alarm: &str, names: [&str; N]) -> [&'static Value; N] {
+fn property_values<const N: usize>(alarm: &str, names: [&str; N]) -> [&'static Value; N] {
     names.map(|name| &properties(alarm)[name])
 }
 
@@ -30,7 +30,7 @@ fn every_alarm_says_what_happened_and_what_to_do() {
 #[test]
 fn every_alarm_notifies_the_operator_when_it_starts_and_ends() {
     for name in resources("AWS::CloudWatch::Alarm").into_keys() {
-        let [start, end] = terms(name, ["AlarmActions", "OKActions"]);
+        let [start, end] = property_values(name, ["AlarmActions", "OKActions"]);
         assert_eq!([start, end], [&json!([{ "Ref": "AlarmTopic" }]); 2], "{name}");
     }
 }
@@ -39,13 +39,13 @@ fn every_alarm_notifies_the_operator_when_it_starts_and_ends() {
 fn no_two_alarms_watch_the_same_metric() {
     let mut watched = BTreeMap::new();
     for name in resources("AWS::CloudWatch::Alarm").into_keys() {
-        let metric = terms(name, ["Namespace", "MetricName", "Dimensions"]).map(Value::to_string);
+        let metric = property_values(name, ["Namespace", "MetricName", "Dimensions"]).map(Value::to_string);
         let other = watched.insert(metric, name);
         assert_eq!(other, None, "{name}");
     }
 }
 
-/// The message of a metric filter must equal the message in the source code. Otherwise the alarm never fires.
+/// Checks that the message of each metric filter occurs in the source code. Otherwise the alarm never fires.
 #[test]
 fn the_metric_filters_match_log_lines_of_notify() {
     let program = ["functions/notify/src", "crates/aws/src"].map(|path| source(&repository().join(path))).concat();
@@ -63,7 +63,7 @@ fn the_metric_filters_match_log_lines_of_notify() {
         let pattern = crate::expanded::text(&filter["FilterPattern"]);
         assert_eq!(pattern, format!("{{ $.message = \"{message}\" }}"));
         let metric = &filter["MetricTransformations"][0];
-        let [namespace, name] = terms(alarm, ["Namespace", "MetricName"]);
+        let [namespace, name] = property_values(alarm, ["Namespace", "MetricName"]);
         assert_eq!([&metric["MetricNamespace"], &metric["MetricName"]], [namespace, name]);
         assert_eq!(metric["MetricValue"], value);
         assert!(program.contains(&format!("\"{message}\"")), "no code logs {message:?}");
@@ -80,6 +80,6 @@ fn the_alarms_on_notices_have_their_thresholds() {
         ("NoticesUnsentAlarm", json!(["Sum", 300, 1, 5, "GreaterThanOrEqualToThreshold", "notBreaching"])),
         ("NoticesFailedAlarm", json!(["Sum", 300, 1, 1, "GreaterThanOrEqualToThreshold", "notBreaching"])),
     ] {
-        assert_eq!(json!(terms(alarm, names)), right, "{alarm}");
+        assert_eq!(json!(property_values(alarm, names)), right, "{alarm}");
     }
 }

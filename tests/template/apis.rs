@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::expanded::{list, properties, resources, text};
 
-/// Checks the members of a problem, and that nothing in it varies but the id of the request.
+/// Checks the members of an error response, and that only the request id varies.
 fn assert_problem(body: &str, status: &str, what: &str) {
     // The id is a UUID.
     assert_eq!(body.matches('$').count(), 1, "{what}: {body}");

@@ -1,4 +1,4 @@
-//! The request of a device: which bodies the gateway refuses, and what it sends to the queue.
+//! Requests of devices: the bodies that the gateway refuses, and the message that it sends to the queue.
 
 use std::{collections::BTreeMap, fs};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::expanded::{properties, repository, strings, text};
 
-/// A value from outside cannot end its parameter and start another one.
+/// Checks that a value of the client cannot end its parameter and start another one.
 #[test]
 fn each_value_in_a_message_is_encoded() {
     let template = &properties("DataMethod")["Integration"]["RequestTemplates"]["application/json"]["Fn::Join"];

@@ -16,7 +16,7 @@ static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_slice(&output.stdout).unwrap()
 });
 
-/// The Python of the virtual environment of `cargo dev`.
+/// The Python interpreter of the virtual environment of `cargo dev`.
 static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let python = runtime.block_on(stack::python(&Options::for_test())).unwrap_or_else(|error| panic!("{error}"));
@@ -59,7 +59,7 @@ pub fn resources(kind: &str) -> BTreeMap<&'static str, &'static Value> {
         .collect()
 }
 
-/// Returns a string, in which it replaces those variables of `Fn::Sub` that the template defines as constants.
+/// Returns a string with the values of those variables of `Fn::Sub` that the template defines as constants.
 pub fn text(value: &Value) -> String {
     if let Some(text) = value.as_str() {
         return text.to_owned();

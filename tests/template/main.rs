@@ -1,4 +1,4 @@
-//! Properties of `template.yaml` that neither CloudFormation nor its linters check. The tests read the expanded template.
+//! Properties of `template.yaml` that neither CloudFormation nor its linters check, tested on the expanded template.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 

@@ -1,4 +1,4 @@
-//! What the roles of the functions may do.
+//! Permissions of the functions' roles.
 
 use serde_json::{Value, json};
 

@@ -18,7 +18,7 @@ fn stores(world: &World) -> (KeyStore, CredentialLookup) {
     (KeyStore::new(world.dynamodb.clone(), table), lookup)
 }
 
-/// Creates a key with random bytes, so that no other test has its secret.
+/// Creates a key from random bytes, so that its secret is unique.
 fn created(owner: &OwnerId, seconds: i64) -> Result<(KeyChange, ApiKey), BoxError> {
     let mut random = KeyRandom { id: [0; 10], secret: [0; 32], usage: [0; 20] };
     getrandom::fill(&mut random.id)?;

@@ -42,7 +42,7 @@ pub async fn put_new_keeps_an_existing_object(world: Arc<World>) -> TestResult {
     let key = key("new");
     let first = objects.put_new((bucket, &key), "application/json", b"1".to_vec()).await?;
     let second = objects.put_new((bucket, &key), "application/json", b"2".to_vec()).await?;
-    assert_eq!(first, second, "the version that is there");
+    assert_eq!(first, second, "the existing version is returned");
     assert_eq!(world.object(bucket, &key, None).await?.as_deref(), Some(b"1".as_slice()));
     Ok(())
 }

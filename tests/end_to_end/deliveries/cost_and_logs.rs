@@ -22,7 +22,7 @@ use crate::world::{World, reading};
 pub async fn logs_carry_one_correlation_id_and_no_payload(world: Arc<World>) -> TestResult {
     for (name, body, ..) in bodies("payload-of-mine") {
         let object = put(&world, &format!("elsewhere/logged-{name}.ndjson"), &body).await?;
-        // Not under uploads/, so only this invocation sees it, and is denied it: that is logged as well.
+        // A key outside uploads/ triggers no event, and this invocation is denied access. The failure is logged, too.
         let denied = world.deliver(&object, &format!("trace-{name}")).await?;
         assert!(denied.error.is_some());
         let object = put(&world, &format!("uploads/logged-{name}.ndjson"), &body).await?;
@@ -79,7 +79,8 @@ pub async fn small_upload_takes_at_most_five_round_trips(world: Arc<World>) -> T
     let DeliveryOutcome::Settled(upload) = outcome else { return Err("not settled".into()) };
     assert_eq!(upload.state(), UploadState::Accepted);
     let trips = count.load(Ordering::Relaxed);
-    // Three until it counts, one for the owner's profile, and one for an occurrence, as the operator has open problems.
+    // Three until the upload is accepted, one for the owner's profile, and one for an occurrence, since the operator
+    // has open problems.
     assert!(trips <= 5, "{trips} round trips");
     println!("{trips} round trips");
     Ok(())

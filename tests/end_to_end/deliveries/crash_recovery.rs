@@ -20,7 +20,7 @@ pub async fn crash_after_each_event_is_resumed(world: Arc<World>) -> TestResult 
         let id = id_of(&object);
         let whole = world.client.settled(&id).await?;
         let history = world.client.services.uploads.history(&id).await?;
-        // A fully rejected object is removed after its decision is stored, so before that it is still there.
+        // A fully rejected object is removed after its decision, so only crashes after the decision can be replayed.
         let decided =
             history.iter().position(|event| matches!(event.event, UploadEvent::Decided { .. })).ok_or("undecided")?;
         let first = if state == UploadState::Quarantined { decided + 1 } else { 1 };
@@ -41,7 +41,7 @@ pub async fn crash_after_each_event_is_resumed(world: Arc<World>) -> TestResult 
     Ok(())
 }
 
-/// An upload of more chunks than one transaction takes: the claim comes first, then the chunks, then the decision.
+/// An upload with more chunks than fit in one transaction. It stores the claim, then the chunks, then the decision.
 struct ManyChunks {
     body: String,
     object: ObjectVersion,
@@ -66,7 +66,7 @@ impl ManyChunks {
         Ok(Self { body, object, id, history, claimed })
     }
 
-    /// Puts the upload back to its claim, with all chunks written, and records that its delivery failed for good.
+    /// Cuts the history back to the claim, with all chunks written, and records a permanently failed delivery.
     async fn fail(&self, world: &World) -> TestResult {
         rewind(world, &self.id, &self.history, self.claimed).await?;
         self.record_failure(world).await
@@ -116,7 +116,7 @@ pub async fn failed_delivery_while_writing_chunks_is_rolled_back(world: Arc<Worl
 pub async fn failed_delivery_recorded_twice_ends_in_quarantine(world: Arc<World>) -> TestResult {
     let upload = ManyChunks::upload(&world, "failed-twice").await?;
     upload.fail(&world).await?;
-    // The first call stored its decision and died: the second one performs all remaining steps.
+    // As if the first call had crashed after it stored the decision. The second call performs all remaining steps.
     let history = world.client.services.uploads.history(&upload.id).await?;
     let decided = history.iter().position(|event| matches!(event.event, UploadEvent::Decided { .. }));
     rewind(&world, &upload.id, &history, decided.ok_or("no decision")? + 1).await?;

@@ -57,10 +57,10 @@ pub async fn parallel_uploads_of_equal_bytes_count_once(world: Arc<World>) -> Te
         }
     }
     assert_eq!((accepted.len(), duplicates.len()), (1, 5));
-    assert!(duplicates.iter().all(|of| of == accepted[0].id()), "each names the one that counts");
+    assert!(duplicates.iter().all(|of| of == accepted[0].id()), "each duplicate names the accepted upload");
     assert_eq!(world.statistics(&user.owner, "same").await?.map(|statistics| statistics.count), Some(2));
     let theirs = world.upload(&other, &document("copy.ndjson", body)).await?;
-    assert_eq!(theirs.state(), UploadState::Accepted, "another owner's like bytes are another owner's");
+    assert_eq!(theirs.state(), UploadState::Accepted, "equal bytes of another owner are no duplicate");
     Ok(())
 }
 
@@ -68,7 +68,7 @@ pub async fn deleted_object_is_quarantined_as_missing(world: Arc<World>) -> Test
     let object = put(&world, "uploads/deleted.ndjson", &reading("deleted", 0, 1.0).to_string()).await?;
     let id = id_of(&object);
     world.client.settled(&id).await?;
-    // As if nothing had happened yet but the deletion.
+    // Delete the history and the object, as if the object had been deleted before its first delivery.
     let delete = world.dynamodb.delete_item().table_name(&world.client.services.config.uploads_table);
     delete.key("pk", AttributeValue::S(format!("upload#{id}"))).send().await?;
     let delete = world.client.s3.delete_object().bucket(&object.bucket).key(&object.key);
@@ -80,10 +80,10 @@ pub async fn deleted_object_is_quarantined_as_missing(world: Arc<World>) -> Test
     assert_eq!(
         upload.quarantine_location().map(|quarantined| &quarantined.key),
         Some(&None),
-        "there is nothing to keep"
+        "the quarantine has no object"
     );
     assert_eq!(report_on(&world.client, &upload).await?["upload_failure"]["code"], "OBJECT_MISSING");
-    // Told once; by which notice depends on what else of the operator's failed so.
+    // The occurrence is recorded once. Its notice depends on the operator's other failures, so it is not checked.
     let history = world.client.services.uploads.history(&id).await?;
     assert_eq!(kinds(&history).get("occurrence_recorded"), Some(&1));
     Ok(())

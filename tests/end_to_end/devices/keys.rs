@@ -17,7 +17,7 @@ fn body() -> Value {
     reading("keys", SECOND.fetch_add(1, Ordering::Relaxed), 1.0)
 }
 
-/// Waits until the gateway refuses a key: its cache holds an answer for [`KEY_CACHE`].
+/// Waits until the gateway refuses a key. Its cache keeps a decision for [`KEY_CACHE`].
 async fn refused(world: &World, secret: &str) -> TestResult {
     poll(SOON, async || {
         let reply = send(world, secret, &body()).await?;
@@ -34,7 +34,7 @@ pub async fn created_keys_are_listed_without_their_secret(world: Arc<World>) -> 
     let listed = world.get(&user, "/keys").await?;
     assert_eq!(listed["keys"].as_array().map(Vec::len), Some(2));
     for secret in [&first, &second] {
-        assert!(!listed.to_string().contains(secret.as_str()), "a secret is shown once");
+        assert!(!listed.to_string().contains(secret.as_str()), "the list contains no secret");
     }
     let path = format!("/keys/{key_id}");
     for (method, path) in [("GET", &path), ("DELETE", &path), ("POST", &format!("{path}/rotate"))] {
@@ -82,7 +82,7 @@ pub async fn rotated_key_keeps_the_old_secret_on_request_until_it_is_revoked(wor
     let rotated = world.call(&user, "POST", &rotate, json!({ "keep_old_seconds": 3600 })).await?.expect(200)?;
     let new = rotated["api_key"].as_str().unwrap_or_default().to_owned();
     acknowledged(send(&world, &new, &body()).await?)?;
-    // Once a key revoked after the rotation is refused, no answer from before the rotation is cached any more.
+    // Once the gateway refuses a key revoked after the rotation, its cache holds no decision from before the rotation.
     acknowledged(send(&world, &marker, &body()).await?)?;
     world.call(&user, "DELETE", &format!("/keys/{marker_id}"), Value::Null).await?.expect(200)?;
     refused(&world, &marker).await?;

@@ -1,4 +1,4 @@
-//! Limits of the devices' API, large bursts, and messages that went to the dead-letter queue.
+//! Limits of the device API, large bursts, and messages in the dead-letter queue.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,11 +38,11 @@ pub async fn each_key_is_throttled_separately(world: Arc<World>) -> TestResult {
         reply.problem(429, "too-many-requests")?;
         throttled += 1;
     }
-    assert!(throttled > 0, "200 calls at once, of which a burst of 20 is taken");
+    assert!(throttled > 0, "200 parallel calls exceed the burst limit of 20");
     assert!(taken.len() >= 20);
     acknowledged(send(&world, &other, &reading("throttled", 99, 1.0)).await?)?;
     for id in &taken {
-        assert_eq!(outcome(&world, &user, id).await?["state"], "accepted", "what was acknowledged counts");
+        assert_eq!(outcome(&world, &user, id).await?["state"], "accepted", "every acknowledged message is accepted");
     }
     Ok(())
 }
@@ -62,11 +62,11 @@ pub async fn burst_of_five_thousand_messages_is_settled_completely(world: Arc<Wo
         }
     };
     let mut calls = tokio::task::JoinSet::new();
-    let places = Arc::new(tokio::sync::Semaphore::new(32));
+    let permits = Arc::new(tokio::sync::Semaphore::new(32));
     for number in 0..MESSAGES {
-        let (world, secret, body, places) = (Arc::clone(&world), secret.clone(), body(number), Arc::clone(&places));
+        let (world, secret, body, permits) = (Arc::clone(&world), secret.clone(), body(number), Arc::clone(&permits));
         calls.spawn(async move {
-            let _place = places.acquire_owned().await.map_err(|error| error.to_string())?;
+            let _permit = permits.acquire_owned().await.map_err(|error| error.to_string())?;
             let reply = send(&world, &secret, &body).await.map_err(|error| error.to_string())?;
             acknowledged(reply).map(|id| (id, number % 20 == 7)).map_err(|error| error.to_string())
         });
@@ -76,27 +76,28 @@ pub async fn burst_of_five_thousand_messages_is_settled_completely(world: Arc<Wo
         let (id, is_bad) = call??;
         sent.insert(id, is_bad);
     }
-    assert_eq!(sent.len(), MESSAGES as usize, "each has an id of its own");
+    assert_eq!(sent.len(), MESSAGES as usize, "the ids are unique");
 
-    let told = poll(Duration::from_secs(2), async || {
-        let mut told = BTreeMap::new();
+    let outcomes = poll(Duration::from_secs(2), async || {
+        let mut outcomes = BTreeMap::new();
         let mut path = "/uploads?limit=100".to_owned();
         loop {
             let page = world.get(&user, &path).await?;
             for upload in page["uploads"].as_array().ok_or("no list")? {
                 let state = upload["state"].as_str().unwrap_or_default().to_owned();
                 if matches!(state.as_str(), "accepted" | "quarantined") {
-                    told.insert(upload["upload_id"].as_str().unwrap_or_default().to_owned(), state == "quarantined");
+                    outcomes
+                        .insert(upload["upload_id"].as_str().unwrap_or_default().to_owned(), state == "quarantined");
                 }
             }
             let Some(next) = page["next"].as_str() else { break };
             path = format!("/uploads?limit=100&cursor={next}");
         }
-        let seen = told.len();
-        found((seen >= sent.len()).then_some(told), || format!("{seen} of {} messages have an outcome", sent.len()))
+        let seen = outcomes.len();
+        found((seen >= sent.len()).then_some(outcomes), || format!("{seen} of {} messages have an outcome", sent.len()))
     })
     .await?;
-    assert_eq!(told, sent, "accepted and quarantined are what was acknowledged, each as it should be");
+    assert_eq!(outcomes, sent, "every acknowledged message is accepted or quarantined as expected");
     let mut count = 0;
     for device in 0..DEVICES {
         let answer = world.stats(&user, &format!("burst-{device}")).await?;
@@ -130,22 +131,24 @@ pub async fn dead_letters_are_redriven_by_one_command(world: Arc<World>) -> Test
     };
     let failed_before = failed().await?;
     let whole = without(&world, "IngestMessageRole", "s3:PutObject").await?;
-    let set_aside = async |wanted: &str| {
+    let wait_for_dead_letters = async |wanted: &str| {
         poll(SOON, async || {
             let asked = json!({ "QueueUrl": dead, "AttributeNames": ["ApproximateNumberOfMessages"] });
             let answer = world.sqs("get_queue_attributes", &asked).await?;
             let seen = &answer["Attributes"]["ApproximateNumberOfMessages"];
-            found((*seen == wanted).then_some(()), || format!("{seen} messages are set aside, not {wanted}"))
+            found((*seen == wanted).then_some(()), || {
+                format!("{seen} messages are in the dead-letter queue, not {wanted}")
+            })
         })
         .await
     };
-    let given_up: Result<_, BoxError> = async {
+    let dead_lettered: Result<_, BoxError> = async {
         let mut sent = Vec::new();
         for second in 0..12 {
             sent.push(acknowledged(send(&world, &secret, &reading("redriven", second, f64::from(second))).await?)?);
         }
-        set_aside("12").await?;
-        // Whoever received one for the fifth time may still be at it.
+        wait_for_dead_letters("12").await?;
+        // An invocation may still process the fifth delivery of a message.
         poll(Duration::from_secs(1), async || {
             let failures = failed().await? - failed_before;
             found((failures >= 60).then_some(()), || format!("{failures} of 60 deliveries failed"))
@@ -158,17 +161,17 @@ pub async fn dead_letters_are_redriven_by_one_command(world: Arc<World>) -> Test
     world
         .sqs("set_queue_attributes", &json!({ "QueueUrl": queue, "Attributes": { "VisibilityTimeout": "720" } }))
         .await?;
-    let sent = given_up?; // after five receives each is set aside, and none is lost
+    let sent = dead_lettered?; // each message is moved after five receives, and none is lost
     assert_eq!(world.stats(&user, "redriven").await?, Value::Null);
 
     world.sqs("start_message_move_task", &json!({ "SourceArn": arn })).await?;
     for id in &sent {
-        assert_eq!(outcome(&world, &user, id).await?["state"], "accepted", "under the id that was acknowledged");
+        assert_eq!(outcome(&world, &user, id).await?["state"], "accepted", "the id is the acknowledged one");
     }
-    set_aside("0").await?;
+    wait_for_dead_letters("0").await?;
     assert_eq!(world.stats(&user, "redriven").await?["count"], 12);
 
-    // A copy of a message that counts already, brought back by mistake, changes nothing.
+    // A second delivery of an accepted message, redriven by mistake, changes nothing.
     let copy = json!({
         "QueueUrl": queue,
         "MessageBody": BASE64_STANDARD.encode(reading("redriven", 3, 3.0).to_string()),
@@ -183,10 +186,10 @@ pub async fn dead_letters_are_redriven_by_one_command(world: Arc<World>) -> Test
         let answer = world.sqs("get_queue_attributes", &asked).await?;
         let none = |name: &str| answer["Attributes"][name] == "0";
         let is_done = none("ApproximateNumberOfMessages") && none("ApproximateNumberOfMessagesNotVisible");
-        found(is_done.then_some(()), || format!("the copy is not dealt with: {answer}"))
+        found(is_done.then_some(()), || format!("the copy is still in the queue: {answer}"))
     })
     .await?;
-    set_aside("0").await?;
+    wait_for_dead_letters("0").await?;
     assert_eq!(world.stats(&user, "redriven").await?["count"], 12);
     Ok(())
 }

@@ -26,7 +26,11 @@ pub async fn message_is_accepted_and_counted(world: Arc<World>) -> TestResult {
     let receipt = outcome(&world, &user, &id).await?;
     assert_eq!((&receipt["state"], &receipt["accepted"]), (&json!("accepted"), &json!(1)), "{receipt:#}");
     assert_eq!(receipt["history"][0]["event"], "message_posted");
-    assert_eq!(receipt["size"], json!(body.to_string().len()), "the size of the message, not of its log object");
+    assert_eq!(
+        receipt["size"],
+        json!(body.to_string().len()),
+        "the size is that of the message, not of its log object"
+    );
     assert_eq!(receipt["history"][0]["by"], json!(key_id));
     assert_eq!(world.stats(&user, "12345").await?["mean"], 22.5);
     world.call(&other, "GET", &format!("/uploads/{id}"), Value::Null).await?.problem(404, "not-found")?;
@@ -66,7 +70,7 @@ pub async fn message_that_no_schema_accepts_is_refused(world: Arc<World>) -> Tes
         ("a number", "7".to_owned()),
         ("missing members", json!({ "device_id": "x" }).to_string()),
         ("no record", "[]".to_owned()),
-        ("no record that could be right", json!([{ "device_id": "x" }, 7]).to_string()),
+        ("no valid record", json!([{ "device_id": "x" }, 7]).to_string()),
         ("501 records", json!(too_many).to_string()),
     ] {
         let reply = post(&world, &[("x-api-key", &secret), JSON], body).await?;

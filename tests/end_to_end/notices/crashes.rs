@@ -1,4 +1,4 @@
-//! Senders that die, and the deployment's test of itself.
+//! Crashes of senders, and the synthetic check.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -15,16 +15,18 @@ use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::upload::UploadState;
 use serde_json::{Value, json};
 
-use super::{crossed_off, invoke, minute, notices, outbox, problems, subscriber, upload, wait_for, wrong_value};
+use super::{
+    invoke, notices, outbox, problems, run_schedule, subscriber, upload, wait_for, wait_for_publication, wrong_value,
+};
 use crate::TestResult;
 use crate::disturbances::{restore, without};
 use crate::poll::{SOON, found, poll};
 use crate::world::World;
 
-/// A time at which nobody alive began anything.
+/// A time in the past at which every publish lease has expired.
 const LONG_AGO: &str = "2025-02-28T00:00:00Z";
 
-/// Waits until notify logged so many lines like this, or more, and returns how many.
+/// Waits until notify has logged at least `least` matching lines. Returns their number.
 async fn logged(world: &World, least: usize, is_meant: impl Fn(&Value) -> bool) -> Result<usize, BoxError> {
     poll(Duration::from_secs(1), async || {
         let number = world.logs("NotifyLogGroup").await?.iter().filter(|line| is_meant(line)).count();
@@ -35,7 +37,8 @@ async fn logged(world: &World, least: usize, is_meant: impl Fn(&Value) -> bool) 
 
 pub async fn crash_between_publishing_and_recording_repeats_at_most_one_notice(world: Arc<World>) -> TestResult {
     let user = subscriber(&world).await?;
-    // A sender that dies before it publishes: it may not. What it wrote down stands, and is sent once it may again.
+    // A sender fails before it publishes, for lack of the permission. The outbox keeps the publication, and notify
+    // sends it once the permission is restored.
     let whole = without(&world, "NotifyRole", "sns:Publish").await?;
     let dead: Result<_, BoxError> = async {
         let first = upload(&world, &user, "first.json", &wrong_value("crash", 1)).await?;
@@ -47,12 +50,12 @@ pub async fn crash_between_publishing_and_recording_repeats_at_most_one_notice(w
     restore(&world, whole).await?;
     let (first, begun) = dead?;
     assert!(mails.is_empty(), "{mails:#?}");
-    minute(&world).await?;
+    run_schedule(&world).await?;
     let mails = wait_for(&world, &user, 1).await?;
     assert!(mails[0].text.contains(first.as_str()));
-    crossed_off(&world, &user).await?;
+    wait_for_publication(&world, &user).await?;
 
-    // A sender that died after it published: what it sent is sent once more, the same, and then it is over.
+    // A sender crashes after it published. Notify sends the same notice once more, and then no further one.
     let pending = json!({
         "at": LONG_AGO, "kind": "new", "problem_id": problems(&mails[0])[0], "kind_of_upload": "reading/1",
         "upload_id": first, "revision": world.client.services.uploads.history(&first).await?.len() - 1,
@@ -66,16 +69,16 @@ pub async fn crash_between_publishing_and_recording_repeats_at_most_one_notice(w
         age(outbox)
     };
     edit(&world, &user, publishing).await?;
-    minute(&world).await?;
+    run_schedule(&world).await?;
     let mails = wait_for(&world, &user, 2).await?;
     assert_eq!((&mails[0].subject, &mails[0].text), (&mails[1].subject, &mails[1].text));
-    crossed_off(&world, &user).await?;
-    minute(&world).await?;
-    assert_eq!(notices(&world, &user).len(), 2, "one repeat, and no more");
+    wait_for_publication(&world, &user).await?;
+    run_schedule(&world).await?;
+    assert_eq!(notices(&world, &user).len(), 2, "the notice is repeated once");
     Ok(())
 }
 
-/// Whoever sends something has been at it for longer than anybody alive. `false`: nobody sends.
+/// Makes the publication in an outbox look abandoned. Returns `false` if there is no publication.
 fn age(outbox: &mut Value) -> bool {
     let is_sending = !outbox["publication"].is_null();
     if is_sending {
@@ -84,14 +87,14 @@ fn age(outbox: &mut Value) -> bool {
     is_sending
 }
 
-/// Changes an owner's outbox as its senders do, on condition that nobody else does, as soon as `change` says that it can
-/// be. Returns what it was before.
+/// Changes an owner's outbox with a conditional write, as notify does, once `change` returns `true`. Returns the
+/// previous outbox.
 async fn edit(world: &World, user: &User, change: impl Fn(&mut Value) -> bool) -> Result<Value, BoxError> {
     poll(SOON, async || {
         let (before, revision) = outbox(world, user).await?;
         let mut after = before.clone();
         if !change(&mut after) {
-            return found(None, || format!("it cannot be changed yet: {before:#}"));
+            return found(None, || format!("the outbox cannot be changed yet: {before:#}"));
         }
         let put = item_of(world, user, "outbox".to_owned()).item("outbox", AttributeValue::S(after.to_string()));
         let put = put.item("revision", AttributeValue::N((revision + 1).to_string()));
@@ -100,7 +103,7 @@ async fn edit(world: &World, user: &User, change: impl Fn(&mut Value) -> bool) -
         let put = put.condition_expression("revision = :read");
         match put.expression_attribute_values(":read", AttributeValue::N(revision.to_string())).send().await {
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => {
-                found(None, || format!("somebody else changed revision {revision}"))
+                found(None, || format!("another writer changed revision {revision}"))
             }
             put => put.map(|_| ControlFlow::Break(before)).map_err(BoxError::from),
         }
@@ -129,12 +132,12 @@ pub async fn abandoned_publish_lease_expires(world: Arc<World>) -> TestResult {
     table.release_publish_lease(ended, clock()).await?;
     let until = take().await?;
     assert!(until.as_micros() - clock().as_micros() <= 20_000_000, "{until} is too far off");
-    // An expired lease is not released: it may be another sender's.
+    // The release leaves an expired lease in place, since another sender may hold it.
     table.release_publish_lease(ended, clock()).await?;
     assert_eq!(table.acquire_publish_lease(clock()).await?, PublishLease::Held { until });
 
     let bad = upload(&world, &user, "bad.json", &wrong_value("lease", 1)).await?;
-    minute(&world).await?;
+    run_schedule(&world).await?;
     let mails = wait_for(&world, &user, 1).await?;
     assert!(mails[0].text.contains(bad.as_str()));
     let mailed = std::fs::metadata(&mails[0].file)?.modified()?.duration_since(SystemTime::UNIX_EPOCH)?;
@@ -152,13 +155,13 @@ pub async fn synthetic_check_is_published_and_mails_nobody(world: Arc<World>) ->
     assert_eq!((upload.origin().owner.as_str(), upload.state()), (OwnerId::SYNTHETIC_CHECK, UploadState::Quarantined));
     assert!(upload.quarantine_location().is_some() && upload.is_occurrence_recorded());
 
-    // The check has passed when notify logs the message that the alarm watches.
+    // The check passes when notify logs the message that the alarm counts.
     let passed = |line: &Value| line["message"] == "the synthetic check passed";
     let before = logged(&world, 1, passed).await?;
     let about = world.mailbox.about(id.as_str());
-    assert!(about.is_empty(), "nobody is mailed, not even the operator: {about:#?}");
+    assert!(about.is_empty(), "no mail is sent, not even to the operator: {about:#?}");
 
-    // A second check makes a second notice: it is no repeated problem.
+    // A second check publishes a second notice. It does not count as a repeated problem.
     invoke(&world, "SyntheticCheckFunctionName", begin).await?;
     logged(&world, before + 1, passed).await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! A thousand failures at a time.
+//! Bursts of a thousand failures.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use eventpulse_cli::dev::client::User;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{assert_spaced, crossed_off, invoke, minute, notices, problems, subscriber, wait_for};
+use super::{assert_spaced, invoke, notices, problems, run_schedule, subscriber, wait_for, wait_for_publication};
 use crate::TestResult;
 use crate::devices::{key, send};
 use crate::poll::{SOON, found, poll};
 use crate::world::World;
 
-/// Posts messages with a key, many at a time. Returns the ids under which they were acknowledged.
+/// Posts messages with a key, up to 32 at a time. Returns their upload ids.
 async fn post_all(world: &Arc<World>, secret: &str, bodies: Vec<Value>) -> Result<Vec<String>, BoxError> {
-    let places = Arc::new(tokio::sync::Semaphore::new(32));
+    let permits = Arc::new(tokio::sync::Semaphore::new(32));
     let mut calls = tokio::task::JoinSet::new();
     for body in bodies {
-        let (world, secret, places) = (Arc::clone(world), secret.to_owned(), Arc::clone(&places));
+        let (world, secret, permits) = (Arc::clone(world), secret.to_owned(), Arc::clone(&permits));
         calls.spawn(async move {
-            let _place = places.acquire_owned().await.map_err(|error| error.to_string())?;
+            let _permit = permits.acquire_owned().await.map_err(|error| error.to_string())?;
             let reply = send(&world, &secret, &body).await.map_err(|error| error.to_string())?;
             let body = reply.expect(202).map_err(|error| error.to_string())?;
             Ok::<_, String>(body["upload_id"].as_str().unwrap_or_default().to_owned())
@@ -36,7 +36,7 @@ async fn post_all(world: &Arc<World>, secret: &str, bodies: Vec<Value>) -> Resul
     Ok(ids)
 }
 
-/// Sets how many seconds lie between two digests, and returns how many did.
+/// Sets the interval between two digests, in seconds. Returns the previous one.
 async fn set_digest_seconds(world: &World, seconds: &str) -> Result<String, BoxError> {
     let function = world.output("NotifyFunctionName");
     let configuration = world.lambda.get_function_configuration().function_name(function).send().await?;
@@ -48,7 +48,7 @@ async fn set_digest_seconds(world: &World, seconds: &str) -> Result<String, BoxE
     Ok(before.ok_or("the function has no DIGEST_SECONDS")?)
 }
 
-/// Waits until so many uploads are counted for an owner's next digest.
+/// Waits until an owner's next digest counts at least `uploads` uploads.
 async fn count(world: &World, user: &User, uploads: u64) -> TestResult {
     poll(SOON, async || {
         let outbox = world.client.services.notices.outbox(&user.owner).await?.outbox;
@@ -65,7 +65,7 @@ pub async fn thousand_failures_of_one_problem_send_two_mails(world: Arc<World>) 
     let bodies = (0..1_000).map(
         |number| json!({ "device_id": "flood", "timestamp": "2025-02-28T00:00:00Z", "value": format!("{number}") }),
     );
-    // An hour between digests, as by default, until all are counted, however long that takes here.
+    // Digests are an hour apart, as by default, so that one digest counts all failures even on a slow machine.
     let digest_seconds = set_digest_seconds(&world, "3600").await?;
     let flood: Result<_, BoxError> = async {
         let begun = Instant::now();
@@ -73,7 +73,7 @@ pub async fn thousand_failures_of_one_problem_send_two_mails(world: Arc<World>) 
         println!("1,000 acknowledged within {:?}", begun.elapsed());
         count(&world, &user, 999).await?;
         wait_for(&world, &user, 1).await?;
-        crossed_off(&world, &user).await?; // the change below ends whoever is at work
+        wait_for_publication(&world, &user).await?; // the change below stops running functions
         Ok(ids)
     }
     .await;
@@ -93,15 +93,15 @@ pub async fn thousand_failures_of_one_problem_send_two_mails(world: Arc<World>) 
     assert_eq!(mails[1].subject, "[EventPulse] Digest: 999 more uploads rejected, 1 known problem");
     assert!(mails[1].text.contains("999 uploads with 999 rejected records"), "{}", mails[1].text);
     assert_eq!(problems(&mails[0]).first(), problems(&mails[1]).first());
-    minute(&world).await?;
-    assert_eq!(notices(&world, &user).len(), 2, "one at once, and one digest");
+    run_schedule(&world).await?;
+    assert_eq!(notices(&world, &user).len(), 2, "one immediate notice and one digest");
     assert_spaced(&world)
 }
 
-/// A weather record that is wrong in a way of its own.
+/// Returns a weather record whose combination of failures is unique to `number`.
 fn wrong_weather(number: usize) -> Value {
     let mut record = json!({ "schema": "weather/1.0", "station": "Kyiv", "observed_at": "2025-02-28T00:00:00Z" });
-    let mut rest = number + 1; // 0 would be right
+    let mut rest = number + 1; // 0 would be valid
     for measure in ["precipitation_mm", "temp_max_c", "temp_min_c", "wind_m_s"] {
         match rest % 3 {
             1 => record[measure] = json!("x"),
@@ -134,18 +134,18 @@ pub async fn thousand_problems_are_notified_within_the_rate(world: Arc<World>) -
     let (_, secret) = key(&world, &user, "fast").await?;
     let ids = post_all(&world, &secret, (0..1_000).map(wrong_weather).collect()).await?;
     assert_eq!(ids.len(), 1_000);
-    let told: Vec<String> = poll(SOON, async || {
-        let told =
+    let reported: Vec<String> = poll(SOON, async || {
+        let reported =
             notices(&world, &user).iter().flat_map(|mail| BTreeSet::from_iter(problems(mail))).collect::<Vec<_>>();
-        if told.len() < 1_000 {
-            minute(&world).await?;
+        if reported.len() < 1_000 {
+            run_schedule(&world).await?;
         }
-        let seen = told.len();
-        found((seen >= 1_000).then_some(told), || format!("{seen} of 1,000 problems were reported"))
+        let seen = reported.len();
+        found((seen >= 1_000).then_some(reported), || format!("{seen} of 1,000 problems were reported"))
     })
     .await?;
-    let distinct: BTreeSet<&String> = told.iter().collect();
-    assert_eq!((told.len(), distinct.len()), (1_000, 1_000), "each problem is reported once");
+    let distinct: BTreeSet<&String> = reported.iter().collect();
+    assert_eq!((reported.len(), distinct.len()), (1_000, 1_000), "each problem is reported once");
     let mails = notices(&world, &user);
     println!("1,000 problems in {} mails", mails.len());
     assert!(mails.len() <= 30, "{} mails", mails.len());
