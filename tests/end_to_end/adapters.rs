@@ -6,6 +6,7 @@ pub mod object_store;
 pub mod upload_store;
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use eventpulse_cli::BoxError;
 use eventpulse_core::id::{OwnerId, UploadId};
@@ -15,7 +16,9 @@ use eventpulse_core::upload::{ObjectVersion, Origin, RecordedEvent, Upload, Uplo
 /// Returns the time `seconds` after the first call. Times near the present keep items within their time to live.
 pub fn at(seconds: i64) -> Timestamp {
     static START: OnceLock<Timestamp> = OnceLock::new();
-    START.get_or_init(eventpulse_aws::clock).plus_seconds(seconds)
+    let start = *START.get_or_init(eventpulse_aws::clock);
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 { start - distance } else { start + distance }
 }
 
 /// Returns an id that no other test uses.

@@ -1,6 +1,7 @@
 //! Answers of the statistics routes, and the uploads behind them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use eventpulse_core::statistics::series::{Point, Series};
 use eventpulse_core::statistics::summary::{Statistics, Summary};
@@ -21,7 +22,8 @@ pub async fn statistics_over_any_range_are_exact_and_name_their_uploads(world: A
         let receipt = world.upload_by_rest(&user, &document(name, lines(&records))).await?;
         assert_eq!(receipt["state"], "accepted");
     }
-    let at = |second: u32| Timestamp::parse("2025-02-28T00:00:00Z").map(|time| time.plus_seconds(i64::from(second)));
+    let at =
+        |second: u32| Timestamp::parse("2025-02-28T00:00:00Z").map(|time| time + Duration::from_secs(second.into()));
     for (from, to, uploads) in [(0, 9_000, 2), (4_999, 5_001, 2), (17, 4_321, 1), (5_000, 9_000, 1), (8_999, 9_000, 1)]
     {
         let path = format!("/devices/range/stats?from={}&to={}", at(from).ok_or("time")?, at(to).ok_or("time")?);

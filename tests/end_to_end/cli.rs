@@ -35,14 +35,11 @@ struct Person {
 }
 
 impl Person {
-    async fn new(world: &World) -> Result<Self, BoxError> {
-        let root = &world.stack.root;
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "eventpulse-cli", "--bin", "eventpulse"]).current_dir(root);
-        build.env("CARGO_TARGET_DIR", root.join("target"));
-        let built = build.output().await?;
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        Ok(Self { binary: root.join("target/debug/eventpulse"), directory: tempfile::tempdir()? })
+    /// The stack has built the command beside the functions, in the target directory of this test.
+    fn new() -> Result<Self, BoxError> {
+        let test = std::env::current_exe()?;
+        let binary = test.parent().and_then(Path::parent).ok_or("no target directory")?.join("eventpulse");
+        Ok(Self { binary, directory: tempfile::tempdir()? })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -80,7 +77,7 @@ fn mode(path: &Path) -> Result<u32, BoxError> {
 }
 
 pub async fn cli_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<World>) -> TestResult {
-    let (user, person) = (world.user(), Person::new(&world).await?);
+    let (user, person) = (world.user(), Person::new()?);
     let signed_out = person.exits(3, &["uploads"]).await?;
     assert!(signed_out.err.contains("eventpulse login"), "{}", signed_out.err);
     let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
@@ -117,7 +114,7 @@ pub async fn cli_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<Wo
     let listed = person.exits(0, &["quarantine", "list", "--code", "TYPE"]).await?;
     assert!(listed.out.contains(&id) && listed.out.lines().count() == 2, "{}", listed.out);
     let shown = person.exits(0, &["quarantine", "show", &id, "--download", "."]).await;
-    assert!(shown.is_err_and(|error| error.to_string().contains("bad.json is there already")));
+    assert!(shown.is_err_and(|error| error.to_string().contains("bad.json exists")));
     let shown = person.exits(0, &["quarantine", "show", &id, "--download", "down"]).await?;
     assert!(shown.out.contains("TYPE at /value") && shown.out.contains("eventpulse quarantine retry"), "{}", shown.out);
     assert_eq!(std::fs::read_to_string(person.path("down/bad.json"))?, bad);
@@ -157,7 +154,7 @@ pub async fn cli_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<Wo
 }
 
 pub async fn cli_uploads_many_large_files_in_parallel(world: Arc<World>) -> TestResult {
-    let (user, person) = (world.user(), Person::new(&world).await?);
+    let (user, person) = (world.user(), Person::new()?);
     let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
     assert_eq!(person.runs(&login, &format!("{PASSWORD}\n")).await?.code, 0);
     let mut arguments = vec!["upload".to_owned(), "--jobs".to_owned(), "3".to_owned(), "--json".to_owned()];
@@ -194,7 +191,7 @@ pub async fn invited_user_chooses_a_password(world: Arc<World>) -> TestResult {
 }
 
 pub async fn cli_manages_keys_and_simulates_a_fleet(world: Arc<World>) -> TestResult {
-    let (user, person) = (world.user(), Person::new(&world).await?);
+    let (user, person) = (world.user(), Person::new()?);
     let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
     assert_eq!(person.runs(&login, &format!("{PASSWORD}\n")).await?.code, 0);
     let made = person.exits(0, &["keys", "create", "--name", "roof", "--json"]).await?.json()?;

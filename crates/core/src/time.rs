@@ -117,14 +117,6 @@ impl Timestamp {
         text.truncate(text.len() - 1);
         format!("{text}.{fraction:06}Z")
     }
-
-    /// Returns the instant `seconds` seconds later (earlier if negative), saturated at [`MIN`](Self::MIN) and
-    /// [`MAX`](Self::MAX).
-    #[must_use]
-    pub fn plus_seconds(self, seconds: i64) -> Timestamp {
-        let micros = self.0.saturating_add(seconds.saturating_mul(MICROS_PER_SECOND));
-        Timestamp::try_from_micros(micros).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
-    }
 }
 
 impl Add<Duration> for Timestamp {

@@ -9,6 +9,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use check::check;
 use eventpulse_core::intake::failure::{Failure, FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
@@ -205,7 +206,7 @@ fn later_passed_uploads_are_not_reported() {
         ),
     );
     let decided = upload.decided_at();
-    for (passed, is_reported) in [(decided, false), (decided.map(|at| at.plus_seconds(-60)), true)] {
+    for (passed, is_reported) in [(decided, false), (decided.map(|at| at - Duration::from_secs(60)), true)] {
         let known = Profile { last_passed_at: passed, ..profile(3, &[("/value", &[(JsonType::Number, 3)])]) };
         let notice = failing(NoticeKind::New, &upload, &problem_of(&upload), Some(&known), &[]).unwrap();
         check(&notice);

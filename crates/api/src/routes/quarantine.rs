@@ -149,7 +149,7 @@ pub(crate) async fn get(
         accepted: upload.accepted(),
         rejected: upload.rejected(),
         quarantined_at: Time(at),
-        kept_until: Time(at.plus_seconds(app.config.quarantine_retention_days * 86_400)),
+        kept_until: Time(at + Duration::from_secs(app.config.quarantine_retention_days.unsigned_abs() * 86_400)),
         report,
         download,
         history,
@@ -171,8 +171,7 @@ async fn downloads(app: &App, quarantined: &QuarantineLocation) -> Result<Downlo
         let file_name = key.rsplit('/').next().unwrap_or(key).to_owned();
         let lifetime = Duration::from_secs(DOWNLOAD_SECONDS);
         let url = objects.presign_get(&quarantined.bucket, key, &file_name, lifetime).await?;
-        let seconds = i64::try_from(DOWNLOAD_SECONDS).unwrap_or(0);
-        Ok(Some(Download { url, file_name, expires_at: Time((app.clock)().plus_seconds(seconds)) }))
+        Ok(Some(Download { url, file_name, expires_at: Time((app.clock)() + lifetime) }))
     };
     let object = match &quarantined.key {
         Some(key) => link(key).await?,

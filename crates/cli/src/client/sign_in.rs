@@ -83,7 +83,10 @@ pub async fn sign_in(
         "ClientId": at.client_id,
         "AuthParameters": { "USERNAME": username, "PASSWORD": password },
     });
-    let mut answer = call(http, &at.endpoint, "InitiateAuth", &request).await?.map_err(Refusal::of_sign_in)?;
+    let mut answer = match call(http, &at.endpoint, "InitiateAuth", &request).await? {
+        Reply::Success(answer) => answer,
+        Reply::Refused(refusal) => return Err(refusal.of_sign_in()),
+    };
     for _ in 0..CHALLENGES {
         if !answer["AuthenticationResult"].is_null() {
             let mut profile = Profile {
@@ -139,9 +142,9 @@ async fn respond(
         });
         request["ChallengeResponses"][member] = ask(prompt)?.into();
         match call(http, &at.endpoint, "RespondToAuthChallenge", &request).await? {
-            Ok(answer) => return Ok(answer),
-            Err(refusal) if wrong.contains(&refusal.kind.as_str()) && last < tries => last += 1,
-            Err(refusal) => return Err(refusal.of_challenge(prompt)),
+            Reply::Success(answer) => return Ok(answer),
+            Reply::Refused(refusal) if wrong.contains(&refusal.kind.as_str()) && last < tries => last += 1,
+            Reply::Refused(refusal) => return Err(refusal.of_challenge(prompt)),
         }
     }
 }
@@ -156,8 +159,10 @@ pub async fn refresh(http: &reqwest::Client, profile: &Profile) -> Result<Profil
         "ClientId": profile.client_id,
         "AuthParameters": { "REFRESH_TOKEN": profile.refresh_token },
     });
-    let answer = call(http, &profile.endpoint, "InitiateAuth", &request).await?;
-    let answer = answer.map_err(|refusal| refusal.of_refresh(profile))?;
+    let answer = match call(http, &profile.endpoint, "InitiateAuth", &request).await? {
+        Reply::Success(answer) => answer,
+        Reply::Refused(refusal) => return Err(refusal.of_refresh(profile)),
+    };
     let mut profile = profile.clone();
     take_tokens(&mut profile, &answer["AuthenticationResult"])?;
     Ok(profile)
@@ -174,6 +179,12 @@ fn take_tokens(profile: &mut Profile, result: &Value) -> Result<(), ClientError>
     }
     profile.expires_at = now() + result["ExpiresIn"].as_i64().unwrap_or(0);
     Ok(())
+}
+
+/// The reply of Cognito to a call.
+enum Reply {
+    Success(Value),
+    Refused(Refusal),
 }
 
 /// A refusal of Cognito.
@@ -240,12 +251,7 @@ impl Refusal {
 }
 
 /// Calls Cognito.
-async fn call(
-    http: &reqwest::Client,
-    endpoint: &str,
-    operation: &str,
-    request: &Value,
-) -> Result<Result<Value, Refusal>, ClientError> {
+async fn call(http: &reqwest::Client, endpoint: &str, operation: &str, request: &Value) -> Result<Reply, ClientError> {
     let unreachable = |error| ClientError::unreachable(endpoint, error);
     let post = http.post(endpoint).timeout(CALL).header("content-type", "application/x-amz-json-1.1");
     let post = post.header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"));
@@ -254,11 +260,11 @@ async fn call(
     let body = answer.bytes().await.map_err(unreachable)?;
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     if status.is_success() {
-        return Ok(Ok(body));
+        return Ok(Reply::Success(body));
     }
     let text = |member: &str| body[member].as_str().map(str::to_owned);
     let kind = text("__type").unwrap_or_default();
     let kind = kind.rsplit('#').next().unwrap_or_default().to_owned();
     let message = text("message").or_else(|| text("Message")).unwrap_or_default();
-    Ok(Err(Refusal { status, kind, message }))
+    Ok(Reply::Refused(Refusal { status, kind, message }))
 }

@@ -18,7 +18,7 @@ const OUTCOMES: Duration = Duration::from_secs(60);
 /// The pause between two reads of outcomes.
 const ASK: Duration = Duration::from_secs(2);
 /// The seconds by which this clock may be ahead of the service's: while sending, and at the end.
-const AHEAD: (i64, i64) = (5, 120);
+const AHEAD: (u64, u64) = (5, 120);
 /// The pause between two progress lines: on a terminal, and elsewhere.
 const SHOW: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
@@ -73,9 +73,9 @@ pub async fn settle(api: &Api, tally: &Mutex<Tally>, mut stop: watch::Receiver<u
 }
 
 /// Reads the uploads since the oldest message without an outcome, page by page.
-async fn ask(api: &Api, tally: &Mutex<Tally>, ahead: i64) {
+async fn ask(api: &Api, tally: &Mutex<Tally>, ahead: u64) {
     let Some(oldest) = lock(tally).oldest_unsettled() else { return };
-    let from = oldest.plus_seconds(-ahead).to_string();
+    let from = (oldest - Duration::from_secs(ahead)).to_string();
     let listed = api.pages("/uploads", &[("from", &from)], "uploads", usize::MAX).await;
     let mut tally = lock(tally);
     match listed {

@@ -1,5 +1,7 @@
 //! The details of the upload that a notice features.
 
+use std::time::Duration;
+
 use super::changed::{self, KnownTypes, PassHistory};
 use super::contents::{DeploymentInfo, FeaturedProblem};
 use crate::intake::fingerprint::kind_of;
@@ -8,7 +10,7 @@ use crate::notification::problem::Problem;
 use crate::time::Timestamp;
 use crate::upload::{Decision, QuarantineLocation, Upload};
 
-const SECONDS_PER_DAY: i64 = 86_400;
+const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The rejected part of an upload.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +62,7 @@ impl<'a> FailureDetails<'a> {
 
     /// Returns when quarantine deletes the data.
     pub(super) fn kept_until(&self, deployment: &DeploymentInfo<'_>) -> Timestamp {
-        self.quarantined_at().plus_seconds(i64::from(deployment.retention_days) * SECONDS_PER_DAY)
+        self.quarantined_at() + Duration::from_secs(u64::from(deployment.retention_days) * SECONDS_PER_DAY)
     }
 
     /// Returns whether the upload is a message.

@@ -8,7 +8,7 @@ const EMAIL: &str = "ann+1@example.com";
 const ARN: &str = "arn:aws:sns:eu-central-1:1:notices:1";
 
 fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_micros(1_740_744_000_000_000).plus_seconds(seconds)
+    Timestamp::from_secs(1_740_744_000 + seconds)
 }
 
 /// Returns a subscription with a confirmation e-mail sent at 0.

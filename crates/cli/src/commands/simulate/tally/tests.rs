@@ -1,7 +1,7 @@
 use super::*;
 
 fn at(second: i64) -> Timestamp {
-    Timestamp::from_micros(1_740_744_000_000_000).plus_seconds(second)
+    Timestamp::from_secs(1_740_744_000 + second)
 }
 
 /// A tally of messages with so many good and bad records, `up_0` and on, acknowledged in 1 ms, 2 ms and on.
