@@ -61,7 +61,7 @@ async fn send(world: &World, user: &User, sample: &Sample) -> Result<(Issued, Ob
 
 pub async fn missing_permission_fails_the_delivery_until_restored(world: Arc<World>) -> TestResult {
     let user = world.user();
-    let whole = without_statement(&world, "IngestObjectRole", "NoteOccurrences").await?;
+    let whole = without_statement(&world, "IngestObjectRole", "RecordOccurrences").await?;
     let denied: Result<_, BoxError> = async {
         let id = world.client.upload(&user, &document("x.json", "{}")).await?;
         let decided = world.client.wait(&id, |upload| upload.next() != Some(Step::Process)).await?;

@@ -122,7 +122,7 @@ pub async fn unfinished_message_is_redelivered(world: Arc<World>) -> TestResult 
     let user = world.user();
     let batch = one_bad_of_ten(&user, "transient");
     let batch: Vec<&Sent> = batch.iter().collect();
-    let whole = without_statement(&world, "IngestMessageRole", "NoteOccurrences").await?;
+    let whole = without_statement(&world, "IngestMessageRole", "RecordOccurrences").await?;
     let failed = deliver(&world, &batch).await;
     restore(&world, whole).await?;
     assert_eq!(failed?, [3], "only the message whose occurrence cannot be recorded");
