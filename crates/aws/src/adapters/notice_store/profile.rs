@@ -61,7 +61,7 @@ impl NoticeStore {
     ///
     /// # Errors
     /// See [`crate::error`].
-    pub(crate) async fn count(&self, owner: &str, passed: &Passed, now: Timestamp) -> Result<Vec<String>, Error> {
+    pub async fn count(&self, owner: &str, passed: &Passed, now: Timestamp) -> Result<Vec<String>, Error> {
         let mut open = Vec::new();
         for (kind, of_kind) in &passed.kinds {
             let mark = if of_kind.uploads == 0 {
