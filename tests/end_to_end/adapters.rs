@@ -2,7 +2,10 @@
 
 pub mod chunk_store;
 pub mod key_store;
+pub mod notice_store;
+pub mod notice_topic;
 pub mod object_store;
+pub mod subscription_store;
 pub mod upload_store;
 
 use std::sync::OnceLock;

@@ -28,7 +28,8 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use adapters::{chunk_store, key_store, object_store, upload_store};
+use adapters::notice_store::{profile, publish_lease};
+use adapters::{chunk_store, key_store, notice_store, notice_topic, object_store, subscription_store, upload_store};
 use deliveries::{cost_and_logs, crash_recovery, repeated};
 use devices::{keys, limits, sending};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -108,6 +109,31 @@ fn main() -> ExitCode {
         Shared key_store::written_key_is_read_by_its_owner_only,
         Shared key_store::write_of_a_stale_key_is_a_conflict,
         Shared key_store::lists_are_paged_to_the_end_newest_first,
+        Shared notice_store::owner_without_items_has_an_empty_outbox,
+        Shared notice_store::occurrence_recorded_twice_is_stored_once,
+        Shared notice_store::occurrence_is_recorded_only_with_its_event,
+        Shared notice_store::occurrences_beyond_one_change_are_read_after_the_oldest,
+        Shared notice_store::unreadable_occurrence_is_set_aside,
+        Shared notice_store::change_at_a_stale_revision_is_a_conflict,
+        Shared notice_store::problems_notices_and_counts_are_read_back,
+        Shared notice_store::resolved_problems_are_not_open,
+        Shared notice_store::open_problems_are_paged_to_the_end,
+        Shared notice_store::pending_notices_are_read_oldest_first_until_done,
+        Shared notice_store::due_owners_are_listed_until_published,
+        Shared notice_store::owners_with_occurrences_are_listed_until_folded,
+        Shared profile::open_mark_is_removed_only_if_unchanged,
+        Shared profile::passed_uploads_are_counted_in_their_profile,
+        Shared publish_lease::lease_is_held_until_it_is_released_or_expires,
+        Shared publish_lease::lease_of_a_wrong_clock_is_taken,
+        Shared notice_topic::published_notice_is_mailed_to_its_owner_only,
+        Shared notice_topic::refused_notice_is_an_error,
+        Shared subscription_store::missing_subscription_is_the_default,
+        Shared subscription_store::written_subscription_is_read_by_its_owner_only,
+        Shared subscription_store::write_of_a_stale_subscription_is_a_conflict,
+        Shared subscription_store::subscribed_address_is_pending_until_it_is_confirmed,
+        Shared subscription_store::set_filter_is_read_back,
+        Shared subscription_store::address_with_another_filter_or_form_is_refused,
+        Shared subscription_store::unknown_subscription_is_missing,
         Shared samples::each_sample_ends_as_expected,
         Shared samples::rejected_samples_are_quarantined_with_a_valid_report,
         Shared bad_input::each_bad_upload_is_quarantined_with_its_code,
