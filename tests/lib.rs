@@ -1,1 +1,1 @@
-//! This package contains only tests: see `end_to_end/` and `template/`.
+//! This package contains only tests: see `architecture.rs`, `end_to_end/` and `template/`.

@@ -1,6 +1,6 @@
 //! Statistics: points of a series become summaries and chunks; chunks become exact answers over any range of time.
 //!
-//! Nothing here knows what an upload or a schema is.
+//! Uploads appear only as opaque ids and attempt numbers. Nothing here imports `upload` or `intake`.
 
 pub mod answer;
 pub mod chunk;

@@ -69,7 +69,7 @@ pub enum UploadEvent {
         /// The name of the claim: see [`Upload::claim_name`](super::Upload::claim_name).
         claim: String,
     },
-    /// The object was inspected and decided; the accepted points are stored.
+    /// The attempt was decided, usually after an inspection. Accepted points are stored.
     Decided {
         /// The decision.
         decision: Decision,
