@@ -1,9 +1,15 @@
-//! Workflows: one module for each use case. A workflow loads state, lets [`eventpulse_core`] decide, performs the effects
-//! and appends the events.
+//! Workflows: one module for each use case. A workflow loads state, lets [`eventpulse_core`] decide, appends the events
+//! and performs the effects, in the order that [`eventpulse_core::upload`] states.
 //!
 //! Read [`process_upload`] first: it is the path of one upload.
+//!
+//! - Entry points: [`process_upload`], [`failed_delivery`], [`messages`], [`issue`], [`upload_commands`], [`notify`],
+//!   [`subscribe`], [`keys`], [`synthetic_check`]. [`delivery`] has the input and the outcome of the first two.
+//! - Steps of an upload: `process_object`, `quarantine`, `record_occurrence`; `take_steps` takes them in order.
+//! - Shared parts: `begin_delivery`, `upload_work`, `inspect_object`, `decide_and_append`, `conflict_retry`.
 
 mod begin_delivery;
+pub(crate) mod conflict_retry;
 mod decide_and_append;
 pub mod delivery;
 pub mod failed_delivery;
@@ -16,7 +22,6 @@ mod process_object;
 pub mod process_upload;
 mod quarantine;
 pub(crate) mod record_occurrence;
-pub(crate) mod retry;
 pub mod subscribe;
 pub mod synthetic_check;
 mod take_steps;

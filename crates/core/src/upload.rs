@@ -7,8 +7,12 @@
 //! - [`Upload::next`] and the other methods answer questions about the state.
 //! - [`commands`] decide: a function of the state and a command returns the events to append, or a refusal.
 //!
-//! This module knows no storage. `eventpulse-aws` loads a history, calls a command, performs the effect and appends the
-//! events, on the condition that the history still has the number of events that were read.
+//! This module knows no storage. `eventpulse-aws` loads a history, calls a command and appends the events, on the
+//! condition that the history still has the number of events that were read.
+//!
+//! One rule orders events and effects: a request or a rejection is appended before its effects. The event of a completed
+//! effect (`quarantined`, `rolled_back`, `withdrawn`) is appended afterwards, or in its transaction; an acceptance, when
+//! its points are stored. `discarded` is the exception: it is appended before the deletion.
 
 mod accessors;
 mod aggregate;

@@ -8,7 +8,7 @@ use eventpulse_core::upload::{RecordedEvent, Upload, UploadEvent};
 use crate::Services;
 use crate::adapters::upload_store::Append;
 use crate::error::Error;
-use crate::workflows::retry::ConflictRetry;
+use crate::workflows::conflict_retry::ConflictRetry;
 
 /// The outcome of a command. A refusal is an answer, not an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +53,8 @@ pub(crate) async fn decide_and_append(
     now: Timestamp,
     command: impl Fn(&Upload) -> Result<Vec<UploadEvent>, Refusal>,
 ) -> Result<CommandOutcome<Upload>, Error> {
-    let mut attempts = ConflictRetry::COMMAND.attempts();
-    while attempts.next().await {
+    let mut tries = ConflictRetry::COMMAND.tries();
+    while tries.next().await {
         let Some(mut upload) = load_owned(services, owner, id).await? else { return Ok(CommandOutcome::NotFound) };
         let events = match command(&upload) {
             Ok(events) => events,
@@ -64,7 +64,7 @@ pub(crate) async fn decide_and_append(
             return Ok(CommandOutcome::Done(upload));
         }
     }
-    Err(attempts.exhausted("decide", id.as_str()))
+    Err(tries.exhausted("decide", id.as_str()))
 }
 
 async fn append(

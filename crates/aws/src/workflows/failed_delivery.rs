@@ -8,8 +8,8 @@ use crate::Services;
 use crate::adapters::upload_store::Append;
 use crate::error::Error;
 use crate::workflows::begin_delivery::{Begun, begin_delivery};
+use crate::workflows::conflict_retry::{ConflictRetry, Try};
 use crate::workflows::delivery::{Delivery, DeliveryOutcome};
-use crate::workflows::retry::{Attempt, ConflictRetry};
 use crate::workflows::take_steps::take_steps;
 
 /// A delivery that failed for good.
@@ -36,23 +36,23 @@ pub async fn record_failed_delivery(
     if failed.delivery.is_folder_marker() {
         return Ok(DeliveryOutcome::Ignored);
     }
-    let mut attempts = ConflictRetry::DELIVERY.attempts();
-    while attempts.next().await {
-        if let Attempt::Done(outcome) = record_once(services, failed, &clock).await? {
+    let mut tries = ConflictRetry::DELIVERY.tries();
+    while tries.next().await {
+        if let Try::Done(outcome) = record_once(services, failed, &clock).await? {
             return Ok(outcome);
         }
     }
-    Err(attempts.exhausted("record the failed delivery of", &failed.delivery.target()))
+    Err(tries.exhausted("record the failed delivery of", &failed.delivery.target()))
 }
 
 async fn record_once(
     services: &Services,
     failed: &FailedDelivery,
     clock: impl Fn() -> Timestamp,
-) -> Result<Attempt<DeliveryOutcome>, Error> {
+) -> Result<Try<DeliveryOutcome>, Error> {
     let mut work = match begin_delivery(services, &failed.delivery, clock).await? {
         Begun::Work(work) => work,
-        Begun::Finished(outcome) => return Ok(Attempt::Done(outcome)),
+        Begun::Finished(outcome) => return Ok(Try::Done(outcome)),
     };
     let report = FailedDeliveryReport {
         reason: &failed.reason,
@@ -71,7 +71,7 @@ async fn record_once(
         }
     };
     Ok(match append {
-        Append::Done => Attempt::Done(DeliveryOutcome::Settled(Box::new(work.upload))),
-        Append::Conflict => Attempt::Conflict,
+        Append::Done => Try::Done(DeliveryOutcome::Settled(Box::new(work.upload))),
+        Append::Conflict => Try::Conflict,
     })
 }

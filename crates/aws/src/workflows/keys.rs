@@ -8,7 +8,7 @@ use eventpulse_core::device::key_commands::{self, Key, KeyRandom, KeyRefusal};
 use eventpulse_core::id::OwnerId;
 use eventpulse_core::time::Timestamp;
 
-use super::retry::ConflictRetry;
+use super::conflict_retry::ConflictRetry;
 use crate::adapters::key_gateway::KeyGateway;
 use crate::adapters::key_store::{KeyStore, KeyWrite};
 use crate::config::KeysConfig;
@@ -140,14 +140,14 @@ impl Keys {
     }
     /// Returns the revoked key, or `None` if the owner has no such key.
     async fn revoke_in_store(&self, owner: &OwnerId, id: &KeyId, now: Timestamp) -> Result<Option<Key>, Error> {
-        let mut attempts = ConflictRetry::COMMAND.attempts();
-        while attempts.next().await {
+        let mut tries = ConflictRetry::COMMAND.tries();
+        while tries.next().await {
             let Some(key) = self.store.get(owner, id).await? else { return Ok(None) };
             let Some(change) = key_commands::revoke(key.clone(), now) else { return Ok(Some(key)) };
             if self.store.write(&change).await? == KeyWrite::Done {
                 return Ok(Some(change.key));
             }
         }
-        Err(attempts.exhausted("revoke key", id.as_str()))
+        Err(tries.exhausted("revoke key", id.as_str()))
     }
 }

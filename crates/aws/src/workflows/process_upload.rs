@@ -9,8 +9,8 @@ use crate::Services;
 use crate::adapters::upload_store::Append;
 use crate::error::Error;
 use crate::workflows::begin_delivery::{Begun, begin_delivery};
+use crate::workflows::conflict_retry::{ConflictRetry, Try};
 use crate::workflows::delivery::{Delivery, DeliveryOutcome};
-use crate::workflows::retry::{Attempt, ConflictRetry};
 use crate::workflows::take_steps::take_steps;
 
 /// Processes a delivery until the upload is settled.
@@ -25,26 +25,26 @@ pub async fn process_upload(
     if delivery.is_folder_marker() {
         return Ok(DeliveryOutcome::Ignored);
     }
-    let mut attempts = ConflictRetry::DELIVERY.attempts();
-    while attempts.next().await {
-        if let Attempt::Done(outcome) = process_once(services, delivery, &clock).await? {
+    let mut tries = ConflictRetry::DELIVERY.tries();
+    while tries.next().await {
+        if let Try::Done(outcome) = process_once(services, delivery, &clock).await? {
             return Ok(outcome);
         }
     }
-    Err(attempts.exhausted("process", &delivery.target()))
+    Err(tries.exhausted("process", &delivery.target()))
 }
 
 async fn process_once(
     services: &Services,
     delivery: &Delivery,
     clock: impl Fn() -> Timestamp,
-) -> Result<Attempt<DeliveryOutcome>, Error> {
+) -> Result<Try<DeliveryOutcome>, Error> {
     let mut work = match begin_delivery(services, delivery, clock).await? {
         Begun::Work(work) => work,
-        Begun::Finished(outcome) => return Ok(Attempt::Done(outcome)),
+        Begun::Finished(outcome) => return Ok(Try::Done(outcome)),
     };
     if work.is_held_by_another_worker() || take_steps(&mut work).await? == Append::Conflict {
-        return Ok(Attempt::Conflict);
+        return Ok(Try::Conflict);
     }
-    Ok(Attempt::Done(DeliveryOutcome::Settled(Box::new(work.upload))))
+    Ok(Try::Done(DeliveryOutcome::Settled(Box::new(work.upload))))
 }

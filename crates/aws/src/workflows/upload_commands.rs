@@ -1,7 +1,8 @@
 //! The commands of an owner: retry, correct and discard rejected data; withdraw an upload.
 //!
-//! Each command appends its event before its effects, so two concurrent calls cannot both go ahead, and a call that was
-//! interrupted can be repeated. The core decides: see [`eventpulse_core::upload::commands`].
+//! Each command appends its request (or `discarded`) before its effects, so two concurrent calls cannot both go ahead,
+//! and a call that was interrupted can be repeated. A withdrawal appends `withdrawn` after its effects. The core decides:
+//! see [`eventpulse_core::upload::commands`].
 
 mod discard;
 mod retry;

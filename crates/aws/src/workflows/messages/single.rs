@@ -13,7 +13,7 @@ use crate::Services;
 use crate::adapters::upload_store::Append;
 use crate::adapters::upload_store::batch::IdempotencyClaim;
 use crate::error::{Error, Kind};
-use crate::workflows::retry::ConflictRetry;
+use crate::workflows::conflict_retry::ConflictRetry;
 use crate::workflows::take_steps::take_steps;
 use crate::workflows::upload_work::UploadWork;
 
@@ -66,15 +66,15 @@ async fn try_until_processed(
     written: &mut Option<ObjectVersion>,
     clock: impl Fn() -> Timestamp + Copy,
 ) -> Result<Upload, Error> {
-    let mut attempts = ConflictRetry::MESSAGE.attempts();
-    while attempts.next().await {
+    let mut tries = ConflictRetry::MESSAGE.tries();
+    while tries.next().await {
         match process_once(services, message, written, clock).await {
             Ok(Some(upload)) => return Ok(upload),
             Err(error) if error.kind != Kind::Contended => return Err(error),
             Ok(None) | Err(_) => {}
         }
     }
-    Err(attempts.exhausted("ingest", message.upload_id.as_str()))
+    Err(tries.exhausted("ingest", message.upload_id.as_str()))
 }
 
 /// Takes the steps that the message needs. Returns `None` if another delivery works on it. Sets `written` to the object
