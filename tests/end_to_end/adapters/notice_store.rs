@@ -134,9 +134,9 @@ pub async fn occurrence_is_recorded_only_with_its_event(world: Arc<World>) -> Te
     let owner = unique_owner();
     let Received { upload, events } = received(&owner, 0)?;
     let (first, second) = (rejection(0, "/a"), rejection(1, "/b"));
-    let action = notices.record_action(&owner, &first)?;
+    let action = notices.occurrence_action(&owner, &first)?;
     assert_eq!(uploads.append_with(&upload, 0, &events, action).await?, Append::Done);
-    let action = notices.record_action(&owner, &second)?;
+    let action = notices.occurrence_action(&owner, &second)?;
     assert_eq!(uploads.append_with(&upload, 0, &events, action).await?, Append::Conflict, "a stale revision");
     let page = notices.occurrences(&owner).await?;
     assert_eq!(page.items.into_iter().map(|keyed| keyed.value).collect::<Vec<_>>(), [first]);

@@ -10,7 +10,7 @@ use eventpulse_core::upload::{Decision, commands};
 use crate::adapters::upload_store::{Append, ClaimOutcome, UploadStore};
 use crate::error::{Error, Kind};
 use crate::workflows::inspect_object::{feed, inspect};
-use crate::workflows::record_occurrence::announce_decision;
+use crate::workflows::record_occurrence::record_pass_or_mark_open;
 use crate::workflows::upload_work::UploadWork;
 
 /// The outcome of the step.
@@ -49,7 +49,7 @@ pub(crate) async fn process_object<C: Fn() -> Timestamp>(work: &mut UploadWork<'
     if append == Append::Conflict {
         return Ok(Processed::Conflict);
     }
-    announce_decision(work, &inspection.shapes).await;
+    record_pass_or_mark_open(work, &inspection.shapes).await;
     Ok(Processed::Decided(Some(Box::new(inspection))))
 }
 

@@ -18,21 +18,24 @@ use crate::workflows::upload_work::UploadWork;
 ///
 /// # Errors
 /// [`Kind::Corrupt`] if nothing was rejected. Else returns an [AWS failure](crate::error).
-pub(crate) async fn record_rejection<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Append, Error> {
+pub(crate) async fn record_occurrence_of_rejection<C: Fn() -> Timestamp>(
+    work: &mut UploadWork<'_, C>,
+) -> Result<Append, Error> {
     let Some(occurrence) = Occurrence::of_rejection(&work.upload) else {
         return Err(Error::new("record the occurrence of", work.upload.id().as_str(), Kind::Corrupt));
     };
     mark_problems_open(work, &occurrence).await?;
-    let item = work.services.notices.record_action(&work.upload.origin().owner, &occurrence)?;
+    let item = work.services.notices.occurrence_action(&work.upload.origin().owner, &occurrence)?;
     work.record(commands::record_rejection(&work.upload));
     work.store_with(item).await
 }
 
-/// Announces a decision before the effects of it, which may take minutes.
+/// After the decision, counts a pass, or marks the problems of a rejection open before its data are moved, which may take
+/// minutes.
 ///
-/// A rejection marks its problems open, so that an upload which passes from now on is recorded. A pass is counted in the
-/// owner's profile and recorded where problems may be open. A failure here costs an update of the profile, not a record.
-pub(crate) async fn announce_decision<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>, shapes: &[Shape]) {
+/// The owner's profile counts passes. A pass is recorded where problems may be open, so an upload that passes after the
+/// mark resolves the problem. A failure here never rejects data; it may lose a count or delay a resolution.
+pub(crate) async fn record_pass_or_mark_open<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>, shapes: &[Shape]) {
     match commands::recordable_occurrence(&work.upload) {
         Some(RecordableOccurrence::Pass) => {
             let mut passed = Passed::default();

@@ -8,7 +8,7 @@ use crate::adapters::upload_store::Append;
 use crate::error::Error;
 use crate::workflows::process_object::{Processed, process_object};
 use crate::workflows::quarantine::quarantine;
-use crate::workflows::record_occurrence::record_rejection;
+use crate::workflows::record_occurrence::record_occurrence_of_rejection;
 use crate::workflows::upload_work::UploadWork;
 
 /// Takes the steps that are left, and stores their events. Returns [`Append::Conflict`] if another worker was faster.
@@ -29,7 +29,7 @@ pub(crate) async fn take_steps<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C
             },
             Step::RollBack => roll_back(work).await?,
             Step::Quarantine => move_to_quarantine(work, inspection.take()).await?,
-            Step::RecordOccurrence => record_rejection(work).await?,
+            Step::RecordOccurrence => record_occurrence_of_rejection(work).await?,
         };
         if append == Append::Conflict {
             return Ok(Append::Conflict);

@@ -12,11 +12,11 @@ use crate::error::Error;
 const PREFIX: &str = "occurrence#";
 
 impl NoticeStore {
-    /// Returns the action of a transaction that records an occurrence.
+    /// Returns the transaction action that puts an occurrence.
     ///
     /// # Errors
     /// [`Kind::Corrupt`](crate::error::Kind::Corrupt) if the occurrence cannot be encoded, which is a bug.
-    pub fn record_action(&self, owner: &str, occurrence: &Occurrence) -> Result<TransactWriteItem, Error> {
+    pub fn occurrence_action(&self, owner: &str, occurrence: &Occurrence) -> Result<TransactWriteItem, Error> {
         self.put_action(owner, self.occurrence_item(owner, occurrence)?)
     }
 
