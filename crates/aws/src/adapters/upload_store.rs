@@ -1,10 +1,11 @@
-//! DynamoDB: the histories of uploads, and the claims of digests.
+//! DynamoDB: the histories of uploads, and their claims on bytes.
 //!
 //! There are three kinds of item:
 //!
 //! - an upload: `pk = upload#<id>`, `history` (a list of events as JSON texts), `revision` (the number of events), and the
 //!   attributes that [`lists`] show and filter by;
-//! - a claim: `pk = digest#<owner>#<sha256>`, and `upload_id` of the upload that accepted these bytes;
+//! - a claim: `pk = digest#<owner>#<claim name>` (see [`Upload::claim_name`]), and `upload_id` of the upload that accepted
+//!   the bytes;
 //! - a header `Idempotency-Key`: `pk = idempotency#<owner>#<sha256 of the header>`, `upload_id` of the first message with
 //!   it, `sha256` of that message's body, and `expires_at`.
 //!
@@ -58,9 +59,9 @@ pub enum Append {
 /// The result of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// The digest belongs to this upload; its chunks and events are written.
+    /// The claim belongs to this upload; its chunks and events are written.
     Acquired,
-    /// The digest belongs to another upload; nothing is written.
+    /// The claim belongs to another upload; nothing is written.
     TakenBy(UploadId),
     /// Nothing is written, because the history grew since it was read.
     Conflict,
@@ -142,19 +143,19 @@ impl UploadStore {
             && chunks.iter().map(Chunk::size_bytes).sum::<usize>() <= MAX_CHUNK_BYTES_IN_TRANSACTION
     }
 
-    /// Claims a digest, writes chunks and appends events: all or nothing.
+    /// Claims bytes under the name `claim`, writes chunks and appends events: all or nothing.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn claim(
         &self,
-        sha256: &str,
+        claim: &str,
         chunks: &[Chunk],
         after: &Upload,
         revision: usize,
         events: &[RecordedEvent],
     ) -> Result<ClaimOutcome, Error> {
-        let mut actions = vec![self.append_action(after, revision, events)?, self.claim_action(after, sha256)?];
+        let mut actions = vec![self.append_action(after, revision, events)?, self.claim_action(after, claim)?];
         for chunk in chunks {
             actions.push(self.chunk_action(chunk)?);
         }
@@ -181,17 +182,17 @@ impl UploadStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Returns the claim of a digest as an action of a transaction.
-    fn claim_action(&self, after: &Upload, sha256: &str) -> Result<TransactWriteItem, Error> {
-        let claim = Put::builder()
+    /// Returns a claim as an action of a transaction.
+    fn claim_action(&self, after: &Upload, claim: &str) -> Result<TransactWriteItem, Error> {
+        let put = Put::builder()
             .table_name(&self.table)
-            .item("pk", s(digest_pk(&after.origin().owner, sha256)))
+            .item("pk", s(claim_pk(&after.origin().owner, claim)))
             .item("upload_id", s(after.id().as_str()))
             .condition_expression("attribute_not_exists(pk) OR upload_id = :me")
             .expression_attribute_values(":me", s(after.id().as_str()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let claim = claim.build().map_err(|error| self.unsendable(error))?;
-        Ok(TransactWriteItem::builder().put(claim).build())
+        let put = put.build().map_err(|error| self.unsendable(error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     fn chunk_action(&self, chunk: &Chunk) -> Result<TransactWriteItem, Error> {
@@ -204,12 +205,12 @@ impl UploadStore {
         Error::new("TransactWriteItems", self.table.as_str(), Kind::Other).with_source(error)
     }
 
-    /// Releases the claim of a digest, if it belongs to this upload.
+    /// Releases a claim, if it belongs to this upload.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
-    pub async fn release(&self, owner: &OwnerId, sha256: &str, id: &UploadId) -> Result<(), Error> {
-        let delete = self.client.delete_item().table_name(&self.table).key("pk", s(digest_pk(owner, sha256)));
+    pub async fn release(&self, owner: &OwnerId, claim: &str, id: &UploadId) -> Result<(), Error> {
+        let delete = self.client.delete_item().table_name(&self.table).key("pk", s(claim_pk(owner, claim)));
         let delete = delete.condition_expression("upload_id = :me").expression_attribute_values(":me", s(id.as_str()));
         match delete.send().await {
             Ok(_) => Ok(()),
@@ -308,8 +309,8 @@ fn upload_pk(id: &UploadId) -> String {
     format!("upload#{id}")
 }
 
-fn digest_pk(owner: &OwnerId, sha256: &str) -> String {
-    format!("digest#{owner}#{sha256}")
+fn claim_pk(owner: &OwnerId, claim: &str) -> String {
+    format!("digest#{owner}#{claim}")
 }
 
 #[cfg(test)]

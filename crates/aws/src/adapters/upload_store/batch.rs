@@ -9,7 +9,7 @@ use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{RecordedEvent, Upload};
 
-use super::{UploadStore, digest_pk, upload_pk};
+use super::{UploadStore, claim_pk, upload_pk};
 use crate::adapters::dynamodb::item::{Item, epoch_seconds, n, s, text};
 use crate::adapters::dynamodb::transaction::{is_contended, is_refused, reasons, transaction};
 use crate::error::{Error, Kind};
@@ -68,7 +68,7 @@ pub enum BatchAppend {
 #[must_use]
 pub fn item_keys(id: &UploadId, owner: &OwnerId, sha256: &str, key: Option<&IdempotencyKey>) -> Vec<String> {
     let key = key.map(|key| idempotency_pk(owner, key));
-    [upload_pk(id), digest_pk(owner, sha256)].into_iter().chain(key).collect()
+    [upload_pk(id), claim_pk(owner, sha256)].into_iter().chain(key).collect()
 }
 
 pub(super) fn idempotency_pk(owner: &OwnerId, key: &IdempotencyKey) -> String {
