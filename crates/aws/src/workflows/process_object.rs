@@ -42,7 +42,7 @@ pub(crate) async fn process_object<C: Fn() -> Timestamp>(work: &mut UploadWork<'
     let append = match Decision::of(&inspection) {
         Decision::Accepted { .. } => accept(work, &mut inspection, spec).await?,
         decision => {
-            work.record(commands::decide(&work.upload, decision));
+            work.record(commands::record_decision(&work.upload, decision));
             Append::Done
         }
     };
@@ -66,7 +66,7 @@ async fn accept<C: Fn() -> Timestamp>(
     let one_transaction =
         inspection.chunks.as_deref().filter(|chunks: &&[Chunk]| UploadStore::fits_one_transaction(chunks));
     let (events, chunks) = match one_transaction {
-        Some(chunks) => (commands::decide(&work.upload, Decision::of(inspection)), chunks),
+        Some(chunks) => (commands::record_decision(&work.upload, Decision::of(inspection)), chunks),
         None => (commands::begin_acceptance(&work.upload, &inspection.sha256), [].as_slice()),
     };
     let is_stored = one_transaction.is_some();
@@ -91,7 +91,7 @@ async fn record_duplicate<C: Fn() -> Timestamp>(
     if !other.is_some_and(|other| other.has_accepted(claim)) {
         return Err(Error::new("claiming the bytes of", of.as_str(), Kind::Contended));
     }
-    work.record(commands::decide(&work.upload, Decision::Duplicate { of }));
+    work.record(commands::record_decision(&work.upload, Decision::Duplicate { of }));
     Ok(Append::Done)
 }
 
@@ -109,7 +109,7 @@ async fn write_chunks_and_decide<C: Fn() -> Timestamp>(
             (inspection.series, inspection.series_omitted) = (second.series, second.series_omitted);
         }
     }
-    work.record(commands::decide(&work.upload, Decision::of(inspection)));
+    work.record(commands::record_decision(&work.upload, Decision::of(inspection)));
     let append = work.store().await?;
     if append == Append::Conflict {
         remove_chunks_if_rejected(work).await?;

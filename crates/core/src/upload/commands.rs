@@ -3,25 +3,25 @@
 //! A command knows no storage and no clock. A command of the owner that does not fit the state returns a [`Refusal`]. A
 //! repeated command returns no events if its effect has happened already.
 
-mod correct;
 mod delivery;
 mod discard;
 mod occurrence;
 mod process;
 mod quarantine;
 mod refusal;
+mod retry;
 #[cfg(test)]
 mod tests;
 mod withdraw;
 
-pub use correct::{request_correction, retry_unchanged, retryable_location};
 pub use delivery::{
     FailedDeliveryAction, FailedDeliveryReport, POISON_DEATHS, TAKE_OVER_AFTER, is_held_by_another_worker,
     on_failed_delivery, record_late_version,
 };
 pub use discard::discard;
 pub use occurrence::{RecordableOccurrence, record_rejection, recordable_occurrence};
-pub use process::{begin_acceptance, decide, receive, reject};
+pub use process::{begin_acceptance, receive, record_decision, reject};
 pub use quarantine::{QuarantineAction, QuarantinePlan, plan_quarantine};
 pub use refusal::Refusal;
+pub use retry::{request_correction, retry_unchanged, retryable_location};
 pub use withdraw::{complete_withdrawal, request_withdrawal};

@@ -1,4 +1,5 @@
-//! Retries of rejected data, unchanged or corrected.
+//! Requests a retry, and brings its data into the process bucket: copies the rejected data, writes the correction, or
+//! presigns the PUT of a correction.
 
 use std::time::Duration;
 

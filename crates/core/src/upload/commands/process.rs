@@ -28,7 +28,7 @@ pub fn begin_acceptance(upload: &Upload, sha256: &str) -> Vec<UploadEvent> {
 
 /// Records the decision on the object.
 #[must_use]
-pub fn decide(upload: &Upload, decision: Decision) -> Vec<UploadEvent> {
+pub fn record_decision(upload: &Upload, decision: Decision) -> Vec<UploadEvent> {
     let claim = match &decision {
         Decision::Accepted { sha256, .. } => Some(upload.claim_name(sha256)),
         Decision::Rejected { .. } | Decision::Duplicate { .. } => None,
@@ -40,5 +40,5 @@ pub fn decide(upload: &Upload, decision: Decision) -> Vec<UploadEvent> {
 /// records that name none, `<name>/<major>.<minor>`.
 #[must_use]
 pub fn reject(upload: &Upload, failure: Failure, requested_schema: &str) -> Vec<UploadEvent> {
-    decide(upload, Decision::Rejected { rejection: Rejection::of_upload(failure, requested_schema) })
+    record_decision(upload, Decision::Rejected { rejection: Rejection::of_upload(failure, requested_schema) })
 }

@@ -208,7 +208,7 @@ fn only_accepted_bytes_are_claimed() {
     ] {
         let UploadEvent::Decided { decision, .. } = event else { panic!("{name}") };
         let mut upload = upload(events);
-        let decided = decide(&upload, decision.clone());
+        let decided = record_decision(&upload, decision.clone());
         assert_eq!(decided, [UploadEvent::Decided { decision, claim: expected.map(str::to_owned) }], "{name}");
         let claims = upload.claims().len();
         upload.apply(&RecordedEvent::new(at(30), decided[0].clone()));

@@ -1,4 +1,4 @@
-//! Retries of rejected data: unchanged, or corrected.
+//! Requests of retries: whether rejected data can be retried now, unchanged or corrected, and the event that requests it.
 
 use std::time::Duration;
 
