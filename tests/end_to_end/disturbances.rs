@@ -64,7 +64,7 @@ pub async fn missing_permission_fails_the_delivery_until_restored(world: Arc<Wor
     let whole = without_statement(&world, "IngestObjectRole", "RecordOccurrences").await?;
     let denied: Result<_, BoxError> = async {
         let id = world.client.upload(&user, &document("x.json", "{}")).await?;
-        let decided = world.client.wait(&id, |upload| upload.next() != Some(Step::Process)).await?;
+        let decided = world.client.wait(&id, |upload| upload.next_step() != Some(Step::Process)).await?;
         let object = decided.object().cloned().ok_or("no object")?;
         let denied = world.deliver(&object, "denied").await?;
         let mails = world.mailbox.about(id.as_str());

@@ -4,7 +4,7 @@
 //!
 //! - [`UploadEvent`] defines the events. A history only grows.
 //! - [`Upload::fold`] folds a history into the state. It decides nothing.
-//! - [`Upload::next`] and the other methods answer questions about the state.
+//! - [`Upload::next_step`] and the other methods answer questions about the state.
 //! - [`commands`] decide: a function of the state and a command returns the events to append, or a refusal.
 //!
 //! This module knows no storage. `eventpulse-aws` loads a history, calls a command and appends the events, on the

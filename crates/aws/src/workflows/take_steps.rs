@@ -18,7 +18,7 @@ use crate::workflows::upload_work::UploadWork;
 pub(crate) async fn take_steps<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Append, Error> {
     // The quarantine step uses the inspection, unless another delivery made it.
     let mut inspection = None;
-    while let Some(step) = work.upload.next() {
+    while let Some(step) = work.upload.next_step() {
         let append = match step {
             Step::Process => match process_object(work).await? {
                 Processed::Decided(found) => {

@@ -222,7 +222,7 @@ impl Client {
     /// # Errors
     /// Returns an error if that takes longer than three minutes.
     pub async fn settled(&self, id: &UploadId) -> Result<Upload, BoxError> {
-        self.wait(id, |upload| upload.next().is_none()).await
+        self.wait(id, |upload| upload.next_step().is_none()).await
     }
 
     /// Waits until an upload meets a condition.

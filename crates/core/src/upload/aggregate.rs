@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 ///
 /// let upload = Upload::fold(UploadId::new(noon, [7; 10]), &history)?;
 /// assert_eq!(upload.state_at(noon), UploadState::Issued);
-/// assert_eq!(upload.next(), Some(Step::Process));
+/// assert_eq!(upload.next_step(), Some(Step::Process));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

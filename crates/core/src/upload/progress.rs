@@ -8,11 +8,12 @@ use crate::id::UPLOADS_PREFIX;
 use crate::time::Timestamp;
 
 impl Upload {
-    /// Returns the next step of the current attempt; `None` if nothing is left to do.
+    /// Returns the next step of the current attempt. `None` if nothing is left to do. An upload that awaits its object has
+    /// the next step [`Step::Process`].
     ///
     /// A repeated delivery takes this step, so it resumes where an earlier delivery stopped.
     #[must_use]
-    pub fn next(&self) -> Option<Step> {
+    pub fn next_step(&self) -> Option<Step> {
         match (&self.current.decision, &self.current.quarantine_location) {
             _ if self.withdrawal_requested || self.discarded => None,
             (None, _) => Some(Step::Process),
@@ -60,7 +61,7 @@ impl Upload {
     /// Returns whether an object is being processed: its owner has to wait before sending a command.
     #[must_use]
     pub fn is_at_work(&self) -> bool {
-        self.current.object.is_some() && self.next().is_some()
+        self.current.object.is_some() && self.next_step().is_some()
     }
 
     /// Returns the name under which this attempt claims bytes with this SHA-256 (lower-case hex).
@@ -139,6 +140,7 @@ impl Upload {
     /// Returns whether the data that this attempt rejected is in quarantine with nothing left to do. An occurrence that
     /// could not be recorded is an operator's concern and does not stop the owner from sending a correction.
     fn is_in_quarantine(&self) -> bool {
-        self.current.quarantine_location.is_some() && (self.next().is_none() || self.current.failure_reason.is_some())
+        self.current.quarantine_location.is_some()
+            && (self.next_step().is_none() || self.current.failure_reason.is_some())
     }
 }

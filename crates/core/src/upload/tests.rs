@@ -64,7 +64,7 @@ fn a_history_determines_the_state_and_the_next_step() {
     ];
     for (name, events, state, next) in rows {
         let upload = Upload::fold(id(), &history(events)).unwrap();
-        assert_eq!((upload.state(), upload.next()), (state, next), "{name}");
+        assert_eq!((upload.state(), upload.next_step()), (state, next), "{name}");
     }
 }
 
@@ -145,7 +145,7 @@ fn a_retry_adds_an_attempt_and_accepted_records_stay_accepted() {
     for (name, events, state, status, accepted, next) in rows {
         let upload = upload(events);
         let now = at(20);
-        let actual = (upload.state_at(now), upload.quarantine_status(now), upload.accepted(), upload.next());
+        let actual = (upload.state_at(now), upload.quarantine_status(now), upload.accepted(), upload.next_step());
         assert_eq!(actual, (state, Some(status), accepted, next), "{name}");
     }
 }

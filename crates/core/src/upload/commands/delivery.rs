@@ -20,7 +20,7 @@ pub const POISON_DEATHS: u32 = 3;
 /// Returns whether another worker advanced this upload a moment ago and has steps left to take.
 #[must_use]
 pub fn is_held_by_another_worker(upload: &Upload, now: Timestamp) -> bool {
-    upload.next().is_some() && now.duration_since(upload.changed_at()) < TAKE_OVER_AFTER
+    upload.next_step().is_some() && now.duration_since(upload.changed_at()) < TAKE_OVER_AFTER
 }
 
 /// A report on a failed delivery.
@@ -52,7 +52,7 @@ pub fn on_failed_delivery(
     report: &FailedDeliveryReport<'_>,
     requested_schema: &str,
 ) -> FailedDeliveryAction {
-    if upload.next().is_none() {
+    if upload.next_step().is_none() {
         return FailedDeliveryAction::Nothing;
     }
     if report.deaths >= POISON_DEATHS {

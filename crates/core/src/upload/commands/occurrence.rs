@@ -29,7 +29,7 @@ pub fn recordable_occurrence(upload: &Upload) -> Option<RecordableOccurrence> {
 #[must_use]
 pub fn record_rejection(upload: &Upload) -> Vec<UploadEvent> {
     match upload.rejection() {
-        Some(rejection) if upload.next() == Some(Step::RecordOccurrence) => {
+        Some(rejection) if upload.next_step() == Some(Step::RecordOccurrence) => {
             let problems = rejection.fingerprints.iter().map(|fingerprint| fingerprint.id.clone()).collect();
             vec![UploadEvent::OccurrenceRecorded { problems }]
         }
