@@ -13,7 +13,7 @@ mod sleep;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use eventpulse_core::notification::schedule::{Schedule, Step};
+use eventpulse_core::notification::schedule::{Schedule, ScheduleStep};
 use eventpulse_core::time::Timestamp;
 
 use crate::error::Error;
@@ -105,9 +105,9 @@ async fn publish_due(
             }
         };
         match schedule.next(due, clock()) {
-            Step::Stop => return,
-            Step::Wait(pause) => tokio::time::sleep(pause).await,
-            Step::Publish { pause, owners: next } => {
+            ScheduleStep::Stop => return,
+            ScheduleStep::Wait(pause) => tokio::time::sleep(pause).await,
+            ScheduleStep::Publish { pause, owners: next } => {
                 tokio::time::sleep(pause).await;
                 owners = next;
             }

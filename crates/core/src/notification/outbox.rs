@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::kind::NoticeKind;
-use super::pacing::{PUBLICATION_LEASE, PUBLISH_SPACING, next_publication_at};
+use super::pacing::{PUBLICATION_EXPIRES_AFTER, PUBLISH_SPACING, next_publication_at};
 use super::pending::PendingNotice;
 use super::rendering::MAX_PROBLEMS_IN_NOTICE;
 use crate::encoding::{crockford, first_bits};
@@ -170,7 +170,7 @@ impl Outbox {
     #[must_use]
     pub fn due_at(&self, digest_interval: Duration) -> Option<Timestamp> {
         if let Some(publication) = &self.publication {
-            return Some(publication.begun_at + PUBLICATION_LEASE);
+            return Some(publication.begun_at + PUBLICATION_EXPIRES_AFTER);
         }
         // Pending notices for a full notice do not wait: waiting would not make fewer e-mails.
         let is_full = self.pending >= MAX_PROBLEMS_IN_NOTICE as u64;

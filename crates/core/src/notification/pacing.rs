@@ -14,14 +14,14 @@ pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The publish lease of a sender expires after this time.
 pub const PUBLISH_LEASE: Duration = Duration::from_secs(20);
 /// A publication expires after this time. Then another sender publishes the notice again.
-pub const PUBLICATION_LEASE: Duration = Duration::from_secs(60);
+pub const PUBLICATION_EXPIRES_AFTER: Duration = Duration::from_secs(60);
 /// The pause before another attempt to acquire the publish lease from a sender that publishes.
 const LEASE_RETRY: Duration = Duration::from_millis(200);
 
 // A call to publish ends before the publish lease expires, and the publish lease before the publication.
 const _: () = assert!(
     PUBLISH_TIMEOUT.as_millis() + PUBLISH_SPACING.as_millis() < PUBLISH_LEASE.as_millis()
-        && PUBLISH_LEASE.as_millis() < PUBLICATION_LEASE.as_millis()
+        && PUBLISH_LEASE.as_millis() < PUBLICATION_EXPIRES_AFTER.as_millis()
 );
 
 /// Returns the earliest time for the next notice of the deployment after one at `at`.

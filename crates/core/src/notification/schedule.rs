@@ -35,7 +35,7 @@ impl DueOwner {
 
 /// The next step of the invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum ScheduleStep {
     /// Wait for `pause`, then publish to these owners, in order.
     Publish {
         /// The pause.
@@ -76,26 +76,30 @@ impl Schedule {
     }
 
     /// Ends a pass. Returns the next step, given the owners in the index of due owners.
-    pub fn next(&mut self, due: Vec<DueOwner>, now: Timestamp) -> Step {
+    pub fn next(&mut self, due: Vec<DueOwner>, now: Timestamp) -> ScheduleStep {
         let is_published = std::mem::take(&mut self.is_published);
         let due: Vec<DueOwner> = due.into_iter().filter(|due| !self.failed.contains(&due.owner)).collect();
         if due.is_empty() {
-            return Step::Stop;
+            return ScheduleStep::Stop;
         }
         let soon = now + LOOKAHEAD;
         let owners: Vec<String> = due.into_iter().filter(|due| due.due_at <= soon).map(|due| due.owner).collect();
         if owners.is_empty() {
             // A pause ends during this invocation. Its owner does not wait for the next one.
             self.idle_passes = 0;
-            return Step::Wait(LOOKAHEAD / 2);
+            return ScheduleStep::Wait(LOOKAHEAD / 2);
         }
         if is_published {
             self.idle_passes = 0;
-            return Step::Publish { pause: Duration::ZERO, owners };
+            return ScheduleStep::Publish { pause: Duration::ZERO, owners };
         }
         // The index shows owners without a due notice, because it lags behind, or other senders were faster.
         self.idle_passes += 1;
-        if self.idle_passes > MAX_IDLE_PASSES { Step::Stop } else { Step::Publish { pause: INDEX_LAG, owners } }
+        if self.idle_passes > MAX_IDLE_PASSES {
+            ScheduleStep::Stop
+        } else {
+            ScheduleStep::Publish { pause: INDEX_LAG, owners }
+        }
     }
 }
 
@@ -111,13 +115,13 @@ mod tests {
         DueOwner { owner: owner.to_owned(), due_at: at(seconds) }
     }
 
-    fn publish(pause: Duration, owners: &[&str]) -> Step {
-        Step::Publish { pause, owners: owners.iter().map(|owner| (*owner).to_owned()).collect() }
+    fn publish(pause: Duration, owners: &[&str]) -> ScheduleStep {
+        ScheduleStep::Publish { pause, owners: owners.iter().map(|owner| (*owner).to_owned()).collect() }
     }
 
     #[test]
     fn nothing_due_stops() {
-        assert_eq!(Schedule::default().next(Vec::new(), at(0)), Step::Stop);
+        assert_eq!(Schedule::default().next(Vec::new(), at(0)), ScheduleStep::Stop);
     }
 
     #[test]
@@ -132,7 +136,7 @@ mod tests {
     fn a_notice_that_becomes_due_is_waited_for() {
         let mut schedule = Schedule::default();
         for _ in 0..10 {
-            assert_eq!(schedule.next(vec![due("ann", 9)], at(0)), Step::Wait(LOOKAHEAD / 2));
+            assert_eq!(schedule.next(vec![due("ann", 9)], at(0)), ScheduleStep::Wait(LOOKAHEAD / 2));
         }
     }
 
@@ -142,7 +146,7 @@ mod tests {
         for _ in 0..MAX_IDLE_PASSES {
             assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), publish(INDEX_LAG, &["ann"]));
         }
-        assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), Step::Stop);
+        assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), ScheduleStep::Stop);
     }
 
     #[test]
@@ -162,7 +166,7 @@ mod tests {
         schedule.published();
         let step = schedule.next(vec![due("ann", 0), due("bob", 0)], at(0));
         assert_eq!((step, schedule.failures()), (publish(Duration::ZERO, &["bob"]), 1));
-        assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), Step::Stop);
+        assert_eq!(schedule.next(vec![due("ann", 0)], at(0)), ScheduleStep::Stop);
     }
 
     #[test]
