@@ -37,7 +37,7 @@ fn random<const N: usize>() -> Result<[u8; N], ApiError> {
     Ok(bytes)
 }
 
-/// Returns the routes of the function that only reads.
+/// Returns the routes of the function query: statistics and public operations.
 pub(crate) fn query_routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(statistics::get_by_query))
@@ -48,7 +48,7 @@ pub(crate) fn query_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(meta::document))
 }
 
-/// Returns the routes of the function that manages uploads, quarantined data, keys and e-mail subscriptions.
+/// Returns the routes of the function manage: everything else.
 pub(crate) fn manage_routes() -> OpenApiRouter<Arc<App>> {
     let data = DefaultBodyLimit::max(MAX_DATA_BYTES);
     OpenApiRouter::new()
@@ -65,12 +65,12 @@ pub(crate) fn manage_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(notifications::get, notifications::put, notifications::delete))
 }
 
-/// Returns the router of the function that only reads.
+/// Returns the router of the function query: statistics and public operations.
 pub fn query(app: Arc<App>) -> Router {
     finish(query_routes(), app)
 }
 
-/// Returns the router of the function that manages uploads, quarantined data, keys and e-mail subscriptions.
+/// Returns the router of the function manage: everything else.
 pub fn manage(app: Arc<App>) -> Router {
     finish(manage_routes(), app)
 }

@@ -12,7 +12,7 @@ const MIN_CURSOR_KEY_CHARS: usize = 32;
 pub struct App {
     /// The AWS services.
     pub services: Services,
-    /// The keys of devices. `None` in the function that only reads, which has no permission to manage keys.
+    /// The keys of devices. `None` in the function query, which has no permission to manage keys.
     pub keys: Option<Keys>,
     /// The configuration.
     pub config: ApiConfig,

@@ -1,4 +1,5 @@
-//! The commands of `eventpulse`. They use the REST API only, so any other client can do the same.
+//! The commands of `eventpulse`. These commands use HTTP only (the REST API, Cognito, `POST /data`), except `validate`,
+//! which works offline. Any other client can do the same.
 
 pub mod keys;
 pub mod notifications;

@@ -1,4 +1,5 @@
-//! The Lambda function for the operations of the REST API on uploads, quarantined data, keys and e-mail subscriptions.
+//! The Lambda function manage of the REST API: everything but statistics and public operations, which is uploads,
+//! quarantined data, validation, keys and e-mail subscriptions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The Lambda function for the read-only operations of the REST API. Its role may only read the tables.
+//! The Lambda function query of the REST API: statistics and public operations. Its role may only read the tables.
 
 use std::sync::Arc;
 
