@@ -28,7 +28,7 @@ pub(crate) async fn begin_delivery<'a, C: Fn() -> Timestamp>(
     delivery: &Delivery,
     clock: C,
 ) -> Result<Begun<'a, C>, Error> {
-    let issued = issued_upload(services, &delivery.key).await?;
+    let issued = upload_of_key(services, &delivery.key).await?;
     let object = object_version(services, delivery, issued.as_ref()).await?;
     let (upload, unstored) = match issued {
         Some(upload) => (upload, Vec::new()),
@@ -50,8 +50,8 @@ pub(crate) async fn begin_delivery<'a, C: Fn() -> Timestamp>(
     }
 }
 
-/// Loads the upload that was issued for this key.
-async fn issued_upload(services: &Services, key: &str) -> Result<Option<Upload>, Error> {
+/// Loads the upload whose id is in this key, if the key belongs to it: its own key, or one of its retries.
+async fn upload_of_key(services: &Services, key: &str) -> Result<Option<Upload>, Error> {
     let Some(id) = upload_id_in_key(key) else { return Ok(None) };
     let upload = services.uploads.load(&id).await?;
     Ok(upload.filter(|upload| upload.has_key(key)))

@@ -88,7 +88,7 @@ pub fn plan_batches<M>(mut candidates: Vec<BatchCandidate<M>>) -> BatchPlan<M> {
 #[derive(PartialEq, Eq)]
 enum Fit {
     Fits,
-    /// An empty batch has room for the message.
+    /// This batch has no room; an empty one would.
     BatchFull,
     /// No batch has room for the message, or a member of this batch writes one of its items.
     Unbatchable,

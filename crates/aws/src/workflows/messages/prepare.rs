@@ -63,9 +63,9 @@ fn inspect(catalog: &Catalog, default_schema: &SchemaRef, message: &ParsedMessag
     let sha256 = sha256.clone();
     let chunks = inspection.chunks.take().filter(|chunks| chunks.len() <= MAX_CHUNKS)?;
     let series: BTreeSet<String> = chunks.iter().map(Chunk::partition_key).collect();
+    let acceptance = Acceptance { decision, sha256, shapes: inspection.shapes };
     // A series with several chunks has thousands of points, or points of several days: the plan of a batch could not
     // tell how many chunks it makes.
-    let acceptance = Acceptance { decision, sha256, shapes: inspection.shapes };
     (series.len() == chunks.len()).then_some((acceptance, chunks))
 }
 

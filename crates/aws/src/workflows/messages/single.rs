@@ -144,10 +144,10 @@ async fn claim_idempotency_key<C: Fn() -> Timestamp + Copy>(
         // The claim on the digest of the body finds out whether an equal body is accepted already.
         IdempotencyClaim::Acquired | IdempotencyClaim::Earlier { same_body: true, .. } => {}
         IdempotencyClaim::Earlier { upload_id, same_body: false } => {
-            let message = format!(
+            let text = format!(
                 "{upload_id} came with the same Idempotency-Key and another body: give each event a key of its own"
             );
-            work.reject(Failure::new(FailureCode::IdempotencyKeyReused, "", message));
+            work.reject(Failure::new(FailureCode::IdempotencyKeyReused, "", text));
         }
     }
     Ok(())

@@ -135,7 +135,8 @@ fn passed_kinds(batch: &Batch) -> BTreeSet<&String> {
     batch.occurrences.iter().flat_map(|keyed| keyed.value.passed_kinds()).collect()
 }
 
-/// Marks the kinds of the folded rejections as open.
+/// Marks the kinds of the folded rejections as open again. Each rejection marked its kinds before it was recorded; in
+/// between, an invocation that folded a pass may have found no open problem and closed the mark.
 async fn mark_open(
     notifier: &Notifier,
     owner: &str,
