@@ -49,6 +49,16 @@ struct Context {
     key_id: String,
 }
 
+/// The key of a request, after its lookup.
+enum Presented {
+    /// The request has no key, a malformed one, or several.
+    Malformed,
+    /// No such key was issued.
+    Unknown,
+    /// The key was issued. It may be revoked or replaced.
+    Known(Credential),
+}
+
 /// The decision on a key.
 #[derive(Debug, PartialEq)]
 enum Decision {
@@ -70,14 +80,15 @@ async fn decide(keys: &CredentialLookup, event: &Event) -> Result<Answer, Diagno
     };
     let arn = event.method_arn.as_deref().and_then(resource);
     let arn = arn.ok_or_else(|| failed("Event".to_owned(), "the event has no method ARN".to_owned()))?;
-    let known = match sent(event) {
+    let presented = match sent(event) {
         Some(key) => {
             let known = keys.look_up(&key.digest()).await;
-            Some(known.map_err(|error| failed(format!("{:?}", error.kind), error.chain()))?)
+            let known = known.map_err(|error| failed(format!("{:?}", error.kind), error.chain()))?;
+            known.map_or(Presented::Unknown, Presented::Known)
         }
-        None => None,
+        None => Presented::Malformed,
     };
-    let decision = judge(known, clock());
+    let decision = judge(presented, clock());
     match &decision {
         Decision::Allowed(of) => tracing::info!(key_id = %of.key_id, owner = %of.owner, "the key is allowed"),
         Decision::Denied { why, of: Some(of) } => {
@@ -97,13 +108,13 @@ fn sent(event: &Event) -> Option<ApiKey> {
     ApiKey::parse(value.to_str().ok()?).ok()
 }
 
-/// Decides on the result of a lookup. `None`: the request has no valid key; `Some(None)`: the key is unknown.
-fn judge(known: Option<Option<Credential>>, now: Timestamp) -> Decision {
+/// Decides on the key of a request.
+fn judge(presented: Presented, now: Timestamp) -> Decision {
     let denied = |why, of| Decision::Denied { why, of };
-    match known {
-        None => denied("malformed", None),
-        Some(None) => denied("unknown", None),
-        Some(Some(known)) => match known.status(now) {
+    match presented {
+        Presented::Malformed => denied("malformed", None),
+        Presented::Unknown => denied("unknown", None),
+        Presented::Known(known) => match known.status(now) {
             CredentialStatus::Good => Decision::Allowed(known),
             CredentialStatus::Revoked => denied("revoked", Some(known)),
             CredentialStatus::Replaced => denied("replaced", Some(known)),
@@ -203,7 +214,7 @@ mod tests {
 
     #[test]
     fn valid_keys_may_call_one_method_for_their_owner() {
-        let decision = judge(Some(Some(credential(KeyState::Active, None))), Timestamp::from_micros(10));
+        let decision = judge(Presented::Known(credential(KeyState::Active, None)), Timestamp::from_micros(10));
         assert_eq!(
             serde_json::to_value(answer(decision, resource(ARN).unwrap())).unwrap(),
             json!({
@@ -218,14 +229,14 @@ mod tests {
 
     #[test]
     fn other_keys_are_denied_without_details() {
-        for (name, known) in [
-            ("malformed", None),
-            ("unknown", Some(None)),
-            ("revoked", Some(Some(credential(KeyState::Revoked, None)))),
-            ("revoked", Some(Some(credential(KeyState::Revoked, Some(99))))),
-            ("replaced", Some(Some(credential(KeyState::Active, Some(10))))),
+        for (name, presented) in [
+            ("malformed", Presented::Malformed),
+            ("unknown", Presented::Unknown),
+            ("revoked", Presented::Known(credential(KeyState::Revoked, None))),
+            ("revoked", Presented::Known(credential(KeyState::Revoked, Some(99)))),
+            ("replaced", Presented::Known(credential(KeyState::Active, Some(10)))),
         ] {
-            let decision = judge(known, Timestamp::from_micros(10));
+            let decision = judge(presented, Timestamp::from_micros(10));
             assert!(matches!(&decision, Decision::Denied { why, .. } if *why == name), "{name}: {decision:?}");
             let answer = serde_json::to_value(answer(decision, resource(ARN).unwrap())).unwrap();
             assert_eq!(
@@ -238,7 +249,7 @@ mod tests {
                 "{name}"
             );
         }
-        let replaced = judge(Some(Some(credential(KeyState::Active, Some(11)))), Timestamp::from_micros(10));
+        let replaced = judge(Presented::Known(credential(KeyState::Active, Some(11))), Timestamp::from_micros(10));
         assert!(matches!(replaced, Decision::Allowed(_)), "a replaced secret is valid until its end");
     }
 
