@@ -18,7 +18,7 @@ use eventpulse_core::id::OwnerId;
 use eventpulse_core::intake::failure::FailureCode;
 use eventpulse_core::intake::fingerprint::{FailureAt, Fingerprint, ProblemId};
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::occurrence::{Occurrence, Outcome};
+use eventpulse_core::notification::occurrence::{Occurrence, OccurrenceKind};
 use eventpulse_core::notification::outbox::OutboxEntry;
 use eventpulse_core::notification::problem::{Problem, ProblemStatus};
 use eventpulse_core::notification::problem_fold::ProblemFold;
@@ -66,13 +66,13 @@ fn fingerprint(pointer: &str) -> Fingerprint {
     }
 }
 
-fn occurrence(seconds: i64, outcome: Outcome) -> Occurrence {
-    Occurrence { at: at(seconds), upload_id: unique_id(), revision: 4, outcome }
+fn occurrence(seconds: i64, kind: OccurrenceKind) -> Occurrence {
+    Occurrence { at: at(seconds), upload_id: unique_id(), revision: 4, kind }
 }
 
 /// An upload that is rejected for one problem.
 fn rejection(seconds: i64, pointer: &str) -> Occurrence {
-    occurrence(seconds, Outcome::Rejected(vec![fingerprint(pointer)]))
+    occurrence(seconds, OccurrenceKind::Rejected(vec![fingerprint(pointer)]))
 }
 
 /// Folds occurrences into stored problems.
@@ -241,7 +241,7 @@ pub async fn resolved_problems_are_not_open(world: Arc<World>) -> TestResult {
     assert!(notices.open_problems(&owner, KIND, 2).await?.len() > 2, "there are more than 2");
     assert!(notices.open_problems(&owner, "reading/2", 3).await?.is_empty(), "another kind of upload");
 
-    let pass = folded(open, &[occurrence(1, Outcome::Passed(vec![KIND.to_owned()]))]);
+    let pass = folded(open, &[occurrence(1, OccurrenceKind::Passed(vec![KIND.to_owned()]))]);
     let stored = notices.outbox(&owner).await?;
     assert_eq!(change(&notices, &owner, &stored, Some(&pass), &[]).await?, Append::Done);
     assert!(notices.open_problems(&owner, KIND, 3).await?.is_empty());
@@ -256,7 +256,7 @@ pub async fn open_problems_are_paged_to_the_end(world: Arc<World>) -> TestResult
     // A query reads 1 MB at a time.
     let large = |number: usize| {
         let schema = "s".repeat(100_000);
-        occurrence(0, Outcome::Rejected(vec![Fingerprint { schema, ..fingerprint(&format!("/{number}")) }]))
+        occurrence(0, OccurrenceKind::Rejected(vec![Fingerprint { schema, ..fingerprint(&format!("/{number}")) }]))
     };
     let fold = folded(Vec::new(), &(0..24).map(large).collect::<Vec<_>>());
     assert_eq!(change(&notices, &owner, &StoredOutbox::default(), Some(&fold), &[]).await?, Append::Done);

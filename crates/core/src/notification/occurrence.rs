@@ -16,15 +16,15 @@ pub struct Occurrence {
     pub upload_id: UploadId,
     /// The number of events in its history at that time. A notice describes that state.
     pub revision: usize,
-    /// The outcome.
+    /// The kind.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub kind: OccurrenceKind,
 }
 
-/// The outcome of an upload.
+/// The kind of an occurrence: the outcome of its upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum OccurrenceKind {
     /// The upload, or a part of it, was rejected and quarantined.
     Rejected(Vec<Fingerprint>),
     /// The upload was accepted without rejected records. It has records of these kinds.
@@ -40,29 +40,33 @@ impl Occurrence {
     pub fn of_rejection(upload: &Upload) -> Option<Self> {
         let (at, fingerprints) = (upload.decided_at()?, upload.rejection()?.fingerprints.clone());
         let is_check = upload.origin().owner.is_synthetic_check();
-        let outcome = if is_check { Outcome::SyntheticCheck(fingerprints) } else { Outcome::Rejected(fingerprints) };
-        Some(Self { at, upload_id: upload.id().clone(), revision: upload.revision(), outcome })
+        let kind = if is_check {
+            OccurrenceKind::SyntheticCheck(fingerprints)
+        } else {
+            OccurrenceKind::Rejected(fingerprints)
+        };
+        Some(Self { at, upload_id: upload.id().clone(), revision: upload.revision(), kind })
     }
 
     /// Returns the occurrence for an upload that passed. `kinds` are its kinds with problems that may be open.
     #[must_use]
     pub fn of_pass(upload: &Upload, kinds: Vec<KindOfUpload>, now: Timestamp) -> Self {
         let at = upload.decided_at().unwrap_or(now);
-        Self { at, upload_id: upload.id().clone(), revision: upload.revision(), outcome: Outcome::Passed(kinds) }
+        Self { at, upload_id: upload.id().clone(), revision: upload.revision(), kind: OccurrenceKind::Passed(kinds) }
     }
 
     /// Returns the fingerprints of a rejected upload.
     pub fn fingerprints(&self) -> &[Fingerprint] {
-        match &self.outcome {
-            Outcome::Rejected(fingerprints) | Outcome::SyntheticCheck(fingerprints) => fingerprints,
-            Outcome::Passed(_) => &[],
+        match &self.kind {
+            OccurrenceKind::Rejected(fingerprints) | OccurrenceKind::SyntheticCheck(fingerprints) => fingerprints,
+            OccurrenceKind::Passed(_) => &[],
         }
     }
 
     /// Returns the kinds of upload with problems that this upload resolves.
     pub fn passed_kinds(&self) -> &[KindOfUpload] {
-        match &self.outcome {
-            Outcome::Passed(kinds) => kinds,
+        match &self.kind {
+            OccurrenceKind::Passed(kinds) => kinds,
             _ => &[],
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::kind::NoticeKind;
-use super::occurrence::{Occurrence, Outcome};
+use super::occurrence::{Occurrence, OccurrenceKind};
 use super::pending::PendingNotice;
 use super::problem::{Problem, ProblemCounts, ProblemStatus};
 use crate::intake::fingerprint::{Fingerprint, KindOfUpload, ProblemId};
@@ -28,7 +28,7 @@ const MAX_QUIET_INTERVALS: u32 = 24;
 /// use eventpulse_core::intake::failure::FailureCode;
 /// use eventpulse_core::intake::fingerprint::{FailureAt, Fingerprint, ProblemId};
 /// use eventpulse_core::notification::kind::NoticeKind;
-/// use eventpulse_core::notification::occurrence::{Occurrence, Outcome};
+/// use eventpulse_core::notification::occurrence::{Occurrence, OccurrenceKind};
 /// use eventpulse_core::notification::problem_fold::ProblemFold;
 /// use eventpulse_core::time::Timestamp;
 ///
@@ -46,7 +46,7 @@ const MAX_QUIET_INTERVALS: u32 = 24;
 ///     at,
 ///     upload_id: UploadId::new(at, [0; 10]),
 ///     revision: 4,
-///     outcome: Outcome::Rejected(vec![fingerprint]),
+///     kind: OccurrenceKind::Rejected(vec![fingerprint]),
 /// };
 ///
 /// let mut fold = ProblemFold::new(Vec::new(), BTreeMap::new(), Duration::from_secs(3_600));
@@ -110,14 +110,14 @@ impl ProblemFold {
 
     /// Folds one occurrence. A passed upload resolves at most `max_resolutions` problems.
     pub fn fold(&mut self, occurrence: &Occurrence, max_resolutions: usize) -> Progress {
-        match &occurrence.outcome {
-            Outcome::Rejected(fingerprints) => {
+        match &occurrence.kind {
+            OccurrenceKind::Rejected(fingerprints) => {
                 for fingerprint in fingerprints {
                     self.reject(occurrence, fingerprint);
                 }
                 Progress::Complete
             }
-            Outcome::SyntheticCheck(fingerprints) => {
+            OccurrenceKind::SyntheticCheck(fingerprints) => {
                 for fingerprint in fingerprints {
                     self.problems.insert(fingerprint.id.clone(), Problem::begin(fingerprint, occurrence.at));
                     let kind_of_upload = &fingerprint.kind_of_upload;
@@ -125,7 +125,7 @@ impl ProblemFold {
                 }
                 Progress::Complete
             }
-            Outcome::Passed(kinds) => self.resolve(occurrence, kinds, max_resolutions),
+            OccurrenceKind::Passed(kinds) => self.resolve(occurrence, kinds, max_resolutions),
         }
     }
 

@@ -22,20 +22,20 @@ fn fingerprint(kind: &str, pointer: &str, records: u64) -> Fingerprint {
     }
 }
 
-fn occurrence(second: i64, outcome: Outcome) -> Occurrence {
+fn occurrence(second: i64, kind: OccurrenceKind) -> Occurrence {
     let upload_id = UploadId::new(at(second), [7; 10]);
-    Occurrence { at: at(second), upload_id, revision: 4, outcome }
+    Occurrence { at: at(second), upload_id, revision: 4, kind }
 }
 
 /// Folds `F/a` (rejected for a failure at `/a`) and `P` (passed), each a minute after the one before.
 fn folded(steps: &[&str]) -> ProblemFold {
     let mut fold = ProblemFold::new(Vec::new(), BTreeMap::new(), HOUR);
     for (minute, step) in (0..).zip(steps) {
-        let outcome = match step.strip_prefix('F') {
-            Some(pointer) => Outcome::Rejected(vec![fingerprint("orders/1", pointer, 2)]),
-            None => Outcome::Passed(vec!["orders/1".to_owned()]),
+        let kind = match step.strip_prefix('F') {
+            Some(pointer) => OccurrenceKind::Rejected(vec![fingerprint("orders/1", pointer, 2)]),
+            None => OccurrenceKind::Passed(vec!["orders/1".to_owned()]),
         };
-        assert!(fold.fold(&occurrence(minute * 60, outcome), 10) == Progress::Complete, "{step}");
+        assert!(fold.fold(&occurrence(minute * 60, kind), 10) == Progress::Complete, "{step}");
     }
     fold
 }
@@ -89,17 +89,17 @@ fn occurrences_make_notices_and_counts() {
 #[test]
 fn a_flapping_problem_is_reported_again_after_its_quiet_time() {
     let mut fold = folded(&["F/a", "P", "F/a", "P"]);
-    let outcome = |is_rejected| {
+    let kind = |is_rejected| {
         if is_rejected {
-            Outcome::Rejected(vec![fingerprint("orders/1", "/a", 1)])
+            OccurrenceKind::Rejected(vec![fingerprint("orders/1", "/a", 1)])
         } else {
-            Outcome::Passed(vec!["orders/1".into()])
+            OccurrenceKind::Passed(vec!["orders/1".into()])
         }
     };
     let mut repeat = |second| {
         let before = fold.pending_notices().len();
-        assert_eq!(fold.fold(&occurrence(second, outcome(true)), 10), Progress::Complete);
-        assert_eq!(fold.fold(&occurrence(second + 60, outcome(false)), 10), Progress::Complete);
+        assert_eq!(fold.fold(&occurrence(second, kind(true)), 10), Progress::Complete);
+        assert_eq!(fold.fold(&occurrence(second + 60, kind(false)), 10), Progress::Complete);
         fold.pending_notices().iter().skip(before).map(|notice| notice.kind).collect::<Vec<_>>()
     };
     let hour = 3_600;
@@ -117,7 +117,7 @@ fn a_flapping_problem_is_reported_again_after_its_quiet_time() {
 #[test]
 fn counts_of_a_resolution_take_the_times_of_later_rejections() {
     let mut fold = folded(&["F/a", "P", "F/a", "P"]); // the last resolution starts the counts
-    let rejected = occurrence(600, Outcome::Rejected(vec![fingerprint("orders/1", "/a", 1)]));
+    let rejected = occurrence(600, OccurrenceKind::Rejected(vec![fingerprint("orders/1", "/a", 1)]));
     assert_eq!(fold.fold(&rejected, 10), Progress::Complete);
     let (_, counts) = fold.changed_counts().next().unwrap();
     assert_eq!((counts.first_seen, counts.last_seen, &counts.last_upload_id), (at(600), at(600), &rejected.upload_id));
@@ -127,12 +127,12 @@ fn counts_of_a_resolution_take_the_times_of_later_rejections() {
 fn occurrences_out_of_order_change_no_status() {
     // An upload that passed before the rejection does not resolve the problem.
     let mut fold = folded(&["F/a"]);
-    assert_eq!(fold.fold(&occurrence(-60, Outcome::Passed(vec!["orders/1".into()])), 10), Progress::Complete);
+    assert_eq!(fold.fold(&occurrence(-60, OccurrenceKind::Passed(vec!["orders/1".into()])), 10), Progress::Complete);
     assert_eq!(notices(&fold), [(NoticeKind::New, 0)]);
     // A rejection from before the resolution, recorded after it, does not reopen the problem.
     let mut fold = folded(&["F/a", "P"]);
     assert_eq!(
-        fold.fold(&occurrence(30, Outcome::Rejected(vec![fingerprint("orders/1", "/a", 1)])), 10),
+        fold.fold(&occurrence(30, OccurrenceKind::Rejected(vec![fingerprint("orders/1", "/a", 1)])), 10),
         Progress::Complete
     );
     assert_eq!(notices(&fold), [(NoticeKind::New, 0), (NoticeKind::Resolved, 1)]);
@@ -144,7 +144,7 @@ fn occurrences_out_of_order_change_no_status() {
 fn a_passed_upload_of_another_kind_resolves_nothing() {
     let mut fold = folded(&["F/a"]);
     assert_eq!(
-        fold.fold(&occurrence(60, Outcome::Passed(vec!["orders/2".into(), "reading/1".into()])), 10),
+        fold.fold(&occurrence(60, OccurrenceKind::Passed(vec!["orders/2".into(), "reading/1".into()])), 10),
         Progress::Complete
     );
     assert!(fold.has_open("orders/1"));
@@ -155,7 +155,7 @@ fn a_passed_upload_of_another_kind_resolves_nothing() {
 fn many_problems_are_resolved_in_parts() {
     let steps: Vec<String> = (0..25).map(|number| format!("F/{number}x")).collect();
     let mut fold = folded(&steps.iter().map(String::as_str).collect::<Vec<_>>());
-    let pass = occurrence(90_000, Outcome::Passed(vec!["orders/1".into()]));
+    let pass = occurrence(90_000, OccurrenceKind::Passed(vec!["orders/1".into()]));
     assert_eq!([0, 1, 2].map(|_| fold.fold(&pass, 10)), [Progress::Partial, Progress::Partial, Progress::Complete]);
     assert_eq!(fold.pending_notices().iter().filter(|notice| notice.kind == NoticeKind::Resolved).count(), 25);
     assert!(!fold.has_open("orders/1"));
@@ -166,7 +166,10 @@ fn each_synthetic_check_makes_a_notice() {
     let mut fold = ProblemFold::new(Vec::new(), BTreeMap::new(), HOUR);
     for second in [0, 300] {
         assert_eq!(
-            fold.fold(&occurrence(second, Outcome::SyntheticCheck(vec![fingerprint("reading/1", "/value", 1)])), 10),
+            fold.fold(
+                &occurrence(second, OccurrenceKind::SyntheticCheck(vec![fingerprint("reading/1", "/value", 1)])),
+                10
+            ),
             Progress::Complete
         );
     }
@@ -179,8 +182,9 @@ fn each_synthetic_check_makes_a_notice() {
 
 #[test]
 fn fold_all_stops_before_the_limit_of_writes() {
-    let rejected =
-        |number: i64| occurrence(number, Outcome::Rejected(vec![fingerprint("orders/1", &format!("/{number}"), 1)]));
+    let rejected = |number: i64| {
+        occurrence(number, OccurrenceKind::Rejected(vec![fingerprint("orders/1", &format!("/{number}"), 1)]))
+    };
     let occurrences: Vec<Occurrence> = (0..10).map(rejected).collect();
     for (name, max_writes, folded) in [
         ("no room", 2, 0),
@@ -199,7 +203,7 @@ fn fold_all_keeps_an_occurrence_that_resolves_more_than_the_limit() {
     let names: Vec<String> = (0..5).map(|number| format!("F/{number}x")).collect();
     let open = folded(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let problems: Vec<Problem> = open.changed_problems().cloned().collect();
-    let pass = occurrence(9_000, Outcome::Passed(vec!["orders/1".into()]));
+    let pass = occurrence(9_000, OccurrenceKind::Passed(vec!["orders/1".into()]));
     let mut fold = ProblemFold::new(problems, BTreeMap::new(), HOUR);
     assert_eq!(fold.fold_all([&pass], 7), 0);
     assert_eq!((fold.pending_notices().len(), fold.writes()), (3, 6));
@@ -210,8 +214,8 @@ fn fold_all_keeps_an_occurrence_that_resolves_more_than_the_limit() {
 
 #[test]
 fn a_rejection_of_the_kind_keeps_the_open_mark() {
-    let rejected = occurrence(0, Outcome::Rejected(vec![fingerprint("orders/1", "/a", 1)]));
-    let pass = occurrence(60, Outcome::Passed(vec!["orders/1".into()]));
+    let rejected = occurrence(0, OccurrenceKind::Rejected(vec![fingerprint("orders/1", "/a", 1)]));
+    let pass = occurrence(60, OccurrenceKind::Passed(vec!["orders/1".into()]));
     let mut fold = ProblemFold::new(Vec::new(), BTreeMap::new(), HOUR);
     assert_eq!(fold.fold_all([&rejected, &pass], 100), 2);
     assert!(!fold.has_open("orders/1"));
