@@ -1,4 +1,5 @@
-//! Requests of retries: whether rejected data can be retried now, unchanged or corrected, and the event that requests it.
+//! Requests of retries: decides whether rejected data can be retried now, unchanged or corrected, and returns the event
+//! that requests the retry.
 
 use std::time::Duration;
 
