@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use unicode_width::UnicodeWidthStr as _;
-
 /// The width that mail programs show without wrapping.
 const COLUMNS: usize = 78;
 
@@ -23,7 +21,7 @@ impl Text {
     /// Writes a name and a value, on one line or, if that is too long, with the value on a line of its own.
     pub(super) fn field(&mut self, name: &str, value: &str) {
         let value = shown(value);
-        if name.len() + 4 + value.width() <= COLUMNS {
+        if name.len() + 4 + columns(&value) <= COLUMNS {
             let _ = writeln!(self.0, "  {name}: {value}");
         } else {
             let indent = " ".repeat(4 + name.len() - name.trim_start().len());
@@ -34,9 +32,9 @@ impl Text {
     /// Writes a command. A long one continues on the next line after a backslash.
     pub(super) fn command(&mut self, command: &str) {
         let mut line = "   ".to_owned();
-        let is_long = 4 + command.width() > COLUMNS;
+        let is_long = 4 + columns(command) > COLUMNS;
         for word in command.split(' ') {
-            if is_long && line.width() + word.width() + 3 > COLUMNS {
+            if is_long && columns(&line) + columns(word) + 3 > COLUMNS {
                 let _ = writeln!(self.0, "{line} \\");
                 line = "     ".to_owned();
             }
@@ -47,12 +45,12 @@ impl Text {
 
     /// Writes a request, in the short form if the whole is longer than a line.
     pub(super) fn request(&mut self, whole: &str, short: &str) {
-        let _ = writeln!(self.0, "    {}", if 4 + whole.width() <= COLUMNS { whole } else { short });
+        let _ = writeln!(self.0, "    {}", if 4 + columns(whole) <= COLUMNS { whole } else { short });
     }
 
     /// Writes a URL of the deployment. It is never shortened, so it alone may be longer than a line.
     pub(super) fn url(&mut self, url: &str) {
-        let indent = COLUMNS.saturating_sub(url.width()).min(4);
+        let indent = COLUMNS.saturating_sub(columns(url)).min(4);
         let _ = writeln!(self.0, "{}{url}", " ".repeat(indent));
     }
 
@@ -61,7 +59,7 @@ impl Text {
         let name = shown(name);
         let blank = if name.is_empty() { "" } else { " " };
         let whole = format!("  {before}{blank}{name}{after}");
-        if whole.width() <= COLUMNS {
+        if columns(&whole) <= COLUMNS {
             let _ = writeln!(self.0, "{whole}");
         } else {
             self.wrap("  ", "    ", &format!("{before}{after}"));
@@ -90,7 +88,7 @@ impl Text {
         });
         for word in words.filter(|word| !word.is_empty()) {
             let word = fitted(word, COLUMNS - first.len().max(others.len()));
-            let columns = word.width();
+            let columns = columns(&word);
             if column > 0 && column + 1 + columns > COLUMNS {
                 self.0.push('\n');
                 (indent, column) = (others, 0);
@@ -106,7 +104,7 @@ impl Text {
 
 /// Shortens a text to at most `most` columns. It omits the middle, and never a part of an escaped character.
 pub(super) fn fitted(text: &str, most: usize) -> String {
-    if text.width() <= most {
+    if columns(text) <= most {
         return text.to_owned();
     }
     let mut letters = Vec::new();
@@ -122,7 +120,7 @@ pub(super) fn fitted(text: &str, most: usize) -> String {
         let mut used = 0;
         letters
             .take_while(|letter| {
-                used += letter.width();
+                used += columns(letter);
                 used <= room
             })
             .count()
@@ -130,6 +128,17 @@ pub(super) fn fitted(text: &str, most: usize) -> String {
     let head = count(most - 1 - at_end, &mut letters.iter());
     let tail = count(at_end, &mut letters.iter().rev());
     format!("{}…{}", letters[..head].concat(), letters[letters.len() - tail..].concat())
+}
+
+/// Returns the width of a word. East Asian letters and pictographs take two columns, others one. The crate unicode-width
+/// counts one column for pictographs such as U+1F321, for which mail programs use a wide glyph.
+fn columns(word: &str) -> usize {
+    let wide = |c: char| {
+        matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
+            | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{1f300}'..='\u{1faff}'
+            | '\u{20000}'..='\u{3fffd}')
+    };
+    word.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
 }
 
 /// Returns text of a client for the body: hidden characters are visible, links are broken up.
