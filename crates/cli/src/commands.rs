@@ -20,7 +20,7 @@ use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::profile;
 use output::error_lines;
-pub use output::{Global, Outcome};
+pub use output::{CommandResult, Global};
 
 /// The exit code when an upload was rejected or a file is invalid.
 const SOME_REJECTED: u8 = 1;
@@ -57,8 +57,8 @@ pub enum Command {
 /// Runs a command. Prints its answer to standard output, and errors to standard error.
 pub async fn run(command: Command, global: &Global) -> ExitCode {
     match dispatch(command, global).await {
-        Ok(Outcome::Success) => ExitCode::SUCCESS,
-        Ok(Outcome::Rejected) => ExitCode::from(SOME_REJECTED),
+        Ok(CommandResult::Success) => ExitCode::SUCCESS,
+        Ok(CommandResult::Rejected) => ExitCode::from(SOME_REJECTED),
         Err(error) => {
             eprintln!("error: {}", error_lines(&error).join("\n  "));
             ExitCode::from(error.exit_code())
@@ -66,7 +66,7 @@ pub async fn run(command: Command, global: &Global) -> ExitCode {
     }
 }
 
-async fn dispatch(command: Command, global: &Global) -> Result<Outcome, ClientError> {
+async fn dispatch(command: Command, global: &Global) -> Result<CommandResult, ClientError> {
     match command {
         Command::Login(args) => session::login(&args, global).await,
         Command::Logout => session::logout(global),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::output::{Global, Outcome, cell, show, table};
+use super::output::{CommandResult, Global, cell, show, table};
 use crate::client::amount::parse_span;
 use crate::client::api::Api;
 use crate::client::error::ClientError;
@@ -67,7 +67,7 @@ pub(super) struct DataApi {
 ///
 /// # Errors
 /// Fails when the API cannot be reached or refuses.
-pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn run(api: &Api, args: Args, global: &Global) -> Result<CommandResult, ClientError> {
     match args.action {
         Action::List { limit } => {
             let keys = api.pages("/keys", &[], "keys", limit).await?;
@@ -91,7 +91,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
             show(global, &key, || format!("{id} is revoked. It stops working within {}.\n", cached(&data)));
         }
     }
-    Ok(Outcome::Success)
+    Ok(CommandResult::Success)
 }
 
 /// Returns where devices send data.

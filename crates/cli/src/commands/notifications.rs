@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::output::{Global, Outcome, cell, items, show};
+use super::output::{CommandResult, Global, cell, items, show};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 
@@ -34,7 +34,7 @@ enum Action {
 ///
 /// # Errors
 /// Fails when the API cannot be reached or refuses.
-pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn run(api: &Api, args: Args, global: &Global) -> Result<CommandResult, ClientError> {
     let answer = match args.action.unwrap_or(Action::Show) {
         Action::Show => api.get(PATH, &[]).await?,
         Action::On { kinds } => {
@@ -47,7 +47,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
         }
     };
     show(global, &answer, || text(&answer));
-    Ok(Outcome::Success)
+    Ok(CommandResult::Success)
 }
 
 fn text(answer: &Value) -> String {
@@ -119,7 +119,7 @@ To turn e-mails on: eventpulse notifications on
             ("mailed", vec![receipt("open", json!("confirmed"))], false),
             ("not known", vec![receipt("open", Value::Null)], false),
             ("accepted", vec![json!({ "quarantine": null, "notifications": { "state": "none" } })], false),
-            ("mended", vec![receipt("resolved", json!("none"))], false),
+            ("resolved", vec![receipt("resolved", json!("none"))], false),
         ] {
             let line = unmailed(receipts.iter());
             assert_eq!((line.lines().count() == 1, line.is_empty()), (expected, !expected), "{name}: {line}");

@@ -22,7 +22,7 @@ pub struct Global {
 
 /// The outcome of a command.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
-pub enum Outcome {
+pub enum CommandResult {
     /// Everything succeeded.
     Success,
     /// Something was rejected.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::output::{Global, Outcome, cell, failure_text, given, items, show, table, upload_id};
+use super::output::{CommandResult, Global, cell, failure_text, given, items, show, table, upload_id};
 use super::upload::{Waiting, digest, draw_target, outcome, send_issued};
 use crate::client::api::Api;
 use crate::client::download::download;
@@ -82,7 +82,7 @@ enum Action {
 ///
 /// # Errors
 /// Fails when the API cannot be reached or refuses.
-pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn run(api: &Api, args: Args, global: &Global) -> Result<CommandResult, ClientError> {
     match args.action {
         Action::List { code, schema, from, to } => {
             let query = [("code", code), ("schema", schema), ("from", from), ("to", to)];
@@ -102,7 +102,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
                     ]
                 })
             });
-            Ok(Outcome::Success)
+            Ok(CommandResult::Success)
         }
         Action::Show { id, download, force } => {
             let item = api.get(&format!("/quarantine/{id}"), &[]).await?;
@@ -113,17 +113,17 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
                 }
             }
             show(global, &item, || item_text(&item, &saved));
-            Ok(Outcome::Success)
+            Ok(CommandResult::Success)
         }
         Action::Retry { id, file, waiting } => retry(api, &id, file.as_deref(), waiting, global).await,
         Action::Discard { id, yes } => {
             if !yes && !confirmed(&id)? {
                 eprintln!("nothing was discarded");
-                return Ok(Outcome::Rejected);
+                return Ok(CommandResult::Rejected);
             }
             api.delete(&format!("/quarantine/{id}")).await?;
             show(global, &json!({ "upload_id": id, "status": "discarded" }), || format!("{id}: discarded\n"));
-            Ok(Outcome::Success)
+            Ok(CommandResult::Success)
         }
     }
 }
@@ -189,7 +189,7 @@ async fn retry(
     file: Option<&Path>,
     waiting: Waiting,
     global: &Global,
-) -> Result<Outcome, ClientError> {
+) -> Result<CommandResult, ClientError> {
     match file {
         None => {
             api.post_bytes(&format!("/quarantine/{id}/retry"), None, None, Vec::new()).await?;
@@ -199,7 +199,7 @@ async fn retry(
     let receipt = outcome(api, id, waiting).await?;
     show(global, &receipt, || super::uploads::receipt_text(&receipt));
     let is_well = waiting.is_unwaited() || receipt["state"] == "accepted" || receipt["state"] == "duplicate";
-    Ok(if is_well { Outcome::Success } else { Outcome::Rejected })
+    Ok(if is_well { CommandResult::Success } else { CommandResult::Rejected })
 }
 
 /// Sends a correction: with the call, or by presigned URL.

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 
 use serde_json::json;
 
-use super::output::{Global, Outcome, show};
+use super::output::{CommandResult, Global, show};
 use crate::client::error::ClientError;
 use crate::client::http::http_client;
 use crate::client::profile;
@@ -28,7 +28,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Fails when the API or Cognito cannot be reached or refuses.
-pub async fn login(args: &Args, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn login(args: &Args, global: &Global) -> Result<CommandResult, ClientError> {
     let path = profile::path(global.profile.clone())?;
     let http = http_client()?;
     let api = args.api.trim_end_matches('/');
@@ -52,18 +52,18 @@ pub async fn login(args: &Args, global: &Global) -> Result<Outcome, ClientError>
     profile::save(&path, &signed_in)?;
     let answer = json!({ "api": api, "username": username, "profile": path });
     show(global, &answer, || format!("Signed in to {api} as {username}.\n"));
-    Ok(Outcome::Success)
+    Ok(CommandResult::Success)
 }
 
 /// Deletes the tokens.
 ///
 /// # Errors
 /// Fails when the file cannot be deleted.
-pub fn logout(global: &Global) -> Result<Outcome, ClientError> {
+pub fn logout(global: &Global) -> Result<CommandResult, ClientError> {
     let path = profile::path(global.profile.clone())?;
     profile::remove(&path)?;
     show(global, &json!({ "profile": path }), || "Signed out.\n".to_owned());
-    Ok(Outcome::Success)
+    Ok(CommandResult::Success)
 }
 
 fn ask(what: &str) -> Result<String, ClientError> {

@@ -14,9 +14,9 @@ use tokio::sync::watch;
 
 use self::fleet::Fleet;
 use self::sender::{Pace, Sender};
-use self::tally::{Tally, lock};
+use self::tally::{RunCounts, lock};
 use super::keys;
-use super::output::{Global, Outcome, cell, error_lines, show};
+use super::output::{CommandResult, Global, cell, error_lines, show};
 use crate::client::amount::{parse_rate, parse_share, parse_span};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
@@ -70,15 +70,15 @@ pub struct Args {
 ///
 /// # Errors
 /// Fails when the API cannot be reached, and when a key cannot be created or revoked.
-pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<CommandResult, ClientError> {
     // Before there is a key: from here on, Ctrl-C ends the run and not the process.
     let stop = stop_on_ctrl_c(global.json);
     let (document, unrevoked) = simulate(api, args, global.json, stop).await?;
     show(global, &document, || text(&document));
     match unrevoked {
         Some(error) => Err(error),
-        None if document["well"] == true => Ok(Outcome::Success),
-        None => Ok(Outcome::Rejected),
+        None if document["well"] == true => Ok(CommandResult::Success),
+        None => Ok(CommandResult::Rejected),
     }
 }
 
@@ -124,7 +124,7 @@ async fn drive(api: &Api, args: &Args, sender: Sender, seed: u64, is_silent: boo
         duration: duration.unwrap_or(FOR_EVER),
         new_key: if args.key.as_deref().is_none_or(|key| key.trim().is_empty()) { NEW_KEY } else { Duration::ZERO },
     };
-    let tally = Arc::new(Mutex::new(Tally::default()));
+    let tally = Arc::new(Mutex::new(RunCounts::default()));
     let mut beside = tokio::task::JoinSet::new();
     beside.spawn(follow::show(Arc::clone(&tally), is_silent));
     let asking = beside.spawn(follow::ask_while_sending(api.clone(), Arc::clone(&tally)));

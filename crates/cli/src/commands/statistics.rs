@@ -3,7 +3,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::output::{Global, Outcome, cell, given, items, show, table};
+use super::output::{CommandResult, Global, cell, given, items, show, table};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 
@@ -43,12 +43,12 @@ impl StatsArgs {
 ///
 /// # Errors
 /// Fails when the API cannot be reached or refuses.
-pub async fn stats(api: &Api, args: &StatsArgs, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn stats(api: &Api, args: &StatsArgs, global: &Global) -> Result<CommandResult, ClientError> {
     let mut query = args.query();
     query.push(("device_id", &args.device));
     let answer = api.get("/", &query).await?;
     show(global, &answer, || stats_text(&answer));
-    Ok(Outcome::Success)
+    Ok(CommandResult::Success)
 }
 
 fn stats_text(answer: &Value) -> String {
@@ -74,7 +74,7 @@ fn stats_text(answer: &Value) -> String {
 ///
 /// # Errors
 /// Fails when the API cannot be reached or refuses.
-pub async fn devices(api: &Api, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn devices(api: &Api, global: &Global) -> Result<CommandResult, ClientError> {
     let devices = api.pages("/devices", &[], "devices", usize::MAX).await?;
     show(global, &json!(devices), || {
         table(&["device", "measures"], &devices, |device| {
@@ -82,14 +82,14 @@ pub async fn devices(api: &Api, global: &Global) -> Result<Outcome, ClientError>
             vec![cell(&device["device_id"]), measures.join(", ")]
         })
     });
-    Ok(Outcome::Success)
+    Ok(CommandResult::Success)
 }
 
 /// Shows the statistics of a device for each time bucket.
 ///
 /// # Errors
 /// Fails when the API cannot be reached or refuses.
-pub async fn series(api: &Api, args: &SeriesArgs, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn series(api: &Api, args: &SeriesArgs, global: &Global) -> Result<CommandResult, ClientError> {
     let mut query = args.of.query();
     query.push(("bucket", &args.bucket));
     if matches!(args.of.device.as_str(), "." | "..") {
@@ -106,5 +106,5 @@ pub async fn series(api: &Api, args: &SeriesArgs, global: &Global) -> Result<Out
                 .into()
         })
     });
-    Ok(Outcome::Success)
+    Ok(CommandResult::Success)
 }

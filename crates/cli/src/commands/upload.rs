@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::notifications::unmailed;
-use super::output::{Global, Outcome, cell, error_lines, first_failure, show, table};
+use super::output::{CommandResult, Global, cell, error_lines, first_failure, show, table};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::media::{Media, parse_max_rejected};
@@ -72,7 +72,7 @@ impl Waiting {
 ///
 /// # Errors
 /// Fails when nothing can be uploaded, for example because nobody is signed in.
-pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<CommandResult, ClientError> {
     let bars = MultiProgress::with_draw_target(draw_target(global));
     let mut sending = JoinSet::new();
     let mut results: Vec<Option<Result<Sent, ClientError>>> = args.files.iter().map(|_| None).collect();
@@ -233,7 +233,7 @@ fn is_passing(error: &ClientError) -> bool {
 }
 
 /// Prints the outcomes of all files. An invalid file does not hide the others.
-fn tell(args: &Args, results: Vec<Result<Sent, ClientError>>, global: &Global) -> Result<Outcome, ClientError> {
+fn tell(args: &Args, results: Vec<Result<Sent, ClientError>>, global: &Global) -> Result<CommandResult, ClientError> {
     let files = args.files.iter().map(|file| file.display().to_string());
     let rows: Vec<Value> = files
         .zip(&results)
@@ -251,7 +251,7 @@ fn tell(args: &Args, results: Vec<Result<Sent, ClientError>>, global: &Global) -
         matches!(state, "accepted" | "duplicate") || (args.waiting.no_wait && result.is_ok())
     };
     if results.iter().all(accepted) {
-        return Ok(Outcome::Success);
+        return Ok(CommandResult::Success);
     }
     // Nothing was sent at all: that is no verdict on the files.
     if results.iter().all(Result::is_err)
@@ -259,7 +259,7 @@ fn tell(args: &Args, results: Vec<Result<Sent, ClientError>>, global: &Global) -
     {
         return Err(error);
     }
-    Ok(Outcome::Rejected)
+    Ok(CommandResult::Rejected)
 }
 
 fn text(rows: &[Value]) -> String {

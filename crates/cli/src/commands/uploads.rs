@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::notifications::unmailed;
-use super::output::{Global, Outcome, cell, failures, given, items, show, table, upload_id};
+use super::output::{CommandResult, Global, cell, failures, given, items, show, table, upload_id};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::text::clean;
@@ -61,21 +61,21 @@ pub struct ListArgs {
 ///
 /// # Errors
 /// Fails when the API cannot be reached or refuses.
-pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, ClientError> {
+pub async fn run(api: &Api, args: Args, global: &Global) -> Result<CommandResult, ClientError> {
     match args.action {
         None => list(api, &args.list, global).await,
         Some(Action::List(args)) => list(api, &args, global).await,
         Some(Action::Show { id }) => {
             let receipt = api.get(&format!("/uploads/{id}"), &[]).await?;
             show(global, &receipt, || receipt_text(&receipt));
-            Ok(Outcome::Success)
+            Ok(CommandResult::Success)
         }
         Some(Action::Withdraw { id }) => {
             for _ in 0..WITHDRAWAL_CALLS {
                 let receipt = api.delete(&format!("/uploads/{id}")).await?;
                 if receipt["state"] == "withdrawn" {
                     show(global, &receipt, || format!("{id} is withdrawn. No statistics include it any more.\n"));
-                    return Ok(Outcome::Success);
+                    return Ok(CommandResult::Success);
                 }
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -84,7 +84,7 @@ pub async fn run(api: &Api, args: Args, global: &Global) -> Result<Outcome, Clie
     }
 }
 
-async fn list(api: &Api, args: &ListArgs, global: &Global) -> Result<Outcome, ClientError> {
+async fn list(api: &Api, args: &ListArgs, global: &Global) -> Result<CommandResult, ClientError> {
     let query = given(&[("state", args.state.as_deref()), ("from", args.from.as_deref()), ("to", args.to.as_deref())]);
     let uploads = api.pages("/uploads", &query, "uploads", args.limit).await?;
     let headers = ["upload", "state", "accepted", "rejected", "created", "file"];
@@ -95,7 +95,7 @@ async fn list(api: &Api, args: &ListArgs, global: &Global) -> Result<Outcome, Cl
                 .into()
         })
     });
-    Ok(Outcome::Success)
+    Ok(CommandResult::Success)
 }
 
 /// Returns a receipt as text.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use eventpulse_core::intake::schema::Catalog;
 use serde_json::{Value, json};
 
-use super::output::{Global, Outcome, error_lines, show};
+use super::output::{CommandResult, Global, error_lines, show};
 use crate::client::error::ClientError;
 use crate::client::media::Media;
 use crate::client::validate::{Verdict, validate, verdict_text};
@@ -31,7 +31,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error when the bundled schemas do not compile, which is a bug.
-pub fn run(args: &Args, global: &Global) -> Result<Outcome, ClientError> {
+pub fn run(args: &Args, global: &Global) -> Result<CommandResult, ClientError> {
     let catalog = Catalog::bundled().map_err(|error| ClientError::Other(error.to_string()))?;
     let (mut verdicts, mut any_error) = (Vec::new(), false);
     for file in &args.files {
@@ -48,7 +48,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, ClientError> {
     show(global, &json!(output), || verdicts.iter().map(|(file, verdict)| verdict_text(verdict, file)).collect());
     let all_accepted = output.iter().all(|entry| entry["verdict"]["outcome"] == "accepted");
     // An unreadable file does not hide the verdicts on the other files.
-    Ok(if all_accepted && !any_error { Outcome::Success } else { Outcome::Rejected })
+    Ok(if all_accepted && !any_error { CommandResult::Success } else { CommandResult::Rejected })
 }
 
 fn validate_file(catalog: &Catalog, file: &Path, args: &Args) -> Result<Verdict, ClientError> {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::sender::stopped;
-use super::tally::{Tally, lock};
+use super::tally::{RunCounts, lock};
 use crate::client::api::Api;
 use crate::commands::output::error_lines;
 
@@ -23,7 +23,7 @@ const AHEAD: (u64, u64) = (5, 120);
 const SHOW: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// Shows progress: on a terminal in one changing line, elsewhere in a line from time to time.
-pub async fn show(tally: Arc<Mutex<Tally>>, is_silent: bool) {
+pub async fn show(tally: Arc<Mutex<RunCounts>>, is_silent: bool) {
     if is_silent {
         return;
     }
@@ -47,7 +47,7 @@ pub async fn show(tally: Arc<Mutex<Tally>>, is_silent: bool) {
 }
 
 /// Reads outcomes repeatedly for the progress line, until it is aborted.
-pub async fn ask_while_sending(api: Api, tally: Arc<Mutex<Tally>>) {
+pub async fn ask_while_sending(api: Api, tally: Arc<Mutex<RunCounts>>) {
     loop {
         sleep(ASK).await;
         ask(&api, &tally, AHEAD.0).await;
@@ -55,7 +55,7 @@ pub async fn ask_while_sending(api: Api, tally: Arc<Mutex<Tally>>) {
 }
 
 /// Waits until each acknowledged message has an outcome, or the time limit is over.
-pub async fn settle(api: &Api, tally: &Mutex<Tally>, mut stop: watch::Receiver<u8>) {
+pub async fn settle(api: &Api, tally: &Mutex<RunCounts>, mut stop: watch::Receiver<u8>) {
     let deadline = Instant::now() + OUTCOMES;
     let all = async {
         loop {
@@ -73,7 +73,7 @@ pub async fn settle(api: &Api, tally: &Mutex<Tally>, mut stop: watch::Receiver<u
 }
 
 /// Reads the uploads since the oldest message without an outcome, page by page.
-async fn ask(api: &Api, tally: &Mutex<Tally>, ahead: u64) {
+async fn ask(api: &Api, tally: &Mutex<RunCounts>, ahead: u64) {
     let Some(oldest) = lock(tally).oldest_unsettled() else { return };
     let from = (oldest - Duration::from_secs(ahead)).to_string();
     let listed = api.pages("/uploads", &[("from", &from)], "uploads", usize::MAX).await;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::fleet::{Fleet, Message};
-use super::tally::{Tally, lock};
+use super::tally::{RunCounts, lock};
 use crate::client::error::{ClientError, innermost};
 
 /// The most attempts at a message without an answer, or with a 5xx.
@@ -63,7 +63,7 @@ pub async fn run(
     sender: &Sender,
     mut fleet: Fleet,
     pace: Pace,
-    tally: &Arc<Mutex<Tally>>,
+    tally: &Arc<Mutex<RunCounts>>,
     clock: fn() -> Timestamp,
     mut stop: watch::Receiver<u8>,
 ) -> Duration {
@@ -117,7 +117,7 @@ pub async fn stopped(stop: &mut watch::Receiver<u8>, times: u8) {
 
 impl Sender {
     /// Sends a message until it is acknowledged or refused permanently, always with the same idempotency key.
-    pub async fn send(&self, message: &Message, id: &str, now: Timestamp, new_key: Duration, tally: &Mutex<Tally>) {
+    pub async fn send(&self, message: &Message, id: &str, now: Timestamp, new_key: Duration, tally: &Mutex<RunCounts>) {
         let (begun, mut failed, mut throttled) = (Instant::now(), 0, 0);
         loop {
             let tried = Instant::now();

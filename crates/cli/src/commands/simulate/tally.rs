@@ -21,12 +21,12 @@ struct Upload {
     good: u64,
     bad: u64,
     sent_at: Timestamp,
-    outcome: Option<Outcome>,
+    outcome: Option<MessageOutcome>,
 }
 
 /// The outcome of an upload.
 #[derive(Debug)]
-struct Outcome {
+struct MessageOutcome {
     state: String,
     accepted: u64,
     rejected: u64,
@@ -34,7 +34,7 @@ struct Outcome {
 
 /// The counts of a run.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct RunCounts {
     /// The number of messages sent, finished or not.
     pub sent: u64,
     /// The number of answers 429.
@@ -51,7 +51,7 @@ pub struct Tally {
     pub trouble: Option<String>,
 }
 
-impl Tally {
+impl RunCounts {
     /// Records an acknowledged message.
     pub fn acknowledged(&mut self, id: &str, (good, bad): (u64, u64), sent_at: Timestamp, took: Duration) {
         self.latencies.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
@@ -85,7 +85,8 @@ impl Tally {
                 continue;
             }
             let count = |member: &str| item[member].as_u64().unwrap_or(0);
-            let outcome = Outcome { state: state.to_owned(), accepted: count("accepted"), rejected: count("rejected") };
+            let outcome =
+                MessageOutcome { state: state.to_owned(), accepted: count("accepted"), rejected: count("rejected") };
             self.unsettled -= usize::from(upload.outcome.replace(outcome).is_none());
         }
     }
@@ -219,7 +220,7 @@ impl Upload {
 }
 
 /// Locks the counts.
-pub fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+pub fn lock(tally: &Mutex<RunCounts>) -> MutexGuard<'_, RunCounts> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

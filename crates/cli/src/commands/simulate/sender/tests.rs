@@ -80,7 +80,7 @@ async fn unanswered_message_is_resent_unchanged() {
         ("elsewhere", vec![(302, "")], 0, 1, Some(302)),
     ] {
         let (sender, gateway) = gateway(answers).await;
-        let tally = Mutex::new(Tally::default());
+        let tally = Mutex::new(RunCounts::default());
         sender.send(&message(), "run-1", noon(), Duration::from_secs(new_key), &tally).await;
         let sent = ["run-1", "ep_a", r#"{"a":1}"#].map(str::to_owned);
         assert_eq!(gateway.seen(), vec![sent; tries], "{name}");
@@ -95,7 +95,7 @@ async fn unanswered_message_is_resent_unchanged() {
 async fn broken_connection_is_retried_a_few_times() {
     let (mut sender, _gateway) = gateway([]).await;
     sender.url = "http://127.0.0.1:1/v1/data".to_owned();
-    let tally = Mutex::new(Tally::default());
+    let tally = Mutex::new(RunCounts::default());
     sender.send(&message(), "run-1", noon(), Duration::ZERO, &tally).await;
     let document = tally.into_inner().unwrap().document();
     assert_eq!((&document["failed_tries"], &document["refused"]), (&json!(5), &json!(1)), "{document}");

@@ -5,8 +5,8 @@ fn at(second: i64) -> Timestamp {
 }
 
 /// A tally of messages with so many good and bad records, `up_0` and on, acknowledged in 1 ms, 2 ms and on.
-fn tally(messages: &[(u64, u64)]) -> Tally {
-    let mut tally = Tally { sent: messages.len() as u64, ..Tally::default() };
+fn tally(messages: &[(u64, u64)]) -> RunCounts {
+    let mut tally = RunCounts { sent: messages.len() as u64, ..RunCounts::default() };
     for (n, &message) in messages.iter().enumerate() {
         tally.acknowledged(&format!("up_{n}"), message, at(n as i64), Duration::from_millis(n as u64 + 1));
     }
@@ -44,8 +44,8 @@ fn run_succeeds_only_if_every_outcome_is_expected() {
 
 #[test]
 fn refused_or_unanswered_message_fails_the_run() {
-    assert!(!Tally { sent: 1, ..Tally::default() }.is_well());
-    let mut tally = Tally { sent: 1, ..Tally::default() };
+    assert!(!RunCounts { sent: 1, ..RunCounts::default() }.is_well());
+    let mut tally = RunCounts { sent: 1, ..RunCounts::default() };
     tally.refused("Forbidden (403)".to_owned());
     assert!(!tally.is_well());
 }
@@ -72,7 +72,7 @@ fn two_messages_with_one_id_fail_the_run() {
 
 #[test]
 fn reasons_are_counted_in_bounded_memory() {
-    let mut tally = Tally::default();
+    let mut tally = RunCounts::default();
     for n in 0..1000 {
         tally.refused(format!("reason {n}"));
         tally.refused("reason 0".to_owned());
