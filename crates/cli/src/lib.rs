@@ -1,4 +1,4 @@
-//! What the `eventpulse` command does, as a library: its `main` and the end-to-end tests share it.
+//! The `eventpulse` command as a library, for its `main` and the end-to-end tests.
 
 pub mod client;
 pub mod commands;

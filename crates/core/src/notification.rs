@@ -1,7 +1,8 @@
 //! Notification: occurrences become problems, and problems become notices to the owner.
 //!
 //! [`problem_fold`] folds [`occurrence`]s into [`problem`]s and [`pending`] notices. [`outbox`] decides when a notice is
-//! due, [`schedule`] and [`pacing`] order the notices of all owners. [`rendering`] writes their text and JSON. [`subscription`] tracks the owner's e-mail subscription.
+//! due, [`schedule`] and [`pacing`] order the notices of all owners. [`rendering`] writes their text and JSON.
+//! [`subscription`] tracks the owner's e-mail subscription.
 
 pub mod kind;
 pub mod occurrence;

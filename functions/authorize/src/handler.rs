@@ -63,7 +63,7 @@ enum Presented {
 #[derive(Debug, PartialEq)]
 enum Decision {
     Allowed(Credential),
-    Denied { why: &'static str, of: Option<Credential> },
+    Denied { reason: &'static str, credential: Option<Credential> },
 }
 
 /// Decides on the key of a request and logs the decision. Neither the answer nor the log contains a part of the key.
@@ -75,7 +75,7 @@ pub async fn handle(keys: &CredentialLookup, event: LambdaEvent<Event>) -> Resul
 
 async fn decide(keys: &CredentialLookup, event: &Event) -> Result<Answer, Diagnostic> {
     let failed = |error_type: String, error_message: String| {
-        tracing::error!(error = error_message, "the key could not be looked up");
+        tracing::error!(error = error_message, "cannot decide on the key");
         Diagnostic { error_type, error_message }
     };
     let arn = event.method_arn.as_deref().and_then(resource);
@@ -91,10 +91,10 @@ async fn decide(keys: &CredentialLookup, event: &Event) -> Result<Answer, Diagno
     let decision = judge(presented, clock());
     match &decision {
         Decision::Allowed(of) => tracing::info!(key_id = %of.key_id, owner = %of.owner, "the key is allowed"),
-        Decision::Denied { why, of: Some(of) } => {
-            tracing::info!(key_id = %of.key_id, owner = %of.owner, why, "the key is denied");
+        Decision::Denied { reason, credential: Some(of) } => {
+            tracing::info!(key_id = %of.key_id, owner = %of.owner, reason, "the key is denied");
         }
-        Decision::Denied { why, of: None } => tracing::info!(why, "the key is denied"),
+        Decision::Denied { reason, credential: None } => tracing::info!(reason, "the key is denied"),
     }
     Ok(answer(decision, arn))
 }
@@ -110,7 +110,7 @@ fn sent(event: &Event) -> Option<ApiKey> {
 
 /// Decides on the key of a request.
 fn judge(presented: Presented, now: Timestamp) -> Decision {
-    let denied = |why, of| Decision::Denied { why, of };
+    let denied = |reason, credential| Decision::Denied { reason, credential };
     match presented {
         Presented::Malformed => denied("malformed", None),
         Presented::Unknown => denied("unknown", None),
@@ -237,7 +237,7 @@ mod tests {
             ("replaced", Presented::Known(credential(KeyState::Active, Some(10)))),
         ] {
             let decision = judge(presented, Timestamp::from_micros(10));
-            assert!(matches!(&decision, Decision::Denied { why, .. } if *why == name), "{name}: {decision:?}");
+            assert!(matches!(&decision, Decision::Denied { reason, .. } if *reason == name), "{name}: {decision:?}");
             let answer = serde_json::to_value(answer(decision, resource(ARN).unwrap())).unwrap();
             assert_eq!(
                 answer,

@@ -68,7 +68,9 @@ fn example(status: &str) -> Value {
             "The key is unknown, revoked or replaced. Create a key with POST /keys.",
         ),
         "404" => ApiError::not_found("You have no resource with this id."),
-        "409" => ApiError::conflict("The request conflicts with the state of the resource: it is withdrawn."),
+        "409" => ApiError::conflict(
+            "The request conflicts with the state of the resource: it was withdrawn: make a new upload.",
+        ),
         "413" => ApiError::too_large("The body is too large for this operation. Use POST /uploads for a large file."),
         "415" => ApiError::content_type("Invalid Content-Type: expected application/json."),
         "429" => ApiError::new(

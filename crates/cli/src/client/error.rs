@@ -91,22 +91,22 @@ impl ClientError {
         // API Gateway itself says `message`.
         let detail = text("detail").or_else(|| text("message")).unwrap_or_default();
         let title = text("title").unwrap_or_else(|| status.canonical_reason().unwrap_or("refused").to_owned());
-        let errors = problem["errors"].as_array().map_or(&[][..], Vec::as_slice).iter().map(place).collect();
+        let errors = problem["errors"].as_array().map_or(&[][..], Vec::as_slice).iter().map(position).collect();
         Self::Problem { status: status.as_u16(), title, detail, errors }
     }
 }
 
 /// Returns one element of `errors` as a line.
-fn place(error: &Value) -> String {
+fn position(error: &Value) -> String {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let parameter = text(&error["parameter"]).or_else(|| text(&error["pointer"]["parameter"]));
-    let place = match (text(&error["pointer"]), parameter) {
+    let position = match (text(&error["pointer"]), parameter) {
         (Some(pointer), _) if pointer.is_empty() => "the body".to_owned(),
         (Some(pointer), _) => pointer,
         (None, Some(parameter)) => format!("parameter {parameter}"),
         (None, None) => return text(&error["detail"]).unwrap_or_else(|| error.to_string()),
     };
-    format!("{place}: {}", text(&error["detail"]).unwrap_or_default())
+    format!("{position}: {}", text(&error["detail"]).unwrap_or_default())
 }
 
 /// Returns the innermost cause, the only informative one of a connection: "connection refused".

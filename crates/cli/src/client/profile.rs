@@ -48,8 +48,8 @@ impl std::fmt::Debug for Profile {
 pub fn path(explicit: Option<PathBuf>) -> Result<PathBuf, ClientError> {
     // A client's profile is no Config of a function: the command line reads this one variable, here only.
     #[allow(clippy::disallowed_methods)]
-    let told = explicit.or_else(|| std::env::var_os("EVENTPULSE_PROFILE").filter(|it| !it.is_empty()).map(Into::into));
-    if let Some(path) = told {
+    let given = explicit.or_else(|| std::env::var_os("EVENTPULSE_PROFILE").filter(|it| !it.is_empty()).map(Into::into));
+    if let Some(path) = given {
         return Ok(path);
     }
     match etcetera::choose_base_strategy() {

@@ -158,8 +158,8 @@ fn item_text(item: &Value, saved: &[PathBuf]) -> String {
             text.push_str(&failure_text(failure));
         }
     }
-    let told = items(report, "records").len();
-    let more = told.saturating_sub(RECORDS_SHOWN) as u64 + report["records_omitted"].as_u64().unwrap_or(0);
+    let listed = items(report, "records").len();
+    let more = listed.saturating_sub(RECORDS_SHOWN) as u64 + report["records_omitted"].as_u64().unwrap_or(0);
     if more > 0 {
         text.push_str(&format!("\n... and {more} more records; --download saves the whole report\n"));
     }

@@ -162,13 +162,13 @@ fn text(document: &Value) -> String {
 
 /// Counts presses of Ctrl-C.
 fn stop_on_ctrl_c(is_silent: bool) -> watch::Receiver<u8> {
-    let (said, stop) = watch::channel(0_u8);
+    let (stop_requests, stop) = watch::channel(0_u8);
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
-            if *said.borrow() == 0 && !is_silent {
+            if *stop_requests.borrow() == 0 && !is_silent {
                 eprintln!("\nstopped sending; waiting for the last outcomes (Ctrl-C again to skip)");
             }
-            said.send_modify(|times| *times = times.saturating_add(1));
+            stop_requests.send_modify(|times| *times = times.saturating_add(1));
         }
     });
     stop

@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    terms: Terms,
+    options: UploadOptions,
     /// The number of files to send in parallel.
     #[arg(long, default_value_t = 4)]
     jobs: usize,
@@ -35,7 +35,7 @@ pub struct Args {
 
 /// The options for sending a file.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Terms {
+pub struct UploadOptions {
     /// The schema of records that do not name one, such as reading/1.0.
     #[arg(long)]
     schema: Option<String>,
@@ -79,16 +79,16 @@ pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<CommandResul
     let mut files = args.files.iter().cloned().enumerate();
     loop {
         while sending.len() < args.jobs.max(1)
-            && let Some((place, file)) = files.next()
+            && let Some((index, file)) = files.next()
         {
-            let (api, terms, waiting, bars) = (api.clone(), args.terms.clone(), args.waiting, bars.clone());
-            sending.spawn(async move { (place, one(&api, &file, &terms, waiting, &bars).await) });
+            let (api, options, waiting, bars) = (api.clone(), args.options.clone(), args.waiting, bars.clone());
+            sending.spawn(async move { (index, upload_one(&api, &file, &options, waiting, &bars).await) });
         }
         let Some(done) = sending.join_next().await else { break };
-        let (place, result) = done.map_err(|error| ClientError::Other(error.to_string()))?;
-        results[place] = Some(result);
+        let (index, result) = done.map_err(|error| ClientError::Other(error.to_string()))?;
+        results[index] = Some(result);
     }
-    tell(args, results.into_iter().flatten().collect(), global)
+    report(args, results.into_iter().flatten().collect(), global)
 }
 
 /// Returns where progress bars go: to a terminal only.
@@ -105,17 +105,17 @@ struct Sent {
 }
 
 /// Uploads one file.
-async fn one(
+async fn upload_one(
     api: &Api,
     file: &Path,
-    terms: &Terms,
+    options: &UploadOptions,
     waiting: Waiting,
     bars: &MultiProgress,
 ) -> Result<Sent, ClientError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let bar = bars.add(ProgressBar::no_length());
     bar.set_prefix(clean(&name));
-    let request = request(file, &name, terms).await?;
+    let request = request(file, &name, options).await?;
     let issued = api.post_json("/uploads", &request).await?;
     send_issued(api, file, &request, &issued, &bar).await?;
     let id = issued["upload_id"].as_str().unwrap_or_default();
@@ -129,18 +129,18 @@ async fn one(
 }
 
 /// Returns the body of `POST /uploads`.
-async fn request(file: &Path, name: &str, terms: &Terms) -> Result<Value, ClientError> {
+async fn request(file: &Path, name: &str, options: &UploadOptions) -> Result<Value, ClientError> {
     let Media { content_type, content_encoding } =
-        Media::of_file(name, terms.content_type.as_deref(), terms.content_encoding.as_deref())?;
+        Media::of_file(name, options.content_type.as_deref(), options.content_encoding.as_deref())?;
     let (size, sha256) = digest(file).await?;
     let mut request = json!({ "file_name": name, "content_type": content_type, "size": size, "sha256": sha256 });
     if let Some(encoding) = content_encoding {
         request["content_encoding"] = json!(encoding);
     }
-    if let Some(schema) = &terms.schema {
+    if let Some(schema) = &options.schema {
         request["schema"] = json!(schema);
     }
-    if let Some(most) = &terms.max_rejected {
+    if let Some(most) = &options.max_rejected {
         request["max_rejected"] = most.clone();
     }
     Ok(request)
@@ -233,7 +233,7 @@ fn is_passing(error: &ClientError) -> bool {
 }
 
 /// Prints the outcomes of all files. An invalid file does not hide the others.
-fn tell(args: &Args, results: Vec<Result<Sent, ClientError>>, global: &Global) -> Result<CommandResult, ClientError> {
+fn report(args: &Args, results: Vec<Result<Sent, ClientError>>, global: &Global) -> Result<CommandResult, ClientError> {
     let files = args.files.iter().map(|file| file.display().to_string());
     let rows: Vec<Value> = files
         .zip(&results)

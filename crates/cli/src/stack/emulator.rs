@@ -206,10 +206,6 @@ impl Emulator {
         &self.mail
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Returns the directory of the log, for further logs.
     pub fn logs(&self) -> &Path {
         self.log.parent().unwrap_or(&self.log)

@@ -100,12 +100,6 @@ impl Stack {
         })
     }
 
-    /// Returns the process id of the emulator. The functions are its children.
-    #[must_use]
-    pub fn emulator_pid(&self) -> u32 {
-        self.emulator.pid()
-    }
-
     /// Returns the variables with which any AWS tool or SDK calls this stack.
     #[must_use]
     pub fn environment(&self) -> [(&'static str, String); 5] {

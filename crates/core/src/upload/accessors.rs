@@ -194,12 +194,6 @@ impl Upload {
         self.message.as_ref()
     }
 
-    /// Returns whether the owner discarded the rejected records.
-    #[must_use]
-    pub fn is_discarded(&self) -> bool {
-        self.discarded
-    }
-
     /// Returns whether the owner requested to withdraw the upload.
     #[must_use]
     pub fn is_withdrawal_requested(&self) -> bool {

@@ -110,7 +110,7 @@ async fn drain(sending: &mut JoinSet<()>, stop: &mut watch::Receiver<u8>, times:
 
 /// Waits until `stop` reaches the level.
 pub async fn stopped(stop: &mut watch::Receiver<u8>, times: u8) {
-    if stop.wait_for(|&said| said >= times).await.is_err() {
+    if stop.wait_for(|&requests| requests >= times).await.is_err() {
         std::future::pending::<()>().await; // nobody is there who could say so
     }
 }

@@ -4,7 +4,8 @@ use crate::id::UploadId;
 use crate::time::Timestamp;
 use crate::upload::state::QuarantineStatus;
 
-/// The reason to refuse a command. The text says what to do instead; it completes the sentence "This cannot be done: …".
+/// The reason to refuse a command. The text says what to do instead; it follows a sentence such as "The request
+/// conflicts with the state of the resource: ".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A requested retry has not arrived yet. Another request would leave its object unread.

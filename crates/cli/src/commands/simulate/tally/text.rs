@@ -6,7 +6,7 @@ use crate::client::text::clean;
 use crate::commands::output::{cell, items};
 
 /// The most ids of a kind to show.
-const IDS_TOLD: usize = 5;
+const MAX_IDS: usize = 5;
 
 /// Returns the summary as text.
 #[must_use]
@@ -39,11 +39,11 @@ pub fn text(document: &Value) -> String {
         text.push_str(&format!("  refused {} times: {}\n", refusal["count"], cell(&refusal["why"])));
     }
     for (what, ids) in [("missing", missing), ("not as sent", items(document, "not_as_sent"))] {
-        for id in ids.iter().take(IDS_TOLD) {
+        for id in ids.iter().take(MAX_IDS) {
             text.push_str(&format!("  {what}: {}\n", cell(id)));
         }
-        if ids.len() > IDS_TOLD {
-            text.push_str(&format!("  ... and {} more\n", ids.len() - IDS_TOLD));
+        if ids.len() > MAX_IDS {
+            text.push_str(&format!("  ... and {} more\n", ids.len() - MAX_IDS));
         }
     }
     text

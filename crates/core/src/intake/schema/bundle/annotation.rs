@@ -51,9 +51,10 @@ pub(super) fn read(source: &Source, problems: &mut Vec<SchemaProblem>) -> Option
     if failed { None } else { annotation }
 }
 
-type Found = Vec<(String, String)>;
+/// Pointers within the annotation, each with the error there.
+type Problems = Vec<(String, String)>;
 
-fn parse(value: Option<&Value>, found: &mut Found) -> Option<Annotation> {
+fn parse(value: Option<&Value>, found: &mut Problems) -> Option<Annotation> {
     let Some(value) = value else {
         found.push((String::new(), format!("has no `x-eventpulse` annotation, such as {EXAMPLE}")));
         return None;
@@ -98,7 +99,7 @@ fn parse(value: Option<&Value>, found: &mut Found) -> Option<Annotation> {
     Some(annotation)
 }
 
-fn path(members: &Map<String, Value>, name: &str, parent: &str, found: &mut Found) -> Option<Path> {
+fn path(members: &Map<String, Value>, name: &str, parent: &str, found: &mut Problems) -> Option<Path> {
     let pointer = child(parent, name);
     let problem = |message: &str| Some((pointer.clone(), message.to_owned()));
     let wrong = match members.get(name) {
