@@ -44,7 +44,7 @@ pub struct Args {
     /// Keep all data when the stack stops, and continue with it in the next `dev --keep` on the same port.
     ///
     /// The data is the uploads, statistics, quarantine, users, device keys, queues and mails. It is in
-    /// target/local-stack/kept/<PORT>. The samples are uploaded in the first run only. Without --keep, a stack starts
+    /// target/local-stack/kept/PORT. The samples are uploaded in the first run only. Without --keep, a stack starts
     /// empty and its data is lost when it stops; kept data stays as it is.
     #[arg(long)]
     keep: bool,

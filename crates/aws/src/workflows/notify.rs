@@ -1,7 +1,7 @@
 //! Notifies owners: folds occurrences into problems, and publishes the notices that are due.
 //!
-//! An invocation first folds the occurrences of some owners ([`fold`]), then publishes due notices, one at a time
-//! ([`publish`]). Both load state, let the core decide, and write conditionally: a sender that loses a race loads again. Any
+//! An invocation first folds the occurrences of some owners (`fold`), then publishes due notices, one at a time
+//! (`publish`). Both load state, let the core decide, and write conditionally: a sender that loses a race loads again. Any
 //! number of invocations may run in parallel.
 
 mod contents;

@@ -18,7 +18,7 @@ const MAX_QUIET_INTERVALS: u32 = 24;
 ///
 /// A flapping problem sends few e-mails. Each of `new`, `regressed` and `resolved` makes at most one immediate notice
 /// per problem and digest interval. If the problem came back twice in succession, the time between two immediate notices
-/// is four intervals, and so on up to [`MAX_QUIET_INTERVALS`]. Digests report the rest.
+/// is four intervals, and so on up to 24 intervals. Digests report the rest.
 ///
 /// ```
 /// use std::collections::BTreeMap;
