@@ -35,7 +35,7 @@ pub async fn every_answer_conforms_to_the_openapi_document(world: Arc<World>) ->
     // The API may refuse a request that fits the schema, such as `from` after `to` or an unknown cursor. It still
     // returns a revoked key, so that its owner can see the status.
     tester.args(["--exclude-checks", "positive_data_acceptance,use_after_free"]);
-    // The device API serves this operation.
+    // The devices' API serves this operation.
     tester.args(["--exclude-operation-id", "post_data"]);
     tester.args(["--suppress-health-check", "all", "--request-timeout", "30", "--no-color"]);
     // Not the examples: the tester cannot send NDJSON. The tests of the API crate check each example against its schema.

@@ -23,8 +23,8 @@ use eventpulse_core::notification::rendering::{
     DeploymentInfo, FeaturedProblem, MAX_PROBLEMS_IN_NOTICE, Notice, NoticeContents, OtherProblem, RemainderTotals,
     RepeatedProblem, ResolvedProblem,
 };
-use eventpulse_core::upload::{Decision, Upload};
-use examples::{digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
+use eventpulse_core::upload::Decision;
+use examples::{as_large, digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
 use proptest::prelude::*;
 use support::notices::{self, failing, notice, other, problem, problem_of, profile, repeat, repeat_with, resolution};
 use support::{changed, failed, inspect, sample, upload};
@@ -346,16 +346,6 @@ fn largest_notice_can_be_published() {
             assert_eq!(named.count(), expected, "{:?}", notice.kind);
         }
     }
-}
-
-fn as_large(upload: Upload) -> Upload {
-    let name = upload.origin().file_name.clone();
-    changed(&upload, |draft| {
-        draft.origin.owner = "o".repeat(100).parse().unwrap();
-        let location = draft.location.as_mut().unwrap();
-        location.key = Some(format!("{}{name}", "k".repeat(200)));
-        location.report_key = format!("{}{name}.report.json", "k".repeat(200));
-    })
 }
 
 proptest! {

@@ -305,3 +305,14 @@ pub fn rejected_record() -> RejectedRecord {
         failures_omitted: 0,
     }
 }
+
+/// Returns the upload with names of the longest kind.
+pub fn as_large(upload: Upload) -> Upload {
+    let name = upload.origin().file_name.clone();
+    changed(&upload, |draft| {
+        draft.origin.owner = "o".repeat(100).parse().unwrap();
+        let location = draft.location.as_mut().unwrap();
+        location.key = Some(format!("{}{name}", "k".repeat(200)));
+        location.report_key = format!("{}{name}.report.json", "k".repeat(200));
+    })
+}
