@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints an ID token, which is valid for 60 minutes.
 #
-# Needs: API_URL, EVENTPULSE_USER, EVENTPULSE_PASSWORD; curl, jq.
+# Needs: API_URL, EVENTPULSE_USER (an e-mail address), EVENTPULSE_PASSWORD; curl, jq.
 # Use:   EVENTPULSE_TOKEN=$(./sign-in.sh)
 set -euo pipefail
 : "${API_URL:?set it to the URL of the REST API}" "${EVENTPULSE_USER:?}" "${EVENTPULSE_PASSWORD:?}"

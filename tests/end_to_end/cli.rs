@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use eventpulse_cli::BoxError;
 use eventpulse_cli::client::sign_in::{Prompt, discover, sign_in};
+use eventpulse_cli::dev::mailbox::address;
 use eventpulse_cli::stack::PASSWORD;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -80,9 +81,9 @@ pub async fn cli_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<Wo
     let (user, person) = (world.user(), Person::new()?);
     let signed_out = person.exits(3, &["uploads"]).await?;
     assert!(signed_out.err.contains("eventpulse login"), "{}", signed_out.err);
-    let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
+    let login = ["login", "--api", &world.client.api, "--username", &address(&user.name), "--password-stdin"];
     let wrong = person.runs(&login, "nonsense\n").await?;
-    assert_eq!((wrong.code, wrong.err.as_str()), (3, "error: wrong user name or password\n"));
+    assert_eq!((wrong.code, wrong.err.as_str()), (3, "error: wrong e-mail address or password\n"));
     let login = person.runs(&login, &format!("{PASSWORD}\n")).await?;
     assert_eq!(login.code, 0, "{}", login.err);
     assert_eq!(mode(&person.path("profile.json"))?, 0o600);
@@ -155,7 +156,7 @@ pub async fn cli_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<Wo
 
 pub async fn cli_uploads_many_large_files_in_parallel(world: Arc<World>) -> TestResult {
     let (user, person) = (world.user(), Person::new()?);
-    let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
+    let login = ["login", "--api", &world.client.api, "--username", &address(&user.name), "--password-stdin"];
     assert_eq!(person.runs(&login, &format!("{PASSWORD}\n")).await?.code, 0);
     let mut arguments = vec!["upload".to_owned(), "--jobs".to_owned(), "3".to_owned(), "--json".to_owned()];
     for number in 0..6u32 {
@@ -182,7 +183,7 @@ pub async fn invited_user_chooses_a_password(world: Arc<World>) -> TestResult {
         asked.push(prompt);
         Ok("A-password-of-my-own-1".to_owned())
     };
-    let profile = sign_in(&world.http, &world.client.api, &found, "invited", PASSWORD, &mut prompt).await?;
+    let profile = sign_in(&world.http, &world.client.api, &found, &address("invited"), PASSWORD, &mut prompt).await?;
     assert!(!profile.id_token.is_empty());
     assert_eq!(asked, [Prompt::NewPassword]);
     let headers = [("authorization", profile.id_token.as_str())];
@@ -192,7 +193,7 @@ pub async fn invited_user_chooses_a_password(world: Arc<World>) -> TestResult {
 
 pub async fn cli_manages_keys_and_simulates_a_fleet(world: Arc<World>) -> TestResult {
     let (user, person) = (world.user(), Person::new()?);
-    let login = ["login", "--api", &world.client.api, "--username", &user.name, "--password-stdin"];
+    let login = ["login", "--api", &world.client.api, "--username", &address(&user.name), "--password-stdin"];
     assert_eq!(person.runs(&login, &format!("{PASSWORD}\n")).await?.code, 0);
     let made = person.exits(0, &["keys", "create", "--name", "roof", "--json"]).await?.json()?;
     let (id, secret) = (made["key_id"].as_str().ok_or("no id")?, made["api_key"].as_str().ok_or("no key")?);

@@ -70,10 +70,10 @@ async fn with_attributes(world: &World, user: &User, attributes: &Value) -> Resu
                   cognito.admin_update_user_attributes(UserPoolId=sys.argv[1], Username=sys.argv[2],\n\
                   \x20   UserAttributes=[dict(Name=name, Value=value) for name, value in json.loads(sys.argv[3]).items()])";
     let mut python = world.stack.python();
-    python.args(["-c", script, world.output("UserPoolId"), &user.name, &attributes.to_string()]);
+    python.args(["-c", script, world.output("UserPoolId"), user.owner.as_str(), &attributes.to_string()]);
     let output = python.stdout(Stdio::piped()).stderr(Stdio::piped()).output().await?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let tokens = world.client.tokens(&user.name).await?;
+    let tokens = world.client.tokens(user.owner.as_str()).await?;
     Ok(User { token: tokens["IdToken"].as_str().unwrap_or_default().to_owned(), ..user.clone() })
 }
 

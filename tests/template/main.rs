@@ -10,3 +10,4 @@ mod expanded;
 mod names;
 mod permissions;
 mod processing;
+mod users;

@@ -199,7 +199,7 @@ async fn simulate(stack: &Stack, client: &Client) -> Result<bool, BoxError> {
         command.args(arguments).arg("--profile").arg(&profile).kill_on_drop(true);
         Ok(command)
     };
-    let login = ["login", "--api", &client.api, "--username", DEMO, "--password-stdin"];
+    let login = ["login", "--api", &client.api, "--username", &mailbox::address(DEMO), "--password-stdin"];
     let mut login = command(&login)?.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     if let Some(mut input) = login.stdin.take() {
         input.write_all(PASSWORD.as_bytes()).await?;
@@ -308,7 +308,7 @@ fn usage_hints(args: &Args, stack: &Stack, client: &Client) -> String {
         "
 The stack runs until Ctrl-C{end}. To use it, in another terminal:
   export API_URL={api}
-  cargo eventpulse login --api $API_URL --username {DEMO}     # password: {PASSWORD}
+  cargo eventpulse login --api $API_URL --username {address}     # password: {PASSWORD}
   cargo eventpulse uploads
   cargo eventpulse stats 12345
   cargo eventpulse quarantine list
@@ -322,6 +322,7 @@ Histories are in the table {uploads}, statistics in the table {chunks}
 The log of the emulator is {log}",
         end = if args.keep { ", which keeps its data" } else { "" },
         api = client.api,
+        address = mailbox::address(DEMO),
         process = config.process_bucket,
         quarantine = config.quarantine_bucket,
         uploads = config.uploads_table,

@@ -21,7 +21,7 @@ pub struct Profile {
     pub endpoint: String,
     /// The client of the user pool.
     pub client_id: String,
-    /// The user name.
+    /// The e-mail address of the user.
     pub username: String,
     /// The token that every call of the API carries.
     pub id_token: String,

@@ -198,13 +198,13 @@ struct Refusal {
 impl Refusal {
     fn of_sign_in(self) -> ClientError {
         match self.kind.as_str() {
-            "UserNotFoundException" => ClientError::SignedOut("wrong user name or password".to_owned()),
+            "UserNotFoundException" => ClientError::SignedOut("wrong e-mail address or password".to_owned()),
             // Also for a disabled user, and after too many attempts.
             "NotAuthorizedException" if self.message.contains("Incorrect username or password") => {
-                ClientError::SignedOut("wrong user name or password".to_owned())
+                ClientError::SignedOut("wrong e-mail address or password".to_owned())
             }
             "NotAuthorizedException" => {
-                ClientError::SignedOut(format!("wrong user name or password (Cognito says: {})", self.message))
+                ClientError::SignedOut(format!("wrong e-mail address or password (Cognito says: {})", self.message))
             }
             "PasswordResetRequiredException" => {
                 ClientError::SignedOut("an administrator has reset this password: ask for a new one".to_owned())

@@ -257,9 +257,9 @@ async fn refused_sign_in_names_the_reason() {
     let wrong = || refused("CodeMismatchException", "Invalid code");
     let bad = |message| refused("com.amazonaws#NotAuthorizedException", message);
     for (answers, expected) in [
-        (vec![bad("Incorrect username or password.")], "wrong user name or password"),
-        (vec![bad("User is disabled.")], "wrong user name or password (Cognito says: User is disabled.)"),
-        (vec![refused("UserNotFoundException", "")], "wrong user name or password"),
+        (vec![bad("Incorrect username or password.")], "wrong e-mail address or password"),
+        (vec![bad("User is disabled.")], "wrong e-mail address or password (Cognito says: User is disabled.)"),
+        (vec![refused("UserNotFoundException", "")], "wrong e-mail address or password"),
         (vec![challenge("SOFTWARE_TOKEN_MFA"), wrong(), wrong(), wrong()], "the code was wrong 3 times: sign in again"),
         (vec![challenge("SMS_MFA")], "Cognito requires SMS_MFA, which this command does not support"),
         (vec![ok(json!({}))], "Cognito's answer has neither tokens nor a challenge"),

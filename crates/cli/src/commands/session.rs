@@ -16,7 +16,7 @@ pub struct Args {
     /// The URL of the API: the stack's output ApiUrl.
     #[arg(long, value_name = "URL")]
     pub api: String,
-    /// The user name or e-mail address. Prompts for it by default.
+    /// The e-mail address of the user. Prompts for it by default.
     #[arg(long)]
     pub username: Option<String>,
     /// Read the password from standard input instead of prompting for it.
@@ -35,7 +35,7 @@ pub async fn login(args: &Args, global: &Global) -> Result<CommandResult, Client
     let found = sign_in::discover(&http, api).await?;
     let username = match &args.username {
         Some(username) => username.clone(),
-        None => ask("User name or e-mail: ")?,
+        None => ask("E-mail address: ")?,
     };
     let password = if args.password_stdin {
         let mut text = String::new();

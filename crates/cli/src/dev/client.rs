@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::BoxError;
 use crate::client::http::http_client;
+use crate::dev::mailbox;
 use crate::dev::samples::Sample;
 use crate::stack::{PASSWORD, Stack};
 
@@ -28,7 +29,7 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_secs(180);
 /// A user who is signed in.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// The user name.
+    /// The part of the e-mail address before the `@`.
     pub name: String,
     /// The owner of the user's uploads: Cognito's `sub`.
     pub owner: OwnerId,
@@ -105,26 +106,26 @@ impl Client {
     pub async fn users(&self, stack: &Stack, names: &[String]) -> Result<Vec<User>, BoxError> {
         let mut users = Vec::new();
         for (name, owner) in stack.add_users(names).await? {
-            let tokens = self.tokens(&name).await?;
+            let tokens = self.tokens(&mailbox::address(&name)).await?;
             let token = tokens["IdToken"].as_str().unwrap_or_default().to_owned();
             users.push(User { name, owner: owner.parse()?, token });
         }
         Ok(users)
     }
 
-    /// Signs a user in. Returns the tokens by their names in Cognito.
+    /// Signs a user in, by e-mail address or `sub`. Returns the tokens by their names in Cognito.
     ///
     /// # Errors
     /// Returns an error if Cognito does not answer or refuses.
-    pub async fn tokens(&self, name: &str) -> Result<Value, BoxError> {
+    pub async fn tokens(&self, username: &str) -> Result<Value, BoxError> {
         let (endpoint, client_id) = &self.sign_in;
-        let parameters = json!({ "USERNAME": name, "PASSWORD": PASSWORD });
+        let parameters = json!({ "USERNAME": username, "PASSWORD": PASSWORD });
         let request = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client_id, "AuthParameters": parameters });
         let post = self.http.post(endpoint).header("content-type", "application/x-amz-json-1.1");
         let post = post.header("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth");
         let mut answer: Value = serde_json::from_slice(&post.body(request.to_string()).send().await?.bytes().await?)?;
         match answer["AuthenticationResult"].take() {
-            Value::Null => Err(format!("{name} cannot sign in: {answer}").into()),
+            Value::Null => Err(format!("{username} cannot sign in: {answer}").into()),
             tokens => Ok(tokens),
         }
     }
