@@ -10,4 +10,5 @@ mod expanded;
 mod names;
 mod permissions;
 mod processing;
+mod uploads;
 mod users;

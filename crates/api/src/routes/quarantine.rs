@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::adapters::object_store::PutOptions;
+use eventpulse_aws::adapters::object_store::presign::PutOptions;
 use eventpulse_aws::workflows::upload_commands::{self, Correction};
 use eventpulse_core::upload::{QuarantineLocation, QuarantineStatus, RetryForm, Upload};
 use http::{HeaderMap, StatusCode, header};

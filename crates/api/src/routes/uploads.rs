@@ -75,7 +75,8 @@ pub(crate) struct PresignedUpload {
     /// The presigned URL, for one request. Keep it secret.
     #[schema(format = "uri")]
     url: String,
-    /// The headers of the request.
+    /// The headers of the request: exactly the signed ones. `host` is that of the URL; a browser sets `content-length`
+    /// itself.
     headers: BTreeMap<String, String>,
     /// Your e-mail subscription to notices; null if it could not be loaded.
     #[schema(required)]
@@ -91,13 +92,12 @@ impl PresignedUpload {
         state: model::UploadState,
         notifications: Option<SubscriptionSummary>,
     ) -> Self {
-        let headers = issued.put.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
         Self {
             state,
             expires_at: Time(issued.expires_at),
             method: "PUT",
             url: issued.put.url,
-            headers: headers.filter(|(name, _)| name != "host").collect(),
+            headers: issued.put.headers.into_iter().collect(),
             notifications,
             links: SelfLink { this: format!("{}/uploads/{}", app.config.api_url, issued.upload_id) },
             upload_id: issued.upload_id.to_string(),

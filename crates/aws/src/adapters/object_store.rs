@@ -1,16 +1,12 @@
 //! S3: the process bucket and the quarantine bucket.
 
 mod copy;
-
-use std::time::{Duration, UNIX_EPOCH};
+pub mod presign;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use eventpulse_core::time::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::{Error, Kind};
 
@@ -51,32 +47,6 @@ pub struct Head {
     pub content_type: Option<String>,
     /// The `Content-Encoding`.
     pub content_encoding: Option<String>,
-}
-
-/// The signed properties of a presigned PUT. S3 refuses a request with other properties.
-#[derive(Debug, Clone)]
-pub struct PutOptions<'a> {
-    /// `Content-Type`.
-    pub content_type: &'a str,
-    /// `Content-Encoding`.
-    pub content_encoding: Option<&'a str>,
-    /// `Content-Length`, in bytes.
-    pub size: u64,
-    /// `x-amz-checksum-sha256`, base 64.
-    pub sha256_base64: Option<&'a str>,
-    /// The begin of validity of the URL. It ends at this time plus `expires_in`, independent of the time of signing.
-    pub now: Timestamp,
-    /// The validity of the URL.
-    pub expires_in: Duration,
-}
-
-/// A presigned request.
-#[derive(Debug, Clone)]
-pub struct Presigned {
-    /// The URL. A secret.
-    pub url: String,
-    /// The headers of the request.
-    pub headers: Vec<(String, String)>,
 }
 
 impl ObjectStore {
@@ -180,43 +150,6 @@ impl ObjectStore {
     #[must_use]
     pub fn writer<'a>(&'a self, bucket: &'a str, key: &'a str, content_type: &'a str) -> ObjectWriter<'a> {
         ObjectWriter { objects: self, bucket, key, content_type, held: Vec::new(), parts: None }
-    }
-
-    /// Signs a PUT with exactly these options. S3 accepts it only while the object does not exist.
-    ///
-    /// # Errors
-    /// Returns an error if there are no credentials, or AWS does not allow the validity.
-    pub async fn presign_put(&self, bucket: &str, key: &str, options: &PutOptions<'_>) -> Result<Presigned, Error> {
-        let failed = || Error::new("presigned PutObject", target(bucket, key), Kind::Other);
-        let since_1970 = Duration::from_micros(u64::try_from(options.now.as_micros()).unwrap_or_default());
-        let config = PresigningConfig::builder().start_time(UNIX_EPOCH + since_1970).expires_in(options.expires_in);
-        let config = config.build().map_err(|error| failed().with_source(error))?;
-        let size = i64::try_from(options.size).map_err(|error| failed().with_source(error))?;
-        let put =
-            self.client.put_object().bucket(bucket).key(key).content_length(size).content_type(options.content_type);
-        let put = put.if_none_match("*").set_content_encoding(options.content_encoding.map(str::to_owned));
-        let put = put.set_checksum_sha256(options.sha256_base64.map(str::to_owned));
-        let request = put.presigned(config).await.map_err(|error| failed().with_source(error))?;
-        let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Ok(Presigned { url: request.uri().to_owned(), headers })
-    }
-
-    /// Signs a GET whose response a browser saves as `file_name`.
-    ///
-    /// # Errors
-    /// Returns an error if there are no credentials, or AWS does not allow the validity.
-    pub async fn presign_get(
-        &self,
-        bucket: &str,
-        key: &str,
-        file_name: &str,
-        expires_in: Duration,
-    ) -> Result<String, Error> {
-        let failed = || Error::new("presigned GetObject", target(bucket, key), Kind::Other);
-        let config = PresigningConfig::expires_in(expires_in).map_err(|error| failed().with_source(error))?;
-        let get = self.client.get_object().bucket(bucket).key(key).response_content_disposition(attachment(file_name));
-        let request = get.presigned(config).await.map_err(|error| failed().with_source(error))?;
-        Ok(request.uri().to_owned())
     }
 
     /// Hides an object behind a delete marker. The bucket's lifecycle deletes its versions later.
@@ -343,14 +276,6 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Returns the `Content-Disposition` of a download, after [RFC 6266](https://www.rfc-editor.org/rfc/rfc6266): an ASCII
-/// name for old clients and the exact name for others.
-fn attachment(file_name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ');
-    let plain: String = file_name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
-    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(file_name, NON_ALPHANUMERIC))
-}
-
 fn target(bucket: &str, key: &str) -> String {
     format!("s3://{bucket}/{key}")
 }
@@ -359,28 +284,4 @@ fn target(bucket: &str, key: &str) -> String {
 fn is_absent<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
     matches!(code, Some("NoSuchKey" | "NoSuchVersion" | "NotFound" | "MethodNotAllowed"))
-}
-
-#[cfg(test)]
-mod tests {
-    use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn presigned_urls_are_valid_from_the_given_time() {
-        let config =
-            Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::from_static("eu-central-1"));
-        let config = config.credentials_provider(Credentials::new("key", "secret", None, None, "test")).build();
-        let options = PutOptions {
-            content_type: "application/json",
-            content_encoding: None,
-            size: 2,
-            sha256_base64: None,
-            now: Timestamp::parse("2025-02-28T12:00:00.999Z").unwrap(),
-            expires_in: Duration::from_secs(60),
-        };
-        let url = ObjectStore::new(Client::from_conf(config)).presign_put("bucket", "key", &options).await.unwrap().url;
-        assert!(url.contains("X-Amz-Date=20250228T120000Z") && url.contains("X-Amz-Expires=60"), "{url}");
-    }
 }

@@ -8,7 +8,7 @@ use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Origin, RecordedEvent, Upload, UploadEvent};
 
 use crate::Services;
-use crate::adapters::object_store::{Presigned, PutOptions};
+use crate::adapters::object_store::presign::{Presigned, PutOptions};
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
 

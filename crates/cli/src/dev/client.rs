@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
-use eventpulse_aws::adapters::object_store::Presigned;
+use eventpulse_aws::adapters::object_store::presign::Presigned;
 use eventpulse_aws::workflows::issue::Issued;
 use eventpulse_aws::{Config, Services};
 use eventpulse_core::id::{OwnerId, UploadId, upload_key};

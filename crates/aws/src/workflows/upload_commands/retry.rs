@@ -9,7 +9,8 @@ use eventpulse_core::upload::commands::{self, Refusal};
 use eventpulse_core::upload::{QuarantineLocation, Upload};
 
 use crate::Services;
-use crate::adapters::object_store::{NO_VERSION, PutOptions};
+use crate::adapters::object_store::NO_VERSION;
+use crate::adapters::object_store::presign::PutOptions;
 use crate::error::{Error, Kind};
 use crate::workflows::decide_and_append::{CommandOutcome, decide_and_append, load_owned};
 use crate::workflows::issue::Issued;
