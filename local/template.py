@@ -1,4 +1,4 @@
-"""Expands the loops of `template.yaml`, and computes the digests in the logical ids of its deployments.
+"""Expands the loops of `template.yaml`, chains the parts of its APIs, and computes the digests in the ids of deployments.
 
     .venv/bin/python local/template.py expand [OUTPUT]    write the expanded template as JSON ("-": to standard output)
     .venv/bin/python local/template.py digest             check the digests
@@ -29,6 +29,9 @@ SNAPSHOT_TYPES = {
 }
 DEPLOYMENT = "AWS::ApiGateway::Deployment"
 DIGEST_LENGTH = 10
+# CloudFormation creates resources that do not depend on each other at the same time. API Gateway accepts 10 calls a second
+# for the whole account (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html).
+PARTS_AT_A_TIME = 5
 
 
 class Loader(yaml.SafeLoader):
@@ -79,6 +82,56 @@ def expand(text):
     return expanded
 
 
+def dependencies(resource, resources):
+    """Returns the resources that a resource names, by `DependsOn` or in its properties."""
+    found = set(resource.get("DependsOn", []))
+    for node in nodes(resource):
+        if isinstance(node, dict):
+            found.add(node["Ref"] if isinstance(node.get("Ref"), str) else None)
+            attribute = node.get("Fn::GetAtt")
+            found.add(attribute[0] if isinstance(attribute, list) else str(attribute).partition(".")[0])
+            sub = node.get("Fn::Sub")
+            sub = sub[0] if isinstance(sub, list) else sub
+            found.update(re.findall(r"\$\{(\w+)", sub) if isinstance(sub, str) else [])
+    return found & resources.keys()
+
+
+def in_order_of_creation(resources):
+    """Returns the resources so that each one follows those that it depends on."""
+    order, visiting = {}, []
+
+    def visit(logical_id):
+        if logical_id in visiting:
+            raise SystemExit(f"{SOURCE.name}: resources depend on each other: {' '.join(visiting)} {logical_id}")
+        if logical_id not in order:
+            visiting.append(logical_id)
+            for other in sorted(dependencies(resources[logical_id], resources)):
+                visit(other)
+            visiting.pop()
+            order[logical_id] = resources[logical_id]
+
+    for logical_id in resources:
+        visit(logical_id)
+    return order
+
+
+def chain(expanded):
+    """Makes each part of an API depend on an earlier part, so that at most PARTS_AT_A_TIME are created or deleted at once.
+
+    The new dependencies point backwards in one order of creation, so they form no cycle.
+    """
+    resources = expanded["Resources"]
+    parts = [
+        logical_id
+        for logical_id, resource in in_order_of_creation(resources).items()
+        if resource["Type"] in SNAPSHOT_TYPES and resource["Type"] != "AWS::ApiGateway::RestApi"
+    ]
+    for earlier, part in zip(parts, parts[PARTS_AT_A_TIME:]):
+        if earlier not in dependencies(resources[part], resources):
+            resources[part].setdefault("DependsOn", []).append(earlier)
+    return expanded
+
+
 def digests(expanded):
     """Returns the digest of the snapshot of each API that has deployments, and their logical ids."""
     resources = expanded["Resources"]
@@ -120,7 +173,7 @@ def main():
 
     text = options.source.read_text()
     if options.command == "expand":
-        expanded = json.dumps(expand(text), indent=2) + "\n"
+        expanded = json.dumps(chain(expand(text)), indent=2) + "\n"
         if options.output == "-":
             sys.stdout.write(expanded)
         else:

@@ -1,10 +1,11 @@
 //! The deployments of the APIs: snapshots that a stage serves.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::expanded::{properties, repository, resource, resources, strings, tool};
+use crate::expanded::{properties, repository, resource, resources, strings, template, tool};
 
 const DEPLOYMENT: &str = "AWS::ApiGateway::Deployment";
 
@@ -90,4 +91,54 @@ fn each_stage_serves_the_deployment_of_its_console_setting() {
     assert_eq!(resource(with)["Condition"], "HasConsole");
     assert_eq!(resource(without)["Condition"], "HasNoConsole");
     assert_eq!(properties("DeviceApiStage")["DeploymentId"], json!({ "Ref": deployments_of("DeviceApi")[0] }));
+}
+
+/// The types of the parts of an API. CloudFormation creates an API before its parts.
+const PARTS: [&str; 6] = ["Resource", "Method", "Authorizer", "GatewayResponse", "Model", "RequestValidator"];
+
+/// Adds the names of resources that a value refers to.
+fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("Ref").and_then(Value::as_str));
+            found.extend(members.get("Fn::GetAtt").and_then(|attribute| attribute[0].as_str()));
+            found.extend(members.get("DependsOn").into_iter().flat_map(strings));
+            let sub = members.get("Fn::Sub").map(|sub| sub.as_str().or(sub[0].as_str()).unwrap_or_default());
+            let names = sub.into_iter().flat_map(|text| text.split("${").skip(1)).map(|rest| rest.split(['.', '}']));
+            found.extend(names.filter_map(|mut parts| parts.next()));
+            members.values().for_each(|value| references(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+/// Simulates CloudFormation, which creates at once whatever depends on nothing that is missing. API Gateway allows
+/// 10 calls a second for an account, see <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>.
+#[test]
+fn at_most_five_parts_of_the_apis_are_created_at_once() {
+    let resources = template()["Resources"].as_object().unwrap();
+    let mut missing: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, resource) in resources {
+        let mut found = BTreeSet::new();
+        references(resource, &mut found);
+        found.retain(|other| resources.contains_key(*other));
+        missing.insert(name, found);
+    }
+    let is_part = |name: &str| {
+        let kind = resources[name]["Type"].as_str().unwrap().strip_prefix("AWS::ApiGateway::");
+        kind.is_some_and(|kind| PARTS.contains(&kind))
+    };
+    let parts = resources.keys().filter(|name| is_part(name)).count();
+    assert!(parts > 70, "{parts}");
+    while !missing.is_empty() {
+        let ready: Vec<_> = missing.iter().filter(|(_, others)| others.is_empty()).map(|(name, _)| *name).collect();
+        assert!(!ready.is_empty(), "these depend on each other: {missing:?}");
+        let started: Vec<_> = ready.iter().filter(|name| is_part(name)).collect();
+        assert!(started.len() <= 5, "{started:?}");
+        missing.retain(|name, _| !ready.contains(name));
+        missing.values_mut().for_each(|others| others.retain(|other| !ready.contains(other)));
+    }
+    // One regional API in three seconds.
+    assert_eq!(resource("DeviceApi")["DependsOn"], json!(["Api"]));
 }
