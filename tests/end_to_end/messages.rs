@@ -118,6 +118,19 @@ pub async fn bad_message_does_not_affect_its_batch(world: Arc<World>) -> TestRes
     Ok(())
 }
 
+/// The gateway's model has the same limit, but AWS does not promise to enforce it.
+pub async fn message_of_501_records_is_quarantined_without_the_gateway(world: Arc<World>) -> TestResult {
+    let user = world.user();
+    let records = |count: u32| (0..count).map(|second| reading("many", second, 1.0)).collect::<Value>();
+    let (most, more) = (message(&user, "most", &records(500)), message(&user, "more", &records(501)));
+    assert_eq!(deliver(&world, &[&most, &more]).await?, Vec::<usize>::new());
+    assert_eq!(states(&world, &[&most, &more]).await?, ["accepted", "quarantined"]);
+    let receipt = world.get(&user, &format!("/uploads/{}", more.id())).await?;
+    assert_eq!(receipt["failures"][0]["code"], "TOO_MANY_RECORDS", "{receipt:#}");
+    assert_eq!(world.stats(&user, "many").await?["count"], 500);
+    Ok(())
+}
+
 pub async fn unfinished_message_is_redelivered(world: Arc<World>) -> TestResult {
     let user = world.user();
     let batch = one_bad_of_ten(&user, "transient");

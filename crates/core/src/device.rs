@@ -3,3 +3,4 @@
 pub mod batch;
 pub mod key;
 pub mod key_commands;
+pub mod record_limit;

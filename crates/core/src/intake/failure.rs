@@ -70,6 +70,7 @@ codes! {
     ObjectMissing "OBJECT_MISSING" Upload "The object was deleted before it was read.";
     TooManyRejected "TOO_MANY_REJECTED" Upload "More records were rejected than the upload allows, so none of it counts.";
     IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" Upload "Another message came under the same Idempotency-Key before, with another body.";
+    TooManyRecords "TOO_MANY_RECORDS" Upload "A message has more than 500 records.";
     ProcessingFailed "PROCESSING_FAILED" Upload "Processing this upload failed repeatedly.";
 
     NotJson "NOT_JSON" Record "The text breaks the grammar of JSON.";

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use eventpulse_core::device::record_limit::too_many_records;
 use eventpulse_core::intake::inspection::{InputForm, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
@@ -40,9 +41,12 @@ pub(super) fn prepare_messages(
     preparation
 }
 
-/// Inspects a body. Returns `None` if a record of it is rejected, or it does not fit a batch.
+/// Inspects a body. Returns `None` if it or a record of it is rejected, or if it does not fit a batch.
 fn inspect(catalog: &Catalog, default_schema: &SchemaRef, message: &ParsedMessage) -> Option<(Acceptance, Vec<Chunk>)> {
     std::str::from_utf8(&message.body).ok()?; // a line of the raw log holds text
+    if too_many_records(&message.body).is_some() {
+        return None;
+    }
     let spec = InspectionSpec {
         owner: message.owner.clone(),
         upload_id: message.upload_id.clone(),
@@ -97,6 +101,12 @@ mod tests {
         format!("[{}]", days.map(reading).collect::<Vec<_>>().join(","))
     }
 
+    /// The same reading several times.
+    fn reading_repeated(count: usize) -> String {
+        let reading = readings(1..=1, |_| "d".to_owned());
+        format!("[{}]", vec![reading.trim_matches(['[', ']']); count].join(","))
+    }
+
     #[test]
     fn only_messages_that_fit_a_batch_are_accepted() {
         let catalog = Catalog::bundled().unwrap();
@@ -107,6 +117,8 @@ mod tests {
             ("one reading", readings(1..=1, same), true),
             ("24 devices", readings(1..=24, own), true),
             ("25 devices", readings(1..=25, own), false),
+            ("500 records", reading_repeated(500), true),
+            ("501 records", reading_repeated(501), false),
             ("empty", String::new(), false),
             ("not JSON", "{".to_owned(), false),
             (

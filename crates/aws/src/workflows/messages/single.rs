@@ -1,5 +1,6 @@
 //! Processes a message as a single upload: the steps of the main workflow, over an object that holds its body.
 
+use eventpulse_core::device::record_limit::too_many_records;
 use eventpulse_core::encoding::sha256;
 use eventpulse_core::id::message_key;
 use eventpulse_core::intake::failure::{Failure, FailureCode};
@@ -119,6 +120,11 @@ async fn begin<'a, C: Fn() -> Timestamp + Copy>(
         }
     };
     let mut work = UploadWork::new(services, upload, object, unstored, clock);
+    let is_new = work.upload.decision().is_none() && work.upload.attempt() == 0;
+    if let Some(failure) = too_many_records(&message.body).filter(|_| is_new) {
+        work.reject(failure);
+        return Ok(work);
+    }
     claim_idempotency_key(services, message, &mut work).await?;
     Ok(work)
 }

@@ -59,6 +59,11 @@ pub(super) fn advice(details: &FailureDetails<'_>) -> Advice {
                         Idempotency-Key for each new message. Otherwise there is nothing to do.",
             resend: Resend::Nothing,
         },
+        Some(FailureCode::TooManyRecords) => Advice {
+            sentences: "Retry this message unchanged, which has no such limit, and let the device send at most 500 records \
+                        at once, or upload files.",
+            resend: Resend::Nothing,
+        },
         _ if details.is_message() => corrected(
             "Correct the data that the device sends, and send this message corrected. No record will count twice.",
         ),
