@@ -33,7 +33,12 @@ pub(super) fn add(operation: &mut Value) {
         let description = response["description"].as_str().unwrap_or_default();
         *response = error_response(status, description);
         match status.as_str() {
-            "401" => add_header(response, "WWW-Authenticate", "The scheme `Bearer`."),
+            "401" => add_header(
+                response,
+                "WWW-Authenticate",
+                "The scheme `Bearer`. AWS renames it to `x-amzn-Remapped-WWW-Authenticate` if the token is valid but no ID \
+                 token of this deployment.",
+            ),
             "429" | "503" => add_header(response, "Retry-After", "The number of seconds to wait."),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! Quarantined data: inspect, correct, retry, discard.
 
 pub mod list;
+mod report;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +26,6 @@ use crate::state::App;
 
 /// The lifetime of a download link, in seconds.
 const DOWNLOAD_SECONDS: u64 = 300;
-/// The largest report that a response includes. Lambda limits a response to 6 MiB.
-const MAX_REPORT_BYTES: u64 = 4 << 20;
 
 /// Links to related resources.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,7 +58,8 @@ pub(crate) struct QuarantinedUpload {
     quarantined_at: Time,
     /// The time at which the data is deleted.
     kept_until: Time,
-    /// The report, as `contracts/report/1.0.json` describes it; null if it is deleted, or larger than 4 MiB.
+    /// The report, as `contracts/report/1.0.json` describes it; null if it is deleted, or larger than 4 MiB
+    /// (download it then).
     #[schema(required, value_type = Option<Object>)]
     report: Option<Value>,
     /// Download links.
@@ -136,7 +136,7 @@ pub(crate) async fn get(
     let location =
         upload.quarantine_location().filter(|_| matches!(status, QuarantineStatus::Open | QuarantineStatus::Retrying));
     let (download, report) = match location {
-        Some(quarantined) => (downloads(&app, quarantined).await?, report(&app, quarantined).await?),
+        Some(quarantined) => (downloads(&app, quarantined).await?, report::load(&app, quarantined).await?),
         None => (Downloads { object: None, report: None }, None),
     };
     let base = &app.config.api_url;
@@ -178,17 +178,6 @@ async fn downloads(app: &App, quarantined: &QuarantineLocation) -> Result<Downlo
         None => None,
     };
     Ok(Downloads { object, report: link(&quarantined.report_key).await? })
-}
-
-async fn report(app: &App, quarantined: &QuarantineLocation) -> Result<Option<Value>, ApiError> {
-    let object = app.services.objects.get(&quarantined.bucket, &quarantined.report_key, None).await?;
-    let Some(object) = object.filter(|object| object.size <= MAX_REPORT_BYTES) else { return Ok(None) };
-    let bytes = object.body.collect().await.map_err(|error| {
-        let error_of_body =
-            eventpulse_aws::Error::new("GetObject", &quarantined.report_key, eventpulse_aws::Kind::Unreachable);
-        ApiError::from(error_of_body.with_source(error))
-    });
-    Ok(serde_json::from_slice(&bytes?.into_bytes()).ok())
 }
 
 /// A retry that was accepted for processing.
