@@ -41,6 +41,7 @@ threading.Thread(target=end_with_parent, daemon=True).start()
 from ministack import app as emulator  # noqa: E402  (the import takes seconds: the parent process is watched before)
 
 import as_on_aws  # noqa: E402, F401  (patches the emulator)
+import as_on_aws_identity  # noqa: E402, F401  (patches the emulator)
 import as_on_aws_mail  # noqa: E402, F401  (patches the emulator)
 
 serve = emulator.app

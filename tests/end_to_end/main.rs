@@ -13,6 +13,7 @@ mod deliveries;
 mod devices;
 mod disturbances;
 mod http;
+mod identity;
 mod large;
 mod messages;
 mod notices;
@@ -154,6 +155,8 @@ fn main() -> ExitCode {
         Shared owners::owner_uploads_reads_statistics_and_fixes_the_quarantine,
         Shared owners::every_route_refuses_other_owners_and_anonymous_calls,
         Shared owners::invalid_tokens_are_refused,
+        Shared identity::users_neither_sign_up_nor_change_their_owner_id,
+        Shared identity::presigned_put_accepts_its_signed_headers_only,
         Shared owners::receipts_show_every_state,
         Shared owners::lists_page_and_filter_and_refuse_foreign_cursors,
         Shared owners::cors_allows_the_console_origin_only,
@@ -174,6 +177,7 @@ fn main() -> ExitCode {
         Shared cli::invited_user_chooses_a_password,
         Shared cli::cli_manages_keys_and_simulates_a_fleet,
         Shared messages::bad_message_does_not_affect_its_batch,
+        Shared messages::message_of_501_records_is_quarantined_without_the_gateway,
         Shared messages::repeated_message_counts_once,
         Shared messages::messages_with_one_idempotency_key_count_once,
         Shared messages::withdrawn_message_leaves_its_shared_chunk,

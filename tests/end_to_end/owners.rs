@@ -131,7 +131,8 @@ pub async fn invalid_tokens_are_refused(world: Arc<World>) -> TestResult {
     claims["sub"] = json!("somebody-else");
     let forged = BASE64_URL_SAFE_NO_PAD.encode(claims.to_string());
     let unsigned = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
-    let access_token = world.client.tokens(user.owner.as_str()).await?["AccessToken"].as_str().ok_or("none")?.to_owned();
+    let access_token =
+        world.client.tokens(user.owner.as_str()).await?["AccessToken"].as_str().ok_or("none")?.to_owned();
     for (name, token) in [
         ("no token at all", String::new()),
         ("no JWT", "nonsense".to_owned()),
