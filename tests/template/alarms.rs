@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::expanded::{properties, repository, resources};
+use crate::expanded::{list, properties, repository, resources};
 
 /// Returns the source code in a directory and those below it.
 fn source(directory: &Path) -> String {
@@ -20,7 +20,7 @@ fn property_values<const N: usize>(alarm: &str, names: [&str; N]) -> [&'static V
 #[test]
 fn every_alarm_says_what_happened_and_what_to_do() {
     let alarms = resources("AWS::CloudWatch::Alarm");
-    assert!(alarms.len() > 25, "{alarms:?}");
+    assert!(alarms.len() > 40, "{alarms:?}");
     for (name, alarm) in &alarms {
         let description = alarm["Properties"]["AlarmDescription"].as_str().unwrap_or_default();
         assert!(description.matches(". ").count() >= 1 && description.ends_with('.'), "{name}: {description}");
@@ -39,9 +39,100 @@ fn every_alarm_notifies_the_operator_when_it_starts_and_ends() {
 fn no_two_alarms_watch_the_same_metric() {
     let mut watched = BTreeMap::new();
     for name in resources("AWS::CloudWatch::Alarm").into_keys() {
-        let metric = property_values(name, ["Namespace", "MetricName", "Dimensions"]).map(Value::to_string);
+        let metric = property_values(name, ["Namespace", "MetricName", "Dimensions", "Metrics"]).map(Value::to_string);
         let other = watched.insert(metric, name);
         assert_eq!(other, None, "{name}");
+    }
+}
+
+/// Whether an alarm exists on a metric with a dimension that refers to this resource, in an expression or alone.
+fn is_watched(namespace: &str, metric: &str, resource: &str) -> bool {
+    let watches = |metrics: &Value, name: &str| {
+        metrics["Namespace"] == namespace
+            && metrics["MetricName"] == metric
+            && list(&metrics["Dimensions"])
+                .iter()
+                .any(|it| it["Name"] == name && it["Value"].to_string().contains(resource))
+    };
+    let name = match namespace {
+        "AWS/Lambda" => "FunctionName",
+        "AWS/SQS" => "QueueName",
+        "AWS/SNS" => "TopicName",
+        "AWS/DynamoDB" => "TableName",
+        "AWS/Events" => "RuleName",
+        _ => "Stage",
+    };
+    resources("AWS::CloudWatch::Alarm").values().map(|alarm| &alarm["Properties"]).any(|alarm| {
+        let parts = alarm["Metrics"].as_array().into_iter().flatten();
+        watches(alarm, name) || parts.into_iter().any(|part| watches(&part["MetricStat"]["Metric"], name))
+    })
+}
+
+#[test]
+fn each_way_to_lose_or_delay_data_has_an_alarm() {
+    for (namespace, metric, of) in [
+        ("AWS/Lambda", "IteratorAge", &["Notify"][..]),
+        ("AWS/Lambda", "DestinationDeliveryFailures", &["IngestObject", "Notify"]),
+        ("AWS/Lambda", "AsyncEventsDropped", &["IngestObject"]),
+        ("AWS/Lambda", "AsyncEventAge", &["IngestObject"]),
+        (
+            "AWS/Lambda",
+            "Errors",
+            &["IngestObject", "IngestMessage", "IngestFailed", "Notify", "Query", "Manage", "Authorize"],
+        ),
+        ("AWS/Events", "FailedInvocations", &["ObjectCreatedRule", "NotifyEveryMinute"]),
+        ("AWS/Events", "InvocationsFailedToBeSentToDlq", &["ObjectCreatedRule"]),
+        ("AWS/SNS", "NumberOfNotificationsFailed", &["NoticesTopic", "AlarmTopic"]),
+        ("AWS/DynamoDB", "ReadThrottleEvents", &["UploadsTable", "ChunksTable", "NoticesTable", "KeysTable"]),
+        ("AWS/DynamoDB", "WriteThrottleEvents", &["UploadsTable", "ChunksTable", "NoticesTable", "KeysTable"]),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage", &["FailureQueue", "MessageQueue"]),
+        ("AWS/ApiGateway", "5XXError", &["ApiStage", "DeviceApiStage"]),
+    ] {
+        for resource in of {
+            assert!(is_watched(namespace, metric, resource), "{metric} of {resource}");
+        }
+    }
+    for queue in resources("AWS::SQS::Queue").into_keys().filter(|name| name.ends_with("DeadLetterQueue")) {
+        assert!(is_watched("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue), "{queue}");
+    }
+}
+
+/// A client that finds a request with a 5xx status could otherwise keep the alarm on.
+#[test]
+fn alarms_that_a_client_can_cause_watch_a_share_of_the_requests() {
+    let of_requests = |metric: &Value| {
+        let functions =
+            ["Query", "Manage", "Authorize"].map(|name| json!([{ "Name": "FunctionName", "Value": { "Ref": name } }]));
+        metric["MetricName"] == "5XXError" || functions.contains(&metric["Dimensions"])
+    };
+    let mut rates = 0;
+    for (name, alarm) in resources("AWS::CloudWatch::Alarm") {
+        let alarm = &alarm["Properties"];
+        assert!(!of_requests(alarm), "{name} watches a number of failures");
+        if !list(&alarm["Metrics"]).iter().any(|part| of_requests(&part["MetricStat"]["Metric"])) {
+            continue;
+        }
+        rates += 1;
+        assert_eq!(alarm["Metrics"][0]["Expression"], "100 * failed / IF(all < 100, 100, all)", "{name}");
+        let ids: Vec<_> = list(&alarm["Metrics"]).iter().map(|part| part["Id"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["rate", "failed", "all"], "{name}");
+        assert_eq!([&alarm["Threshold"], &alarm["EvaluationPeriods"]], [&json!(5), &json!(1)], "{name}");
+    }
+    assert_eq!(rates, 8);
+}
+
+/// `TransactWriteItems` stores histories, claims, chunks and occurrences.
+#[test]
+fn the_dashboard_shows_the_main_write() {
+    let body = properties("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    let metrics = body["widgets"].as_array().unwrap().iter().flat_map(|widget| list(&widget["properties"]["metrics"]));
+    let metrics: Vec<String> = metrics.map(Value::to_string).collect();
+    for metric in ["ThrottledRequests", "SuccessfulRequestLatency"] {
+        let is_shown = |shown: &String| {
+            shown.contains(metric) && shown.contains("${UploadsTable}") && shown.contains("TransactWriteItems")
+        };
+        assert!(metrics.iter().any(is_shown), "{metric}: {metrics:#?}");
     }
 }
 

@@ -38,6 +38,28 @@ fn each_gateway_response_is_a_problem() {
     }
 }
 
+/// API Gateway documents no type for the crash of a function. Its log calls that a configuration error, see
+/// <https://repost.aws/knowledge-center/malformed-502-api-gateway>.
+#[test]
+fn the_crash_of_a_function_is_answered_with_a_problem_whatever_its_response_type_is() {
+    for api in ["Api", "DeviceApi"] {
+        let responses =
+            resources("AWS::ApiGateway::GatewayResponse").into_values().map(|response| &response["Properties"]);
+        let responses: Vec<_> = responses.filter(|properties| properties["RestApiId"]["Ref"] == api).collect();
+        let response = |kind: &str| responses.iter().find(|properties| properties["ResponseType"] == kind);
+        let default = response("DEFAULT_5XX").unwrap();
+        for kind in ["API_CONFIGURATION_ERROR", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT", "AUTHORIZER_FAILURE"] {
+            let status = response(kind).unwrap_or(default)["StatusCode"].as_str().unwrap();
+            assert!(["500", "503", "504"].contains(&status), "{api}, {kind}: {status}");
+            let body = text(&response(kind).unwrap_or(default)["ResponseTemplates"]["application/json"]);
+            assert!(
+                !body.contains("configured incorrectly"),
+                "{api}, {kind}: a crash says nothing of the configuration"
+            );
+        }
+    }
+}
+
 #[test]
 fn each_api_has_one_response_of_a_type() {
     let mut seen = BTreeSet::new();

@@ -10,5 +10,6 @@ mod expanded;
 mod names;
 mod permissions;
 mod processing;
+mod security;
 mod uploads;
 mod users;

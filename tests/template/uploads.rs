@@ -34,7 +34,8 @@ async fn a_browser_may_send_exactly_the_headers_that_a_presigned_put_signs() {
     signed.retain(|name| !["content-length", "host"].contains(name));
     assert_eq!(sent, signed);
 
-    let [condition, cors, _] = properties("ProcessBucket")["CorsConfiguration"]["Fn::If"].as_array().unwrap().as_slice()
+    let [condition, cors, _] =
+        properties("ProcessBucket")["CorsConfiguration"]["Fn::If"].as_array().unwrap().as_slice()
     else {
         panic!("no condition")
     };

@@ -5,6 +5,9 @@ use eventpulse_core::device::key::{KeyId, UsageKey, UsagePlan};
 
 use crate::error::{Error, Kind};
 
+/// The tag of each key: the id of its usage plan. The role of `manage` may delete only keys with this tag.
+const PLAN_TAG: &str = "eventpulse:usage-plan";
+
 /// The keys of API Gateway, and their usage plans.
 #[derive(Debug, Clone)]
 pub struct KeyGateway {
@@ -25,14 +28,14 @@ impl KeyGateway {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn create(&self, key_id: &KeyId, plan: UsagePlan, value: &UsageKey) -> Result<String, Error> {
-        let create = self.client.create_api_key().name(format!("eventpulse-{key_id}")).value(value.reveal());
-        let created = create.enabled(true).send().await;
-        let created = created.map_err(|error| Error::sdk("CreateApiKey", key_id.as_str(), error))?;
-        let id = created.id.ok_or_else(|| Error::new("CreateApiKey", key_id.as_str(), Kind::Corrupt))?;
         let plan_id = match plan {
             UsagePlan::Standard => &self.standard_plan_id,
             UsagePlan::Fast => &self.fast_plan_id,
         };
+        let create = self.client.create_api_key().name(format!("eventpulse-{key_id}")).value(value.reveal());
+        let created = create.enabled(true).tags(PLAN_TAG, plan_id).send().await;
+        let created = created.map_err(|error| Error::sdk("CreateApiKey", key_id.as_str(), error))?;
+        let id = created.id.ok_or_else(|| Error::new("CreateApiKey", key_id.as_str(), Kind::Corrupt))?;
         let attach = self.client.create_usage_plan_key().usage_plan_id(plan_id).key_id(&id).key_type("API_KEY");
         if let Err(error) = attach.send().await {
             // If this fails too, a key without a plan remains, whose value is stored nowhere.

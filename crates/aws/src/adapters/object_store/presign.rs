@@ -94,9 +94,7 @@ fn signed_headers<'a>(url: &str, headers: impl Iterator<Item = (&'a str, &'a str
 mod tests {
     use aws_sdk_s3::Client;
     use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
-    use aws_sdk_s3::config::{
-        BehaviorVersion, Config, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
-    };
+    use aws_sdk_s3::config::{BehaviorVersion, Config, ConfigBag, Credentials, Intercept, Region, RuntimeComponents};
     use aws_sdk_s3::error::BoxError;
 
     use super::*;
