@@ -57,7 +57,7 @@ pub async fn each_bad_upload_is_quarantined_with_its_code(world: Arc<World>) -> 
         ("damaged gzip", "CORRUPT_COMPRESSION", document("x.json", &gzip(seed.as_bytes())[..20])),
         ("wrong content type", "UNSUPPORTED_CONTENT_TYPE", dropped_with_content_type("text/plain", json(&seed))),
         ("an array called NDJSON", "CONTENT_TYPE_MISMATCH", document("x.ndjson", format!("[{seed}]"))),
-        ("NDJSON called JSON", "CONTENT_TYPE_MISMATCH", json(&format!("{seed}\n{seed}\n"))),
+        ("an indented document called NDJSON", "CONTENT_TYPE_MISMATCH", document("x.ndjson", seed.replace(',', ",\n"))),
     ];
     let user = world.user();
     for (name, code, sample) in rows {

@@ -12,4 +12,5 @@ pub mod reader;
 pub mod rejection;
 pub mod schema;
 pub mod shape;
+mod utf16;
 pub mod validation;

@@ -249,7 +249,7 @@ impl<'c> RecordInspector<'c> {
             }
             Verdict::Rejected { schema, mut failures, omitted } => {
                 failures.iter_mut().for_each(|failure| move_into_upload(failure, &frame));
-                if let Some(failure) = failure_of_array(&frame, &failures) {
+                if let Some(failure) = failure_of_upload(&frame, &failures) {
                     return Err(failure);
                 }
                 self.rejections.add(rejected_record(&frame, schema.as_deref(), failures, omitted), Some(bytes));
@@ -293,14 +293,13 @@ fn move_into_upload(failure: &mut Failure, frame: &Frame<'_>) {
     failure.byte_offset = Some(frame.position.byte_offset + byte_offset);
 }
 
-/// Returns the failure of a top-level array with an element that is not JSON: its further records are guesses. The array goes
-/// on, so it is not truncated.
-fn failure_of_array(frame: &Frame<'_>, failures: &[Failure]) -> Option<Failure> {
-    let is_fatal = |failure: &&Failure| {
-        matches!(failure.code, FailureCode::NotJson | FailureCode::Truncated | FailureCode::NotUtf8)
-    };
-    let failure = failures.iter().find(is_fatal).filter(|_| frame.in_array)?;
-    let code = if failure.code == FailureCode::Truncated { FailureCode::NotJson } else { failure.code };
+/// Returns the failure of an upload that is not JSON because this record is not: its further records are guesses. The upload
+/// goes on, so it is not truncated.
+fn failure_of_upload(frame: &Frame<'_>, failures: &[Failure]) -> Option<Failure> {
+    use FailureCode::{ByteOrderMark, NotJson, NotUtf8, Truncated};
+    let is_fatal = |failure: &&Failure| matches!(failure.code, NotJson | Truncated | NotUtf8 | ByteOrderMark);
+    let failure = failures.iter().find(is_fatal).filter(|_| frame.decides_upload)?;
+    let code = if failure.code == Truncated { NotJson } else { failure.code };
     Some(Failure { code, ..failure.clone() })
 }
 

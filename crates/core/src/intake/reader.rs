@@ -8,7 +8,9 @@
 //! piece of input and the window of the decompressor.
 
 mod decoder;
+mod frame;
 mod framer;
+mod head;
 mod limits;
 mod media;
 mod scan;
@@ -16,7 +18,7 @@ mod scan;
 mod tests;
 
 use decoder::Decoder;
-pub use framer::Frame;
+pub use frame::Frame;
 use framer::Framer;
 pub use limits::Limits;
 pub use media::{Compression, Format, Media};
@@ -86,6 +88,7 @@ impl Reader {
                 return Ok(self.framer.last_record()?.map(|record| self.framer.frame(record)));
             }
             self.decoded = Some(self.decoder.finish(self.framer.content_mut()));
+            self.framer.end_content();
             self.framer.check_size()?;
         }
     }

@@ -42,5 +42,5 @@ pub(super) fn parse<'a>(frame: &Frame<'a>) -> Result<RetryRecord<'a>, Failure> {
     let RejectedRecord { index, line, byte_offset, byte_length, .. } = rejected;
     let position = TextPosition { line, byte_offset };
     let bytes = Some(record.get().as_bytes());
-    Ok(RetryRecord::Readable(Frame { index, position, byte_length, bytes, in_array: false }))
+    Ok(RetryRecord::Readable(Frame { index, position, byte_length, bytes, decides_upload: false }))
 }

@@ -10,6 +10,7 @@ use super::pointer::{pointer_to, pointer_to_pending};
 use super::tape::{Document, Entry, Kind, Tape};
 use crate::intake::failure::{Failure, FailureCode, MAX_TARGET_CHARS, shortened};
 use crate::intake::position::TextPosition;
+use crate::intake::utf16::begins_as_utf16;
 
 /// The maximum depth of nested arrays and objects, including the record itself.
 pub const MAX_DEPTH: u32 = 64;
@@ -21,7 +22,7 @@ const PAIRWISE: usize = 8;
 impl Tape {
     /// Parses `record`, which must be one JSON value in UTF-8.
     pub(crate) fn read<'a>(&'a mut self, record: &'a [u8]) -> Result<Document<'a>, Box<Failure>> {
-        let text = utf8(record)?;
+        let text = utf8(record).map_err(|failure| self.cut(record, failure))?;
         self.entries.clear();
         self.arena.clear();
         self.names.clear();
@@ -38,6 +39,25 @@ impl Tape {
             })),
         }
     }
+
+    /// Returns the failure of a record that is not UTF-8: it is truncated if it ends within a character of a value.
+    fn cut(&mut self, record: &[u8], failure: Box<Failure>) -> Box<Failure> {
+        let Some(text) = before_cut(record) else { return failure };
+        match self.read(text.as_bytes()) {
+            Err(before) if before.code == FailureCode::Truncated => {
+                let message = "the record ends within a character of several bytes: send it completely";
+                let TextPosition { line, .. } = position(text, text.len());
+                Box::new(Failure::at(FailureCode::Truncated, message, line, record.len() as u64))
+            }
+            _ => failure,
+        }
+    }
+}
+
+/// Returns the beginning of a text that ends within a character, without that character.
+fn before_cut(record: &[u8]) -> Option<&str> {
+    let error = std::str::from_utf8(record).err().filter(|error| error.error_len().is_none())?;
+    std::str::from_utf8(record.get(..error.valid_up_to())?).ok()
 }
 
 /// Returns the record as text.
@@ -50,7 +70,7 @@ fn utf8(record: &[u8]) -> Result<&str, Box<Failure>> {
         Err(error) => {
             let start = error.valid_up_to();
             let message = match record {
-                [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "this is UTF-16: send UTF-8".to_owned(),
+                _ if begins_as_utf16(record) => "this is UTF-16: send UTF-8".to_owned(),
                 _ => "this byte is not part of UTF-8 text: send UTF-8".to_owned(),
             };
             let line = 1 + newlines(record.get(..start).unwrap_or_default());
@@ -62,7 +82,7 @@ fn utf8(record: &[u8]) -> Result<&str, Box<Failure>> {
             let message = "the text starts with a byte order mark (EF BB BF): save it as UTF-8 without one";
             Err(Box::new(Failure::at(FailureCode::ByteOrderMark, message, 1, 0)))
         }
-        [0, b'{' | b'[' | b'"', ..] | [b'{' | b'[' | b'"', 0, ..] => {
+        _ if begins_as_utf16(record) => {
             Err(Box::new(Failure::at(FailureCode::NotUtf8, "this looks like UTF-16 or UTF-32: send UTF-8", 1, 0)))
         }
         _ => Ok(text),

@@ -4,29 +4,16 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use super::frame::Frame;
+use super::head::{self, HEAD_BYTES, is_white_space};
 use super::limits::Limits;
 use super::media::Format;
-use super::scan::Scan;
+use super::scan::{End, Scan};
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::position::TextPosition;
 
 /// The content buffer keeps at most this capacity after a large record.
 const KEPT_CAPACITY: usize = 1 << 20;
-
-/// One record in the bytes of an upload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Frame<'a> {
-    /// The index of the record in the upload, from 0.
-    pub index: u64,
-    /// The position of its first byte in the upload, after decompression.
-    pub position: TextPosition,
-    /// Its length in bytes.
-    pub byte_length: u64,
-    /// Its bytes; none if they exceed [`Limits::record_bytes`].
-    pub bytes: Option<&'a [u8]>,
-    /// Whether it is an element of a top-level array. If it is not JSON, neither is the array.
-    pub in_array: bool,
-}
 
 /// Splits content into records. Holds the content from the beginning of the current record on.
 pub(super) struct Framer {
@@ -41,6 +28,12 @@ pub(super) struct Framer {
     records: u64,
     current: Current,
     state: State,
+    /// The search for the end of the current value.
+    scan: Scan,
+    /// Whether no more content follows.
+    ended: bool,
+    /// Whether the first line of NDJSON is an array.
+    begins_with_array: bool,
 }
 
 /// The record that is being framed.
@@ -60,11 +53,13 @@ pub(super) struct Record {
     length: u64,
     /// Its bytes in `content`; none if it is too large.
     range: Option<Range<usize>>,
-    in_array: bool,
+    decides_upload: bool,
 }
 
 #[derive(Clone, Copy)]
 enum State {
+    /// Before the first byte. The first bytes are checked as a whole.
+    Head,
     /// Before the first byte that is not white space.
     Start,
     /// In a line of NDJSON.
@@ -72,24 +67,45 @@ enum State {
     /// In an array, before an element or, if it is the first, the end.
     Element { first: bool },
     /// In a value.
-    Value { scan: Scan, in_array: bool },
+    Value { in_array: bool },
+    /// In the first document, behind a byte that breaks it. The rest of the upload is part of it.
+    Rest { broken: TextPosition },
     /// Behind an element of an array.
     Separator,
-    /// Behind the whole document, which ended on `line`.
-    End { object: bool, line: u64 },
+    /// Behind a document.
+    End { is_object: bool },
+    /// Behind a byte that breaks the structure of the upload.
+    Failed { broken: TextPosition },
 }
 
 impl Framer {
     pub(super) fn new(format: Format, limits: Limits) -> Self {
         let position = TextPosition::START;
         let current = Current { start: 0, position, dropped: 0 };
-        Self { format, limits, content: Vec::new(), next: 0, position, records: 0, current, state: State::Start }
+        Self {
+            format,
+            limits,
+            content: Vec::new(),
+            next: 0,
+            position,
+            records: 0,
+            current,
+            state: State::Head,
+            scan: Scan::new(0),
+            ended: false,
+            begins_with_array: false,
+        }
+    }
+
+    /// Ends the content: no more is appended.
+    pub(super) fn end_content(&mut self) {
+        self.ended = true;
     }
 
     /// Returns the buffer, to append content to it. Invalidates the records that were found.
     pub(super) fn content_mut(&mut self) -> &mut Vec<u8> {
         let framed = match self.state {
-            State::Line | State::Value { .. } => self.current.start,
+            State::Line | State::Value { .. } | State::Rest { .. } => self.current.start,
             _ => self.next,
         };
         if framed > 0 {
@@ -104,9 +120,9 @@ impl Framer {
     /// Returns the frame of a record that was just found.
     #[inline]
     pub(super) fn frame(&self, record: Record) -> Frame<'_> {
-        let Record { index, position, length, range, in_array } = record;
+        let Record { index, position, length, range, decides_upload } = record;
         let bytes = range.map(|range| self.content.get(range).unwrap_or_default());
-        Frame { index, position, byte_length: length, bytes, in_array }
+        Frame { index, position, byte_length: length, bytes, decides_upload }
     }
 
     /// Checks the size of the upload, after content was appended.
@@ -124,9 +140,16 @@ impl Framer {
     pub(super) fn next_record(&mut self) -> Result<Option<Record>, Failure> {
         while !self.rest().is_empty() {
             let found = match self.state {
-                State::Start => self.start().map(|()| None),
+                State::Failed { broken } => Err(not_json(broken)),
+                State::Head if self.content.len() < HEAD_BYTES && !self.ended => return Ok(None),
+                State::Head => self.head().map(|()| None),
+                State::Start => {
+                    self.start();
+                    Ok(None)
+                }
                 State::Line => self.line(),
-                State::Value { scan, in_array } => self.value(scan, in_array),
+                State::Value { in_array } => self.value(in_array),
+                State::Rest { broken } => self.rest_of_document(broken).map(|()| None),
                 State::Element { .. } | State::Separator | State::End { .. } => self.between().map(|()| None),
             };
             if let Some(record) = found? {
@@ -139,31 +162,38 @@ impl Framer {
     /// Finds the record that ends with the content.
     pub(super) fn last_record(&mut self) -> Result<Option<Record>, Failure> {
         match self.state {
-            State::Start | State::End { .. } => Ok(None),
             State::Line => {
-                self.state = State::End { object: false, line: self.position.line };
-                self.end_record(self.next, false)
+                self.state = State::End { is_object: false };
+                self.end_record(self.next, false).map_or_else(|| self.last_record(), |record| Ok(Some(record)))
             }
-            State::Value { scan, in_array: false } => self.end_value(self.next, scan, false),
-            State::Value { in_array: true, .. } | State::Element { .. } | State::Separator => {
+            State::End { .. } if self.format == Format::Ndjson && self.records == 1 && self.begins_with_array => {
+                let message = "the only line is an array, but NDJSON has one record a line: send the file as \
+                               application/json";
+                Err(Failure::new(FailureCode::ContentTypeMismatch, "", message))
+            }
+            State::Head | State::Start | State::End { .. } => Ok(None),
+            State::Value { in_array: false } | State::Rest { .. } => self.end_value(self.next, false),
+            State::Value { in_array: true } | State::Element { .. } | State::Separator => {
                 Err(self.failure(FailureCode::Truncated, "the upload ends before the array is closed by ]"))
             }
+            State::Failed { broken } => Err(not_json(broken)),
         }
     }
 
-    /// Before the first record: skips white space and rejects foreign encodings.
-    fn start(&mut self) -> Result<(), Failure> {
-        if self.position.byte_offset == 0 {
-            self.check_encoding()?;
-        }
-        let Some(first) = self.skip_white_space() else { return Ok(()) };
+    /// Before the first byte: checks the head of the content.
+    fn head(&mut self) -> Result<(), Failure> {
+        let head = self.content.get(..HEAD_BYTES).unwrap_or(&self.content);
+        head::check(self.format, head, self.ended && head.len() == self.content.len())?;
+        self.state = State::Start;
+        Ok(())
+    }
+
+    /// Before the first record: skips white space.
+    fn start(&mut self) {
+        let Some(first) = self.skip_white_space() else { return };
         match (self.format, first) {
-            (Format::Ndjson, b'[') => {
-                let message =
-                    "NDJSON has a record a line, but this begins with [: send a JSON array as application/json";
-                return Err(self.failure(FailureCode::ContentTypeMismatch, message));
-            }
-            (Format::Ndjson, _) => {
+            (Format::Ndjson, first) => {
+                self.begins_with_array = first == b'[';
                 self.begin_record();
                 self.state = State::Line;
             }
@@ -172,20 +202,6 @@ impl Framer {
                 self.state = State::Element { first: true };
             }
             (Format::Json, first) => self.begin_value(first, false),
-        }
-        Ok(())
-    }
-
-    fn check_encoding(&self) -> Result<(), Failure> {
-        match self.rest() {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] => {
-                Err(self.failure(FailureCode::NotUtf8, "this looks like UTF-16 or UTF-32: send UTF-8"))
-            }
-            [0xef, 0xbb, 0xbf, ..] => {
-                let message = "the upload begins with a byte order mark (EF BB BF): save it as UTF-8 without one";
-                Err(self.failure(FailureCode::ByteOrderMark, message))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -196,7 +212,7 @@ impl Framer {
             self.hold();
             return Ok(None);
         };
-        let record = self.end_record(self.next + length, false)?;
+        let record = self.end_record(self.next + length, false);
         self.next += 1;
         self.position = TextPosition { line: self.position.line + 1, byte_offset: self.position.byte_offset + 1 };
         self.begin_record();
@@ -204,26 +220,61 @@ impl Framer {
     }
 
     /// In a value: looks for its end.
-    fn value(&mut self, mut scan: Scan, in_array: bool) -> Result<Option<Record>, Failure> {
-        if let Some(length) = scan.end(self.rest()) {
-            return self.end_value(self.next + length, scan, in_array);
+    fn value(&mut self, in_array: bool) -> Result<Option<Record>, Failure> {
+        let rest = self.content.get(self.next..).unwrap_or_default();
+        match self.scan.end(rest) {
+            Some(End::Complete(length)) => self.end_value(self.next + length, in_array),
+            Some(End::Broken(length)) => self.break_value(self.next + length, in_array),
+            None => {
+                self.hold();
+                self.check_first_document(in_array)?;
+                Ok(None)
+            }
         }
-        self.state = State::Value { scan, in_array };
-        self.hold();
-        if !in_array && self.current.dropped > 0 {
-            let most = self.limits.record_bytes;
-            let message = format!("one record has at most {most} bytes: send an array, or NDJSON, of smaller ones");
-            let TextPosition { line, byte_offset } = self.current.position;
-            return Err(Failure::at(FailureCode::RecordTooLarge, message, line, byte_offset));
-        }
-        Ok(None)
     }
 
-    fn end_value(&mut self, end: usize, scan: Scan, in_array: bool) -> Result<Option<Record>, Failure> {
-        let record = self.end_record(end, in_array)?;
-        self.state =
-            if in_array { State::Separator } else { State::End { object: scan.is_object(), line: self.position.line } };
-        Ok(record)
+    fn end_value(&mut self, end: usize, in_array: bool) -> Result<Option<Record>, Failure> {
+        self.advance_in_record(end);
+        self.check_first_document(in_array)?;
+        self.state = if in_array { State::Separator } else { State::End { is_object: self.scan.is_object() } };
+        Ok(self.end_record(end, in_array))
+    }
+
+    /// Ends a value at a byte that breaks its structure, so that its real end is unknown.
+    fn break_value(&mut self, end: usize, in_array: bool) -> Result<Option<Record>, Failure> {
+        self.advance_in_record(end - 1);
+        let broken = self.position;
+        self.advance_in_record(end);
+        self.check_first_document(in_array)?;
+        if !in_array && self.records == 0 {
+            self.state = State::Rest { broken };
+            return Ok(None);
+        }
+        self.state = State::Failed { broken };
+        match self.end_record(end, true) {
+            Some(Record { range: None, .. }) => Err(not_json(broken)),
+            record => Ok(record),
+        }
+    }
+
+    /// In the first document, which is broken: takes the rest of the upload into it, so that one broken document is one
+    /// rejected record.
+    fn rest_of_document(&mut self, broken: TextPosition) -> Result<(), Failure> {
+        self.hold();
+        if self.current.dropped > 0 { Err(not_json(broken)) } else { Ok(()) }
+    }
+
+    /// Checks the size of the first document, which is the whole upload as far as anyone can tell. A large document among
+    /// others costs only itself.
+    fn check_first_document(&self, in_array: bool) -> Result<(), Failure> {
+        let most = self.limits.record_bytes;
+        let length = self.current.dropped + (self.next - self.current.start) as u64;
+        if in_array || self.records > 0 || length <= most as u64 {
+            return Ok(());
+        }
+        let message = format!("one record has at most {most} bytes: send an array, or NDJSON, of smaller ones");
+        let TextPosition { line, byte_offset } = self.current.position;
+        Err(Failure::at(FailureCode::RecordTooLarge, message, line, byte_offset))
     }
 
     /// Between values: looks for a comma, the end of the array or the next value.
@@ -231,9 +282,7 @@ impl Framer {
         let Some(next) = self.skip_white_space() else { return Ok(()) };
         let not_json = |message: &str| Err(self.failure(FailureCode::NotJson, message));
         match (self.state, next) {
-            (State::Element { first: true } | State::Separator, b']') => {
-                self.state = State::End { object: false, line: self.position.line };
-            }
+            (State::Element { first: true } | State::Separator, b']') => self.state = State::End { is_object: false },
             (State::Separator, b',') => self.state = State::Element { first: false },
             (State::Element { first: false }, b']') => {
                 return not_json("a comma before the closing ]: JSON has no trailing commas");
@@ -243,11 +292,16 @@ impl Framer {
                 self.begin_value(first, true);
                 return Ok(());
             }
-            (State::End { object: true, line }, b'{') if line < self.position.line => {
-                let message = "a second object on a line of its own: send one record a line as application/x-ndjson";
-                return Err(self.failure(FailureCode::ContentTypeMismatch, message));
+            (State::End { is_object: true }, b'{') => {
+                self.begin_value(next, false);
+                return Ok(());
             }
-            (State::End { .. }, _) => return not_json("more text behind the end of the JSON document"),
+            (State::End { is_object: true }, _) => {
+                return not_json("text behind the end of the object: send objects, one after another, or one array");
+            }
+            (State::End { .. }, _) => {
+                return not_json("text behind the end of the document: send one array, or one document");
+            }
             _ => return not_json("neither a comma nor ] behind an element of the array"),
         }
         self.skip(1);
@@ -261,7 +315,8 @@ impl Framer {
 
     fn begin_value(&mut self, first: u8, in_array: bool) {
         self.begin_record();
-        self.state = State::Value { scan: Scan::new(first), in_array };
+        self.scan = Scan::new(first);
+        self.state = State::Value { in_array };
     }
 
     /// Moves to the end of the content, within the current record. Drops the record if it is too large.
@@ -278,25 +333,18 @@ impl Framer {
 
     /// Ends the current record before the index `end` of the content. Returns none for an empty line of NDJSON.
     #[inline]
-    fn end_record(&mut self, end: usize, in_array: bool) -> Result<Option<Record>, Failure> {
+    fn end_record(&mut self, end: usize, decides_upload: bool) -> Option<Record> {
         self.advance_in_record(end);
         let Current { start, position, dropped } = self.current;
         let length = dropped + (end - start) as u64;
         let range = (length <= self.limits.record_bytes as u64).then_some(start..end);
         let bytes = range.clone().and_then(|range| self.content.get(range));
-        if let (Format::Ndjson, Some(bytes)) = (self.format, bytes) {
-            if bytes.iter().all(u8::is_ascii_whitespace) {
-                return Ok(None);
-            }
-            if self.records == 0 && bytes.trim_ascii() == b"{" {
-                let message = "the first line holds no more than {: send an indented document as application/json";
-                let TextPosition { line, byte_offset } = position;
-                return Err(Failure::at(FailureCode::ContentTypeMismatch, message, line, byte_offset));
-            }
+        if self.format == Format::Ndjson && bytes.is_some_and(|bytes| bytes.iter().copied().all(is_white_space)) {
+            return None;
         }
-        let record = Record { index: self.records, position, length, range, in_array };
+        let record = Record { index: self.records, position, length, range, decides_upload };
         self.records += 1;
-        Ok(Some(record))
+        Some(record)
     }
 
     /// Moves to the index `end` of the content. A line has no line feeds to count.
@@ -312,8 +360,7 @@ impl Framer {
 
     /// Skips white space; returns the next byte, if there is one.
     fn skip_white_space(&mut self) -> Option<u8> {
-        let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        let count = self.rest().iter().position(is_text).unwrap_or(self.rest().len());
+        let count = self.rest().iter().take_while(|byte| is_white_space(**byte)).count();
         self.skip(count);
         self.rest().first().copied()
     }
@@ -333,4 +380,10 @@ impl Framer {
     fn failure(&self, code: FailureCode, message: &str) -> Failure {
         Failure::at(code, message, self.position.line, self.position.byte_offset)
     }
+}
+
+/// Returns the failure of an upload whose structure breaks at this position, in a record that is rejected for another reason.
+fn not_json(TextPosition { line, byte_offset }: TextPosition) -> Failure {
+    let message = "the JSON breaks off here, so that nothing behind it can be read: correct it and send the whole file";
+    Failure::at(FailureCode::NotJson, message, line, byte_offset)
 }
