@@ -66,6 +66,9 @@ codes! {
     UnsupportedContentType "UNSUPPORTED_CONTENT_TYPE" Upload "The content type is none of those that are read here.";
     ContentTypeMismatch "CONTENT_TYPE_MISMATCH" Upload "The bytes are not what the content type says.";
     CorruptCompression "CORRUPT_COMPRESSION" Upload "The gzip or zstd stream is damaged or ends early.";
+    TrailingBytes "TRAILING_BYTES" Upload "Other bytes follow the gzip or zstd stream.";
+    WindowTooLarge "WINDOW_TOO_LARGE" Upload "The zstd stream takes a window of more than 32 MiB to decompress.";
+    UnsupportedFormat "UNSUPPORTED_FORMAT" Upload "The file is of a format that is not read here, such as CSV or zip, or it is compressed twice.";
     DecompressedTooLarge "DECOMPRESSED_TOO_LARGE" Upload "The upload is larger than the limit once it is decompressed.";
     ObjectMissing "OBJECT_MISSING" Upload "The object was deleted before it was read.";
     TooManyRejected "TOO_MANY_REJECTED" Upload "More records were rejected than the upload allows, so none of it counts.";

@@ -8,14 +8,19 @@
 //! piece of input and the window of the decompressor.
 
 mod decoder;
+mod foreign;
 mod frame;
 mod framer;
+mod gzip;
 mod head;
 mod limits;
+mod lines;
 mod media;
 mod scan;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod zstandard;
 
 use decoder::Decoder;
 pub use frame::Frame;

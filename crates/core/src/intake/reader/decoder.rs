@@ -1,23 +1,16 @@
 //! The decoder: decompresses input piece by piece.
 
-use std::io::{self, Write};
-
-use flate2::write::MultiGzDecoder;
-use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
-
+use super::foreign;
+use super::gzip::Gzip;
 use super::media::Compression;
+use super::stream::take;
+use super::zstandard::Zstd;
 use crate::intake::failure::{Failure, FailureCode};
 
-/// The length of the longest magic number.
-const HEAD_BYTES: usize = 4;
+/// The number of bytes by which compressions are told apart.
+const HEAD_BYTES: usize = 16;
 /// The number of bytes of an uncompressed upload that one step copies.
 const PLAIN_BYTES: usize = 64 << 10;
-/// The size of the output buffer of zstd.
-const ZSTD_OUTPUT_BYTES: usize = 128 << 10;
-/// The number of gzip bytes that one step decodes, to at most 1,032 times as many.
-const GZIP_INPUT_BYTES: usize = 1 << 10;
-/// The maximum zstd window: 32 MiB. A larger one would not fit a function with 256 MiB.
-const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 
 /// Detects the compression of an upload by its first bytes, and decompresses it.
 pub(super) struct Decoder {
@@ -31,14 +24,8 @@ enum Stage {
     /// There are not enough bytes yet to detect the compression.
     Head,
     Plain,
-    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    Gzip(Box<Gzip>),
     Zstd(Box<Zstd>),
-}
-
-struct Zstd {
-    decoder: ZstdDecoder<'static>,
-    output: Vec<u8>,
-    frame_open: bool,
 }
 
 impl Decoder {
@@ -68,16 +55,9 @@ impl Decoder {
         self.leave_head()?;
         while self.step(&mut [].as_slice(), content)? {}
         match &mut self.stage {
-            Stage::Gzip(decoder) => {
-                let finished = decoder.try_finish();
-                content.append(decoder.get_mut());
-                // An error that occurs only now concerns the checksum: it is missing or wrong.
-                finished.map_err(|_| corrupt(Compression::Gzip, &io::ErrorKind::UnexpectedEof.into()))
-            }
-            Stage::Zstd(zstd) if zstd.frame_open => {
-                Err(corrupt(Compression::Zstd, &io::ErrorKind::UnexpectedEof.into()))
-            }
-            _ => Ok(()),
+            Stage::Head | Stage::Plain => Ok(()),
+            Stage::Gzip(gzip) => gzip.finish(content),
+            Stage::Zstd(zstd) => zstd.finish(content),
         }
     }
 
@@ -90,14 +70,13 @@ impl Decoder {
         if let Some(declared) = self.declared.filter(|declared| Some(*declared) != detected && !self.head.is_empty()) {
             let (declared, detected) = (declared.as_str(), detected.map_or("not compressed", Compression::as_str));
             let message = format!("Content-Encoding says {declared}, but the bytes are {detected}");
-            return Err(Failure::new(FailureCode::CorruptCompression, "", message));
+            let mismatch = Failure::new(FailureCode::CorruptCompression, "", message);
+            return Err(foreign::binary(&self.head).unwrap_or(mismatch));
         }
         self.stage = match detected {
             None => Stage::Plain,
-            Some(Compression::Gzip) => Stage::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
-            Some(Compression::Zstd) => {
-                Stage::Zstd(Box::new(Zstd::new().map_err(|error| corrupt(Compression::Zstd, &error))?))
-            }
+            Some(Compression::Gzip) => Stage::Gzip(Box::new(Gzip::new())),
+            Some(Compression::Zstd) => Stage::Zstd(Box::new(Zstd::new()?)),
         };
         Ok(())
     }
@@ -112,54 +91,8 @@ impl Stage {
                 content.extend_from_slice(piece);
                 Ok(!piece.is_empty())
             }
-            Self::Gzip(decoder) => {
-                let piece = take(input, GZIP_INPUT_BYTES);
-                decoder.write_all(piece).map_err(|error| corrupt(Compression::Gzip, &error))?;
-                content.append(decoder.get_mut());
-                Ok(!piece.is_empty())
-            }
-            Self::Zstd(zstd) => zstd.step(input, content).map_err(|error| corrupt(Compression::Zstd, &error)),
+            Self::Gzip(gzip) => gzip.step(input, content),
+            Self::Zstd(zstd) => zstd.step(input, content),
         }
     }
-}
-
-/// Takes at most `most` bytes off the front.
-fn take<'a>(input: &mut &'a [u8], most: usize) -> &'a [u8] {
-    let (piece, rest) = input.split_at(most.min(input.len()));
-    *input = rest;
-    piece
-}
-
-impl Zstd {
-    fn new() -> io::Result<Self> {
-        let mut decoder = ZstdDecoder::new()?;
-        decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
-        Ok(Self { decoder, output: vec![0; ZSTD_OUTPUT_BYTES], frame_open: false })
-    }
-
-    fn step(&mut self, bytes: &mut &[u8], content: &mut Vec<u8>) -> io::Result<bool> {
-        let mut input = InBuffer::around(bytes);
-        let mut output = OutBuffer::around(self.output.as_mut_slice());
-        let hint = self.decoder.run(&mut input, &mut output)?;
-        let (used, decoded) = (input.pos(), output.pos());
-        let did_something = used > 0 || decoded > 0;
-        if did_something {
-            // A hint of 0 means that the frame is complete. A call without effect returns the hint of a next frame.
-            self.frame_open = hint != 0;
-        }
-        take(bytes, used);
-        content.extend_from_slice(self.output.get(..decoded).unwrap_or_default());
-        Ok(did_something)
-    }
-}
-
-fn corrupt(compression: Compression, error: &io::Error) -> Failure {
-    let compression = compression.as_str();
-    let message = match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            format!("the {compression} data ends early, or is damaged: send the whole file as it was")
-        }
-        _ => format!("the {compression} data is damaged: {error}"),
-    };
-    Failure::new(FailureCode::CorruptCompression, "", message)
 }

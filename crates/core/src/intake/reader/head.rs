@@ -6,6 +6,8 @@
 use memchr::memchr_iter;
 use serde::de::IgnoredAny;
 
+use super::foreign;
+use super::lines::holds_record;
 use super::media::Format;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::position::TextPosition;
@@ -18,8 +20,14 @@ const LINE_FEEDS_OF_OPEN_DOCUMENT: usize = 3;
 
 /// Checks the first bytes of the content, at most [`HEAD_BYTES`]; `is_whole` if there are no more.
 pub(super) fn check(format: Format, head: &[u8], is_whole: bool) -> Result<(), Failure> {
+    if let Some(failure) = foreign::compressed_twice(head).or_else(|| foreign::binary(head)) {
+        return Err(failure);
+    }
     if begins_as_utf16(head) {
         return Err(Failure::at(FailureCode::NotUtf8, "this is UTF-16 or UTF-32: save it as UTF-8", 1, 0));
+    }
+    if let Some(failure) = foreign::text(head, is_whole) {
+        return Err(failure);
     }
     match format {
         Format::Json if head.starts_with(b"\xef\xbb\xbf") => {
@@ -77,18 +85,6 @@ impl Indented {
             format!("{subject} takes {lines}, but a record of NDJSON takes one: send the file as application/json");
         Failure::at(FailureCode::ContentTypeMismatch, message, line, byte_offset)
     }
-}
-
-/// Returns whether a line of the head is an object.
-fn holds_record(head: &[u8], is_whole: bool) -> bool {
-    let is_record =
-        |line: &[u8]| line.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(line).is_ok();
-    let complete = if is_whole {
-        head
-    } else {
-        memchr::memrchr(b'\n', head).map_or(&[][..], |end| head.get(..end).unwrap_or_default())
-    };
-    complete.split(|byte| *byte == b'\n').any(is_record)
 }
 
 fn line_feeds(text: &[u8]) -> usize {

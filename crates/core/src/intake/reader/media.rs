@@ -11,6 +11,9 @@ pub enum Format {
     Ndjson,
 }
 
+/// The first bytes of a zstd frame.
+pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
 /// The compression of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -35,10 +38,15 @@ impl Compression {
     pub fn of_bytes(head: &[u8]) -> Option<Self> {
         match head {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            _ if head.starts_with(&ZSTD_MAGIC) || begins_skippable_frame(head) => Some(Self::Zstd),
             _ => None,
         }
     }
+}
+
+/// Returns whether a skippable frame of zstd begins here. Parallel compressors write one before each frame.
+pub(super) fn begins_skippable_frame(head: &[u8]) -> bool {
+    matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
 /// The declared media type of an upload. The bytes decide about the compression.

@@ -1,11 +1,10 @@
 //! Real and hostile uploads, cut at every byte where a network may cut them.
 
-use std::io::Write;
-
-use flate2::write::GzEncoder;
-
 use super::*;
 use crate::intake::failure::FailureCode;
+
+mod compression;
+mod foreign_formats;
 
 const JSON: Media = Media { format: Format::Json, compression: None };
 const NDJSON: Media = Media { format: Format::Ndjson, compression: None };
@@ -56,12 +55,6 @@ fn read(media: Media, bytes: &[u8]) -> (Vec<Seen>, Option<Failure>) {
 
 fn texts(seen: &[Seen]) -> Vec<&str> {
     seen.iter().map(|(.., text)| text.as_str()).collect()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[test]
@@ -234,68 +227,6 @@ fn record_limit_is_inclusive() {
 fn an_oversized_document_fails_early() {
     let (seen, failure) = read_in_pieces(JSON, small(), format!("{{\"a\":\"{}", "x".repeat(500)).as_bytes(), 50);
     assert_eq!((seen.len(), failure.map(|failure| failure.code)), (0, Some(FailureCode::RecordTooLarge)));
-}
-
-#[test]
-fn compressed_uploads_equal_plain_ones() {
-    let text = b"{\"a\":1}\n{\"a\":2}\n".as_slice();
-    let plain = read(NDJSON, text);
-    let halves = [gzip(&text[..5]), gzip(&text[5..])].concat();
-    let frames = [zstd::encode_all(&text[..5], 1).unwrap(), zstd::encode_all(&text[5..], 1).unwrap()].concat();
-    for (name, bytes) in [
-        ("gzip", gzip(text)),
-        ("gzip in two members", halves),
-        ("zstd", zstd::encode_all(text, 3).unwrap()),
-        ("zstd in two frames", frames),
-    ] {
-        assert_eq!(read(NDJSON, &bytes), plain, "{name}");
-    }
-}
-
-#[test]
-fn content_at_the_size_of_the_decoder_buffer() {
-    for length in [131_071usize, 131_072, 131_073, 262_144] {
-        let text = format!("{}[]", " ".repeat(length - 2));
-        for (name, bytes) in [("zstd", zstd::encode_all(text.as_bytes(), 1).unwrap()), ("gzip", gzip(text.as_bytes()))]
-        {
-            for piece in [7, 1000, bytes.len()] {
-                let read = read_in_pieces(JSON, small(), &bytes, piece);
-                assert_eq!(read, (Vec::new(), None), "{name}: {length} bytes in pieces of {piece}");
-            }
-        }
-    }
-}
-
-#[test]
-fn damaged_compression_fails() {
-    let text = "{\"a\":1}\n".repeat(100);
-    let (gz, zst) = (gzip(text.as_bytes()), zstd::encode_all(text.as_bytes(), 1).unwrap());
-    let mut flipped = gz.clone();
-    let middle = flipped.len() / 2;
-    flipped[middle] ^= 0xff;
-    let declared = |compression| Media { format: Format::Ndjson, compression: Some(compression) };
-    for (name, media, bytes) in [
-        ("gzip cut", NDJSON, &gz[..gz.len() - 5]),
-        ("gzip cut in its data", NDJSON, &gz[..20]),
-        ("gzip cut in its header", NDJSON, &gz[..6]),
-        ("gzip with a byte changed", NDJSON, &flipped),
-        ("zstd cut", NDJSON, &zst[..zst.len() - 3]),
-        ("zstd cut in its header", NDJSON, &zst[..4]),
-        ("gzip behind which something follows", NDJSON, &[&gz[..], b"x"].concat()),
-        ("plain, called gzip", declared(Compression::Gzip), b"{}\n"),
-        ("gzip, called zstd", declared(Compression::Zstd), &gz),
-    ] {
-        let failure = read(media, bytes).1;
-        assert_eq!(failure.map(|failure| failure.code), Some(FailureCode::CorruptCompression), "{name}");
-    }
-}
-
-#[test]
-fn a_decompression_bomb_is_stopped_by_its_content_size() {
-    let bomb = gzip(&vec![b'\n'; 4 << 20]);
-    assert!(bomb.len() < 8 << 10);
-    let failure = read_in_pieces(NDJSON, small(), &bomb, 1 << 20).1;
-    assert_eq!(failure.map(|failure| failure.code), Some(FailureCode::DecompressedTooLarge));
 }
 
 #[test]

@@ -50,7 +50,9 @@ pub(super) fn advice(details: &FailureDetails<'_>) -> Advice {
                         operator: the data may be valid and the service at fault.",
             resend: Resend::Nothing,
         },
-        Some(FailureCode::UnsupportedContentType | FailureCode::ContentTypeMismatch) => corrected(
+        Some(
+            FailureCode::UnsupportedContentType | FailureCode::ContentTypeMismatch | FailureCode::UnsupportedFormat,
+        ) => corrected(
             "Send JSON as application/json, or one JSON record per line as application/x-ndjson. Both may be compressed \
              by gzip or zstd. Send the whole file again.",
         ),
