@@ -8,6 +8,10 @@ use super::head::is_white_space;
 
 /// Deeper values are larger than any record.
 const MAX_FOLLOWED_DEPTH: usize = 1 << 24;
+/// Strings up to this length are searched eight bytes at a time, longer ones in blocks.
+const SHORT: usize = 64;
+/// The number of bytes that are searched at once, which compiles to vector instructions.
+const BLOCK: usize = 64;
 
 /// The end of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,17 +90,16 @@ impl Scan {
                 Expected::TextEscape => expected = Expected::Text,
                 Expected::NameEscape => expected = Expected::NameText,
                 Expected::Broken if byte < 0x80 => return Some(End::Broken(at + 1)),
-                Expected::Scalar => match byte {
-                    b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r' if self.depth == 0 => {
-                        return Some(End::Complete(at));
+                Expected::Scalar => {
+                    at += scalar_length(bytes.get(at..).unwrap_or_default());
+                    match bytes.get(at) {
+                        None => break,
+                        Some(b'"' | b'{' | b'[' | b':') => return Some(End::Broken(at + 1)),
+                        Some(_) if self.depth == 0 => return Some(End::Complete(at)),
+                        Some(_) => expected = Expected::Comma,
                     }
-                    b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r' => {
-                        expected = Expected::Comma;
-                        continue;
-                    }
-                    b'"' | b'{' | b'[' | b':' => return Some(End::Broken(at + 1)),
-                    _ => {}
-                },
+                    continue;
+                }
                 Expected::Broken => {}
                 _ if is_white_space(byte) => {}
                 _ => match self.token(byte, expected) {
@@ -155,18 +158,43 @@ impl Scan {
     }
 }
 
-/// Returns the number of bytes before the first quote, backslash or control character. Looks at eight bytes at once, as
-/// `memchr` does for up to three different bytes.
+/// Returns the number of bytes before the first one that cannot be part of a number or a literal.
+fn scalar_length(bytes: &[u8]) -> usize {
+    static ENDS: [bool; 256] = {
+        let mut ends = [false; 256];
+        let mut rest: &[u8] = b",]} \t\n\r\"{[:";
+        while let [first, others @ ..] = rest {
+            ends[*first as usize] = true;
+            rest = others;
+        }
+        ends
+    };
+    bytes.iter().position(|byte| ENDS[usize::from(*byte)]).unwrap_or(bytes.len())
+}
+
+/// Returns the number of bytes before the first quote, backslash or control character.
 fn plain_length(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
+    // Most strings are short. In a long one, blocks are cheaper than words.
+    let (words, _) = bytes.get(..SHORT).unwrap_or(bytes).as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let marks = special_bytes(u64::from_le_bytes(*word));
         if marks != 0 {
             return index * 8 + (marks.trailing_zeros() / 8) as usize;
         }
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-    words.len() * 8 + rest.iter().position(is_special).unwrap_or(rest.len())
+    let mut at = words.len() * 8;
+    while let Some(block) =
+        bytes.get(at..at + BLOCK).filter(|block| !block.iter().fold(false, |any, byte| any | is_special(*byte)))
+    {
+        at += block.len();
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+}
+
+/// Returns whether this byte ends a string, begins an escape or must not be in a string.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | ..b' ')
 }
 
 /// Sets the highest bit of the first byte that is a quote, a backslash or a control character; bits of later bytes may be
@@ -266,14 +294,13 @@ mod tests {
 
     #[test]
     fn special_bytes_are_found_in_every_place() {
-        for length in 0..40 {
+        for length in [0, 1, 7, 8, 9, 40, 63, 64, 65, 127, 128, 129, 200] {
             for at in 0..=length {
                 for special in 0..=255u8 {
                     let mut text = vec![0xa0; length + 1];
                     text[length] = b'"';
                     text[at] = special;
-                    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-                    let expected = text.iter().position(is_special).unwrap_or(text.len());
+                    let expected = text.iter().position(|byte| is_special(*byte)).unwrap_or(text.len());
                     assert_eq!(plain_length(&text), expected, "{special} at {at} of {length}");
                 }
             }
