@@ -9,7 +9,7 @@ mod states;
 mod time;
 pub(crate) mod verdict_refs;
 
-pub use content::{ContentEncoding, ContentType};
+pub(crate) use content::Announced;
 pub use history_entry::{HistoryEntry, retry_form};
 pub use links::SelfLink;
 pub use rejection_limit::RejectionLimit;

@@ -14,8 +14,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::response::IntoResponse as _;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
+};
 use http::{HeaderValue, Method};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
@@ -44,6 +47,7 @@ pub(crate) fn query_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(statistics::get))
         .routes(routes!(devices::list))
         .routes(routes!(devices::get_series))
+        .routes(routes!(devices::get_series_by_query))
         .routes(routes!(meta::health))
         .routes(routes!(meta::document))
 }
@@ -85,12 +89,20 @@ fn finish(routes: OpenApiRouter<Arc<App>>, app: Arc<App>) -> Router {
             tracing::error!("a handler panicked");
             ApiError::internal().into_response()
         }));
+    let router = router.layer(map_response(forbid_storing));
     // The outermost layer: the console can read every response.
     let router = match cors(app.config.console_origin.as_deref()) {
         Some(cors) => router.layer(cors),
         None => router,
     };
     router.with_state(app)
+}
+
+/// Forbids caches to store a response, unless its route says how to cache it. Responses may hold secrets: presigned URLs
+/// and keys. A new route is therefore safe without a line of its own.
+async fn forbid_storing(mut response: Response) -> Response {
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Allows cross-origin requests from the console only.

@@ -1,4 +1,4 @@
-//! Encodings of bytes and numbers as text without special characters.
+//! Encodings of bytes and numbers as text without special characters, and the special characters of foreign text.
 
 use sha2::{Digest as _, Sha256};
 
@@ -34,6 +34,16 @@ pub(crate) fn ulid(milliseconds: i64, random: [u8; 10]) -> u128 {
 /// Returns the first 128 bits of `bytes`, or all if there are fewer, as a big-endian number.
 pub(crate) fn first_bits(bytes: &[u8]) -> u128 {
     bytes.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+}
+
+/// Returns whether a character has no width of its own or changes the direction of others: the format characters of
+/// Unicode ([category Cf](https://www.unicode.org/reports/tr44/#General_Category_Values)), except the signs of Arabic,
+/// Syriac and Kaithi that are seen before a number. Controls and line separators are not among them.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Returns the SHA-256 of `bytes` in lower-case hexadecimal.

@@ -1,5 +1,7 @@
 //! The devices with data, and their statistics in buckets of time.
 
+mod links;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,6 @@ use eventpulse_aws::adapters::chunk_store::devices::Device;
 use eventpulse_core::statistics::answer::{Bucket, TooMuch};
 use eventpulse_core::statistics::summary::Statistics;
 use http::HeaderMap;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -23,6 +24,7 @@ use crate::model::Time;
 use crate::routes::paging::{page_limit, position};
 use crate::routes::statistics::{StatisticsParams, no_data, resolve_query};
 use crate::state::App;
+use links::DeviceLinks;
 
 /// The width of the widest bucket, in days.
 const MAX_BUCKET_DAYS: u64 = 3_660;
@@ -60,17 +62,6 @@ pub(crate) struct DeviceSummary {
     links: DeviceLinks,
 }
 
-/// Links to related resources.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DeviceLinks {
-    /// The statistics of the device.
-    #[schema(format = "uri")]
-    stats: String,
-    /// The statistics of the device in buckets of time.
-    #[schema(format = "uri")]
-    series: String,
-}
-
 /// List devices
 ///
 /// Returns the devices with accepted values and their measures, one page at a time. A response with the entity tag of
@@ -94,9 +85,7 @@ pub(crate) async fn list(
     let after = position(&seal, params.cursor.as_deref())?;
     let page = app.services.chunks.devices(&owner.0, page_limit(params.limit)?, after.as_deref()).await?;
     let summary = |Device { entity, measures }: Device| {
-        let name = utf8_percent_encode(&entity, NON_ALPHANUMERIC);
-        let device = format!("{}/devices/{name}", app.config.api_url);
-        let links = DeviceLinks { stats: format!("{device}/stats"), series: format!("{device}/series") };
+        let links = DeviceLinks::of(&app.config.api_url, &entity);
         DeviceSummary { measures, links, device_id: entity }
     };
     let devices = page.items.into_iter().map(summary).collect();
@@ -109,6 +98,28 @@ pub(crate) async fn list(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SeriesParams {
+    /// The measure. Optional for a device with only one measure.
+    measure: Option<String>,
+    /// Include values measured at or after this time.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Include values measured before this time.
+    #[param(format = DateTime)]
+    to: Option<String>,
+    /// The width of a bucket: a number of seconds, minutes, hours or days; `1d` by default. Buckets are aligned to
+    /// 1970-01-01T00:00:00Z.
+    #[param(pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "1h")]
+    bucket: Option<String>,
+}
+
+/// The query parameters of `GET /series`.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeviceSeriesParams {
+    /// The id of the device.
+    #[param(min_length = 1, max_length = 1024, example = "12345")]
+    device_id: String,
     /// The measure. Optional for a device with only one measure.
     measure: Option<String>,
     /// Include values measured at or after this time.
@@ -195,10 +206,45 @@ pub(crate) async fn get_series(
     Path(DevicePath { device_id }): Path<DevicePath>,
     Query(params): Query<SeriesParams>,
 ) -> Result<Response, ApiError> {
+    respond_with_series(&app, &owner, &headers, &device_id, params).await
+}
+
+/// Get the statistics of the device in a query parameter in buckets of time
+///
+/// Returns exact statistics of one measure for each bucket with values. Equivalent to `GET /devices/{device_id}/series`,
+/// for device ids that cannot be part of a path, such as `.`. A response with the entity tag of `If-None-Match` is not
+/// sent again.
+#[utoipa::path(get, path = "/series", operation_id = "get_series_by_query", tag = "statistics",
+    params(DeviceSeriesParams,
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier response.")),
+    responses(
+        (status = 200, description = "The buckets.", body = DeviceSeries,
+            headers(("ETag" = String, description = "A weak entity tag that ignores `as_of`."))),
+        (status = 304, description = "The buckets have the entity tag of `If-None-Match`.",
+            headers(("ETag" = String, description = "The weak entity tag."))),
+        (status = 404, description = "You have no values for this device, measure and range of time."),
+    ))]
+pub(crate) async fn get_series_by_query(
+    State(app): State<Arc<App>>,
+    owner: Owner,
+    headers: HeaderMap,
+    Query(params): Query<DeviceSeriesParams>,
+) -> Result<Response, ApiError> {
+    let DeviceSeriesParams { device_id, measure, from, to, bucket } = params;
+    respond_with_series(&app, &owner, &headers, &device_id, SeriesParams { measure, from, to, bucket }).await
+}
+
+async fn respond_with_series(
+    app: &App,
+    owner: &Owner,
+    headers: &HeaderMap,
+    device_id: &str,
+    params: SeriesParams,
+) -> Result<Response, ApiError> {
     let SeriesParams { measure, from, to, bucket } = params;
     let bucket = bucket.unwrap_or_else(|| "1d".to_owned());
     let width = width(&bucket)?;
-    let (series, range) = resolve_query(&app, &owner, &device_id, &StatisticsParams { measure, from, to }).await?;
+    let (series, range) = resolve_query(app, owner, device_id, &StatisticsParams { measure, from, to }).await?;
     let buckets = match app.services.chunks.buckets(&series, range.0, range.1, width).await? {
         BucketsAnswer::Complete(buckets) => buckets,
         BucketsAnswer::TooMuch(reason) => return Err(too_much(reason)),
@@ -216,7 +262,7 @@ pub(crate) async fn get_series(
         buckets: buckets.into_iter().map(BucketStatistics::from).collect(),
     };
     let body = DeviceSeries { as_of: Some(Time((app.clock)())), ..content.clone() };
-    tagged(&headers, &content, &body)
+    tagged(headers, &content, &body)
 }
 
 fn too_much(too_much: TooMuch) -> ApiError {

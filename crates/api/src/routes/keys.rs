@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use eventpulse_aws::workflows::keys::Keys;
 use eventpulse_core::device::key::{self, ApiKey};
 use eventpulse_core::device::key_commands::{Key, KeyRandom, KeyRefusal};
-use http::header::{CACHE_CONTROL, LOCATION};
+use eventpulse_core::encoding::is_invisible;
+use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -31,7 +32,8 @@ const MAX_KEEP_SECONDS: u32 = 604_800;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewKey {
-    /// A name for the key, such as the name of its device. Control characters become `_`.
+    /// A name for the key, such as the name of its device. Control characters become `_`, and invisible
+    /// characters are removed.
     #[schema(min_length = 1, max_length = 100, example = "greenhouse north")]
     name: Option<String>,
     /// The usage plan; `standard` by default.
@@ -162,11 +164,11 @@ impl KeyMetadata {
 }
 
 impl KeyWithSecret {
-    /// Creates a response that no cache may store.
+    /// Creates a response with the secret.
     fn response(app: &App, status: StatusCode, (key, secret): (Key, ApiKey)) -> Response {
         let body = Self { key: KeyMetadata::new(app, key), api_key: secret.reveal().to_owned() };
         let location = HeaderValue::from_str(&body.key.links.this);
-        let mut response = (status, [(CACHE_CONTROL, "no-store")], axum::Json(body)).into_response();
+        let mut response = (status, axum::Json(body)).into_response();
         if let (StatusCode::CREATED, Ok(location)) = (status, location) {
             response.headers_mut().insert(LOCATION, location);
         }
@@ -208,12 +210,13 @@ pub(crate) async fn create(
     Ok(KeyWithSecret::response(&app, StatusCode::CREATED, created.into_result()?))
 }
 
-/// Checks a name and replaces control characters.
+/// Checks a name, replaces control characters and removes invisible ones.
 fn name(name: &str) -> Result<String, ApiError> {
     if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
         return Err(ApiError::member("/name", format!("expected 1 to {MAX_NAME_CHARS} characters")));
     }
-    Ok(name.chars().map(|c| if c.is_control() { '_' } else { c }).collect())
+    let shown = name.chars().filter(|c| !is_invisible(*c));
+    Ok(shown.map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { '_' } else { c }).collect())
 }
 
 /// List keys

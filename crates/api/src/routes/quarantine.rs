@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::api_error::ApiError;
 use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, Raw, UploadPath, header_text, media, upload_id};
-use crate::model::{self, ContentEncoding, HistoryEntry, Time, retry_form};
+use crate::model::{self, Announced, HistoryEntry, Time, retry_form};
 use crate::routes::notifications::SubscriptionSummary;
 use crate::routes::uploads::{PresignedUpload, lifetime, load, sha256, size};
 use crate::state::App;
@@ -259,25 +259,17 @@ fn data_headers(headers: &HeaderMap) -> Result<(&str, Option<&str>), ApiError> {
     Ok((content_type, encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity"))))
 }
 
-/// The media type of a correction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-pub(crate) enum CorrectionType {
-    /// One JSON document, or an array of records.
-    #[serde(rename = "application/json")]
-    Json,
-    /// One record per line.
-    #[serde(rename = "application/x-ndjson")]
-    Ndjson,
-}
-
 /// A request for a presigned URL for a correction.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewCorrection {
-    /// The `Content-Type` of the correction.
-    content_type: CorrectionType,
-    /// The `Content-Encoding` of the correction; none by default.
-    content_encoding: Option<ContentEncoding>,
+    /// The `Content-Type` of the correction: `application/json`, or `application/x-ndjson` or one of its other names. Case
+    /// does not matter; parameters are allowed, and `charset` must be UTF-8.
+    #[schema(min_length = 1, max_length = 255, pattern = "^[ -~]+$", example = "application/x-ndjson")]
+    content_type: String,
+    /// The `Content-Encoding` of the correction, `gzip` or `zstd`; none by default. Case does not matter.
+    #[schema(max_length = 255, pattern = "^[ -~]*$", example = "gzip")]
+    content_encoding: Option<String>,
     /// The size of the correction in bytes.
     #[schema(maximum = 5_368_709_120_u64)]
     size: u64,
@@ -314,14 +306,11 @@ pub(crate) async fn correction(
     Json(new): Json<NewCorrection>,
 ) -> Result<Response, ApiError> {
     let (id, sha256) = (upload_id(&id)?, sha256(new.sha256.as_deref())?);
-    let content_type = match new.content_type {
-        CorrectionType::Json => "application/json",
-        CorrectionType::Ndjson => "application/x-ndjson",
-    };
+    let announced = Announced::parse(&new.content_type, new.content_encoding.as_deref(), "")?;
     let now = (app.clock)();
     let options = PutOptions {
-        content_type,
-        content_encoding: new.content_encoding.map(ContentEncoding::as_str),
+        content_type: announced.content_type,
+        content_encoding: announced.content_encoding,
         size: size(new.size)?,
         sha256_base64: sha256.as_deref(),
         now,

@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use eventpulse_aws::workflows::issue::{Issued, Request, issue};
 use eventpulse_aws::workflows::upload_commands::{self, Withdrawal};
 use eventpulse_core::intake::inspection::MaxRejected;
-use eventpulse_core::intake::reader::Media;
 use eventpulse_core::intake::schema::SchemaRef;
 use eventpulse_core::upload::Upload;
 use http::{StatusCode, header};
@@ -24,7 +23,7 @@ use super::random;
 use crate::api_error::ApiError;
 use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, UploadPath, upload_id};
-use crate::model::{self, ContentEncoding, ContentType, HistoryEntry, RejectionLimit, SelfLink, Time};
+use crate::model::{self, Announced, HistoryEntry, RejectionLimit, SelfLink, Time};
 use crate::state::App;
 use receipt::UploadReceipt;
 
@@ -37,13 +36,19 @@ pub(crate) const MAX_FILE_NAME_CHARS: usize = 1024;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewUpload {
-    /// The file name, for your reference. Slashes and control characters are replaced.
+    /// The file name, for your reference. Slashes and control characters are replaced,
+    /// and invisible characters, such as direction marks, are removed.
     #[schema(min_length = 1, max_length = 1024, example = "readings.ndjson")]
     file_name: String,
-    /// The `Content-Type` of the file.
-    content_type: ContentType,
-    /// The `Content-Encoding` of the file; none by default.
-    content_encoding: Option<ContentEncoding>,
+    /// The `Content-Type` of the file: `application/json` (one JSON document, or an array of records), or
+    /// `application/x-ndjson` (one record per line), or its other names `application/ndjson`, `application/jsonl` and
+    /// `application/x-jsonlines`. With `application/gzip`, `application/zstd` and `application/octet-stream`, the
+    /// extension of the file name decides. Case does not matter; parameters are allowed, and `charset` must be UTF-8.
+    #[schema(min_length = 1, max_length = 255, pattern = "^[ -~]+$", example = "application/x-ndjson")]
+    content_type: String,
+    /// The `Content-Encoding` of the file, `gzip` or `zstd`; none by default. Case does not matter.
+    #[schema(max_length = 255, pattern = "^[ -~]*$", example = "gzip")]
+    content_encoding: Option<String>,
     /// The size of the file in bytes.
     #[schema(maximum = 5_368_709_120_u64, example = 97)]
     size: u64,
@@ -137,14 +142,12 @@ pub(crate) async fn create(
     }
     let max_rejected = new.max_rejected.map(max_rejected).transpose()?;
     known_schema(&app, new.schema.as_deref(), |detail| ApiError::member("/schema", detail))?;
-    let (content_type, encoding) = (new.content_type.as_str(), new.content_encoding.map(ContentEncoding::as_str));
-    Media::parse(Some(content_type), encoding, &new.file_name)
-        .map_err(|failure| ApiError::member("/content_type", failure.message))?;
+    let announced = Announced::parse(&new.content_type, new.content_encoding.as_deref(), &new.file_name)?;
     let request = Request {
         owner: &owner.0,
         file_name: &new.file_name,
-        content_type,
-        content_encoding: encoding,
+        content_type: announced.content_type,
+        content_encoding: announced.content_encoding,
         size,
         sha256_base64: sha256.as_deref(),
         schema: new.schema.as_deref(),

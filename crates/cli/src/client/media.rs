@@ -1,5 +1,6 @@
 //! The media type of a file and the limit of rejected records, from the command line.
 
+use eventpulse_core::intake::reader;
 use serde_json::{Value, json};
 
 /// The content types that `POST /uploads` accepts.
@@ -67,7 +68,7 @@ impl Media {
         let content_type = match content_type {
             None => by_ending.ok_or_else(no_ending)?,
             Some(given) => {
-                let known = known_content_type(given)?;
+                let known = known_content_type(given, name)?;
                 if OPAQUE.contains(&known) && by_ending.is_none() {
                     return Err(no_ending());
                 }
@@ -87,10 +88,13 @@ impl Media {
     }
 }
 
-fn known_content_type(given: &str) -> Result<&'static str, MediaError> {
-    let wanted = given.trim().to_ascii_lowercase();
+/// Returns the supported content type that a text names, without its parameters, which must fit.
+fn known_content_type(given: &str, name: &str) -> Result<&'static str, MediaError> {
+    let wanted = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let known = CONTENT_TYPES.into_iter().find(|known| *known == wanted);
-    known.ok_or_else(|| MediaError::ContentType { given: given.to_owned() })
+    // The name decides the format of an opaque type, and its lack is another error.
+    let is_usable = |known: &str| OPAQUE.contains(&known) || reader::Media::parse(Some(given), None, name).is_ok();
+    known.filter(|known| is_usable(known)).ok_or_else(|| MediaError::ContentType { given: given.to_owned() })
 }
 
 /// Returns the content type and the encoding of a file extension.
@@ -156,6 +160,7 @@ mod tests {
             ("a directory", "x.gz/a.json", None, None, (JSON, None)),
             ("the type is said", "a.txt", Some("application/X-NDJSON"), None, (NDJSON, None)),
             ("the type is said, the ending tells the encoding", "a.gz", Some(JSON), None, (JSON, gzip)),
+            ("parameters", "a.txt", Some("Application/JSON; charset=UTF-8"), None, (JSON, None)),
             ("said against the ending", "a.json", Some(NDJSON), gzip, (NDJSON, gzip)),
             ("said to be plain", "a.json.gz", None, Some("identity"), (JSON, None)),
             ("the encoding is said", "a.json", None, Some("Zstd"), (JSON, Some("zstd"))),
@@ -176,6 +181,7 @@ mod tests {
             ("only the word", "json", None, None, "does not say what it holds"),
             ("opaque, and no ending", "a.bin", Some("application/octet-stream"), None, ".jsonl"),
             ("another type", "a.json", Some("text/csv"), None, "application/json, application/x-ndjson"),
+            ("another charset", "a.json", Some("application/json; charset=latin1"), None, "is not supported"),
             ("another encoding", "a.json", None, Some("br"), "gzip or zstd"),
             ("a control character", "a\u{1b}[2J", None, None, "a\\u{1b}[2J"),
         ];

@@ -2,13 +2,14 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
+use eventpulse_core::encoding::is_invisible;
 
-/// Returns foreign text that is safe on a terminal: control characters and directional marks appear as `\u{..}`.
+/// Returns foreign text that is safe on a terminal: control and invisible characters appear as `\u{..}`.
 #[must_use]
 pub fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() || is_invisible(character) {
+        if is_hidden(character) {
             clean.extend(character.escape_unicode());
         } else {
             clean.push(character);
@@ -17,17 +18,18 @@ pub fn clean(text: &str) -> String {
     clean
 }
 
-/// Returns whether a character is a directional mark, a line separator or the byte order mark. Joiners are not.
-fn is_invisible(character: char) -> bool {
-    matches!(character,
-        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// Returns whether a terminal must not show a character: controls, line separators, and invisible characters except
+/// joiners, which emoji need.
+fn is_hidden(character: char) -> bool {
+    let is_joiner = matches!(character, '\u{200c}' | '\u{200d}');
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') || (is_invisible(character) && !is_joiner)
 }
 
 /// Returns a safe local file name for a foreign one: its last component, cleaned, never hidden and never empty.
 #[must_use]
 pub fn file_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let last: String = last.chars().map(|it| if it.is_control() || is_invisible(it) { '_' } else { it }).collect();
+    let last: String = last.chars().map(|it| if is_hidden(it) { '_' } else { it }).collect();
     match last.trim_start_matches('.') {
         "" => "download".to_owned(),
         name => name.to_owned(),
@@ -101,6 +103,7 @@ mod tests {
             ("c1", "\u{9b}31m", "\\u{9b}31m"),
             ("bidi", "a\u{202e}nosj.b\u{2066}", "a\\u{202e}nosj.b\\u{2066}"),
             ("separators", "a\u{2028}b\u{feff}", "a\\u{2028}b\\u{feff}"),
+            ("tags and soft hyphens", "a\u{ad}\u{e0041}b\u{2060}", "a\\u{ad}\\u{e0041}b\\u{2060}"),
             ("right to left is text", "שלום", "שלום"),
         ] {
             assert_eq!(clean(text), expected, "{name}");

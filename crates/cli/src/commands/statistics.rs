@@ -1,6 +1,5 @@
 //! `eventpulse stats`, `devices` and `series`.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::output::{CommandResult, Global, cell, given, items, show, table};
@@ -91,13 +90,8 @@ pub async fn devices(api: &Api, global: &Global) -> Result<CommandResult, Client
 /// Fails when the API cannot be reached or refuses.
 pub async fn series(api: &Api, args: &SeriesArgs, global: &Global) -> Result<CommandResult, ClientError> {
     let mut query = args.of.query();
-    query.push(("bucket", &args.bucket));
-    if matches!(args.of.device.as_str(), "." | "..") {
-        let why = "this device id cannot be part of a URL path; use: eventpulse stats";
-        return Err(ClientError::Other(why.to_owned()));
-    }
-    let device = utf8_percent_encode(&args.of.device, NON_ALPHANUMERIC);
-    let answer = api.get(&format!("/devices/{device}/series"), &query).await?;
+    query.extend([("device_id", args.of.device.as_str()), ("bucket", args.bucket.as_str())]);
+    let answer = api.get("/series", &query).await?;
     let headers = ["start", "count", "mean", "median", "std. dev.", "min", "max"];
     show(global, &answer, || {
         table(&headers, items(&answer, "buckets"), |bucket| {

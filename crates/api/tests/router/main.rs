@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod caching;
+mod media_types;
 
 use std::collections::BTreeSet;
 
