@@ -10,6 +10,7 @@
 //! | [`upload`] | a history of events and a command | the state of an upload, its next step, new events |
 //! | [`notification`] | occurrences | problems, notices and subscriptions |
 //! | [`device`] | API keys and messages | credentials and write batches |
+//! | [`usage`] | counters of an owner's use | admitted and refused requests |
 //!
 //! [`time`], [`id`] and [`encoding`] are shared by all of them.
 
@@ -21,3 +22,4 @@ pub mod notification;
 pub mod statistics;
 pub mod time;
 pub mod upload;
+pub mod usage;
