@@ -112,6 +112,16 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "conflict", "Conflict", detail)
     }
 
+    /// Creates a 422: the idempotency key belongs to another request.
+    #[must_use]
+    pub fn idempotency_key_reused(upload_id: &str) -> Self {
+        let detail = format!(
+            "The Idempotency-Key was sent before with another request, which created {upload_id}. Send this request with \
+             a key of its own."
+        );
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key reused", detail)
+    }
+
     /// Creates a 413.
     #[must_use]
     pub fn too_large(detail: impl Into<String>) -> Self {

@@ -103,6 +103,27 @@ pub(crate) fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str>
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// The most characters of a header `Idempotency-Key`.
+const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
+
+/// Reads the header `Idempotency-Key`.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let (Some(value), next) = (values.next(), values.next()) else { return Ok(None) };
+    let key = value.to_str().ok().map(str::trim).filter(|key| {
+        let is_printable = key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        is_printable && (1..=MAX_IDEMPOTENCY_KEY_CHARS).contains(&key.len())
+    });
+    match (key, next) {
+        (Some(key), None) => Ok(Some(key)),
+        _ => {
+            let expected =
+                format!("expected one header of 1 to {MAX_IDEMPOTENCY_KEY_CHARS} printable ASCII characters");
+            Err(ApiError::parameter("Idempotency-Key", expected))
+        }
+    }
+}
+
 /// Parses the id of an upload in a path.
 pub(crate) fn upload_id(text: &str) -> Result<UploadId, ApiError> {
     UploadId::parse(text).map_err(|error| ApiError::parameter("upload_id", format!("expected an upload id; {error}")))

@@ -17,7 +17,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION,
+    RETRY_AFTER,
 };
 use http::{HeaderValue, Method};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -28,6 +29,8 @@ use utoipa_axum::routes;
 use crate::api_error::{ApiError, method_not_allowed, no_such_route};
 use crate::state::App;
 
+/// The header under which a client may repeat a request.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The largest JSON body of an operation without data.
 const MAX_JSON_BYTES: usize = 64 << 10;
 /// The largest body of an operation with data. Lambda limits a request to 6 MiB, including the overhead of base 64.
@@ -111,7 +114,7 @@ fn cors(origin: Option<&str>) -> Option<CorsLayer> {
     let cors = CorsLayer::new()
         .allow_origin([origin])
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING, IF_NONE_MATCH])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING, IF_NONE_MATCH, IDEMPOTENCY_KEY])
         .expose_headers([ETAG, LOCATION, RETRY_AFTER])
         .max_age(std::time::Duration::from_secs(3600));
     Some(cors)

@@ -78,6 +78,7 @@ fn example(status: &str) -> Value {
         ),
         "413" => ApiError::too_large("The body is too large for this operation. Use POST /uploads for a large file."),
         "415" => ApiError::content_type("Invalid Content-Type: expected application/json."),
+        "422" => ApiError::idempotency_key_reused("up_01JMZ3S2V8Q9W4X5Y6Z7A8B9C0"),
         "429" => ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too-many-requests",

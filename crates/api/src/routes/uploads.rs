@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use eventpulse_aws::workflows::issue::{Issued, Request, issue};
+use eventpulse_aws::adapters::upload_store::issue_key::IssueKey;
+use eventpulse_aws::workflows::issue::{IssueOutcome, Issued, Request, earlier_issue, issue, issue_once};
 use eventpulse_aws::workflows::upload_commands::{self, Withdrawal};
 use eventpulse_core::intake::inspection::MaxRejected;
 use eventpulse_core::intake::schema::SchemaRef;
+use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,7 +24,7 @@ use super::notifications::SubscriptionSummary;
 use super::random;
 use crate::api_error::ApiError;
 use crate::auth::Owner;
-use crate::extract::{Json, NoParams, Path, Query, UploadPath, upload_id};
+use crate::extract::{Json, NoParams, Path, Query, UploadPath, idempotency_key, upload_id};
 use crate::model::{self, Announced, HistoryEntry, RejectionLimit, SelfLink, Time};
 use crate::state::App;
 use receipt::UploadReceipt;
@@ -119,21 +121,33 @@ impl PresignedUpload {
 /// Create an upload
 ///
 /// Returns a presigned URL that accepts one object with exactly this type, size and, if given, SHA-256. Send the file
-/// to the URL with `PUT` and the returned headers, then follow the receipt in `links.self`.
+/// to the URL with `PUT` and the returned headers, then follow the receipt in `links.self`. With an `Idempotency-Key`, the
+/// request can be repeated safely.
 #[utoipa::path(post, path = "/uploads", operation_id = "create_upload", tag = "uploads", request_body = NewUpload,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$",
+        example = "0190a5b2-7c1e-7d3a-9f44-2b6c8d0e1f35",
+        description = "A text of your choice, such as a UUID. The same request with the same key within 24 hours creates \
+                       one upload and returns it again.")),
     responses(
-        (status = 201, description = "The presigned URL. Send the file to `url` with `PUT` and `headers`.",
+        (status = 200, description = "The receipt of the upload that an earlier request with this `Idempotency-Key` \
+                                      created. Its file has arrived, or its URL has expired.",
+            body = UploadReceipt),
+        (status = 201, description = "The presigned URL. Send the file to `url` with `PUT` and `headers`. A repeated \
+                                      request returns the same upload with another URL, until the file arrives.",
             body = PresignedUpload,
             headers(("Location" = String, description = "The URL of the receipt."))),
         (status = 413, description = "The body of the request is too large."),
         (status = 415, description = "The body of the request is not JSON."),
+        (status = 422, description = "The `Idempotency-Key` was sent before with another request."),
     ))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     owner: Owner,
     _: Query<NoParams>,
+    headers: HeaderMap,
     Json(new): Json<NewUpload>,
 ) -> Result<Response, ApiError> {
+    let key = idempotency_key(&headers)?;
     let size = size(new.size)?;
     let sha256 = sha256(new.sha256.as_deref())?;
     let expires_in = lifetime(new.expires_in)?;
@@ -154,10 +168,35 @@ pub(crate) async fn create(
         max_rejected,
         expires_in,
     };
-    let now = (app.clock)();
-    let issued = issue(&app.services, &request, now, random()?).await?;
-    let notifications = SubscriptionSummary::of(&app, &owner, now).await;
-    Ok(PresignedUpload::new(&app, issued, model::UploadState::Issued, notifications).created())
+    respond(&app, &owner, &request, key.map(|key| request.issue_key(key)), (app.clock)()).await
+}
+
+/// Issues an upload, or returns the one that an earlier call with the same key created.
+async fn respond(
+    app: &App,
+    owner: &Owner,
+    request: &Request<'_>,
+    key: Option<IssueKey>,
+    now: Timestamp,
+) -> Result<Response, ApiError> {
+    let outcome = match &key {
+        None => IssueOutcome::Issued(issue(&app.services, request, now, random()?).await?),
+        Some(key) => match earlier_issue(&app.services, request, key, now).await? {
+            Some(earlier) => earlier,
+            None => issue_once(&app.services, request, key, now, random()?).await?,
+        },
+    };
+    match outcome {
+        IssueOutcome::Issued(issued) | IssueOutcome::Repeated(issued) => {
+            let notifications = SubscriptionSummary::of(app, owner, now).await;
+            Ok(PresignedUpload::new(app, issued, model::UploadState::Issued, notifications).created())
+        }
+        IssueOutcome::Advanced(upload) => {
+            let (upload, history) = load(app, owner, upload.id().as_str()).await?;
+            Ok(axum::Json(UploadReceipt::new(app, owner, &upload, history, now).await).into_response())
+        }
+        IssueOutcome::KeyReused(upload_id) => Err(ApiError::idempotency_key_reused(upload_id.as_str())),
+    }
 }
 
 /// Checks the size of a file.

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
+mod caching;
 #[path = "../common/mod.rs"]
 mod common;
-mod caching;
 mod media_types;
 
 use std::collections::BTreeSet;

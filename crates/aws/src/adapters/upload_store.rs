@@ -1,18 +1,20 @@
 //! DynamoDB: the histories of uploads, and their claims on bytes.
 //!
-//! There are three kinds of item:
+//! There are four kinds of item:
 //!
 //! - an upload: `pk = upload#<id>`, `history` (a list of events as JSON texts), `revision` (the number of events), and the
 //!   attributes that [`lists`] show and filter by;
 //! - a claim: `pk = digest#<owner>#<claim name>` (see [`Upload::claim_name`]), and `upload_id` of the upload that accepted
 //!   the bytes;
 //! - a header `Idempotency-Key`: `pk = idempotency#<owner>#<sha256 of the header>`, `upload_id` of the first message with
-//!   it, `sha256` of that message's body, and `expires_at`.
+//!   it, `sha256` of that message's body, and `expires_at`;
+//! - such a header of `POST /uploads`: see [`issue_key`].
 //!
 //! Claims and idempotency keys are written by expressions of two to four attributes, without a mapping.
 
 mod attributes;
 pub mod batch;
+pub mod issue_key;
 pub mod lists;
 
 use std::collections::HashMap;
