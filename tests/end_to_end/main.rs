@@ -23,6 +23,7 @@ mod poll;
 mod requests;
 mod samples;
 mod upload_commands;
+mod usage;
 mod world;
 
 use std::future::Future;
@@ -209,6 +210,12 @@ fn main() -> ExitCode {
         Shared notices::machine_subscribers_get_the_notice_as_json,
         Shared notices::operator_gets_every_notice_within_the_rate,
         Shared crashes::synthetic_check_is_published_and_mails_nobody,
+        Shared usage::uploads_messages_and_rejected_records_are_counted,
+        Shared usage::upload_beyond_the_quota_is_refused_and_what_was_issued_is_processed,
+        Shared usage::owner_without_requests_left_is_refused_until_the_window_ends,
+        Shared usage::repeated_post_of_an_upload_creates_one_upload,
+        Shared usage::announced_type_with_parameters_and_capitals_is_uploaded,
+        Shared usage::links_of_every_device_lead_to_it,
         Shared contract::every_answer_conforms_to_the_openapi_document,
         Exclusive large::gibibyte_upload_uses_flat_memory,
         Exclusive large::hostile_records_use_flat_memory,

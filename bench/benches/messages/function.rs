@@ -72,6 +72,7 @@ impl Function {
             ("QUARANTINE_BUCKET", "quarantine".to_owned()),
             ("NOTICES_TOPIC_ARN", "arn:aws:sns:eu-central-1:123456789012:notices".to_owned()),
             ("NOTICES_TABLE", "notices".to_owned()),
+            ("USAGE_TABLE", "usage".to_owned()),
             ("DEFAULT_SCHEMA", "reading/1.0".to_owned()),
             ("S3_PATH_STYLE", "true".to_owned()),
             ("LOG_LEVEL", "warn".to_owned()),

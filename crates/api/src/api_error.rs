@@ -5,9 +5,13 @@ use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use eventpulse_aws::workflows::upload_commands::CommandOutcome;
 use eventpulse_core::device::key_commands::KeyRefusal;
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::usage::{Exceeded, Quota, QuotaUsage};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::model::QuotaState;
 
 /// An error response: problem details as defined by RFC 9457.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -28,6 +32,12 @@ pub struct ApiError {
     /// The invalid parts of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<InvalidInput>,
+    /// The quota that the request exceeds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<QuotaState>,
+    /// The header `Retry-After`, if it is not one second.
+    #[serde(skip)]
+    retry_after_seconds: Option<u64>,
 }
 
 /// An invalid part of a request.
@@ -48,7 +58,8 @@ impl ApiError {
     #[must_use]
     pub fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
         let kind = format!("urn:eventpulse:problem:{slug}");
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), instance: None, errors: Vec::new() }
+        let (status, detail) = (status.as_u16(), detail.into());
+        Self { kind, title, status, detail, instance: None, errors: Vec::new(), quota: None, retry_after_seconds: None }
     }
 
     /// Creates a 400: a member of the body is invalid. `pointer` is empty for the body as a whole.
@@ -135,6 +146,26 @@ impl ApiError {
         Self::new(status, "unsupported-content-type", title, detail)
     }
 
+    /// Creates a 429: the request exceeds a quota of its owner.
+    #[must_use]
+    pub fn quota_exceeded(exceeded: &Exceeded, now: Timestamp) -> Self {
+        let (QuotaUsage { quota, used, limit, .. }, seconds) = (exceeded.usage, exceeded.retry_after_seconds(now));
+        let limit = limit.unwrap_or_default();
+        let wait =
+            format!("Try again in {seconds} seconds. GET /usage shows your quotas; the operator can raise them.");
+        let detail = match quota {
+            Quota::Requests => format!("You sent more than {limit} requests in 10 seconds. {wait}"),
+            Quota::OpenUploads => format!("{used} of your {limit} upload URLs have not expired. {wait}"),
+            Quota::Bytes => format!("The request exceeds your {limit} bytes per day, of which {used} are used. {wait}"),
+            Quota::RejectedRecords => format!(
+                "{used} of your records were rejected in this hour; the limit is {limit}. Correct the sender first: GET \
+                 /quarantine lists the failures. {wait}"
+            ),
+        };
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "quota-exceeded", "Quota exceeded", detail);
+        Self { quota: Some(exceeded.usage.into()), retry_after_seconds: Some(seconds), ..error }
+    }
+
     /// Creates a 500: a defect of the service.
     #[must_use]
     pub fn internal() -> Self {
@@ -168,7 +199,7 @@ impl IntoResponse for ApiError {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             429 | 503 => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after_seconds.unwrap_or(1)));
             }
             _ => {}
         }

@@ -4,6 +4,7 @@
 //! responses are [`api_error::ApiError`]s. This crate only translates between HTTP and `eventpulse-aws`, which has the
 //! workflows.
 
+mod announced;
 pub mod api_error;
 pub mod auth;
 pub mod cursor;

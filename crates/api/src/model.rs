@@ -1,17 +1,18 @@
 //! The types that several operations share, in their wire form. Their doc comments are descriptions in the OpenAPI
 //! document.
 
-mod content;
 mod history_entry;
 mod links;
+mod quota;
 mod rejection_limit;
 mod states;
 mod time;
 pub(crate) mod verdict_refs;
 
-pub(crate) use content::Announced;
 pub use history_entry::{HistoryEntry, retry_form};
 pub use links::SelfLink;
+pub(crate) use quota::quotas_of;
+pub use quota::{QuotaName, QuotaState};
 pub use rejection_limit::RejectionLimit;
 pub use states::{QuarantineStatus, SubscriptionState, UploadState};
 pub use time::Time;

@@ -8,13 +8,14 @@ mod paging;
 pub mod quarantine;
 pub mod statistics;
 pub mod uploads;
+mod usage;
 pub mod validate;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION,
@@ -51,6 +52,7 @@ pub(crate) fn query_routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(devices::list))
         .routes(routes!(devices::get_series))
         .routes(routes!(devices::get_series_by_query))
+        .routes(routes!(usage::get))
         .routes(routes!(meta::health))
         .routes(routes!(meta::document))
 }
@@ -92,7 +94,8 @@ fn finish(routes: OpenApiRouter<Arc<App>>, app: Arc<App>) -> Router {
             tracing::error!("a handler panicked");
             ApiError::internal().into_response()
         }));
-    let router = router.layer(map_response(forbid_storing));
+    let limit_requests = from_fn_with_state(Arc::clone(&app), usage::limit_requests);
+    let router = router.layer(limit_requests).layer(map_response(forbid_storing));
     // The outermost layer: the console can read every response.
     let router = match cors(app.config.console_origin.as_deref()) {
         Some(cors) => router.layer(cors),

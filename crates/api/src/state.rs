@@ -3,7 +3,9 @@
 use eventpulse_aws::Services;
 use eventpulse_aws::environment::{ConfigError, Environment};
 use eventpulse_aws::workflows::keys::Keys;
+use eventpulse_aws::workflows::quotas::Quotas;
 use eventpulse_core::time::Timestamp;
+use eventpulse_core::usage::Limits;
 
 /// The minimum length of `CURSOR_KEY` in characters.
 const MIN_CURSOR_KEY_CHARS: usize = 32;
@@ -14,6 +16,8 @@ pub struct App {
     pub services: Services,
     /// The keys of devices. `None` in the function query, which has no permission to manage keys.
     pub keys: Option<Keys>,
+    /// The quotas of the owners.
+    pub quotas: Quotas,
     /// The configuration.
     pub config: ApiConfig,
     /// The present time.
@@ -42,6 +46,9 @@ pub struct ApiConfig {
     pub device_api_url: String,
     /// `KEY_CACHE_SECONDS`: the maximum time for which a revoked key may still be accepted, in seconds.
     pub key_cache_seconds: u32,
+    /// `OWNER_REQUESTS_PER_SECOND`, `OWNER_OPEN_UPLOADS`, `OWNER_BYTES_PER_DAY`, `OWNER_REJECTED_RECORDS_PER_HOUR`: the
+    /// limits of each owner. 0 is no limit.
+    pub limits: Limits,
 }
 
 /// Shows only the URL, not the cursor key.
@@ -76,8 +83,19 @@ impl ApiConfig {
             quarantine_retention_days: environment.number("QUARANTINE_RETENTION_DAYS", 1..=36_500),
             device_api_url: environment.required("DEVICE_API_URL").trim_end_matches('/').to_owned(),
             key_cache_seconds: environment.number("KEY_CACHE_SECONDS", 0..=3_600),
+            limits: limits(&mut environment),
         };
         environment.finish(Some(config))
+    }
+}
+
+fn limits(environment: &mut Environment<'_>) -> Limits {
+    let mut limit = |name: &str| Some(environment.number(name, 0..=u64::MAX)).filter(|limit| *limit > 0);
+    Limits {
+        requests_per_second: limit("OWNER_REQUESTS_PER_SECOND"),
+        open_uploads: limit("OWNER_OPEN_UPLOADS"),
+        bytes_per_day: limit("OWNER_BYTES_PER_DAY"),
+        rejected_records_per_hour: limit("OWNER_REJECTED_RECORDS_PER_HOUR"),
     }
 }
 
@@ -102,6 +120,10 @@ mod tests {
             "QUARANTINE_RETENTION_DAYS (expected a whole number from 1 to 36500)",
             "DEVICE_API_URL",
             "KEY_CACHE_SECONDS (expected a whole number from 0 to 3600)",
+            "OWNER_REQUESTS_PER_SECOND",
+            "OWNER_OPEN_UPLOADS",
+            "OWNER_BYTES_PER_DAY",
+            "OWNER_REJECTED_RECORDS_PER_HOUR",
         ];
         assert_eq!(ApiConfig::read(environment).unwrap_err().0, expected);
     }

@@ -186,7 +186,7 @@ async fn document_covers_all_operations_and_their_security() {
             assert!(operation["summary"].as_str().or(operation["description"].as_str()).is_some(), "{method} {path}");
         }
     }
-    assert_eq!(operations, 26);
+    assert_eq!(operations, 27);
     let kinds = &document["components"]["schemas"]["SubscriptionRequest"]["properties"]["kinds"];
     assert_eq!((&kinds["minItems"], &kinds["uniqueItems"]), (&json!(1), &json!(true)), "{kinds:#}");
     let post_data = &document["paths"]["/data"]["post"];

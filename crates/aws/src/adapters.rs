@@ -12,3 +12,4 @@ pub mod object_store;
 pub mod page;
 pub mod subscription_store;
 pub mod upload_store;
+pub mod usage_store;

@@ -19,6 +19,8 @@ pub struct Config {
     pub notices_topic_arn: String,
     /// `NOTICES_TABLE`: problems, pending notices and subscriptions.
     pub notices_table: String,
+    /// `USAGE_TABLE`: the counters of owners' quotas.
+    pub usage_table: String,
     /// `DEFAULT_SCHEMA`: the schema of records without one, in uploads without one.
     pub default_schema: SchemaRef,
     /// `S3_PATH_STYLE`: `true` if buckets are not host names, as on the local stack.
@@ -45,6 +47,7 @@ impl Config {
         let quarantine_bucket = environment.required("QUARANTINE_BUCKET");
         let notices_topic_arn = environment.required("NOTICES_TOPIC_ARN");
         let notices_table = environment.required("NOTICES_TABLE");
+        let usage_table = environment.required("USAGE_TABLE");
         let s3_path_style = environment.optional("S3_PATH_STYLE").as_deref() == Some("true");
         let schema = |text: &str| SchemaRef::parse(text).ok();
         let default_schema = environment.parsed("DEFAULT_SCHEMA", "<name>/<major>.<minor>", schema);
@@ -55,6 +58,7 @@ impl Config {
             quarantine_bucket,
             notices_topic_arn,
             notices_table,
+            usage_table,
             default_schema,
             s3_path_style,
         }))
@@ -100,6 +104,7 @@ mod tests {
             "QUARANTINE_BUCKET",
             "NOTICES_TOPIC_ARN",
             "NOTICES_TABLE",
+            "USAGE_TABLE",
             "DEFAULT_SCHEMA",
         ];
         assert_eq!(Config::read(environment).unwrap_err().0, expected);

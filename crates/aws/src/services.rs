@@ -10,7 +10,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
 
-use crate::adapters::{chunk_store, notice_store, object_store, subscription_store, upload_store};
+use crate::adapters::{chunk_store, notice_store, object_store, subscription_store, upload_store, usage_store};
 use crate::config::Config;
 use crate::environment::ConfigError;
 
@@ -28,6 +28,8 @@ pub struct Services {
     pub chunks: chunk_store::ChunkStore,
     /// The problems and pending notices of owners.
     pub notices: notice_store::NoticeStore,
+    /// The counters of owners' quotas.
+    pub usage: usage_store::UsageStore,
     /// The e-mail subscriptions of owners.
     pub subscriptions: subscription_store::SubscriptionStore,
 }
@@ -84,6 +86,7 @@ impl Services {
             objects: object_store::ObjectStore::new(aws_sdk_s3::Client::from_conf(s3)),
             uploads: upload_store::UploadStore::new(dynamodb.clone(), uploads, chunks.clone()),
             chunks: chunk_store::ChunkStore::new(dynamodb.clone(), chunks),
+            usage: usage_store::UsageStore::new(dynamodb.clone(), config.usage_table.clone()),
             notices: notice_store::NoticeStore::new(dynamodb.clone(), table.clone()),
             subscriptions: subscription_store::SubscriptionStore::new(dynamodb, sns, table, topic_arn),
             config,

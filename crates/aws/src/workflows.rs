@@ -5,6 +5,7 @@
 //!
 //! - Entry points: [`process_upload`], [`failed_delivery`], [`messages`], [`issue`], [`upload_commands`], [`notify`],
 //!   [`subscribe`], [`keys`], [`synthetic_check`]. [`delivery`] has the input and the outcome of the first two.
+//! - Quotas of owners: [`quotas`], for the REST API.
 //! - Steps of an upload: `process_object`, `quarantine`, `record_occurrence`; `take_steps` takes them in order.
 //! - Shared parts: `begin_delivery`, `upload_work`, `inspect_object`, `decide_and_append`, `conflict_retry`.
 
@@ -21,6 +22,7 @@ pub mod notify;
 mod process_object;
 pub mod process_upload;
 mod quarantine;
+pub mod quotas;
 pub(crate) mod record_occurrence;
 pub mod subscribe;
 pub mod synthetic_check;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use eventpulse_api::lambda::serve;
 use eventpulse_api::state::{ApiConfig, App};
 use eventpulse_aws::workflows::keys::Keys;
+use eventpulse_aws::workflows::quotas::Quotas;
 use eventpulse_aws::{Services, clock, logs};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     logs::init_from_env();
     let (services, config) = (Services::from_env().await?, ApiConfig::from_env()?);
+    let quotas = Quotas::new(services.usage.clone(), config.limits);
     let keys = Some(Keys::from_env().await?);
-    serve(eventpulse_api::manage(Arc::new(App { services, keys, config, clock }))).await
+    serve(eventpulse_api::manage(Arc::new(App { services, keys, quotas, config, clock }))).await
 }

@@ -1,5 +1,7 @@
 //! The error responses that all operations share.
 
+use eventpulse_core::time::Timestamp;
+use eventpulse_core::usage::{DayUsage, Exceeded, Quota, QuotaUsage};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -12,7 +14,10 @@ const PROBLEM_JSON: &str = "application/problem+json";
 const COMMON: [(&str, &str); 6] = [
     ("400", "The request is invalid. `errors` names the parameter or member."),
     ("401", "The token is missing or invalid. Sign in, and send the ID token."),
-    ("429", "Too many requests. Wait for the number of seconds in `Retry-After`."),
+    (
+        "429",
+        "Too many requests, or a quota of yours is exceeded; `quota` names it. Wait for the seconds in `Retry-After`.",
+    ),
     ("500", "An internal error of the service. Its operator is notified."),
     ("503", "An AWS service did not respond in time. Try again."),
     ("504", "The request took too long. Ask for less, or try again."),
@@ -79,12 +84,12 @@ fn example(status: &str) -> Value {
         "413" => ApiError::too_large("The body is too large for this operation. Use POST /uploads for a large file."),
         "415" => ApiError::content_type("Invalid Content-Type: expected application/json."),
         "422" => ApiError::idempotency_key_reused("up_01JMZ3S2V8Q9W4X5Y6Z7A8B9C0"),
-        "429" => ApiError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many-requests",
-            "Too many requests",
-            "Wait for the number of seconds in Retry-After, then try again.",
-        ),
+        "429" => {
+            let now = Timestamp::from_secs(1_740_744_000); // 2025-02-28T12:00:00Z
+            let (retry_at, limit) = (DayUsage::end_of_day(now), Some(1 << 40));
+            let usage = QuotaUsage { quota: Quota::Bytes, used: 1_099_511_600_000, limit, resets_at: Some(retry_at) };
+            ApiError::quota_exceeded(&Exceeded { usage, retry_at }, now)
+        }
         "503" => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",

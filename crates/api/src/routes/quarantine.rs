@@ -11,17 +11,19 @@ use axum::response::{IntoResponse, Response};
 use eventpulse_aws::adapters::object_store::presign::PutOptions;
 use eventpulse_aws::workflows::upload_commands::{self, Correction};
 use eventpulse_core::upload::{QuarantineLocation, QuarantineStatus, RetryForm, Upload};
+use eventpulse_core::usage::Charge;
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::announced::Announced;
 use crate::api_error::ApiError;
 use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, Raw, UploadPath, header_text, media, upload_id};
-use crate::model::{self, Announced, HistoryEntry, Time, retry_form};
-use crate::routes::notifications::SubscriptionSummary;
+use crate::model::{self, HistoryEntry, Time, retry_form};
 use crate::routes::uploads::{PresignedUpload, lifetime, load, sha256, size};
+use crate::routes::usage;
 use crate::state::App;
 
 /// The lifetime of a download link, in seconds.
@@ -215,7 +217,7 @@ pub(crate) struct RetryAccepted {
             body = RetryAccepted),
         (status = 404, description = "You have no upload with this id."),
         (status = 409, description = "No data of this upload waits in quarantine. `detail` says why."),
-        (status = 413, description = "The correction is larger than 4 MiB."),
+        (status = 413, description = "The correction is larger than 4 MiB, or than your quota of bytes."),
         (status = 415, description = "The content type of the correction is not supported."),
     ))]
 pub(crate) async fn retry(
@@ -227,14 +229,21 @@ pub(crate) async fn retry(
     Raw(body): Raw,
 ) -> Result<Response, ApiError> {
     let (id, now) = (upload_id(&id)?, (app.clock)());
-    let outcome = if body.is_empty() {
-        upload_commands::retry_unchanged(&app.services, &owner.0, &id, now).await?
-    } else {
-        let (content_type, content_encoding) = data_headers(&headers)?;
-        let correction = Correction { content_type, content_encoding, body: body.to_vec() };
-        upload_commands::retry_corrected(&app.services, &owner.0, &id, correction, now).await?
+    let correction = match &body {
+        body if body.is_empty() => None,
+        body => {
+            let (content_type, content_encoding) = data_headers(&headers)?;
+            Some(Correction { content_type, content_encoding, body: body.to_vec() })
+        }
     };
-    let upload = ApiError::of_command(outcome)?;
+    let charge = Charge { bytes: body.len() as u64, ..Charge::default() };
+    usage::charge(&app, &owner, &charge, now).await?;
+    let outcome = match correction {
+        None => upload_commands::retry_unchanged(&app.services, &owner.0, &id, now).await,
+        Some(correction) => upload_commands::retry_corrected(&app.services, &owner.0, &id, correction, now).await,
+    };
+    let result = outcome.map_err(ApiError::from).and_then(ApiError::of_command);
+    let upload = usage::take_back_on_error(&app, &owner, &charge, now, result).await?;
     let links = QuarantineEntryLinks {
         this: format!("{}/quarantine/{id}", app.config.api_url),
         upload: format!("{}/uploads/{id}", app.config.api_url),
@@ -316,11 +325,14 @@ pub(crate) async fn correction(
         now,
         expires_in: lifetime(new.expires_in)?,
     };
-    let outcome = upload_commands::presign_correction(&app.services, &owner.0, &id, &options).await?;
-    let issued = ApiError::of_command(outcome)?;
+    let url_expires_at = Some(now + options.expires_in);
+    let charge = Charge { bytes: options.size, url_expires_at, ..Charge::default() };
+    let usage = usage::charge(&app, &owner, &charge, now).await?;
+    let outcome = upload_commands::presign_correction(&app.services, &owner.0, &id, &options).await;
+    let result = outcome.map_err(ApiError::from).and_then(ApiError::of_command);
+    let issued = usage::take_back_on_error(&app, &owner, &charge, now, result).await?;
     let upload: Upload = app.services.uploads.load(&id).await?.ok_or_else(ApiError::internal)?;
-    let notifications = SubscriptionSummary::of(&app, &owner, now).await;
-    Ok(PresignedUpload::new(&app, issued, upload.state_at(now).into(), notifications).created())
+    Ok(PresignedUpload::new(&app, &owner, issued, upload.state_at(now).into(), usage, now).await.created())
 }
 
 /// Discard quarantined data

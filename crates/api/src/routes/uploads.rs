@@ -16,16 +16,18 @@ use eventpulse_core::intake::inspection::MaxRejected;
 use eventpulse_core::intake::schema::SchemaRef;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
+use eventpulse_core::usage::{Charge, DayUsage};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::notifications::SubscriptionSummary;
-use super::random;
+use super::{random, usage};
+use crate::announced::Announced;
 use crate::api_error::ApiError;
 use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, UploadPath, idempotency_key, upload_id};
-use crate::model::{self, Announced, HistoryEntry, RejectionLimit, SelfLink, Time};
+use crate::model::{self, HistoryEntry, QuotaState, RejectionLimit, SelfLink, Time, quotas_of};
 use crate::state::App;
 use receipt::UploadReceipt;
 
@@ -88,16 +90,22 @@ pub(crate) struct PresignedUpload {
     /// Your e-mail subscription to notices; null if it could not be loaded.
     #[schema(required)]
     notifications: Option<SubscriptionSummary>,
+    /// The use of your quotas for uploads, with this one; null if it could not be loaded.
+    #[schema(required)]
+    quotas: Option<Vec<QuotaState>>,
     /// Links to related resources.
     links: SelfLink,
 }
 
 impl PresignedUpload {
-    pub(crate) fn new(
+    /// Describes an issued URL. Loads the state of the owner's subscription. `usage`: the counters of the owner.
+    pub(crate) async fn new(
         app: &App,
+        owner: &Owner,
         issued: Issued,
         state: model::UploadState,
-        notifications: Option<SubscriptionSummary>,
+        usage: Option<DayUsage>,
+        now: Timestamp,
     ) -> Self {
         Self {
             state,
@@ -105,7 +113,8 @@ impl PresignedUpload {
             method: "PUT",
             url: issued.put.url,
             headers: issued.put.headers.into_iter().collect(),
-            notifications,
+            notifications: SubscriptionSummary::of(app, owner, now).await,
+            quotas: usage.map(|usage| quotas_of(&usage, app.quotas.limits(), now)),
             links: SelfLink { this: format!("{}/uploads/{}", app.config.api_url, issued.upload_id) },
             upload_id: issued.upload_id.to_string(),
         }
@@ -136,7 +145,7 @@ impl PresignedUpload {
                                       request returns the same upload with another URL, until the file arrives.",
             body = PresignedUpload,
             headers(("Location" = String, description = "The URL of the receipt."))),
-        (status = 413, description = "The body of the request is too large."),
+        (status = 413, description = "The body of the request is too large, or the file is larger than your quota of bytes."),
         (status = 415, description = "The body of the request is not JSON."),
         (status = 422, description = "The `Idempotency-Key` was sent before with another request."),
     ))]
@@ -179,17 +188,17 @@ async fn respond(
     key: Option<IssueKey>,
     now: Timestamp,
 ) -> Result<Response, ApiError> {
-    let outcome = match &key {
-        None => IssueOutcome::Issued(issue(&app.services, request, now, random()?).await?),
+    let (outcome, usage) = match &key {
+        None => charge_and_issue(app, owner, request, None, now).await?,
         Some(key) => match earlier_issue(&app.services, request, key, now).await? {
-            Some(earlier) => earlier,
-            None => issue_once(&app.services, request, key, now, random()?).await?,
+            Some(earlier) => (earlier, app.quotas.day(&owner.0, now).await),
+            None => charge_and_issue(app, owner, request, Some(key), now).await?,
         },
     };
     match outcome {
         IssueOutcome::Issued(issued) | IssueOutcome::Repeated(issued) => {
-            let notifications = SubscriptionSummary::of(app, owner, now).await;
-            Ok(PresignedUpload::new(app, issued, model::UploadState::Issued, notifications).created())
+            let state = model::UploadState::Issued;
+            Ok(PresignedUpload::new(app, owner, issued, state, usage, now).await.created())
         }
         IssueOutcome::Advanced(upload) => {
             let (upload, history) = load(app, owner, upload.id().as_str()).await?;
@@ -197,6 +206,28 @@ async fn respond(
         }
         IssueOutcome::KeyReused(upload_id) => Err(ApiError::idempotency_key_reused(upload_id.as_str())),
     }
+}
+
+/// Charges the upload to its owner and issues it. Takes the charge back unless an upload is issued.
+async fn charge_and_issue(
+    app: &App,
+    owner: &Owner,
+    request: &Request<'_>,
+    key: Option<&IssueKey>,
+    now: Timestamp,
+) -> Result<(IssueOutcome, Option<DayUsage>), ApiError> {
+    let url_expires_at = Some(now + request.expires_in);
+    let charge = Charge { bytes: request.size, url_expires_at, ..Charge::default() };
+    let random = random()?;
+    let usage = usage::charge(app, owner, &charge, now).await?;
+    let outcome = match key {
+        None => issue(&app.services, request, now, random).await.map(IssueOutcome::Issued),
+        Some(key) => issue_once(&app.services, request, key, now, random).await,
+    };
+    if !matches!(outcome, Ok(IssueOutcome::Issued(_))) {
+        app.quotas.take_back(&owner.0, &charge, now).await;
+    }
+    Ok((outcome?, usage))
 }
 
 /// Checks the size of a file.

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use axum::Router;
 use axum::body::Body;
 use eventpulse_api::auth::Claims;
@@ -12,20 +14,41 @@ use eventpulse_api::state::{ApiConfig, App};
 use eventpulse_aws::config::KeysConfig;
 use eventpulse_aws::environment::Environment;
 use eventpulse_aws::workflows::keys::Keys;
+use eventpulse_aws::workflows::quotas::Quotas;
 use eventpulse_aws::{Config, Services};
 use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
+use eventpulse_core::usage::Limits;
 use http::{Request, Response};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+/// Returns an application without AWS and without quotas.
 pub fn app() -> Arc<App> {
+    app_over(&SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build(), Limits::default())
+}
+
+/// Returns an application with small quotas over a stand-in for AWS.
+pub fn app_at(endpoint: &str) -> Arc<App> {
+    let credentials = Credentials::new("AKID", "secret", None, None, "test");
+    let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).endpoint_url(endpoint);
+    let sdk = sdk.credentials_provider(SharedCredentialsProvider::new(credentials));
+    let sdk = sdk.region(Region::new("eu-central-1")).http_client(eventpulse_aws::http_client()).build();
+    let limits = Limits {
+        requests_per_second: Some(2),
+        open_uploads: Some(3),
+        bytes_per_day: Some(1_000),
+        rejected_records_per_hour: Some(10),
+    };
+    app_over(&sdk, limits)
+}
+
+fn app_over(sdk: &SdkConfig, limits: Limits) -> Arc<App> {
     let config = Config::read(Environment::new(|name| {
         Some(if name == "DEFAULT_SCHEMA" { "reading/1.0" } else { "x" }.to_owned())
     }));
-    let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-    let keys = Keys::new(KeysConfig::read(Environment::new(|_| Some("x".to_owned()))).unwrap(), &sdk);
-    let services = Services::new(config.unwrap(), &sdk, Catalog::bundled().unwrap());
+    let keys = Keys::new(KeysConfig::read(Environment::new(|_| Some("x".to_owned()))).unwrap(), sdk);
+    let services = Services::new(config.unwrap(), sdk, Catalog::bundled().unwrap());
     let config = ApiConfig {
         api_url: "https://api.example/v1".to_owned(),
         console_origin: Some("https://console.example".to_owned()),
@@ -36,8 +59,10 @@ pub fn app() -> Arc<App> {
         quarantine_retention_days: 90,
         device_api_url: "https://devices.example/v1".to_owned(),
         key_cache_seconds: 60,
+        limits,
     };
-    Arc::new(App { services, keys: Some(keys), config, clock: || Timestamp::from_micros(0) })
+    let quotas = Quotas::new(services.usage.clone(), limits);
+    Arc::new(App { services, keys: Some(keys), quotas, config, clock: || Timestamp::from_micros(0) })
 }
 
 pub fn claims() -> Claims {

@@ -5,7 +5,10 @@
 mod caching;
 #[path = "../common/mod.rs"]
 mod common;
+mod dynamodb;
 mod media_types;
+mod quotas;
+mod repeated_requests;
 
 use std::collections::BTreeSet;
 

@@ -7,11 +7,13 @@ use eventpulse_core::notification::occurrence::Occurrence;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
 use eventpulse_core::upload::commands::{self, RecordableOccurrence};
+use eventpulse_core::usage::Charge;
 
 use crate::Services;
 use crate::adapters::notice_store::profile::Passed;
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
+use crate::workflows::quotas;
 use crate::workflows::upload_work::UploadWork;
 
 /// Records the rejection for the owner's notices, once: the same transaction appends the event.
@@ -27,7 +29,14 @@ pub(crate) async fn record_occurrence_of_rejection<C: Fn() -> Timestamp>(
     mark_problems_open(work, &occurrence).await?;
     let item = work.services.notices.occurrence_action(&work.upload.origin().owner, &occurrence)?;
     work.record(commands::record_rejection(&work.upload));
-    work.store_with(item).await
+    let append = work.store_with(item).await?;
+    if append == Append::Done {
+        // Not in the transaction: it would conflict with every other rejection of the owner.
+        let rejected_records = work.upload.rejected().max(1);
+        let charge = Charge { rejected_records, ..Charge::default() };
+        quotas::count(&work.services.usage, &work.upload.origin().owner, &charge, work.now()).await;
+    }
+    Ok(append)
 }
 
 /// After the decision, counts a pass, or marks the problems of a rejection open before its data are moved, which may take

@@ -75,6 +75,7 @@ impl Client {
             quarantine_bucket: output("QuarantineBucketName")?,
             notices_topic_arn: output("NoticesTopicArn")?,
             notices_table: output("NoticesTableName")?,
+            usage_table: output("UsageTableName")?,
             default_schema: SchemaRef::parse("reading/1.0")?,
             s3_path_style: true,
         };

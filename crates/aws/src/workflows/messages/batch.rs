@@ -8,12 +8,14 @@ use eventpulse_core::id::OwnerId;
 use eventpulse_core::intake::fingerprint::kind_of;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Decision, RecordedEvent, Upload, UploadEvent};
+use eventpulse_core::usage::Charge;
 
 use super::stages::{FailedMessage, LoggedMessage, ParsedMessage};
 use crate::Services;
 use crate::adapters::notice_store::profile::Passed;
 use crate::adapters::upload_store::batch::{BatchAppend, NewUpload};
 use crate::error::{Error, Kind};
+use crate::workflows::quotas;
 use crate::workflows::record_occurrence::record_pass;
 
 /// How often the messages of a refused batch are planned again.
@@ -101,7 +103,7 @@ async fn store_batch(
     let appended = services.uploads.append_batch(&uploads, &batch.chunks, now).await?;
     if appended == BatchAppend::Done {
         log_stored(&uploads);
-        record_passes(services, batch, &uploads, now).await;
+        tokio::join!(record_passes(services, batch, &uploads, now), count_bytes(services, batch, now));
     }
     Ok(appended)
 }
@@ -139,6 +141,18 @@ async fn record_passes(services: &Services, batch: &WriteBatch<LoggedMessage>, u
     for (mut passed, last) in of_owners.into_values() {
         passed.ask(&requested_kind);
         record_pass(services, last, &passed, now).await;
+    }
+}
+
+/// Counts the bytes of the messages for the quotas of their owners.
+async fn count_bytes(services: &Services, batch: &WriteBatch<LoggedMessage>, now: Timestamp) {
+    let mut of_owners: BTreeMap<&OwnerId, Charge> = BTreeMap::new();
+    for member in &batch.members {
+        let message = &member.candidate.message.message;
+        of_owners.entry(&message.owner).or_default().bytes += message.body.len() as u64;
+    }
+    for (owner, charge) in of_owners {
+        quotas::count(&services.usage, owner, &charge, now).await;
     }
 }
 

@@ -6,6 +6,7 @@ use eventpulse_core::id::message_key;
 use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Arrival, ObjectVersion, RecordedEvent, Upload, UploadEvent};
+use eventpulse_core::usage::Charge;
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
 
@@ -15,6 +16,7 @@ use crate::adapters::upload_store::Append;
 use crate::adapters::upload_store::batch::IdempotencyClaim;
 use crate::error::{Error, Kind};
 use crate::workflows::conflict_retry::ConflictRetry;
+use crate::workflows::quotas;
 use crate::workflows::take_steps::take_steps;
 use crate::workflows::upload_work::UploadWork;
 
@@ -110,7 +112,9 @@ async fn begin<'a, C: Fn() -> Timestamp + Copy>(
             (upload, object, Vec::new())
         }
         None => {
-            let object = write_object(services, message).await?;
+            let charge = Charge { bytes: message.body.len() as u64, ..Charge::default() };
+            let counted = quotas::count(&services.usage, &message.owner, &charge, clock());
+            let object = tokio::join!(write_object(services, message), counted).0?;
             *written = Some(object.clone());
             let correlation_id = message.correlation_id.clone();
             let received = UploadEvent::Received { object: object.clone(), correlation_id, retry_form: None };
