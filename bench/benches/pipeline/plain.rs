@@ -37,7 +37,7 @@ impl Plain {
     /// Returns the statistics of every series, with medians.
     pub(crate) fn run(&self, input: &[u8]) -> Result<Tally, Failed> {
         let records: Vec<Value> = match self.format {
-            Format::Json => vec![serde_json::from_slice(input)?],
+            Format::Json | Format::Undeclared => vec![serde_json::from_slice(input)?],
             Format::Ndjson => serde_json::Deserializer::from_slice(input).into_iter().collect::<Result<_, _>>()?,
         };
         let mut devices: HashMap<&str, Points> = HashMap::new();

@@ -8,6 +8,7 @@
 //! piece of input and the window of the decompressor.
 
 mod decoder;
+mod detect;
 mod foreign;
 mod frame;
 mod framer;
@@ -69,7 +70,9 @@ impl Reader {
     #[inline]
     pub fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame<'_>>, Failure> {
         loop {
-            if let Some(record) = self.framer.next_record()? {
+            if self.has_format(false)?
+                && let Some(record) = self.framer.next_record()?
+            {
                 return Ok(Some(self.framer.frame(record)));
             }
             if !self.decoder.step(input, self.framer.content_mut())? {
@@ -85,7 +88,9 @@ impl Reader {
     /// Returns the failure of the upload as a whole, after the records before it.
     pub fn next_frame_at_end(&mut self) -> Result<Option<Frame<'_>>, Failure> {
         loop {
-            if let Some(record) = self.framer.next_record()? {
+            if self.has_format(self.decoded.is_some())?
+                && let Some(record) = self.framer.next_record()?
+            {
                 return Ok(Some(self.framer.frame(record)));
             }
             if let Some(decoded) = self.decoded.clone() {
@@ -96,5 +101,18 @@ impl Reader {
             self.framer.end_content();
             self.framer.check_size()?;
         }
+    }
+
+    /// Returns whether the format is known. Detects it if the upload declares none. `is_end`: no content follows.
+    #[inline]
+    fn has_format(&mut self, is_end: bool) -> Result<bool, Failure> {
+        if self.framer.format() != Format::Undeclared {
+            return Ok(true);
+        }
+        let format = detect::format_of_bytes(self.framer.content(), is_end)?;
+        if let Some(format) = format {
+            self.framer.set_format(format);
+        }
+        Ok(format.is_some())
     }
 }

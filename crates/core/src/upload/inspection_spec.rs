@@ -2,7 +2,7 @@
 
 use super::aggregate::Upload;
 use super::event::RetryForm;
-use crate::id::file_name_in_key;
+use crate::id::{OwnerId, file_name_in_key};
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::inspection::{InputForm, InspectionSpec};
 use crate::intake::reader::{Limits, Media};
@@ -27,7 +27,8 @@ pub fn inspection_spec(
     if upload.retry_form() == Some(RetryForm::UnchangedRecords) {
         limits.record_bytes += RETRY_LINE_EXTRA_BYTES;
     }
-    let media = Media::parse(content_type, content_encoding, &file_name_in_key(key))?;
+    let parse_media = if is_found(upload) { Media::parse_or_undeclared } else { Media::parse };
+    let media = parse_media(content_type, content_encoding, &file_name_in_key(key))?;
     let schema = origin.schema.as_deref().map(parse_schema).transpose()?;
     // The first attempt kept the limit. A retry has the rejected records only, and all of them may fail again.
     let max_rejected = origin.max_rejected.filter(|_| upload.accepted() == 0);
@@ -42,6 +43,12 @@ pub fn inspection_spec(
         max_rejected,
         limits,
     })
+}
+
+/// Returns whether an operator copied the object into the bucket. Tools send no useful type for unknown endings, and no
+/// answer told the sender which to send.
+fn is_found(upload: &Upload) -> bool {
+    upload.origin().owner == OwnerId::operator()
 }
 
 fn parse_schema(name: &str) -> Result<SchemaRef, Failure> {

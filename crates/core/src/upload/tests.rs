@@ -3,6 +3,7 @@
 pub(super) mod given;
 
 use super::*;
+use crate::id::OwnerId;
 use crate::intake::failure::FailureCode;
 use crate::intake::inspection::{InputForm, MaxRejected};
 use crate::intake::reader::{Format, Limits};
@@ -290,6 +291,27 @@ fn the_spec_of_an_inspection_follows_the_origin_and_the_attempt() {
         assert_eq!(spec.limits.record_bytes, limit, "{name}");
         assert_eq!(spec.media.format, Format::Ndjson, "{name}: by the ending of the key");
         assert_eq!(spec.schema.map(|schema| schema.to_string()).as_deref(), Some("orders/2.1"), "{name}");
+    }
+}
+
+#[test]
+fn the_bytes_tell_the_format_of_an_operator_s_object_without_a_type() {
+    let default_schema = SchemaRef::parse("reading/1.0").unwrap();
+    let found = upload(vec![UploadEvent::ObjectFound { origin: Origin { owner: OwnerId::operator(), ..origin() } }]);
+    let issued = upload(vec![UploadEvent::Issued { origin: origin() }]);
+    let format = |upload, key: &str, content_type| {
+        inspection_spec(upload, key, content_type, None, &default_schema).ok().map(|spec| spec.media.format)
+    };
+    for (key, content_type, of_found, of_issued) in [
+        ("readings", None, Some(Format::Undeclared), None),
+        ("readings.txt", Some("binary/octet-stream"), Some(Format::Undeclared), None),
+        ("readings.gz", Some("application/octet-stream"), Some(Format::Undeclared), None),
+        ("readings.json", Some("binary/octet-stream"), Some(Format::Json), Some(Format::Json)),
+        ("readings", Some("application/x-ndjson"), Some(Format::Ndjson), Some(Format::Ndjson)),
+        ("readings", Some("text/plain"), None, None),
+    ] {
+        assert_eq!(format(&found, key, content_type), of_found, "{key}, {content_type:?}");
+        assert_eq!(format(&issued, key, content_type), of_issued, "{key}, {content_type:?}, of an issued upload");
     }
 }
 

@@ -102,6 +102,21 @@ impl Framer {
         self.ended = true;
     }
 
+    /// Returns the format; [`Format::Undeclared`] before it is set. No record is found before that.
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Sets the format of an upload that declares none.
+    pub(super) fn set_format(&mut self, format: Format) {
+        self.format = format;
+    }
+
+    /// Returns the content that is held.
+    pub(super) fn content(&self) -> &[u8] {
+        &self.content
+    }
+
     /// Returns the buffer, to append content to it. Invalidates the records that were found.
     pub(super) fn content_mut(&mut self) -> &mut Vec<u8> {
         let framed = match self.state {
@@ -197,11 +212,11 @@ impl Framer {
                 self.begin_record();
                 self.state = State::Line;
             }
-            (Format::Json, b'[') => {
+            (Format::Json | Format::Undeclared, b'[') => {
                 self.skip(1);
                 self.state = State::Element { first: true };
             }
-            (Format::Json, first) => self.begin_value(first, false),
+            (Format::Json | Format::Undeclared, first) => self.begin_value(first, false),
         }
     }
 
@@ -353,7 +368,7 @@ impl Framer {
         let passed = self.content.get(self.next..end).unwrap_or_default();
         match self.format {
             Format::Ndjson => self.position.byte_offset += passed.len() as u64,
-            Format::Json => self.position.advance(passed),
+            Format::Json | Format::Undeclared => self.position.advance(passed),
         }
         self.next = end;
     }

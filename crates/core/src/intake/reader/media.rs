@@ -9,6 +9,8 @@ pub enum Format {
     Json,
     /// `application/x-ndjson`: one record per line.
     Ndjson,
+    /// One of these two: the first bytes tell which.
+    Undeclared,
 }
 
 /// The first bytes of a zstd frame.
@@ -65,6 +67,25 @@ impl Media {
     /// # Errors
     /// Returns a failure with [`FailureCode::UnsupportedContentType`] for unsupported values. Reject the upload with it.
     pub fn parse(content_type: Option<&str>, content_encoding: Option<&str>, file_name: &str) -> Result<Self, Failure> {
+        let media = Self::parse_or_undeclared(content_type, content_encoding, file_name)?;
+        if media.format == Format::Undeclared {
+            return Err(unsupported(
+                "neither the Content-Type nor the file name's ending says whether this is JSON or NDJSON",
+            ));
+        }
+        Ok(media)
+    }
+
+    /// Parses the headers of an object that an operator copied into the bucket: as [`Media::parse`], but if neither the
+    /// content type nor the file name tells the format, the first bytes do ([`Format::Undeclared`]).
+    ///
+    /// # Errors
+    /// Returns a failure with [`FailureCode::UnsupportedContentType`] for unsupported values. Reject the upload with it.
+    pub fn parse_or_undeclared(
+        content_type: Option<&str>,
+        content_encoding: Option<&str>,
+        file_name: &str,
+    ) -> Result<Self, Failure> {
         let compression = match content_encoding.map(|text| text.trim().to_ascii_lowercase()).as_deref() {
             None | Some("" | "identity" | "aws-chunked") => None,
             Some("gzip" | "x-gzip" | "aws-chunked,gzip" | "gzip,aws-chunked") => Some(Compression::Gzip),
@@ -85,9 +106,7 @@ impl Media {
             | "application/octet-stream"
             | "application/gzip"
             | "application/x-gzip"
-            | "application/zstd" => format_of_file_name(file_name).ok_or_else(|| {
-                unsupported("neither the Content-Type nor the file name's ending says whether this is JSON or NDJSON")
-            })?,
+            | "application/zstd" => format_of_file_name(file_name).unwrap_or(Format::Undeclared),
             _ => {
                 return Err(unsupported("the Content-Type is neither application/json nor application/x-ndjson"));
             }

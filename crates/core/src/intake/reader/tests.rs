@@ -9,6 +9,8 @@ mod foreign_formats;
 const JSON: Media = Media { format: Format::Json, compression: None };
 const NDJSON: Media = Media { format: Format::Ndjson, compression: None };
 
+const UNDECLARED: Media = Media { format: Format::Undeclared, compression: None };
+
 /// A frame that was read: index, line, byte offset, text.
 type Seen = (u64, u64, u64, String);
 
@@ -327,4 +329,27 @@ proptest::proptest! {
         let read: Vec<serde_json::Value> = seen.iter().map(|(.., text)| serde_json::from_str(text).unwrap_or_default()).collect();
         proptest::prop_assert_eq!((read, failure), (elements, None));
     }
+}
+
+#[test]
+fn an_undeclared_format_is_read_as_the_declared_one() {
+    let gz = |text: &str| {
+        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    for (name, text, declared) in [
+        ("array", "\n[{\"a\": 1},\n {\"a\": 2}]", JSON),
+        ("document", "{\n  \"a\": 1\n}\n", JSON),
+        ("lines", "{\"a\": 1}\n{\"a\": 2}\n", NDJSON),
+        ("a line without an end", "{\"a\": 1}", NDJSON),
+        ("a wrong line", "{\"a\": nan}\nx\n", NDJSON),
+        ("nothing", "", JSON),
+        ("white space", " \n ", JSON),
+    ] {
+        assert_eq!(read(UNDECLARED, text.as_bytes()), read(declared, text.as_bytes()), "{name}");
+        assert_eq!(read(UNDECLARED, &gz(text)), read(declared, text.as_bytes()), "{name}, compressed");
+    }
+    let (frames, failure) = read(UNDECLARED, b"device_id,value\n1,2\n");
+    assert_eq!((frames, failure.map(|failure| failure.code)), (vec![], Some(FailureCode::UnsupportedContentType)));
 }
