@@ -50,6 +50,13 @@ fn with_key(mut sent: Sent, key: &str) -> Sent {
     sent
 }
 
+/// Sets the time of the acknowledgement, in milliseconds since 1970.
+fn posted_at(mut sent: Sent, milliseconds: i64) -> Sent {
+    let time = json!({ "stringValue": milliseconds.to_string(), "dataType": "String" });
+    sent.event["messageAttributes"]["posted_at"] = time;
+    sent
+}
+
 /// Invokes ingest-message with a batch. Returns the batch indexes to redeliver.
 pub async fn deliver(world: &World, batch: &[&Sent]) -> Result<Vec<usize>, BoxError> {
     let records: Vec<&Value> = batch.iter().map(|sent| &sent.event).collect();
@@ -241,6 +248,23 @@ pub async fn messages_with_one_idempotency_key_count_once(world: Arc<World>) -> 
     assert!(receipt["failures"][0]["message"].as_str().is_some_and(|text| text.contains(first.id().as_str())));
     assert_eq!(world.stats(&user, "keyed").await?["count"], 1);
     assert_eq!(world.stats(&other, "keyed").await?["mean"], 3.0);
+
+    // The first acknowledged message gets the key, whatever its place in the batch, its readings and its outcome.
+    let posted = |sent: Sent, second: u32| posted_at(sent, 1_740_744_000_000 + i64::from(second) * 1_000);
+    let late = posted(keyed(&user, "keyed-a", 8.0, "order"), 2);
+    let early = posted(keyed(&user, "keyed-b", 9.0, "order"), 1);
+    let wrong = json!({ "device_id": "keyed", "timestamp": "2025-02-28T00:00:00Z", "value": "wrong" });
+    let early_wrong = posted(with_key(message(&user, "keyed-c", &wrong), "wrong first"), 1);
+    let late_right = posted(keyed(&user, "keyed-d", 10.0, "wrong first"), 2);
+    let batch = [&late, &early, &late_right, &early_wrong];
+    assert_eq!(deliver(&world, &batch).await?, Vec::<usize>::new());
+    assert_eq!(states(&world, &batch).await?, ["quarantined", "accepted", "quarantined", "quarantined"]);
+    for (sent, code) in
+        [(&late, "IDEMPOTENCY_KEY_REUSED"), (&late_right, "IDEMPOTENCY_KEY_REUSED"), (&early_wrong, "TYPE")]
+    {
+        let receipt = world.get(&user, &format!("/uploads/{}", sent.id())).await?;
+        assert_eq!(receipt["failures"][0]["code"], code, "{receipt:#}");
+    }
 
     // In parallel batches, one of the two bodies is accepted and the other is quarantined.
     let (a, b) = (keyed(&user, "keyed-5", 5.0, "k"), keyed(&user, "keyed-6", 6.0, "k"));

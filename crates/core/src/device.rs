@@ -3,4 +3,5 @@
 pub mod batch;
 pub mod key;
 pub mod key_commands;
+pub mod precedence;
 pub mod record_limit;

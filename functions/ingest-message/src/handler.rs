@@ -53,6 +53,7 @@ fn parse(records: Vec<SqsMessage>, response: &mut SqsBatchResponse) -> Received 
             }
         }
     }
+    received.suspects.sort_by_cached_key(ParsedMessage::rank);
     received
 }
 

@@ -19,6 +19,7 @@ mod raw_log;
 mod single;
 mod stages;
 
+use eventpulse_core::device::precedence::{Precedence, by_precedence};
 use eventpulse_core::time::Timestamp;
 
 use crate::Services;
@@ -26,8 +27,30 @@ pub use stages::{FailedMessage, ParsedMessage};
 
 /// Processes messages, and returns those that must be delivered again because AWS failed.
 ///
-/// `log_name` names their object in the raw log, and must be used once only.
+/// Of messages with the same `Idempotency-Key`, the first acknowledged one is processed before the others, so that it gets
+/// the key. If it fails, the others are delivered again, too. `log_name` names the object of the batch in the raw log, and
+/// must be used once only.
 pub async fn process_messages(
+    services: &Services,
+    messages: Vec<ParsedMessage>,
+    log_name: &str,
+    clock: impl Fn() -> Timestamp + Copy,
+) -> Vec<FailedMessage> {
+    let Precedence { first, later } = by_precedence(messages, ParsedMessage::rank, ParsedMessage::owned_key);
+    let key_holders: Vec<String> = first.iter().map(|message| message.message_id.clone()).collect();
+    let mut failed = process_first(services, first, log_name, clock).await;
+    let (waiting, ready): (Vec<_>, Vec<_>) = later.into_iter().partition(|later| {
+        let holder = key_holders.get(later.after);
+        failed.iter().any(|failed| Some(&failed.message_id) == holder)
+    });
+    failed.extend(waiting.into_iter().map(|later| later.message.fail()));
+    let ready = ready.into_iter().map(|later| later.message).collect();
+    failed.extend(single::process_singles(services, ready, clock).await);
+    failed
+}
+
+/// Processes messages of which no two have the same idempotency key.
+async fn process_first(
     services: &Services,
     messages: Vec<ParsedMessage>,
     log_name: &str,

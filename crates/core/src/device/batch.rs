@@ -24,6 +24,8 @@ pub struct BatchCandidate<M> {
     pub message: M,
     /// The upload of the message.
     pub upload_id: UploadId,
+    /// The time at which the message was acknowledged. Of messages that write the same item, the first one stays.
+    pub acknowledged_at: Timestamp,
     /// The primary keys of the items written for the message, chunks excluded. A transaction may write each only once.
     pub items: Vec<String>,
     /// The approximate size of these items in bytes.
@@ -63,11 +65,13 @@ pub struct BatchedMessage<M> {
 
 /// Assigns messages to batches, ordered by series and time.
 #[must_use]
-pub fn plan_batches<M>(mut candidates: Vec<BatchCandidate<M>>) -> BatchPlan<M> {
+pub fn plan_batches<M>(candidates: Vec<BatchCandidate<M>>) -> BatchPlan<M> {
+    let (mut candidates, repetitions) = separate_repetitions(candidates);
     // Messages of one series stand side by side: the fewer batches a series is spread over, the fewer chunks it gets.
     candidates
         .sort_by_cached_key(|candidate| candidate.chunks.first().map(|c| (c.partition_key(), c.summary().first())));
-    let mut plan = BatchPlan { batches: Vec::new(), unbatched: Vec::new() };
+    let unbatched = repetitions.into_iter().map(|candidate| candidate.message).collect();
+    let mut plan = BatchPlan { batches: Vec::new(), unbatched };
     let mut open = OpenBatch::default();
     for candidate in candidates {
         let mut fit = open.fit(&candidate);
@@ -82,6 +86,19 @@ pub fn plan_batches<M>(mut candidates: Vec<BatchCandidate<M>>) -> BatchPlan<M> {
     }
     plan.batches.extend(open.close());
     plan
+}
+
+/// Separates the messages that write an item of a message acknowledged before them, such as the claim on the same bytes.
+fn separate_repetitions<M>(mut candidates: Vec<BatchCandidate<M>>) -> (Vec<BatchCandidate<M>>, Vec<BatchCandidate<M>>) {
+    candidates.sort_by_cached_key(|candidate| (candidate.acknowledged_at, candidate.upload_id.clone()));
+    let mut written = HashSet::new();
+    candidates.into_iter().partition(|candidate| {
+        let is_new = !candidate.items.iter().any(|item| written.contains(item));
+        if is_new {
+            written.extend(candidate.items.iter().cloned());
+        }
+        is_new
+    })
 }
 
 /// The room that a batch has for a message.

@@ -20,7 +20,8 @@ fn candidate(number: Number, devices: &[&str], points: &[(i64, f64)]) -> BatchCa
     };
     let items = vec![format!("upload#{upload_id}"), format!("digest#{upload_id}")];
     let chunks = devices.iter().map(chunk).collect();
-    BatchCandidate { message: number, upload_id, items, bytes: 1_000, chunks }
+    let acknowledged_at = Timestamp::from_secs(i64::from(number));
+    BatchCandidate { message: number, upload_id, acknowledged_at, items, bytes: 1_000, chunks }
 }
 
 /// The messages of a batch, and the points and uploads of each of its chunks.
@@ -78,6 +79,19 @@ fn a_transaction_takes_a_hundred_actions() {
     assert!(many_series.batches.iter().all(|batch| actions(batch) <= MAX_ACTIONS));
     assert_eq!(many_series.batches.iter().map(|batch| batch.members.len()).sum::<usize>(), 120);
     assert_eq!(many_series.batches.len(), 4);
+}
+
+#[test]
+fn of_messages_with_the_same_item_the_first_acknowledged_is_batched() {
+    let same_digest = |number, hour| {
+        let of_both = vec![format!("upload#{}", upload_id(number)), "digest#both".to_owned()];
+        BatchCandidate { items: of_both, ..candidate(number, &["d"], &[(hour, 1.0)]) }
+    };
+    // The later one has the earlier reading, which would put it first.
+    for order in [vec![same_digest(1, 9), same_digest(2, 1)], vec![same_digest(2, 1), same_digest(1, 9)]] {
+        let plan = plan_batches(order);
+        assert_eq!((summarize(&plan), plan.unbatched), (vec![(vec![1], vec![(1, 1)])], vec![2]));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The stages of a message; each is a type that carries its data.
 
 use eventpulse_core::device::batch::BatchCandidate;
+use eventpulse_core::device::precedence::Rank;
 use eventpulse_core::encoding::sha256;
 use eventpulse_core::id::{MESSAGE_FILE_NAME, OwnerId, UploadId, message_key};
 use eventpulse_core::intake::shape::Shape;
@@ -61,6 +62,17 @@ impl ParsedMessage {
         Some(IdempotencyKey { digest: sha256(key.as_bytes()), body_sha256: body_sha256.to_owned() })
     }
 
+    /// Returns the place of the message among the others.
+    #[must_use]
+    pub fn rank(&self) -> Rank {
+        Rank { acknowledged_at: self.posted_at, upload_id: self.upload_id.clone() }
+    }
+
+    /// Returns the owner and the header `Idempotency-Key`.
+    pub(super) fn owned_key(&self) -> Option<(OwnerId, String)> {
+        Some((self.owner.clone(), self.idempotency_key.clone()?))
+    }
+
     /// Returns the span around the processing of a single message.
     pub(super) fn span(&self) -> Span {
         let (correlation_id, upload_id) = (&self.correlation_id, self.upload_id.as_str());
@@ -104,6 +116,7 @@ impl PreparedMessage {
         let events = serde_json::to_vec(&(message.posted_event(), &acceptance.decision));
         BatchCandidate {
             upload_id: message.upload_id.clone(),
+            acknowledged_at: message.posted_at,
             items: item_keys(&message.upload_id, &message.owner, &acceptance.sha256, key.as_ref()),
             bytes: events.map_or(0, |json| json.len()) + 2 * message.correlation_id.len() + ITEM_BYTES,
             chunks,
