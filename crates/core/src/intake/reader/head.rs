@@ -34,7 +34,8 @@ pub(super) fn check(format: Format, head: &[u8], is_whole: bool) -> Result<(), F
             let message = "the upload begins with a byte order mark (EF BB BF): save it as UTF-8 without one";
             Err(Failure::at(FailureCode::ByteOrderMark, message, 1, 0))
         }
-        Format::Json => Ok(()),
+        // No record is read before the format is known.
+        Format::Json | Format::Undeclared => Ok(()),
         Format::Ndjson => Indented::find(head, is_whole).map_or(Ok(()), |found| Err(found.failure())),
     }
 }
