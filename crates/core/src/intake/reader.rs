@@ -15,12 +15,12 @@ mod framer;
 mod gzip;
 mod head;
 mod limits;
-mod lines;
 mod media;
 mod scan;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod text;
 mod zstandard;
 
 use decoder::Decoder;
@@ -70,9 +70,7 @@ impl Reader {
     #[inline]
     pub fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame<'_>>, Failure> {
         loop {
-            if self.has_format(false)?
-                && let Some(record) = self.framer.next_record()?
-            {
+            if let Some(record) = self.framer.next_record()? {
                 return Ok(Some(self.framer.frame(record)));
             }
             if !self.decoder.step(input, self.framer.content_mut())? {
@@ -88,9 +86,7 @@ impl Reader {
     /// Returns the failure of the upload as a whole, after the records before it.
     pub fn next_frame_at_end(&mut self) -> Result<Option<Frame<'_>>, Failure> {
         loop {
-            if self.has_format(self.decoded.is_some())?
-                && let Some(record) = self.framer.next_record()?
-            {
+            if let Some(record) = self.framer.next_record()? {
                 return Ok(Some(self.framer.frame(record)));
             }
             if let Some(decoded) = self.decoded.clone() {
@@ -101,18 +97,5 @@ impl Reader {
             self.framer.end_content();
             self.framer.check_size()?;
         }
-    }
-
-    /// Returns whether the format is known. Detects it if the upload declares none. `is_end`: no content follows.
-    #[inline]
-    fn has_format(&mut self, is_end: bool) -> Result<bool, Failure> {
-        if self.framer.format() != Format::Undeclared {
-            return Ok(true);
-        }
-        let format = detect::format_of_bytes(self.framer.content(), is_end)?;
-        if let Some(format) = format {
-            self.framer.set_format(format);
-        }
-        Ok(format.is_some())
     }
 }

@@ -3,6 +3,8 @@
 use memchr::memchr;
 
 use super::media::Format;
+use super::scan::{End, Scan};
+use super::text::BYTE_ORDER_MARK;
 use crate::intake::failure::{Failure, FailureCode};
 
 /// The most bytes of a first line. A document without a line break in so many bytes is no NDJSON.
@@ -10,12 +12,13 @@ const MAX_FIRST_LINE_BYTES: usize = 1 << 20;
 
 /// Returns the format that the first bytes of the content indicate; `None` if that takes more of them.
 ///
-/// An array is JSON. An object is NDJSON if it ends on its first line, and JSON otherwise. `is_end`: no content follows.
+/// An array is JSON. An object is NDJSON if it ends on its first line, and JSON otherwise. A byte order mark is left to the
+/// checks of the format. `is_end`: no content follows.
 ///
 /// # Errors
 /// A failure with [`FailureCode::UnsupportedContentType`] if the content begins neither with an array nor with an object.
 pub(super) fn format_of_bytes(content: &[u8], is_end: bool) -> Result<Option<Format>, Failure> {
-    let text = content.trim_ascii_start();
+    let text = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content).trim_ascii_start();
     match text.first() {
         None => Ok(is_end.then_some(Format::Json)), // empty: every format reports that alike
         Some(b'[') => Ok(Some(Format::Json)),
@@ -39,24 +42,11 @@ pub(super) fn format_of_bytes(content: &[u8], is_end: bool) -> Result<Option<For
 /// Returns whether a line that begins with an object ends with it. The object itself may be invalid: in NDJSON, such a line
 /// costs only itself.
 fn is_whole_object(line: &[u8]) -> bool {
-    let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
-    for (at, byte) in line.iter().enumerate() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if in_string => is_escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return line.get(at + 1..).unwrap_or_default().trim_ascii().is_empty();
-                }
-            }
-            _ => {}
-        }
+    match Scan::new(b'{').end(line) {
+        Some(End::Complete(length)) => line.get(length..).unwrap_or_default().trim_ascii().is_empty(),
+        Some(End::Broken(_)) => line.trim_ascii_end().ends_with(b"}"),
+        None => false,
     }
-    false
 }
 
 #[cfg(test)]
@@ -70,6 +60,9 @@ mod tests {
             ("lines", "{\"a\": 1}\n{\"a\": 2}", Some(Format::Ndjson)),
             ("lines of Windows", "{\"a\": [1]} \r\n{", Some(Format::Ndjson)),
             ("lines after white space", "\n\n {}\n", Some(Format::Ndjson)),
+            ("a mark and an array", "\u{feff}[", Some(Format::Json)),
+            ("a mark and lines", "\u{feff}{}\n", Some(Format::Ndjson)),
+            ("lines of which the first lacks a quote", "{\"a\": \"b, \"c\": 1}\n{}\n", Some(Format::Ndjson)),
             ("lines of which the first is invalid", "{\"a\": nan}\n{\"a\": 1}\n", Some(Format::Ndjson)),
             ("braces and quotes in a string", "{\"a\\\"}\": \"é{[\\\\\"}\n", Some(Format::Ndjson)),
             ("indented document", "{\n  \"a\": 1\n}\n", Some(Format::Json)),
@@ -94,7 +87,7 @@ mod tests {
 
     #[test]
     fn other_content_stays_unsupported() {
-        for content in ["device_id,value\n", "<html>", "1", "\"text\"", "PAR1", "\u{feff}{}"] {
+        for content in ["device_id,value\n", "<html>", "1", "\"text\"", "PAR1"] {
             let failure = format_of_bytes(content.as_bytes(), false).unwrap_err();
             assert_eq!(failure.code, FailureCode::UnsupportedContentType, "{content}");
         }

@@ -2,8 +2,8 @@
 
 use flate2::{Decompress, FlushDecompress};
 
-use super::lines::{complete_lines, holds_record, is_json};
 use super::media::Compression;
+use super::text::{BYTE_ORDER_MARK, complete_lines, holds_record, is_json};
 use crate::intake::failure::{Failure, FailureCode};
 
 /// Returns the failure of a file that is binary, but neither gzip nor zstd. `None` may also be text.
@@ -38,7 +38,7 @@ pub(super) fn compressed_twice(content: &[u8]) -> Option<Failure> {
 
 /// Returns the failure of a text that is not JSON in any of its lines; `is_whole` if the head is the whole text.
 pub(super) fn text(head: &[u8], is_whole: bool) -> Option<Failure> {
-    let begin = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let begin = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head).trim_ascii_start();
     let begins = |word: &[u8]| begin.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let name = match begin {
         [b'{' | b'[', ..] => return None,

@@ -5,10 +5,11 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::frame::Frame;
-use super::head::{self, HEAD_BYTES, is_white_space};
+use super::head;
 use super::limits::Limits;
 use super::media::Format;
 use super::scan::{End, Scan};
+use super::text::is_white_space;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::position::TextPosition;
 
@@ -102,21 +103,6 @@ impl Framer {
         self.ended = true;
     }
 
-    /// Returns the format; [`Format::Undeclared`] before it is set. No record is found before that.
-    pub(super) fn format(&self) -> Format {
-        self.format
-    }
-
-    /// Sets the format of an upload that declares none.
-    pub(super) fn set_format(&mut self, format: Format) {
-        self.format = format;
-    }
-
-    /// Returns the content that is held.
-    pub(super) fn content(&self) -> &[u8] {
-        &self.content
-    }
-
     /// Returns the buffer, to append content to it. Invalidates the records that were found.
     pub(super) fn content_mut(&mut self) -> &mut Vec<u8> {
         let framed = match self.state {
@@ -156,8 +142,13 @@ impl Framer {
         while !self.rest().is_empty() {
             let found = match self.state {
                 State::Failed { broken } => Err(not_json(broken)),
-                State::Head if self.content.len() < HEAD_BYTES && !self.ended => return Ok(None),
-                State::Head => self.head().map(|()| None),
+                State::Head => match head::format_of(self.format, &self.content, self.ended)? {
+                    None => return Ok(None),
+                    Some(format) => {
+                        (self.format, self.state) = (format, State::Start);
+                        Ok(None)
+                    }
+                },
                 State::Start => {
                     self.start();
                     Ok(None)
@@ -193,14 +184,6 @@ impl Framer {
             }
             State::Failed { broken } => Err(not_json(broken)),
         }
-    }
-
-    /// Before the first byte: checks the head of the content.
-    fn head(&mut self) -> Result<(), Failure> {
-        let head = self.content.get(..HEAD_BYTES).unwrap_or(&self.content);
-        head::check(self.format, head, self.ended && head.len() == self.content.len())?;
-        self.state = State::Start;
-        Ok(())
     }
 
     /// Before the first record: skips white space.

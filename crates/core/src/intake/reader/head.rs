@@ -6,37 +6,56 @@
 use memchr::memchr_iter;
 use serde::de::IgnoredAny;
 
+use super::detect;
 use super::foreign;
-use super::lines::holds_record;
 use super::media::Format;
+use super::text::{BYTE_ORDER_MARK, holds_record, is_white_space};
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::position::TextPosition;
 use crate::intake::utf16::begins_as_utf16;
 
 /// The number of bytes that the check needs, unless the upload is shorter.
-pub(super) const HEAD_BYTES: usize = 16 << 10;
+const HEAD_BYTES: usize = 16 << 10;
 /// A document that does not end within the head spans lines if it holds this many line feeds.
 const LINE_FEEDS_OF_OPEN_DOCUMENT: usize = 3;
 
-/// Checks the first bytes of the content, at most [`HEAD_BYTES`]; `is_whole` if there are no more.
-pub(super) fn check(format: Format, head: &[u8], is_whole: bool) -> Result<(), Failure> {
+/// Checks the first bytes of the content, and detects the format if none is declared. Returns none if that takes more content;
+/// `is_end` if no more follows.
+pub(super) fn format_of(declared: Format, content: &[u8], is_end: bool) -> Result<Option<Format>, Failure> {
+    if content.len() < HEAD_BYTES && !is_end {
+        return Ok(None);
+    }
+    let head = content.get(..HEAD_BYTES).unwrap_or(content);
+    let is_whole = is_end && head.len() == content.len();
+    check_encoding(head, is_whole)?;
+    let format = match declared {
+        Format::Undeclared => detect::format_of_bytes(content, is_end)?,
+        declared => Some(declared),
+    };
+    format.map_or(Ok(()), |format| check_form(format, head, is_whole))?;
+    Ok(format)
+}
+
+/// Checks that the first bytes of the content may be JSON or NDJSON; `is_whole` if there are no more.
+fn check_encoding(head: &[u8], is_whole: bool) -> Result<(), Failure> {
     if let Some(failure) = foreign::compressed_twice(head).or_else(|| foreign::binary(head)) {
         return Err(failure);
     }
     if begins_as_utf16(head) {
         return Err(Failure::at(FailureCode::NotUtf8, "this is UTF-16 or UTF-32: save it as UTF-8", 1, 0));
     }
-    if let Some(failure) = foreign::text(head, is_whole) {
-        return Err(failure);
-    }
+    foreign::text(head, is_whole).map_or(Ok(()), Err)
+}
+
+/// Checks that the first bytes of the content have the form of their format.
+fn check_form(format: Format, head: &[u8], is_whole: bool) -> Result<(), Failure> {
     match format {
-        Format::Json if head.starts_with(b"\xef\xbb\xbf") => {
+        Format::Ndjson => Indented::find(head, is_whole).map_or(Ok(()), |found| Err(found.failure())),
+        Format::Json | Format::Undeclared if head.starts_with(BYTE_ORDER_MARK) => {
             let message = "the upload begins with a byte order mark (EF BB BF): save it as UTF-8 without one";
             Err(Failure::at(FailureCode::ByteOrderMark, message, 1, 0))
         }
-        // No record is read before the format is known.
         Format::Json | Format::Undeclared => Ok(()),
-        Format::Ndjson => Indented::find(head, is_whole).map_or(Ok(()), |found| Err(found.failure())),
     }
 }
 
@@ -90,9 +109,4 @@ impl Indented {
 
 fn line_feeds(text: &[u8]) -> usize {
     memchr_iter(b'\n', text).count()
-}
-
-/// Returns whether JSON allows this byte between its tokens.
-pub(super) fn is_white_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }

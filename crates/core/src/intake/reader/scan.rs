@@ -4,7 +4,7 @@
 //! structure, and a missing quote or bracket does not hide the rest of the upload. Numbers, literals and escapes are left to
 //! the parser; a mistake in one of them hides nothing.
 
-use super::head::is_white_space;
+use super::text::is_white_space;
 
 /// Deeper values are larger than any record.
 const MAX_FOLLOWED_DEPTH: usize = 1 << 24;

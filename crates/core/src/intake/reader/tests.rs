@@ -337,11 +337,6 @@ proptest::proptest! {
 
 #[test]
 fn an_undeclared_format_is_read_as_the_declared_one() {
-    let gz = |text: &str| {
-        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(text.as_bytes()).unwrap();
-        encoder.finish().unwrap()
-    };
     for (name, text, declared) in [
         ("array", "\n[{\"a\": 1},\n {\"a\": 2}]", JSON),
         ("document", "{\n  \"a\": 1\n}\n", JSON),
@@ -352,8 +347,20 @@ fn an_undeclared_format_is_read_as_the_declared_one() {
         ("white space", " \n ", JSON),
     ] {
         assert_eq!(read(UNDECLARED, text.as_bytes()), read(declared, text.as_bytes()), "{name}");
-        assert_eq!(read(UNDECLARED, &gz(text)), read(declared, text.as_bytes()), "{name}, compressed");
+        assert_eq!(
+            read(UNDECLARED, &compression::gzip(text.as_bytes())),
+            read(declared, text.as_bytes()),
+            "{name}, compressed"
+        );
     }
-    let (frames, failure) = read(UNDECLARED, b"device_id,value\n1,2\n");
-    assert_eq!((frames, failure.map(|failure| failure.code)), (vec![], Some(FailureCode::UnsupportedContentType)));
+    for (content, code) in [
+        (b"device_id\n1\n".as_slice(), FailureCode::UnsupportedContentType),
+        (b"device_id,value\n1,2\n", FailureCode::UnsupportedFormat),
+        (b"PAR1\x15\x04", FailureCode::UnsupportedFormat),
+        (b"[\0{\0}\0]\0", FailureCode::NotUtf8),
+        (b"\xef\xbb\xbf[{}]", FailureCode::ByteOrderMark),
+    ] {
+        let (frames, failure) = read(UNDECLARED, content);
+        assert_eq!((frames, failure.map(|failure| failure.code)), (vec![], Some(code)), "{}", content.escape_ascii());
+    }
 }

@@ -1,9 +1,17 @@
-//! Lines of the first bytes of an upload.
+//! Parts of a text: white space, the byte order mark, and lines.
 
 use memchr::memrchr;
 use serde::de::IgnoredAny;
 
-/// Returns the lines that are not empty, without the last one if the head ends within it.
+/// The byte order mark of UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Returns whether JSON allows this byte between its tokens.
+pub(super) fn is_white_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Returns the lines of the first bytes of an upload that are not empty, without the last one if the head ends within it.
 pub(super) fn complete_lines(head: &[u8], is_whole: bool) -> impl Iterator<Item = &[u8]> + Clone {
     let until = if is_whole { head.len() } else { memrchr(b'\n', head).unwrap_or(0) };
     let lines = head.get(..until).unwrap_or_default().split(|byte| *byte == b'\n');
