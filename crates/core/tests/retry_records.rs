@@ -49,6 +49,28 @@ fn records_that_are_still_invalid_have_the_same_rejection() {
 }
 
 #[test]
+fn each_rejected_record_is_one_line_of_json_whatever_its_first_mistake_hides() {
+    let catalog = Catalog::bundled().unwrap();
+    for (name, record) in [
+        ("a repeated name, and no end", r#"{"value":{"a":1,"a":2},"#),
+        ("a repeated name, and no value", r#"{"value":{"a":1,"a":2},"b":}"#),
+        ("a large number, and no end", r#"{"value":1e400,"#),
+        ("a lone surrogate, and no end", r#"{"value":"\ud800","#),
+        ("no schema, and no JSON", r#"{"schema":"none/1.0","#),
+    ] {
+        let content = format!("{RECORDS}{record}\n");
+        let first = inspect(content.as_bytes(), InputForm::Records, &catalog, "reading/1.0");
+        let lines = first.rejected_records.clone().unwrap();
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            assert!(serde_json::from_slice::<serde_json::Value>(line).is_ok(), "{name}: {}", line.escape_ascii());
+        }
+        let again = inspect(&lines, InputForm::RejectedRecordLines, &catalog, "reading/1.0");
+        assert_eq!(again.rejections.upload_failure(), None, "{name}");
+        assert_eq!(again.rejections.records(), first.rejections.records(), "{name}");
+    }
+}
+
+#[test]
 fn a_laxer_schema_accepts_records_and_the_rest_stays_rejected() {
     let strict = reading_schema("false");
     let lax = reading_schema("true");

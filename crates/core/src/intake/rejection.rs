@@ -94,7 +94,7 @@ struct LineHead<'a> {
     failures_omitted: u64,
 }
 
-/// Returns whether a record with this failure is JSON that any parser accepts.
+/// Returns whether a record with this failure is JSON that any parser accepts. Behind a repeated name, no more is parsed.
 fn is_portable(code: FailureCode) -> bool {
     !matches!(
         code,
@@ -103,6 +103,7 @@ fn is_portable(code: FailureCode) -> bool {
             | FailureCode::NotUtf8
             | FailureCode::ByteOrderMark
             | FailureCode::TooDeep
+            | FailureCode::DuplicateMember
             | FailureCode::NumberOutOfRange
             | FailureCode::LoneSurrogate
             | FailureCode::RecordTooLarge
