@@ -101,8 +101,8 @@ fn each_way_to_lose_or_delay_data_has_an_alarm() {
 #[test]
 fn alarms_that_a_client_can_cause_watch_a_share_of_the_requests() {
     let of_requests = |metric: &Value| {
-        let functions =
-            ["Query", "Manage", "Authorize"].map(|name| json!([{ "Name": "FunctionName", "Value": { "Ref": name } }]));
+        let functions = ["Query", "Manage", "Validate", "Authorize"]
+            .map(|name| json!([{ "Name": "FunctionName", "Value": { "Ref": name } }]));
         metric["MetricName"] == "5XXError" || functions.contains(&metric["Dimensions"])
     };
     let mut rates = 0;
@@ -118,7 +118,7 @@ fn alarms_that_a_client_can_cause_watch_a_share_of_the_requests() {
         assert_eq!(ids, ["rate", "failed", "all"], "{name}");
         assert_eq!([&alarm["Threshold"], &alarm["EvaluationPeriods"]], [&json!(5), &json!(1)], "{name}");
     }
-    assert_eq!(rates, 8);
+    assert_eq!(rates, 10);
 }
 
 /// `TransactWriteItems` stores histories, claims, chunks and occurrences.

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod apis;
+mod concurrency;
 mod deployments;
 mod device_api;
 mod expanded;

@@ -26,8 +26,8 @@ use super::{
 /// The number of lines of a tool's output that an error repeats.
 const TAIL: usize = 25;
 
-/// Returns the variables with which a tool or an SDK calls the emulator at `endpoint`. The SDKs read `AWS_REGION`, the AWS
-/// CLI reads `AWS_DEFAULT_REGION`.
+/// Returns the variables with which a tool or an SDK calls the emulator at `endpoint`. Most SDKs read `AWS_REGION`; the AWS
+/// CLI, boto3 and tools over boto3 read `AWS_DEFAULT_REGION`.
 pub(super) fn aws_environment(endpoint: &str) -> [(&'static str, String); 5] {
     [
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
@@ -161,6 +161,14 @@ mod tests {
         let mut sh = command("sh");
         sh.args(["-c", script]);
         sh
+    }
+
+    #[test]
+    fn every_aws_tool_finds_the_region() {
+        let environment = aws_environment("http://127.0.0.1:4566");
+        for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+            assert!(environment.iter().any(|(variable, value)| *variable == name && value == REGION), "{name}");
+        }
     }
 
     #[tokio::test]
