@@ -1,9 +1,5 @@
 //! Real and hostile uploads, cut at every byte where a network may cut them.
 
-use std::io::Write as _;
-
-use flate2::write::GzEncoder;
-
 use super::*;
 use crate::intake::failure::FailureCode;
 
