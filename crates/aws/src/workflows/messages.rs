@@ -19,10 +19,13 @@ mod raw_log;
 mod single;
 mod stages;
 
+use std::collections::BTreeMap;
+
 use eventpulse_core::device::precedence::{Precedence, by_precedence};
 use eventpulse_core::time::Timestamp;
 
 use crate::Services;
+use crate::workflows::quotas;
 pub use stages::{FailedMessage, ParsedMessage};
 
 /// Processes messages, and returns those that must be delivered again because AWS failed.
@@ -57,15 +60,21 @@ async fn process_first(
     clock: impl Fn() -> Timestamp + Copy,
 ) -> Vec<FailedMessage> {
     let prepared = prepare::prepare_messages(&services.catalog, &services.config.default_schema, messages);
-    let (mut singles, mut failed) = (prepared.handed_on, Vec::new());
+    let (mut singles, mut failed, mut charges) = (prepared.handed_on, Vec::new(), BTreeMap::new());
     match raw_log::write_raw_log(services, prepared.accepted, log_name, clock()).await {
         Ok(logged) => {
             let outcome = batch::store_in_batches(services, logged, clock).await;
             singles.extend(outcome.handed_on);
             failed.extend(outcome.failed);
+            charges = outcome.charges;
         }
         Err(all) => failed.extend(all),
     }
-    failed.extend(single::process_singles(services, singles, clock).await);
+    let count = async {
+        for (owner, charge) in &charges {
+            quotas::count(&services.usage, owner, charge, clock()).await;
+        }
+    };
+    failed.extend(tokio::join!(single::process_singles(services, singles, clock), count).0);
     failed
 }

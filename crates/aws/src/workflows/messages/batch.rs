@@ -15,7 +15,6 @@ use crate::Services;
 use crate::adapters::notice_store::profile::Passed;
 use crate::adapters::upload_store::batch::{BatchAppend, NewUpload};
 use crate::error::{Error, Kind};
-use crate::workflows::quotas;
 use crate::workflows::record_occurrence::record_pass;
 
 /// How often the messages of a refused batch are planned again.
@@ -30,11 +29,20 @@ pub(super) struct BatchOutcome {
     pub(super) handed_on: Vec<ParsedMessage>,
     /// The messages that AWS failed to store.
     pub(super) failed: Vec<FailedMessage>,
+    /// The charges of the stored messages to the quotas of their owners.
+    pub(super) charges: BTreeMap<OwnerId, Charge>,
 }
 
 impl BatchOutcome {
     fn hand_on(&mut self, candidates: impl IntoIterator<Item = BatchCandidate<LoggedMessage>>) {
         self.handed_on.extend(candidates.into_iter().map(|candidate| candidate.message.message));
+    }
+
+    fn charge(&mut self, candidates: impl IntoIterator<Item = BatchCandidate<LoggedMessage>>) {
+        for candidate in candidates {
+            let ParsedMessage { owner, body, .. } = candidate.message.message;
+            self.charges.entry(owner).or_default().bytes += body.len() as u64;
+        }
     }
 
     fn fail(&mut self, candidates: impl IntoIterator<Item = BatchCandidate<LoggedMessage>>) {
@@ -58,7 +66,7 @@ pub(super) async fn store_in_batches(
             let messages = batch.members.len();
             let members = batch.members.into_iter().map(|member| member.candidate);
             match appended {
-                Ok(BatchAppend::Done) => {}
+                Ok(BatchAppend::Done) => outcome.charge(members),
                 // Processing a known message as a single upload finds out which part of it is stored already.
                 Ok(BatchAppend::Known(ids)) => {
                     let (known, unknown): (Vec<_>, Vec<_>) =
@@ -103,7 +111,7 @@ async fn store_batch(
     let appended = services.uploads.append_batch(&uploads, &batch.chunks, now).await?;
     if appended == BatchAppend::Done {
         log_stored(&uploads);
-        tokio::join!(record_passes(services, batch, &uploads, now), count_bytes(services, batch, now));
+        record_passes(services, batch, &uploads, now).await;
     }
     Ok(appended)
 }
@@ -141,18 +149,6 @@ async fn record_passes(services: &Services, batch: &WriteBatch<LoggedMessage>, u
     for (mut passed, last) in of_owners.into_values() {
         passed.ask(&requested_kind);
         record_pass(services, last, &passed, now).await;
-    }
-}
-
-/// Counts the bytes of the messages for the quotas of their owners.
-async fn count_bytes(services: &Services, batch: &WriteBatch<LoggedMessage>, now: Timestamp) {
-    let mut of_owners: BTreeMap<&OwnerId, Charge> = BTreeMap::new();
-    for member in &batch.members {
-        let message = &member.candidate.message.message;
-        of_owners.entry(&message.owner).or_default().bytes += message.body.len() as u64;
-    }
-    for (owner, charge) in of_owners {
-        quotas::count(&services.usage, owner, &charge, now).await;
     }
 }
 
