@@ -5,9 +5,10 @@ use std::sync::Arc;
 use eventpulse_cli::dev::report_on;
 use eventpulse_cli::dev::samples::Sample;
 use eventpulse_core::id::UploadId;
-use eventpulse_core::upload::{UploadEvent, UploadState};
+use eventpulse_core::upload::UploadState;
 
 use crate::TestResult;
+use crate::poll::{SOON, found, poll};
 use crate::world::{World, document, gzip, reading};
 
 /// Returns the document as one that an operator puts into the bucket, since the API issues no upload of this type.
@@ -133,17 +134,13 @@ pub async fn late_version_is_removed_unread(world: Arc<World>) -> TestResult {
         200,
         "S3 accepts the object, since the key is free again"
     );
-    world.client.wait(&issued.upload_id, |upload| upload.revision() > first.revision()).await?;
-    let history = world.client.services.uploads.history(&issued.upload_id).await?;
-    let Some(UploadEvent::LateVersionRemoved { version_id }) = history.last().map(|event| &event.event) else {
-        return Err(format!("the removal is not recorded: {history:?}").into());
-    };
-    assert_eq!(
-        world.object(world.process_bucket(), &issued.key, Some(version_id)).await?,
-        None,
-        "the late version is removed"
-    );
-    assert_eq!(world.object(world.process_bucket(), &issued.key, None).await?, None);
+    let stored = poll(SOON, async || {
+        let stored = world.client.services.uploads.read(&issued.upload_id).await?;
+        found(stored.filter(|stored| stored.late_versions == 1), || "the late version is not counted".to_owned())
+    })
+    .await?;
+    assert_eq!(stored.upload, first, "the history does not grow");
+    assert_eq!(world.object(world.process_bucket(), &issued.key, None).await?, None, "the late version is removed");
     let after = world.client.settled(&issued.upload_id).await?;
     assert_eq!((after.state(), after.rejected()), (first.state(), first.rejected()), "nothing else changed");
     assert_eq!(world.mails_about(&issued.upload_id).await.len(), 1, "the late version sends no mail");

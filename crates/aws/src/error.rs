@@ -12,6 +12,7 @@
 //! | [`Kind::Denied`] | a missing permission of the role | no |
 //! | [`Kind::Missing`] | a missing table, bucket, topic or object that must exist | no |
 //! | [`Kind::Invalid`] | a parameter that the service never accepts | no |
+//! | [`Kind::TooLarge`] | an item that DynamoDB refuses by its size | no |
 //! | [`Kind::Corrupt`] | a stored value that cannot be read | no |
 //! | [`Kind::Other`] | any other refusal | no |
 //!
@@ -60,6 +61,8 @@ pub enum Kind {
     Missing,
     /// A parameter that the service never accepts: the same call always fails.
     Invalid,
+    /// An item of more than 400 KB: DynamoDB never accepts it.
+    TooLarge,
     /// Concurrent writes of the same item.
     Contended,
     /// A stored value that cannot be read.
@@ -77,6 +80,7 @@ impl fmt::Display for Kind {
             Self::Denied => "access denied: the role lacks a permission",
             Self::Missing => "not found",
             Self::Invalid => "invalid request",
+            Self::TooLarge => "the item is too large",
             Self::Contended => "concurrent writes",
             Self::Corrupt => "the stored value cannot be read",
             Self::Other => "refused",
@@ -123,7 +127,10 @@ impl Error {
     {
         let kind = match &error {
             SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => Kind::Unreachable,
-            SdkError::ServiceError(error) => kind_of_code(error.err().code().unwrap_or_default()),
+            SdkError::ServiceError(error) => {
+                let error = error.err();
+                kind_of(error.code().unwrap_or_default(), error.message().unwrap_or_default())
+            }
             _ => Kind::Other,
         };
         Self { op, target: target.into(), kind, source: Some(Box::new(error)) }
@@ -135,8 +142,16 @@ pub(crate) fn is_condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E
     error.code() == Some("ConditionalCheckFailedException")
 }
 
-fn kind_of_code(code: &str) -> Kind {
+/// Returns whether DynamoDB refused an item because of its size. The code says no more than that a request is invalid.
+pub(crate) fn is_item_too_large(code: &str, message: &str) -> bool {
+    matches!(code, "ValidationException" | "ValidationError")
+        && message.contains("Item size")
+        && message.contains("exceeded the maximum allowed size")
+}
+
+fn kind_of(code: &str, message: &str) -> Kind {
     match code {
+        _ if is_item_too_large(code, message) => Kind::TooLarge,
         "ThrottlingException"
         | "Throttling"
         | "Throttled"
@@ -164,5 +179,24 @@ fn kind_of_code(code: &str) -> Kind {
         | "TransactionConflictException"
         | "TransactionInProgressException" => Kind::Contended,
         _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_that_is_too_large_is_a_kind_of_its_own() {
+        for (code, message, expected) in [
+            ("ValidationException", "Item size has exceeded the maximum allowed size", Kind::TooLarge),
+            ("ValidationException", "Item size to update has exceeded the maximum allowed size", Kind::TooLarge),
+            ("ValidationError", "Item size to update has exceeded the maximum allowed size", Kind::TooLarge),
+            ("ValidationException", "The provided key element does not match the schema", Kind::Other),
+            ("ThrottlingException", "Item size has exceeded the maximum allowed size", Kind::Throttled),
+            ("ConditionalCheckFailedException", "", Kind::Other),
+        ] {
+            assert_eq!(kind_of(code, message), expected, "{code}: {message}");
+        }
     }
 }

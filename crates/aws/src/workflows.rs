@@ -7,13 +7,14 @@
 //!   [`subscribe`], [`keys`], [`synthetic_check`]. [`delivery`] has the input and the outcome of the first two.
 //! - Quotas of owners: [`quotas`], for the REST API.
 //! - Steps of an upload: `process_object`, `quarantine`, `record_occurrence`; `take_steps` takes them in order.
-//! - Shared parts: `begin_delivery`, `upload_work`, `inspect_object`, `decide_and_append`, `conflict_retry`.
+//! - Shared parts: `begin_delivery`, `upload_work`, `inspect_object`, `decide_and_append`, `conflict_retry`, `full_history`.
 
 mod begin_delivery;
 pub(crate) mod conflict_retry;
 mod decide_and_append;
 pub mod delivery;
 pub mod failed_delivery;
+mod full_history;
 mod inspect_object;
 pub mod issue;
 pub mod keys;

@@ -10,6 +10,8 @@
 //! This module knows no storage. `eventpulse-aws` loads a history, calls a command and appends the events, on the
 //! condition that the history still has the number of events that were read.
 //!
+//! A history has [limits]: the commands keep every history below them.
+//!
 //! One rule orders events and effects: a request or a rejection is appended before its effects. The event of a completed
 //! effect (`quarantined`, `rolled_back`, `withdrawn`) is appended afterwards, or in its transaction; an acceptance, when
 //! its points are stored. `discarded` is the exception: it is appended before the deletion.
@@ -21,6 +23,7 @@ mod decision;
 mod event;
 mod inspection_spec;
 mod keys;
+pub mod limits;
 mod progress;
 pub mod report;
 mod state;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use eventpulse_aws::adapters::upload_store::batch::{BatchAppend, IdempotencyClaim, IdempotencyKey, NewUpload};
 use eventpulse_aws::adapters::upload_store::lists::ListFilter;
 use eventpulse_aws::adapters::upload_store::{Append, ClaimOutcome};
+use eventpulse_aws::error::Kind;
 use eventpulse_core::encoding::sha256;
 use eventpulse_core::id::OwnerId;
-use eventpulse_core::upload::UploadState;
+use eventpulse_core::upload::{RecordedEvent, UploadEvent, UploadState};
 
 use super::{Received, at, received, unique_id, unique_owner};
 use crate::TestResult;
@@ -95,6 +96,49 @@ pub async fn idempotency_key_belongs_to_the_first_upload_until_it_expires(world:
         let claim = uploads.claim_idempotency_key(upload, &key(body), at(seconds)).await?;
         assert_eq!(claim, expected, "{name}");
     }
+    Ok(())
+}
+
+pub async fn late_versions_are_counted_outside_the_history(world: Arc<World>) -> TestResult {
+    let uploads = &world.client.services.uploads;
+    let Received { upload, events } = received(&unique_owner(), 0)?;
+    uploads.append(&upload, 0, &events).await?;
+    for expected in 1..=3 {
+        uploads.count_late_version(upload.id()).await?;
+        let stored = uploads.read(upload.id()).await?.ok_or("no upload")?;
+        assert_eq!((stored.late_versions, &stored.upload, &stored.history), (expected, &upload, &events));
+    }
+    let unknown = unique_id();
+    uploads.count_late_version(&unknown).await?;
+    assert_eq!(uploads.read(&unknown).await?, None, "the count creates no upload");
+    Ok(())
+}
+
+pub async fn full_history_is_a_kind_of_failure_and_a_final_state(world: Arc<World>) -> TestResult {
+    let uploads = &world.client.services.uploads;
+    let Received { mut upload, events } = received(&unique_owner(), 0)?;
+    uploads.append(&upload, 0, &events).await?;
+    let failed = || UploadEvent::DeliveryFailed { reason: "x".repeat(100_000), correlation_id: "c".to_owned() };
+    let (mut refused, mut stored) = (None, upload.clone());
+    for _ in 0..5 {
+        let (revision, event) = (upload.revision(), RecordedEvent::new(at(1), failed()));
+        upload.apply(&event);
+        match uploads.append(&upload, revision, &[event]).await {
+            Ok(_) => stored = upload.clone(),
+            Err(error) => {
+                refused = Some(error.kind);
+                break;
+            }
+        }
+    }
+    assert_eq!(refused, Some(Kind::TooLarge));
+    let (revision, event) = (stored.revision(), RecordedEvent::new(at(1), failed()));
+    let claimed = uploads.claim("digest", &[], &upload, revision, &[event]).await;
+    assert_eq!(claimed.err().map(|error| error.kind), Some(Kind::TooLarge), "in a transaction");
+    uploads.mark_full(upload.id()).await?;
+    let full = uploads.load(upload.id()).await?.ok_or("no upload")?;
+    assert_eq!((full.state(), full.next_step(), full.revision()), (UploadState::Failed, None, stored.revision()));
+    assert!(full.failure_reason().is_some_and(|reason| reason.contains("full")), "{:?}", full.failure_reason());
     Ok(())
 }
 

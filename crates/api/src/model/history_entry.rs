@@ -13,8 +13,8 @@ pub struct HistoryEntry {
     pub at: Time,
     /// The event: `issued`, `object_found` (an operator copied the object), `message_posted` (a device sent it),
     /// `received`, `acceptance_began`, `decided`, `rolled_back`, `quarantined`, `occurrence_recorded` (for notices),
-    /// `delivery_failed`, `retry_requested`, `discarded`, `withdrawal_requested`, `withdrawn` or
-    /// `late_version_removed`. Later versions of the service may add events.
+    /// `delivery_failed`, `retry_requested`, `discarded`, `withdrawal_requested` or `withdrawn`. Later versions of the
+    /// service may add events.
     #[schema(example = "retry_requested")]
     pub event: &'static str,
     /// The id of the owner or of the device key that caused the event; null when the service did.
@@ -83,10 +83,6 @@ impl From<RecordedEvent> for HistoryEntry {
             UploadEvent::WithdrawalRequested { by: owner } => {
                 by = Some(owner.into());
                 "withdrawal_requested"
-            }
-            UploadEvent::LateVersionRemoved { .. } => {
-                detail = Some("another object arrived for this upload and was removed without being read".to_owned());
-                "late_version_removed"
             }
         };
         Self { at: Time(event.at), event: name, by, detail, form }

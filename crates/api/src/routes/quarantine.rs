@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use eventpulse_aws::adapters::object_store::presign::PutOptions;
+use eventpulse_aws::adapters::upload_store::StoredUpload;
 use eventpulse_aws::workflows::upload_commands::{self, Correction};
 use eventpulse_core::upload::{QuarantineLocation, QuarantineStatus, RetryForm, Upload};
 use eventpulse_core::usage::Charge;
@@ -129,7 +130,7 @@ pub(crate) async fn get(
     _: Query<NoParams>,
 ) -> Result<axum::Json<QuarantinedUpload>, ApiError> {
     let now = (app.clock)();
-    let (upload, history) = load(&app, &owner, &id).await?;
+    let StoredUpload { upload, history, .. } = load(&app, &owner, &id).await?;
     let (Some(status), Some(at)) = (upload.quarantine_status(now), upload.quarantined_at()) else {
         return Err(ApiError::not_found(
             "No record of this upload was ever rejected. GET /uploads/{upload_id} returns its state.",
@@ -154,7 +155,7 @@ pub(crate) async fn get(
         kept_until: Time(at + Duration::from_secs(app.config.quarantine_retention_days.unsigned_abs() * 86_400)),
         report,
         download,
-        history,
+        history: history.into_iter().map(HistoryEntry::from).collect(),
         links: QuarantinedUploadLinks {
             upload: format!("{base}/uploads/{}", upload.id()),
             retry: format!("{this}/retry"),

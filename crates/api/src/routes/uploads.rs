@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use eventpulse_aws::adapters::upload_store::StoredUpload;
 use eventpulse_aws::adapters::upload_store::issue_key::IssueKey;
 use eventpulse_aws::workflows::issue::{IssueOutcome, Issued, Request, earlier_issue, issue, issue_once};
 use eventpulse_aws::workflows::upload_commands::{self, Withdrawal};
 use eventpulse_core::intake::inspection::MaxRejected;
 use eventpulse_core::intake::schema::SchemaRef;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::Upload;
 use eventpulse_core::usage::{Charge, DayUsage};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ use crate::announced::Announced;
 use crate::api_error::ApiError;
 use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, UploadPath, idempotency_key, upload_id};
-use crate::model::{self, HistoryEntry, QuotaState, RejectionLimit, SelfLink, Time, quotas_of};
+use crate::model::{self, QuotaState, RejectionLimit, SelfLink, Time, quotas_of};
 use crate::state::App;
 use receipt::UploadReceipt;
 
@@ -289,17 +289,9 @@ pub(crate) fn known_schema(
 }
 
 /// Loads an upload of this owner with its history.
-pub(crate) async fn load(app: &App, owner: &Owner, id: &str) -> Result<(Upload, Vec<HistoryEntry>), ApiError> {
-    let id = upload_id(id)?;
-    let history = app.services.uploads.history(&id).await?;
-    if history.is_empty() {
-        return Err(ApiError::no_such_upload());
-    }
-    let upload = Upload::fold(id, &history).map_err(|_| ApiError::internal())?;
-    if upload.origin().owner != owner.0 {
-        return Err(ApiError::no_such_upload());
-    }
-    Ok((upload, history.into_iter().map(HistoryEntry::from).collect()))
+pub(crate) async fn load(app: &App, owner: &Owner, id: &str) -> Result<StoredUpload, ApiError> {
+    let stored = app.services.uploads.read(&upload_id(id)?).await?;
+    stored.filter(|stored| stored.upload.origin().owner == owner.0).ok_or_else(ApiError::no_such_upload)
 }
 
 /// Get the receipt of an upload
@@ -317,8 +309,8 @@ pub(crate) async fn get(
     Path(UploadPath { upload_id: id }): Path<UploadPath>,
     _: Query<NoParams>,
 ) -> Result<axum::Json<UploadReceipt>, ApiError> {
-    let (upload, history) = load(&app, &owner, &id).await?;
-    Ok(axum::Json(UploadReceipt::new(&app, &owner, &upload, history, (app.clock)()).await))
+    let stored = load(&app, &owner, &id).await?;
+    Ok(axum::Json(UploadReceipt::new(&app, &owner, stored, (app.clock)()).await))
 }
 
 /// Withdraw an upload
@@ -344,8 +336,8 @@ pub(crate) async fn withdraw(
     let now = (app.clock)();
     let outcome = upload_commands::withdraw(&app.services, &owner.0, &upload_id(&id)?, now).await?;
     let withdrawal = ApiError::of_command(outcome)?;
-    let (upload, history) = load(&app, &owner, &id).await?;
-    let receipt = axum::Json(UploadReceipt::new(&app, &owner, &upload, history, now).await);
+    let stored = load(&app, &owner, &id).await?;
+    let receipt = axum::Json(UploadReceipt::new(&app, &owner, stored, now).await);
     Ok(match withdrawal {
         Withdrawal::Done(_) => receipt.into_response(),
         Withdrawal::Unfinished(_) => (StatusCode::ACCEPTED, [(header::RETRY_AFTER, "1")], receipt).into_response(),

@@ -2,8 +2,8 @@
 //!
 //! There are four kinds of item:
 //!
-//! - an upload: `pk = upload#<id>`, `history` (a list of events as JSON texts), `revision` (the number of events), and the
-//!   attributes that [`lists`] show and filter by;
+//! - an upload: `pk = upload#<id>`, `history` (a list of events as JSON texts), `revision` (the number of events), the
+//!   attributes that [`lists`] show and filter by, and, if they apply, `late_versions` (a count) and `history_full`;
 //! - a claim: `pk = digest#<owner>#<claim name>` (see [`Upload::claim_name`]), and `upload_id` of the upload that accepted
 //!   the bytes;
 //! - a header `Idempotency-Key`: `pk = idempotency#<owner>#<sha256 of the header>`, `upload_id` of the first message with
@@ -14,6 +14,7 @@
 
 mod attributes;
 pub mod batch;
+mod beside_history;
 pub mod issue_key;
 pub mod lists;
 
@@ -31,7 +32,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
 use crate::adapters::chunk_store::chunk_item;
 use crate::adapters::dynamodb::item::{Item, number, s, text};
-use crate::adapters::dynamodb::transaction::{is_contended, is_refused, reasons, transaction};
+use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, reasons, transaction};
 use crate::error::{Error, Kind, is_condition_failed};
 use attributes::ListAttributes;
 
@@ -47,6 +48,22 @@ pub struct UploadStore {
     client: Client,
     table: String,
     chunks_table: String,
+}
+
+/// The attribute that counts the objects that arrived late and were removed.
+const LATE_VERSIONS: &str = "late_versions";
+/// The attribute of an upload whose history takes no further events.
+const HISTORY_FULL: &str = "history_full";
+
+/// An upload as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredUpload {
+    /// The upload.
+    pub upload: Upload,
+    /// Its history.
+    pub history: Vec<RecordedEvent>,
+    /// The number of objects that arrived after the upload had its object, and were removed unread.
+    pub late_versions: u64,
 }
 
 /// The result of an append.
@@ -81,16 +98,7 @@ impl UploadStore {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn history(&self, id: &UploadId) -> Result<Vec<RecordedEvent>, Error> {
-        let get = self.client.get_item().table_name(&self.table).key("pk", s(upload_pk(id))).consistent_read(true);
-        let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.target(id), error))?;
-        let Some(item) = output.item else { return Ok(Vec::new()) };
-        let corrupt = || Error::new("GetItem", self.target(id), Kind::Corrupt);
-        let events = item.get("history").and_then(|history| history.as_l().ok()).ok_or_else(corrupt)?;
-        let event = |value: &AttributeValue| {
-            let json = value.as_s().map_err(|_| corrupt())?;
-            serde_json::from_str(json).map_err(|error| corrupt().with_source(error))
-        };
-        events.iter().map(event).collect()
+        Ok(self.read(id).await?.map_or_else(Vec::new, |stored| stored.history))
     }
 
     /// Loads an upload. Returns `None` if there is no such upload.
@@ -98,12 +106,29 @@ impl UploadStore {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn load(&self, id: &UploadId) -> Result<Option<Upload>, Error> {
-        let history = self.history(id).await?;
-        if history.is_empty() {
-            return Ok(None);
-        }
-        let upload = Upload::fold(id.clone(), &history);
-        upload.map(Some).map_err(|error| Error::new("GetItem", self.target(id), Kind::Corrupt).with_source(error))
+        Ok(self.read(id).await?.map(|stored| stored.upload))
+    }
+
+    /// Reads an upload, with its history. Returns `None` if there is no such upload.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn read(&self, id: &UploadId) -> Result<Option<StoredUpload>, Error> {
+        let get = self.client.get_item().table_name(&self.table).key("pk", s(upload_pk(id))).consistent_read(true);
+        let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.target(id), error))?;
+        let Some(item) = output.item else { return Ok(None) };
+        let corrupt = || Error::new("GetItem", self.target(id), Kind::Corrupt);
+        let Some(events) = item.get("history") else { return Ok(None) };
+        let events = events.as_l().map_err(|_| corrupt())?;
+        let event = |value: &AttributeValue| {
+            let json = value.as_s().map_err(|_| corrupt())?;
+            serde_json::from_str(json).map_err(|error| corrupt().with_source(error))
+        };
+        let history = events.iter().map(event).collect::<Result<Vec<RecordedEvent>, Error>>()?;
+        let upload = Upload::fold(id.clone(), &history).map_err(|error| corrupt().with_source(error))?;
+        let upload = if item.contains_key(HISTORY_FULL) { upload.with_full_history() } else { upload };
+        let late_versions = item.get(LATE_VERSIONS).and_then(|count| count.as_n().ok()?.parse().ok()).unwrap_or(0);
+        Ok(Some(StoredUpload { upload, history, late_versions }))
     }
 
     /// Appends events, if the history still has `revision` events. `after` is the upload with the events applied.
@@ -163,8 +188,7 @@ impl UploadStore {
         }
         match transaction(&self.client).set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(ClaimOutcome::Acquired),
-            Err(error) => outcome_of_canceled(reasons(&error))
-                .ok_or_else(|| Error::sdk("TransactWriteItems", self.target(after.id()), error)),
+            Err(error) => outcome_of_canceled(reasons(&error)).ok_or_else(|| failed(self.target(after.id()), error)),
         }
     }
 
@@ -291,7 +315,7 @@ pub(crate) async fn transact(
     if is_contended(reasons) || reasons.iter().any(is_refused) {
         return Ok(Append::Conflict);
     }
-    Err(Error::sdk("TransactWriteItems", target(), error))
+    Err(failed(target(), error))
 }
 
 /// Returns the outcome of a cancelled claim, whose first action is the append and second the claim. `None` is a failure.

@@ -7,7 +7,6 @@ use eventpulse_core::upload::{Arrival, ObjectVersion, Origin, RecordedEvent, Upl
 use crate::Services;
 use crate::adapters::object_store::NO_VERSION;
 use crate::error::{Error, Kind};
-use crate::workflows::decide_and_append::decide_and_append;
 use crate::workflows::delivery::{Delivery, DeliveryOutcome};
 use crate::workflows::upload_work::UploadWork;
 
@@ -35,9 +34,12 @@ pub(crate) async fn begin_delivery<'a, C: Fn() -> Timestamp>(
         None => found_upload(services, &object, clock()).await?,
     };
     tracing::Span::current().record("upload_id", upload.id().as_str());
+    if upload.is_history_full() {
+        return Ok(Begun::Finished(DeliveryOutcome::Settled(Box::new(upload))));
+    }
     match upload.arrival(&object) {
         Arrival::Late => {
-            remove_late_version(services, &upload, &object, clock()).await?;
+            remove_late_version(services, &upload, &object).await?;
             Ok(Begun::Finished(DeliveryOutcome::LateVersionRemoved(upload.id().clone())))
         }
         Arrival::AlreadyProcessed => Ok(Begun::Finished(DeliveryOutcome::Settled(Box::new(upload)))),
@@ -107,17 +109,11 @@ fn found_origin(key: &str) -> Origin {
     }
 }
 
-/// Removes a version whose upload has another one already, and records the removal.
-async fn remove_late_version(
-    services: &Services,
-    upload: &Upload,
-    object: &ObjectVersion,
-    now: Timestamp,
-) -> Result<(), Error> {
+/// Removes a version whose upload has another one already, and counts it. A client can send any number of them, so they
+/// are no events of the history.
+async fn remove_late_version(services: &Services, upload: &Upload, object: &ObjectVersion) -> Result<(), Error> {
     let ObjectVersion { bucket, key, version_id, .. } = object;
     services.objects.delete_version(bucket, key, version_id).await?;
     tracing::warn!(version_id, "removed a late version unread");
-    let owner = &upload.origin().owner;
-    decide_and_append(services, owner, upload.id(), now, |_| Ok(commands::record_late_version(object))).await?;
-    Ok(())
+    services.uploads.count_late_version(upload.id()).await
 }

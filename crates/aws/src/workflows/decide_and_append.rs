@@ -7,7 +7,7 @@ use eventpulse_core::upload::{RecordedEvent, Upload, UploadEvent};
 
 use crate::Services;
 use crate::adapters::upload_store::Append;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::workflows::conflict_retry::ConflictRetry;
 
 /// The outcome of a command. A refusal is an answer, not an error.
@@ -60,8 +60,14 @@ pub(crate) async fn decide_and_append(
             Ok(events) => events,
             Err(refusal) => return Ok(CommandOutcome::Refused(refusal)),
         };
-        if append(services, &mut upload, events, now).await? == Append::Done {
-            return Ok(CommandOutcome::Done(upload));
+        match append(services, &mut upload, events, now).await {
+            Ok(Append::Done) => return Ok(CommandOutcome::Done(upload)),
+            Ok(Append::Conflict) => {}
+            Err(error) if error.kind == Kind::TooLarge => {
+                tracing::error!(error = error.chain(), upload_id = id.as_str(), "the history of the upload is full");
+                return Ok(CommandOutcome::Refused(Refusal::HistoryFull));
+            }
+            Err(error) => return Err(error),
         }
     }
     Err(tries.exhausted("decide", id.as_str()))

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::workflows::begin_delivery::{Begun, begin_delivery};
 use crate::workflows::conflict_retry::{ConflictRetry, Try};
 use crate::workflows::delivery::{Delivery, DeliveryOutcome};
+use crate::workflows::full_history::fail_if_full;
 use crate::workflows::take_steps::take_steps;
 
 /// A delivery that failed for good.
@@ -63,7 +64,13 @@ async fn record_once(
         FailedDeliveryAction::Nothing => Append::Done,
         FailedDeliveryAction::Record(events) => {
             work.record(events);
-            work.store().await?
+            match work.store().await {
+                Ok(append) => append,
+                Err(error) => {
+                    fail_if_full(services, work.upload.id(), error).await?;
+                    Append::Done
+                }
+            }
         }
         FailedDeliveryAction::Finish(events) => {
             work.record(events);

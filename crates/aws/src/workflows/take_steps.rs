@@ -6,6 +6,7 @@ use eventpulse_core::upload::{Step, UploadEvent};
 
 use crate::adapters::upload_store::Append;
 use crate::error::Error;
+use crate::workflows::full_history::fail_if_full;
 use crate::workflows::process_object::{Processed, process_object};
 use crate::workflows::quarantine::quarantine;
 use crate::workflows::record_occurrence::record_occurrence_of_rejection;
@@ -16,6 +17,17 @@ use crate::workflows::upload_work::UploadWork;
 /// # Errors
 /// Returns an [AWS failure](crate::error). The next delivery resumes at the step that failed.
 pub(crate) async fn take_steps<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Append, Error> {
+    match take_all_steps(work).await {
+        Err(error) => {
+            fail_if_full(work.services, work.upload.id(), error).await?;
+            work.upload = work.upload.clone().with_full_history();
+            Ok(Append::Done)
+        }
+        append => append,
+    }
+}
+
+async fn take_all_steps<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Append, Error> {
     // The quarantine step uses the inspection, unless another delivery made it.
     let mut inspection = None;
     while let Some(step) = work.upload.next_step() {

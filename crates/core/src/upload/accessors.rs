@@ -84,13 +84,16 @@ impl Upload {
     /// Returns why processing is stuck, if it is.
     #[must_use]
     pub fn failure_reason(&self) -> Option<&str> {
+        if self.history_full {
+            return Some("its history is full: send the data as a new upload");
+        }
         self.current.failure_reason.as_deref()
     }
 
-    /// Returns the number of deliveries that failed for good.
+    /// Returns the number of deliveries of this attempt's object that failed for good, as far as they are recorded.
     #[must_use]
     pub fn failed_deliveries(&self) -> u32 {
-        self.failed_deliveries
+        self.current.failed_deliveries
     }
 
     /// Returns the number of this attempt: 0 for the first object, then one more for each retry that arrived.
@@ -210,6 +213,19 @@ impl Upload {
     #[must_use]
     pub fn revision(&self) -> usize {
         self.revision
+    }
+
+    /// Returns whether the history takes no further event: see [`Upload::with_full_history`].
+    #[must_use]
+    pub fn is_history_full(&self) -> bool {
+        self.history_full
+    }
+
+    /// Returns the size of the stored events in bytes. It stays below
+    /// [`MAX_HISTORY_BYTES`](super::limits::MAX_HISTORY_BYTES).
+    #[must_use]
+    pub fn history_bytes(&self) -> usize {
+        self.history_bytes
     }
 }
 

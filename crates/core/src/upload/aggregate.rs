@@ -2,6 +2,7 @@
 
 use super::decision::Decision;
 use super::event::{MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, UploadEvent};
+use super::limits::stored_bytes;
 use crate::id::UploadId;
 use crate::time::Timestamp;
 
@@ -39,18 +40,21 @@ pub struct Upload {
     pub(super) created_at: Timestamp,
     pub(super) changed_at: Timestamp,
     pub(super) revision: usize,
+    /// The size of the stored events in bytes.
+    pub(super) history_bytes: usize,
     /// The latest attempt.
     pub(super) current: Attempt,
     /// The attempts before it, oldest first.
     pub(super) earlier: Vec<Attempt>,
     pub(super) claims: Vec<String>,
     pub(super) quarantined_at: Option<Timestamp>,
-    pub(super) failed_deliveries: u32,
     pub(super) retries_requested: u32,
     pub(super) pending_retry: Option<PendingRetry>,
     pub(super) discarded: bool,
     pub(super) withdrawal_requested: bool,
     pub(super) withdrawn: bool,
+    /// Whether the table takes no further event: see [`Upload::with_full_history`].
+    pub(super) history_full: bool,
 }
 
 /// One attempt: the first object, or a retry that arrived.
@@ -65,6 +69,7 @@ pub(super) struct Attempt {
     pub(super) quarantine_location: Option<QuarantineLocation>,
     pub(super) occurrence_recorded: bool,
     pub(super) failure_reason: Option<String>,
+    pub(super) failed_deliveries: u32,
 }
 
 /// A requested retry that has not arrived yet.
@@ -107,16 +112,17 @@ impl Upload {
             created_at: first.at,
             changed_at: first.at,
             revision: 1,
+            history_bytes: stored_bytes(first),
             current: Attempt::default(),
             earlier: Vec::new(),
             claims: Vec::new(),
             quarantined_at: None,
-            failed_deliveries: 0,
             retries_requested: 0,
             pending_retry: None,
             discarded: false,
             withdrawal_requested: false,
             withdrawn: false,
+            history_full: false,
         };
         for event in rest {
             upload.apply(event);
@@ -124,15 +130,21 @@ impl Upload {
         Ok(upload)
     }
 
+    /// Returns the upload as one whose history takes no further event, because DynamoDB refuses the item by its size. The
+    /// [limits](super::limits) prevent that. If it happens nevertheless, the upload is `failed` and has no next step, so
+    /// that no delivery is repeated.
+    #[must_use]
+    pub fn with_full_history(self) -> Self {
+        Self { history_full: true, ..self }
+    }
+
     /// Applies one more event. The [commands](super::commands) decide whether an event may happen; this only folds it.
     pub fn apply(&mut self, recorded: &RecordedEvent) {
         self.revision += 1;
+        self.history_bytes += stored_bytes(recorded);
         self.changed_at = recorded.at;
         match &recorded.event {
-            UploadEvent::Issued { .. }
-            | UploadEvent::ObjectFound { .. }
-            | UploadEvent::MessagePosted { .. }
-            | UploadEvent::LateVersionRemoved { .. } => {}
+            UploadEvent::Issued { .. } | UploadEvent::ObjectFound { .. } | UploadEvent::MessagePosted { .. } => {}
             UploadEvent::Received { object, correlation_id, retry_form } => {
                 if retry_form.is_some() {
                     self.begin_attempt(*retry_form);
@@ -159,7 +171,7 @@ impl Upload {
             }
             UploadEvent::DeliveryFailed { reason, .. } => {
                 self.current.failure_reason = Some(reason.clone());
-                self.failed_deliveries += 1;
+                self.current.failed_deliveries += 1;
             }
             UploadEvent::RetryRequested { key, form, expires_at, .. } => {
                 self.retries_requested += 1;

@@ -16,7 +16,7 @@ mod withdraw;
 
 pub use delivery::{
     FailedDeliveryAction, FailedDeliveryReport, POISON_DEATHS, TAKE_OVER_AFTER, is_held_by_another_worker,
-    on_failed_delivery, record_late_version,
+    on_failed_delivery,
 };
 pub use discard::discard;
 pub use occurrence::{RecordableOccurrence, record_rejection, recordable_occurrence};

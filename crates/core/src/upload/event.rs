@@ -119,11 +119,6 @@ pub enum UploadEvent {
         /// The owner.
         by: OwnerId,
     },
-    /// A further version arrived under a key whose object is known, and was removed unread.
-    LateVersionRemoved {
-        /// The version.
-        version_id: String,
-    },
 }
 
 /// The origin of an upload: its owner, and the request of its client.

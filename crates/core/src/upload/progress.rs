@@ -15,7 +15,7 @@ impl Upload {
     #[must_use]
     pub fn next_step(&self) -> Option<Step> {
         match (&self.current.decision, &self.current.quarantine_location) {
-            _ if self.withdrawal_requested || self.discarded => None,
+            _ if self.withdrawal_requested || self.discarded || self.history_full => None,
             (None, _) => Some(Step::Process),
             (Some(Decision::Rejected { .. }), _) if self.current.open_claim.is_some() => Some(Step::RollBack),
             (Some(_), _) if self.rejection().is_none() => None,
@@ -88,6 +88,7 @@ impl Upload {
         let is_partly_accepted = self.earlier.iter().any(|attempt| attempt.accepted() > 0);
         match &self.current.decision {
             _ if self.withdrawn => UploadState::Withdrawn,
+            _ if self.history_full => UploadState::Failed,
             _ if self.current.failure_reason.is_some() => UploadState::Failed,
             None if self.current.object.is_some() => UploadState::Received,
             None => UploadState::Issued,

@@ -236,7 +236,6 @@ fn events_survive_a_round_trip_through_json() {
         accepted(Some(rejection())),
         quarantined(),
         recorded(),
-        UploadEvent::LateVersionRemoved { version_id: "v2".into() },
         retry_requested(UnchangedRecords),
         retry_received(UnchangedRecords),
         acceptance_began(),

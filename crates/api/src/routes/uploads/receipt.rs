@@ -1,7 +1,7 @@
 //! The receipt of an upload.
 
+use eventpulse_aws::adapters::upload_store::StoredUpload;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::Upload;
 use eventpulse_core::upload::verdict::{AcceptedSeries, FailureSummary};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -64,6 +64,9 @@ pub(crate) struct UploadReceipt {
     /// Your e-mail subscription to notices; null if it could not be loaded.
     #[schema(required)]
     notifications: Option<SubscriptionSummary>,
+    /// The number of objects that were sent to the URL of this upload after the first one. They were removed without being
+    /// read.
+    late_versions: u64,
     /// The history of the upload, oldest first.
     history: Vec<HistoryEntry>,
     /// Links to related resources.
@@ -91,13 +94,8 @@ pub(crate) struct UploadLinks {
 
 impl UploadReceipt {
     /// Describes an upload. Loads the state of the owner's subscription.
-    pub(super) async fn new(
-        app: &App,
-        owner: &Owner,
-        upload: &Upload,
-        history: Vec<HistoryEntry>,
-        now: Timestamp,
-    ) -> Self {
+    pub(super) async fn new(app: &App, owner: &Owner, stored: StoredUpload, now: Timestamp) -> Self {
+        let StoredUpload { upload, history, late_versions } = stored;
         let rejection = upload.rejection();
         let (statistics, statistics_omitted) = upload.series_statistics();
         let status = upload.quarantine_status(now);
@@ -123,7 +121,8 @@ impl UploadReceipt {
             failure_reason: upload.failure_reason().map(str::to_owned),
             quarantine: status.map(|status| QuarantineSummary { status: status.into() }),
             notifications: SubscriptionSummary::of(app, owner, now).await,
-            history,
+            late_versions,
+            history: history.into_iter().map(HistoryEntry::from).collect(),
             links: UploadLinks {
                 this: format!("{base}/uploads/{id}"),
                 quarantine: status.map(|_| format!("{base}/quarantine/{id}")),

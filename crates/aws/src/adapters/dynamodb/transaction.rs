@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
 use aws_sdk_dynamodb::types::CancellationReason;
 
+use crate::error::{Error, Kind, is_item_too_large};
+
 /// Begins a transaction under a token of its own, which DynamoDB
 /// [remembers for ten minutes](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 ///
@@ -30,6 +32,20 @@ pub(crate) fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[Canc
 pub(crate) fn is_contended(reasons: &[CancellationReason]) -> bool {
     let codes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     reasons.iter().any(|reason| reason.code().is_some_and(|code| codes.contains(&code)))
+}
+
+/// Returns the error of a transaction that failed other than by a condition.
+pub(crate) fn failed<R>(target: impl Into<String>, error: SdkError<TransactWriteItemsError, R>) -> Error
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let is_too_large = |reason: &CancellationReason| {
+        is_item_too_large(reason.code().unwrap_or_default(), reason.message().unwrap_or_default())
+    };
+    if reasons(&error).iter().any(is_too_large) {
+        return Error::new("TransactWriteItems", target, Kind::TooLarge).with_source(error);
+    }
+    Error::sdk("TransactWriteItems", target, error)
 }
 
 /// Returns whether the condition of this action did not hold.

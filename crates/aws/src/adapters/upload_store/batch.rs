@@ -11,7 +11,7 @@ use eventpulse_core::upload::{RecordedEvent, Upload};
 
 use super::{UploadStore, claim_pk, upload_pk};
 use crate::adapters::dynamodb::item::{Item, epoch_seconds, n, s, text};
-use crate::adapters::dynamodb::transaction::{is_contended, is_refused, reasons, transaction};
+use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, reasons, transaction};
 use crate::error::{Error, Kind};
 
 /// How long a header `Idempotency-Key` is remembered: as long as a queue keeps a message.
@@ -110,7 +110,7 @@ impl UploadStore {
         } else if is_contended(reasons) {
             Ok(BatchAppend::Contended)
         } else {
-            Err(Error::sdk("TransactWriteItems", self.table.as_str(), error))
+            Err(failed(self.table.as_str(), error))
         }
     }
 
@@ -138,7 +138,7 @@ impl UploadStore {
             None if is_contended(reasons) => {
                 Err(Error::new("TransactWriteItems", self.target(upload.id()), Kind::Contended))
             }
-            None => Err(Error::sdk("TransactWriteItems", self.target(upload.id()), error)),
+            None => Err(failed(self.target(upload.id()), error)),
         }
     }
 

@@ -62,7 +62,7 @@ fn inspect(catalog: &Catalog, default_schema: &SchemaRef, message: &ParsedMessag
     inspector.push(&mut &message.body[..]);
     inspector.finish();
     let mut inspection = inspector.inspection();
-    let decision = Decision::of(&inspection);
+    let decision = Decision::of(&inspection).bounded();
     let Decision::Accepted { sha256, rejection: None, .. } = &decision else { return None };
     let sha256 = sha256.clone();
     let chunks = inspection.chunks.take().filter(|chunks| chunks.len() <= MAX_CHUNKS)?;

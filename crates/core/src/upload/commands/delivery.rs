@@ -7,7 +7,8 @@ use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::rejection::Rejection;
 use crate::time::Timestamp;
 use crate::upload::aggregate::Upload;
-use crate::upload::event::{ObjectVersion, UploadEvent};
+use crate::upload::event::UploadEvent;
+use crate::upload::limits::{MAX_CORRELATION_ID_BYTES, MAX_FAILED_DELIVERIES, MAX_REASON_BYTES, shortened_to};
 use crate::upload::state::UploadState;
 
 /// The time after the latest event at which another worker may take over unfinished work. Without it, two concurrent
@@ -70,23 +71,14 @@ pub fn on_failed_delivery(
             return FailedDeliveryAction::Finish(Vec::new());
         }
     }
-    if is_recorded(upload, report) {
+    let reason = shortened_to(report.reason, MAX_REASON_BYTES);
+    let correlation_id = shortened_to(report.correlation_id, MAX_CORRELATION_ID_BYTES);
+    let is_recorded =
+        upload.failure_reason() == Some(&reason) && upload.correlation_id() == Some(correlation_id.as_str());
+    // The upload is `failed` already: the history needs no further reason for that.
+    let is_full = upload.state() == UploadState::Failed && upload.failed_deliveries() >= MAX_FAILED_DELIVERIES;
+    if upload.state() == UploadState::Failed && is_recorded || is_full {
         return FailedDeliveryAction::Nothing;
     }
-    FailedDeliveryAction::Record(vec![UploadEvent::DeliveryFailed {
-        reason: report.reason.to_owned(),
-        correlation_id: report.correlation_id.to_owned(),
-    }])
-}
-
-fn is_recorded(upload: &Upload, report: &FailedDeliveryReport<'_>) -> bool {
-    upload.state() == UploadState::Failed
-        && upload.failure_reason() == Some(report.reason)
-        && upload.correlation_id() == Some(report.correlation_id)
-}
-
-/// Records the removal of a version that arrived under a key whose object is known.
-#[must_use]
-pub fn record_late_version(object: &ObjectVersion) -> Vec<UploadEvent> {
-    vec![UploadEvent::LateVersionRemoved { version_id: object.version_id.clone() }]
+    FailedDeliveryAction::Record(vec![UploadEvent::DeliveryFailed { reason, correlation_id }])
 }

@@ -14,6 +14,9 @@ use crate::upload::state::QuarantineStatus;
 /// # Errors
 /// The [`Refusal`] if nothing is in quarantine, or a retry is being processed.
 pub fn discard(upload: &Upload, now: Timestamp) -> Result<Vec<UploadEvent>, Refusal> {
+    if upload.is_history_full() {
+        return Err(Refusal::HistoryFull);
+    }
     let discarded = UploadEvent::Discarded { by: upload.origin().owner.clone() };
     match upload.quarantine_status(now) {
         Some(QuarantineStatus::Open) => Ok(vec![discarded]),

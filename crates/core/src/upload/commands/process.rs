@@ -5,6 +5,7 @@ use crate::intake::rejection::Rejection;
 use crate::upload::aggregate::Upload;
 use crate::upload::decision::Decision;
 use crate::upload::event::{ObjectVersion, UploadEvent};
+use crate::upload::limits::{MAX_CORRELATION_ID_BYTES, shortened_to};
 
 /// Receives an object. Returns no events if the upload does not await it: see [`Upload::arrival`].
 #[must_use]
@@ -15,7 +16,7 @@ pub fn receive(upload: &Upload, object: &ObjectVersion, correlation_id: &str) ->
     let retry = upload.pending_retry().filter(|retry| retry.key == object.key);
     vec![UploadEvent::Received {
         object: object.clone(),
-        correlation_id: correlation_id.to_owned(),
+        correlation_id: shortened_to(correlation_id, MAX_CORRELATION_ID_BYTES),
         retry_form: retry.map(|retry| retry.form),
     }]
 }
@@ -26,9 +27,10 @@ pub fn begin_acceptance(upload: &Upload, sha256: &str) -> Vec<UploadEvent> {
     vec![UploadEvent::AcceptanceBegan { claim: upload.claim_name(sha256) }]
 }
 
-/// Records the decision on the object.
+/// Records the decision on the object, shortened to the [limits](crate::upload::limits) of a history.
 #[must_use]
 pub fn record_decision(upload: &Upload, decision: Decision) -> Vec<UploadEvent> {
+    let decision = decision.bounded();
     let claim = match &decision {
         Decision::Accepted { sha256, .. } => Some(upload.claim_name(sha256)),
         Decision::Rejected { .. } | Decision::Duplicate { .. } => None,

@@ -20,9 +20,15 @@ pub enum Refusal {
     /// The rejected data was retried between the reading of the upload and the command.
     #[error("another retry was requested at the same time: look at its outcome")]
     RetriedMeanwhile,
-    /// The upload has as many attempts as chunk keys can number.
-    #[error("it was retried too often: send the corrected data as a new upload, and discard this one")]
-    TooManyAttempts,
+    /// The history has no room for another attempt, or chunk keys cannot number it.
+    #[error("it has had {retries} retries and takes no more: send the data as a new upload, and discard this one")]
+    TooManyRetries {
+        /// The number of retries requested.
+        retries: u32,
+    },
+    /// The history takes no further event.
+    #[error("its history is full: send the data as a new upload")]
+    HistoryFull,
     /// The quarantined bytes are gone.
     #[error("its rejected data is no longer stored: send a correction")]
     NothingToRetry,

@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 use crate::upload::aggregate::Upload;
 use crate::upload::event::{QuarantineLocation, RetryForm, UploadEvent};
 use crate::upload::keys::retry_key;
+use crate::upload::limits::{ATTEMPT_BYTES, MAX_HISTORY_BYTES};
 use crate::upload::state::QuarantineStatus;
 
 /// Returns the location of the rejected data that can be retried now.
@@ -17,6 +18,9 @@ use crate::upload::state::QuarantineStatus;
 /// # Errors
 /// The [`Refusal`] if nothing in quarantine waits for its owner, a retry is pending, or too many were made.
 pub fn retryable_location(upload: &Upload, now: Timestamp) -> Result<&QuarantineLocation, Refusal> {
+    if upload.is_history_full() {
+        return Err(Refusal::HistoryFull);
+    }
     if let Some(retry) = upload.pending_retry().filter(|retry| now < retry.expires_at) {
         return Err(Refusal::RetryPending { expires_at: retry.expires_at });
     }
@@ -24,8 +28,8 @@ pub fn retryable_location(upload: &Upload, now: Timestamp) -> Result<&Quarantine
     if status != Some(QuarantineStatus::Open) {
         return Err(Refusal::of_quarantine_status(status));
     }
-    if upload.attempt() + 1 >= MAX_ATTEMPTS {
-        return Err(Refusal::TooManyAttempts);
+    if upload.attempt() + 1 >= MAX_ATTEMPTS || upload.history_bytes() + ATTEMPT_BYTES > MAX_HISTORY_BYTES {
+        return Err(Refusal::TooManyRetries { retries: upload.retries_requested() });
     }
     upload.quarantine_location().ok_or_else(|| Refusal::of_quarantine_status(status))
 }

@@ -1,5 +1,7 @@
 //! Given a history, when a command is sent at a time, then it returns events or a refusal.
 
+mod failed_deliveries;
+
 use std::time::Duration;
 
 use super::*;
@@ -46,7 +48,7 @@ fn not_retryable() -> Vec<(&'static str, Vec<UploadEvent>, Refusal)> {
         ("retry accepted", retry_accepted(), Refusal::Resolved),
         ("discarded", [in_quarantine(), vec![discarded()]].concat(), Refusal::Discarded),
         ("withdrawn", withdrawn(), Refusal::Withdrawn),
-        ("attempts used up", too_many, Refusal::TooManyAttempts),
+        ("attempts used up", too_many, Refusal::TooManyRetries { retries: 0 }),
     ]
 }
 
@@ -232,56 +234,6 @@ fn work_is_taken_over_after_five_idle_seconds() {
     }
 }
 
-fn poison() -> Vec<UploadEvent> {
-    let failure = Failure::new(FailureCode::ProcessingFailed, "", "it kills the worker");
-    reject(&upload(vec![issued(), received()]), failure, "reading/1.0")
-}
-
-#[test]
-fn a_failed_delivery_is_recorded_once_and_a_poison_is_rejected() {
-    use FailedDeliveryAction::{Finish, Nothing, Record};
-    let failed = || Record(vec![delivery_failed()]); // "timed out", of the delivery "c1"
-    let rows: Vec<(&str, Vec<UploadEvent>, u32, FailedDeliveryAction)> = vec![
-        ("received", vec![issued(), received()], 0, failed()),
-        ("two deaths", vec![issued(), received()], 2, failed()),
-        ("recorded", vec![issued(), received(), delivery_failed()], 0, Nothing),
-        ("accepted", vec![issued(), received(), accepted(None)], 3, Nothing),
-        ("in quarantine", in_quarantine(), 3, Nothing),
-        ("rejected, not quarantined", vec![issued(), received(), rejected()], 3, failed()),
-        ("occurrence not recorded", vec![issued(), received(), rejected(), quarantined()], 0, failed()),
-        ("rejected as a poison", [vec![issued(), received()], poison()].concat(), 3, Finish(vec![])),
-        ("rejected as a poison, then an error", [vec![issued(), received()], poison()].concat(), 0, failed()),
-        ("discarded", [in_quarantine(), vec![discarded()]].concat(), 3, Nothing),
-    ];
-    for (name, events, deaths, expected) in rows {
-        let report = FailedDeliveryReport { reason: "timed out", correlation_id: "c1", deaths };
-        assert_eq!(on_failed_delivery(&upload(events), &report, "reading/1.0"), expected, "{name}");
-    }
-    let other = FailedDeliveryReport { reason: "denied", correlation_id: "c1", deaths: 0 };
-    let again = on_failed_delivery(&upload(vec![issued(), received(), delivery_failed()]), &other, "reading/1.0");
-    assert!(matches!(again, Record(_)), "another reason is recorded: {again:?}");
-}
-
-#[test]
-fn three_deaths_reject_an_undecided_object() {
-    for (name, events) in [
-        ("received", vec![issued(), received()]),
-        ("chunks being written", vec![issued(), received(), acceptance_began()]),
-        ("failed", vec![issued(), received(), delivery_failed()]),
-    ] {
-        let report = FailedDeliveryReport { reason: "timed out", correlation_id: "c1", deaths: 3 };
-        let action = on_failed_delivery(&upload(events), &report, "reading/1.0");
-        let FailedDeliveryAction::Finish(events) = action else { panic!("{name}: {action:?}") };
-        let [UploadEvent::Decided { decision: Decision::Rejected { rejection }, claim: None }] = &events[..] else {
-            panic!("{name}: {events:?}")
-        };
-        let failure = rejection.primary_failure().unwrap();
-        assert_eq!(failure.code, FailureCode::ProcessingFailed, "{name}");
-        assert!(failure.message.contains("3 times") && failure.message.contains("timed out"), "{}", failure.message);
-        assert_eq!(rejection.fingerprints[0].kind_of_upload, "reading/1", "{name}");
-    }
-}
-
 #[test]
 fn the_decision_determines_the_occurrence() {
     for (name, event, expected) in [
@@ -309,11 +261,6 @@ fn a_rejection_is_recorded_once_and_after_quarantine() {
     ] {
         assert_eq!(record_rejection(&upload(events)), expected, "{name}");
     }
-}
-
-#[test]
-fn a_late_version_is_recorded_by_its_id() {
-    assert_eq!(record_late_version(&object("v2")), [UploadEvent::LateVersionRemoved { version_id: "v2".into() }]);
 }
 
 fn decided(decision: Decision) -> UploadEvent {

@@ -14,6 +14,9 @@ pub fn request_withdrawal(upload: &Upload, now: Timestamp) -> Result<Vec<UploadE
     if upload.is_withdrawal_requested() {
         return Ok(Vec::new());
     }
+    if upload.is_history_full() {
+        return Err(Refusal::HistoryFull);
+    }
     if upload.is_at_work() {
         return Err(Refusal::BeingProcessed);
     }

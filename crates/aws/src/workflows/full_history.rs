@@ -1,0 +1,25 @@
+//! The end of an upload whose history DynamoDB does not let grow. The core's limits prevent that; if it happens
+//! nevertheless, no delivery is repeated for ever.
+
+use eventpulse_core::id::UploadId;
+
+use crate::Services;
+use crate::error::{Error, Kind};
+
+/// Removes the points that an unfinished acceptance wrote, and marks the upload as failed for good. Returns other errors
+/// than [`Kind::TooLarge`].
+///
+/// # Errors
+/// Returns an [AWS failure](crate::error).
+pub(crate) async fn fail_if_full(services: &Services, id: &UploadId, error: Error) -> Result<(), Error> {
+    if error.kind != Kind::TooLarge {
+        return Err(error);
+    }
+    tracing::error!(error = error.chain(), "the history of the upload is full; the upload fails for good");
+    let Some(stored) = services.uploads.load(id).await? else { return Err(error) };
+    if let Some(claim) = stored.open_claim() {
+        services.chunks.delete_of_upload(id, Some(stored.attempt())).await?;
+        services.uploads.release(&stored.origin().owner, claim, id).await?;
+    }
+    services.uploads.mark_full(id).await
+}
