@@ -34,7 +34,7 @@ curl -sS --fail-with-body -X PUT "${headers[@]}" --data-binary @"$file" "$(jq -r
 for _ in $(seq 300); do
   receipt=$(api "$API_URL/uploads/$id")
   state=$(jq -r .state <<<"$receipt")
-  case $state in issued | received) sleep 1 ;; *) break ;; esac
+  case $state in issued | received | waiting) sleep 1 ;; *) break ;; esac
 done
 jq . <<<"$receipt"
 [ "$state" = accepted ] || [ "$state" = duplicate ]

@@ -14,6 +14,20 @@ fn the_visibility_timeout_of_a_queue_is_six_times_the_timeout_of_its_function() 
 }
 
 #[test]
+fn a_waiting_upload_is_delivered_again_until_it_counts_as_failed() {
+    let queue = properties("WaitingQueue");
+    let timeout = properties("IngestObject")["Timeout"].as_u64().unwrap();
+    assert!(queue["VisibilityTimeout"].as_u64().unwrap() >= timeout, "Lambda refuses a shorter one");
+    let arn = json!({ "Fn::GetAtt": ["WaitingQueue", "Arn"] });
+    assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], json!({ "Fn::GetAtt": ["FailureQueue", "Arn"] }));
+    let source = &properties("IngestObject")["Events"]["Waiting"]["Properties"];
+    assert_eq!((&source["Queue"], &source["BatchSize"]), (&arn, &json!(1)));
+    let actions = crate::permissions::actions("IngestObjectRole", &arn);
+    let needed = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+    assert_eq!(actions, needed);
+}
+
+#[test]
 fn the_stream_of_notices_invokes_notify_for_occurrences_only() {
     let filters = list(&properties("Notify")["Events"]["Occurrences"]["Properties"]["FilterCriteria"]["Filters"]);
     let [filter] = filters[..] else { panic!("{filters:?}") };

@@ -1,4 +1,4 @@
-//! Adapters: one module for each table, bucket, topic and gateway. They translate and retry, and decide nothing.
+//! Adapters: one module for each table, bucket, topic, queue and gateway. They translate and retry, and decide nothing.
 //!
 //! No adapter uses [`workflows`](crate::workflows).
 
@@ -13,3 +13,4 @@ pub mod page;
 pub mod subscription_store;
 pub mod upload_store;
 pub mod usage_store;
+pub mod waiting_queue;

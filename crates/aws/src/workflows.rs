@@ -6,9 +6,11 @@
 //! - Entry points: [`process_upload`], [`failed_delivery`], [`messages`], [`issue`], [`upload_commands`], [`notify`],
 //!   [`subscribe`], [`keys`], [`synthetic_check`]. [`delivery`] has the input and the outcome of the first two.
 //! - Quotas of owners: [`quotas`], for the REST API.
-//! - Steps of an upload: `process_object`, `quarantine`, `record_occurrence`; `take_steps` takes them in order.
+//! - Steps of an upload: `process_object` (with `await_claim`), `roll_back`, `quarantine`, `record_occurrence`;
+//!   `take_steps` takes them in order.
 //! - Shared parts: `begin_delivery`, `upload_work`, `inspect_object`, `decide_and_append`, `conflict_retry`, `full_history`.
 
+mod await_claim;
 mod begin_delivery;
 pub(crate) mod conflict_retry;
 mod decide_and_append;
@@ -25,8 +27,10 @@ pub mod process_upload;
 mod quarantine;
 pub mod quotas;
 pub(crate) mod record_occurrence;
+mod roll_back;
 pub mod subscribe;
 pub mod synthetic_check;
 mod take_steps;
 pub mod upload_commands;
 mod upload_work;
+pub mod wait;

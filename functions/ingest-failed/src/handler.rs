@@ -40,7 +40,7 @@ async fn is_recorded(services: &Services, record: &SqsMessage, request_id: &str)
                 tracing::warn!(state = upload.state().as_str(), reason, deaths, "recorded a failed delivery");
                 true
             }
-            Ok(DeliveryOutcome::LateVersionRemoved(_) | DeliveryOutcome::Ignored) => true,
+            Ok(DeliveryOutcome::Waiting(_) | DeliveryOutcome::LateVersionRemoved(_) | DeliveryOutcome::Ignored) => true,
             Err(error) => {
                 tracing::error!(error = error.chain(), "could not record a failed delivery");
                 false

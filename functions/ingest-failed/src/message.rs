@@ -1,5 +1,5 @@
-//! The two kinds of messages in the failure queue: the record that Lambda's on-failure destination writes about an event,
-//! and the event itself if EventBridge could not deliver it.
+//! The kinds of messages in the failure queue: the record that Lambda's on-failure destination writes about an event, and
+//! the event itself if EventBridge could not deliver it, or if processing it from the waiting queue failed repeatedly.
 
 #[cfg(test)]
 mod tests;
@@ -9,6 +9,7 @@ use std::fmt;
 use aws_lambda_events::sqs::SqsMessage;
 use eventpulse_aws::workflows::delivery::{Delivery, ObjectCreated};
 use eventpulse_aws::workflows::failed_delivery::FailedDelivery;
+use eventpulse_aws::workflows::wait;
 use serde_json::Value;
 
 /// The maximum number of characters of a reason. It goes into the history and into the notice.
@@ -27,7 +28,7 @@ impl fmt::Display for Unreadable {
 /// Reads a message.
 ///
 /// # Errors
-/// [`Unreadable`] if it is of neither kind.
+/// [`Unreadable`] if it is of none of these kinds.
 pub fn parse(message: &SqsMessage) -> Result<FailedDelivery, Unreadable> {
     let body = message.body.as_deref().unwrap_or_default();
     let mut body: Value = serde_json::from_str(body).map_err(|error| Unreadable(format!("the body: {error}")))?;
@@ -35,6 +36,10 @@ pub fn parse(message: &SqsMessage) -> Result<FailedDelivery, Unreadable> {
     let (delivery, reason, deaths) = match body.get_mut("requestPayload").map(Value::take) {
         // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
         Some(event) => (delivery(event, id)?, reason(&body), deaths(&body)),
+        None if text(&body, "/source") == Some(wait::SOURCE) => {
+            let reason = "processing failed repeatedly after the upload had waited for another one".to_owned();
+            (delivery(body, id)?, reason, 0)
+        }
         // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
         None => (delivery(body, id)?, not_delivered(message), 0),
     };

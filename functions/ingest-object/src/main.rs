@@ -1,15 +1,15 @@
-//! The Lambda function that processes an object of the process bucket. EventBridge invokes it.
+//! The Lambda function that processes an object of the process bucket. EventBridge invokes it, and the waiting queue does.
 
 mod handler;
 
-use aws_lambda_events::eventbridge::EventBridgeEvent;
-use eventpulse_aws::workflows::delivery::ObjectCreated;
-use eventpulse_aws::{Services, logs};
+use eventpulse_aws::adapters::waiting_queue::WaitingQueue;
+use eventpulse_aws::{Services, logs, sdk_config};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     logs::init_from_env();
-    let services = Services::from_env().await?;
-    run(service_fn(|event: LambdaEvent<EventBridgeEvent<ObjectCreated>>| handler::handle(&services, event))).await
+    let sdk = sdk_config().await;
+    let (services, queue) = (Services::over(&sdk)?, WaitingQueue::from_env(&sdk)?);
+    run(service_fn(|event: LambdaEvent<handler::Input>| handler::handle(&services, &queue, event))).await
 }

@@ -12,9 +12,9 @@ pub struct HistoryEntry {
     /// The time of the event.
     pub at: Time,
     /// The event: `issued`, `object_found` (an operator copied the object), `message_posted` (a device sent it),
-    /// `received`, `acceptance_began`, `decided`, `rolled_back`, `quarantined`, `occurrence_recorded` (for notices),
-    /// `delivery_failed`, `retry_requested`, `discarded`, `withdrawal_requested` or `withdrawn`. Later versions of the
-    /// service may add events.
+    /// `received`, `waiting_began` (an upload with the same bytes is being processed), `acceptance_began`, `decided`,
+    /// `rolled_back`, `quarantined`, `occurrence_recorded` (for notices), `delivery_failed`, `retry_requested`,
+    /// `discarded`, `withdrawal_requested` or `withdrawn`. Later versions of the service may add events.
     #[schema(example = "retry_requested")]
     pub event: &'static str,
     /// The id of the owner or of the device key that caused the event; null when the service did.
@@ -56,6 +56,10 @@ impl From<RecordedEvent> for HistoryEntry {
                 "received"
             }
             UploadEvent::AcceptanceBegan { .. } => "acceptance_began",
+            UploadEvent::WaitingBegan { holder, .. } => {
+                detail = Some(format!("{holder} has the same bytes and is being processed"));
+                "waiting_began"
+            }
             UploadEvent::Decided { decision, .. } => {
                 detail = Some(decision_detail(&decision));
                 "decided"

@@ -13,6 +13,8 @@ pub enum UploadState {
     Issued,
     /// The object arrived and is being processed.
     Received,
+    /// An upload with the same bytes is being processed; this one waits for its outcome.
+    Waiting,
     /// Every record is accepted.
     Accepted,
     /// Some records are accepted; the others are quarantined.
@@ -38,6 +40,7 @@ impl UploadState {
         match self {
             Self::Issued => upload::UploadState::Issued,
             Self::Received => upload::UploadState::Received,
+            Self::Waiting => upload::UploadState::Waiting,
             Self::Accepted => upload::UploadState::Accepted,
             Self::PartiallyAccepted => upload::UploadState::PartiallyAccepted,
             Self::Quarantined => upload::UploadState::Quarantined,
@@ -55,6 +58,7 @@ impl From<upload::UploadState> for UploadState {
         match state {
             upload::UploadState::Issued => Self::Issued,
             upload::UploadState::Received => Self::Received,
+            upload::UploadState::Waiting => Self::Waiting,
             upload::UploadState::Accepted => Self::Accepted,
             upload::UploadState::PartiallyAccepted => Self::PartiallyAccepted,
             upload::UploadState::Quarantined => Self::Quarantined,

@@ -15,6 +15,7 @@
 mod attributes;
 pub mod batch;
 mod beside_history;
+mod claims;
 pub mod issue_key;
 pub mod lists;
 
@@ -22,9 +23,7 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, TransactWriteItem, Update};
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::upload::{RecordedEvent, Upload};
@@ -208,19 +207,6 @@ impl UploadStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Returns a claim as an action of a transaction.
-    fn claim_action(&self, after: &Upload, claim: &str) -> Result<TransactWriteItem, Error> {
-        let put = Put::builder()
-            .table_name(&self.table)
-            .item("pk", s(claim_pk(&after.origin().owner, claim)))
-            .item("upload_id", s(after.id().as_str()))
-            .condition_expression("attribute_not_exists(pk) OR upload_id = :me")
-            .expression_attribute_values(":me", s(after.id().as_str()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = put.build().map_err(|error| self.unsendable(error))?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
     fn chunk_action(&self, chunk: &Chunk) -> Result<TransactWriteItem, Error> {
         let put = Put::builder().table_name(&self.chunks_table).set_item(Some(chunk_item(chunk)));
         let put = put.build().map_err(|error| self.unsendable(error))?;
@@ -229,20 +215,6 @@ impl UploadStore {
 
     fn unsendable(&self, error: impl StdError + Send + Sync + 'static) -> Error {
         Error::new("TransactWriteItems", self.table.as_str(), Kind::Other).with_source(error)
-    }
-
-    /// Releases a claim, if it belongs to this upload.
-    ///
-    /// # Errors
-    /// Returns an [AWS failure](crate::error).
-    pub async fn release(&self, owner: &OwnerId, claim: &str, id: &UploadId) -> Result<(), Error> {
-        let delete = self.client.delete_item().table_name(&self.table).key("pk", s(claim_pk(owner, claim)));
-        let delete = delete.condition_expression("upload_id = :me").expression_attribute_values(":me", s(id.as_str()));
-        match delete.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_condition_failed(&error) => Ok(()),
-            Err(error) => Err(Error::sdk("DeleteItem", self.target(id), error)),
-        }
     }
 
     /// Returns the expressions that append `events` to `revision` others.

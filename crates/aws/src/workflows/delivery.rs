@@ -27,6 +27,13 @@ impl Delivery {
         self.size == 0 && self.key.ends_with('/')
     }
 
+    /// Returns the delivery of the version that an upload processes, under the same id.
+    #[must_use]
+    pub fn again(&self, upload: &Upload) -> Self {
+        let version_id = upload.object().map(|object| object.version_id.clone()).or_else(|| self.version_id.clone());
+        Self { version_id, ..self.clone() }
+    }
+
     /// Returns the bucket and key, for errors and logs.
     pub(crate) fn target(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
@@ -38,6 +45,8 @@ impl Delivery {
 pub enum DeliveryOutcome {
     /// The upload, with no steps left.
     Settled(Box<Upload>),
+    /// The upload waits for another upload with the same bytes: deliver it again after a pause.
+    Waiting(Box<Upload>),
     /// The upload has another version already; the delivered one was removed unread.
     LateVersionRemoved(UploadId),
     /// The object is a folder marker.
@@ -66,6 +75,13 @@ struct Object {
 }
 
 impl ObjectCreated {
+    /// Returns the detail of an event with this delivery.
+    #[must_use]
+    pub fn of(delivery: &Delivery) -> Self {
+        let Delivery { bucket, key, version_id, size, .. } = delivery.clone();
+        Self { bucket: Bucket { name: bucket }, object: Object { key, size, version_id } }
+    }
+
     /// Returns the delivery of an event with this detail and id.
     #[must_use]
     pub fn delivery(self, event_id: &str) -> Delivery {

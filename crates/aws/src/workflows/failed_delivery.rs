@@ -2,6 +2,7 @@
 //! function that reads it, the upload is rejected and quarantined.
 
 use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::Step;
 use eventpulse_core::upload::commands::{self, FailedDeliveryAction, FailedDeliveryReport};
 
 use crate::Services;
@@ -11,7 +12,9 @@ use crate::workflows::begin_delivery::{Begun, begin_delivery};
 use crate::workflows::conflict_retry::{ConflictRetry, Try};
 use crate::workflows::delivery::{Delivery, DeliveryOutcome};
 use crate::workflows::full_history::fail_if_full;
+use crate::workflows::roll_back::roll_back;
 use crate::workflows::take_steps::take_steps;
+use crate::workflows::upload_work::{StepOutcome, UploadWork};
 
 /// A delivery that failed for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,15 +63,15 @@ async fn record_once(
         correlation_id: &failed.delivery.correlation_id,
         deaths: failed.deaths,
     };
-    let append = match commands::on_failed_delivery(&work.upload, &report, &work.requested_schema()) {
-        FailedDeliveryAction::Nothing => Append::Done,
+    let outcome = match commands::on_failed_delivery(&work.upload, &report, &work.requested_schema()) {
+        FailedDeliveryAction::Nothing => StepOutcome::Done,
         FailedDeliveryAction::Record(events) => {
             work.record(events);
-            match work.store().await {
-                Ok(append) => append,
+            match store_failure(&mut work).await {
+                Ok(append) => append.into(),
                 Err(error) => {
                     fail_if_full(services, work.upload.id(), error).await?;
-                    Append::Done
+                    StepOutcome::Done
                 }
             }
         }
@@ -77,8 +80,14 @@ async fn record_once(
             take_steps(&mut work).await?
         }
     };
-    Ok(match append {
-        Append::Done => Try::Done(DeliveryOutcome::Settled(Box::new(work.upload))),
-        Append::Conflict => Try::Conflict,
+    Ok(match outcome {
+        StepOutcome::Done => Try::Done(DeliveryOutcome::Settled(Box::new(work.upload))),
+        StepOutcome::Waiting => Try::Done(DeliveryOutcome::Waiting(Box::new(work.upload))),
+        StepOutcome::Conflict => Try::Conflict,
     })
+}
+
+/// Stores the failure. If chunks were being written, removes them and the claim, which other uploads may wait for.
+async fn store_failure<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Append, Error> {
+    if work.upload.next_step() == Some(Step::RollBack) { roll_back(work).await } else { work.store().await }
 }

@@ -18,7 +18,7 @@ pub(crate) async fn fail_if_full(services: &Services, id: &UploadId, error: Erro
     tracing::error!(error = error.chain(), "the history of the upload is full; the upload fails for good");
     let Some(stored) = services.uploads.load(id).await? else { return Err(error) };
     if let Some(claim) = stored.open_claim() {
-        services.chunks.delete_of_upload(id, Some(stored.attempt())).await?;
+        services.chunks.delete_of_upload(id, Some(stored.write_number())).await?;
         services.uploads.release(&stored.origin().owner, claim, id).await?;
     }
     services.uploads.mark_full(id).await

@@ -1,6 +1,5 @@
 //! The step that reads an object, decides, and stores the accepted points.
 
-use eventpulse_core::id::UploadId;
 use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::statistics::chunk::Chunk;
@@ -8,17 +7,18 @@ use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Decision, commands};
 
 use crate::adapters::upload_store::{Append, ClaimOutcome, UploadStore};
-use crate::error::{Error, Kind};
+use crate::error::Error;
+use crate::workflows::await_claim::{await_claim, look_at_awaited_claim};
 use crate::workflows::inspect_object::{feed, inspect};
 use crate::workflows::record_occurrence::record_pass_or_mark_open;
-use crate::workflows::upload_work::UploadWork;
+use crate::workflows::upload_work::{StepOutcome, UploadWork};
 
 /// The outcome of the step.
 pub(crate) enum Processed {
-    /// The object is decided. The inspection, if the object could be read.
+    /// The object is decided. The inspection, if the object was read.
     Decided(Option<Box<Inspection>>),
-    /// Another worker was faster.
-    Conflict,
+    /// The object is not decided: another worker was faster, or the upload waits.
+    Undecided(StepOutcome),
 }
 
 /// Inspects the object and decides. If records are accepted, the decision and their points are stored when this returns.
@@ -26,6 +26,11 @@ pub(crate) enum Processed {
 /// # Errors
 /// Returns an [AWS failure](crate::error).
 pub(crate) async fn process_object<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Processed, Error> {
+    match look_at_awaited_claim(work).await? {
+        None => {}
+        Some(StepOutcome::Done) => return Ok(Processed::Decided(None)),
+        Some(undecided) => return Ok(Processed::Undecided(undecided)),
+    }
     let Some(object) = work.open_object().await? else {
         let message = "the object was deleted before it was read: upload it again";
         work.reject(Failure::new(FailureCode::ObjectMissing, "", message));
@@ -39,15 +44,15 @@ pub(crate) async fn process_object<C: Fn() -> Timestamp>(work: &mut UploadWork<'
         }
     };
     let mut inspection = inspect(work.services, spec.clone(), object).await?;
-    let append = match Decision::of(&inspection) {
+    let outcome = match Decision::of(&inspection) {
         Decision::Accepted { .. } => accept(work, &mut inspection, spec).await?,
         decision => {
             work.record(commands::record_decision(&work.upload, decision));
-            Append::Done
+            StepOutcome::Done
         }
     };
-    if append == Append::Conflict {
-        return Ok(Processed::Conflict);
+    if outcome != StepOutcome::Done {
+        return Ok(Processed::Undecided(outcome));
     }
     record_pass_or_mark_open(work, &inspection.shapes).await;
     Ok(Processed::Decided(Some(Box::new(inspection))))
@@ -58,10 +63,11 @@ async fn accept<C: Fn() -> Timestamp>(
     work: &mut UploadWork<'_, C>,
     inspection: &mut Inspection,
     spec: InspectionSpec,
-) -> Result<Append, Error> {
+) -> Result<StepOutcome, Error> {
     let claim = work.upload.claim_name(&inspection.sha256);
     if work.upload.open_claim() == Some(&claim) {
-        return write_chunks_and_decide(work, inspection, spec).await; // an earlier delivery made the claim
+        // An earlier delivery made the claim.
+        return write_chunks_and_decide(work, inspection, spec).await.map(StepOutcome::from);
     }
     let one_transaction =
         inspection.chunks.as_deref().filter(|chunks: &&[Chunk]| UploadStore::fits_one_transaction(chunks));
@@ -71,28 +77,11 @@ async fn accept<C: Fn() -> Timestamp>(
     };
     let is_stored = one_transaction.is_some();
     match work.store_with_claim(&claim, chunks, events).await? {
-        ClaimOutcome::Acquired if is_stored => Ok(Append::Done),
-        ClaimOutcome::Acquired => write_chunks_and_decide(work, inspection, spec).await,
-        ClaimOutcome::Conflict => Ok(Append::Conflict),
-        ClaimOutcome::TakenBy(of) => record_duplicate(work, &claim, of).await,
+        ClaimOutcome::Acquired if is_stored => Ok(StepOutcome::Done),
+        ClaimOutcome::Acquired => write_chunks_and_decide(work, inspection, spec).await.map(StepOutcome::from),
+        ClaimOutcome::Conflict => Ok(StepOutcome::Conflict),
+        ClaimOutcome::TakenBy(holder) => await_claim(work, &claim, &holder).await,
     }
-}
-
-/// Decides that the upload is a duplicate of the upload that holds the claim.
-///
-/// # Errors
-/// [`Kind::Contended`] while the other upload has not accepted the bytes: it may still roll back.
-async fn record_duplicate<C: Fn() -> Timestamp>(
-    work: &mut UploadWork<'_, C>,
-    claim: &str,
-    of: UploadId,
-) -> Result<Append, Error> {
-    let other = work.services.uploads.load(&of).await?;
-    if !other.is_some_and(|other| other.has_accepted(claim)) {
-        return Err(Error::new("claiming the bytes of", of.as_str(), Kind::Contended));
-    }
-    work.record(commands::record_decision(&work.upload, Decision::Duplicate { of }));
-    Ok(Append::Done)
 }
 
 /// Writes the chunks of an upload that holds its claim, then the decision.
@@ -112,7 +101,7 @@ async fn write_chunks_and_decide<C: Fn() -> Timestamp>(
     work.record(commands::record_decision(&work.upload, Decision::of(inspection)));
     let append = work.store().await?;
     if append == Append::Conflict {
-        remove_chunks_if_rejected(work).await?;
+        remove_chunks_if_rolled_back(work).await?;
     }
     Ok(append)
 }
@@ -129,11 +118,12 @@ async fn write_chunks_of_second_reading<C: Fn() -> Timestamp>(
     Ok(inspector.inspection())
 }
 
-/// Removes the chunks just written if a failed delivery rejected the upload meanwhile and rolled back before.
-async fn remove_chunks_if_rejected<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>) -> Result<(), Error> {
-    let upload = work.services.uploads.load(work.upload.id()).await?;
-    if upload.is_some_and(|upload| matches!(upload.decision(), Some(Decision::Rejected { .. }))) {
-        work.services.chunks.delete_of_upload(work.upload.id(), Some(work.upload.attempt())).await?;
+/// Removes the chunks just written if a failed delivery ended this acceptance meanwhile and rolled it back before.
+async fn remove_chunks_if_rolled_back<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>) -> Result<(), Error> {
+    let (id, number) = (work.upload.id(), work.upload.write_number());
+    let stored = work.services.uploads.load(id).await?;
+    if stored.is_some_and(|stored| !stored.keeps_chunks_of(number)) {
+        work.services.chunks.delete_of_upload(id, Some(number)).await?;
     }
     Ok(())
 }

@@ -6,14 +6,15 @@
 use eventpulse_core::time::Timestamp;
 
 use crate::Services;
-use crate::adapters::upload_store::Append;
 use crate::error::Error;
 use crate::workflows::begin_delivery::{Begun, begin_delivery};
 use crate::workflows::conflict_retry::{ConflictRetry, Try};
 use crate::workflows::delivery::{Delivery, DeliveryOutcome};
 use crate::workflows::take_steps::take_steps;
+use crate::workflows::upload_work::StepOutcome;
 
-/// Processes a delivery until the upload is settled.
+/// Processes a delivery until the upload is settled, or waits for another upload with the same bytes. The caller of a
+/// waiting upload delivers again, after a pause.
 ///
 /// # Errors
 /// Returns an [AWS failure](crate::error). The caller delivers again; the next delivery resumes.
@@ -43,8 +44,12 @@ async fn process_once(
         Begun::Work(work) => work,
         Begun::Finished(outcome) => return Ok(Try::Done(outcome)),
     };
-    if work.is_held_by_another_worker() || take_steps(&mut work).await? == Append::Conflict {
+    if work.is_held_by_another_worker() {
         return Ok(Try::Conflict);
     }
-    Ok(Try::Done(DeliveryOutcome::Settled(Box::new(work.upload))))
+    Ok(match take_steps(&mut work).await? {
+        StepOutcome::Done => Try::Done(DeliveryOutcome::Settled(Box::new(work.upload))),
+        StepOutcome::Conflict => Try::Conflict,
+        StepOutcome::Waiting => Try::Done(DeliveryOutcome::Waiting(Box::new(work.upload))),
+    })
 }

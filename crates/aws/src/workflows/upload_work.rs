@@ -13,6 +13,26 @@ use crate::adapters::object_store::Object;
 use crate::adapters::upload_store::{Append, ClaimOutcome};
 use crate::error::{Error, Kind};
 
+/// The outcome of a step, or of all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StepOutcome {
+    /// The step is done.
+    Done,
+    /// Another worker was faster: begin again from the stored state.
+    Conflict,
+    /// The upload waits for another upload with the same bytes. That it does is stored.
+    Waiting,
+}
+
+impl From<Append> for StepOutcome {
+    fn from(append: Append) -> Self {
+        match append {
+            Append::Done => Self::Done,
+            Append::Conflict => Self::Conflict,
+        }
+    }
+}
+
 /// One upload at work. Events are applied to `upload` at once and stored with the next append.
 pub(crate) struct UploadWork<'a, C> {
     pub(crate) services: &'a Services,
@@ -83,6 +103,16 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     pub(crate) async fn store_with(&mut self, other: TransactWriteItem) -> Result<Append, Error> {
         let (upload, revision) = (&self.upload, self.stored_revision());
         let append = self.services.uploads.append_with(upload, revision, &self.unstored, other).await?;
+        Ok(self.appended(append))
+    }
+
+    /// Appends the unstored events and releases a claim of this upload, in one transaction.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub(crate) async fn store_releasing(&mut self, claim: &str) -> Result<Append, Error> {
+        let (upload, revision) = (&self.upload, self.stored_revision());
+        let append = self.services.uploads.append_releasing(upload, revision, &self.unstored, claim).await?;
         Ok(self.appended(append))
     }
 

@@ -207,8 +207,9 @@ pub(super) async fn outcome(api: &Api, id: &str, waiting: Waiting) -> Result<Val
         let state = receipt["state"].as_str().unwrap_or_default();
         let rejected = matches!(state, "quarantined" | "partially_accepted");
         let moving = rejected && receipt["quarantine"].is_null();
-        let is_outcome =
-            !matches!(state, "issued" | "received") && receipt["quarantine"]["status"] != "retrying" && !moving;
+        let is_outcome = !matches!(state, "issued" | "received" | "waiting")
+            && receipt["quarantine"]["status"] != "retrying"
+            && !moving;
         if is_outcome || waiting.no_wait {
             return Ok(receipt);
         }

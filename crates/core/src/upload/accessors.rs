@@ -51,6 +51,25 @@ impl Upload {
         self.current.open_claim.as_deref()
     }
 
+    /// Returns the number under which this attempt writes its chunks. Each attempt and each roll back takes a new one, so
+    /// that a late write of a dead worker is never mistaken for a chunk that counts.
+    #[must_use]
+    pub fn write_number(&self) -> u32 {
+        self.current.write_number
+    }
+
+    /// Returns the numbers of this attempt's acceptances that were rolled back.
+    #[must_use]
+    pub fn rolled_back_numbers(&self) -> std::ops::Range<u32> {
+        self.current.first_write_number..self.current.write_number
+    }
+
+    /// Returns the claim that another upload holds, if this attempt waits for that.
+    #[must_use]
+    pub fn awaited_claim(&self) -> Option<&str> {
+        self.current.awaited_claim.as_deref()
+    }
+
     /// Returns the decision of this attempt, once there is one.
     #[must_use]
     pub fn decision(&self) -> Option<&Decision> {

@@ -63,6 +63,12 @@ pub(super) struct Attempt {
     pub(super) retry_form: Option<RetryForm>,
     pub(super) object: Option<ObjectVersion>,
     pub(super) correlation_id: Option<String>,
+    /// The number under which it writes chunks.
+    pub(super) write_number: u32,
+    /// The first number under which it wrote chunks: below `write_number` if it was rolled back.
+    pub(super) first_write_number: u32,
+    /// The claim that it waits for.
+    pub(super) awaited_claim: Option<String>,
     pub(super) open_claim: Option<String>,
     pub(super) decision: Option<Decision>,
     pub(super) decided_at: Option<Timestamp>,
@@ -152,14 +158,26 @@ impl Upload {
                 self.current.object = Some(object.clone());
                 self.current.correlation_id = Some(correlation_id.clone());
             }
-            UploadEvent::AcceptanceBegan { claim } => self.current.open_claim = Some(claim.clone()),
+            UploadEvent::AcceptanceBegan { claim } => {
+                self.current.open_claim = Some(claim.clone());
+                self.current.awaited_claim = None;
+                self.current.failure_reason = None;
+            }
+            UploadEvent::WaitingBegan { claim, .. } => {
+                self.current.awaited_claim = Some(claim.clone());
+                self.current.failure_reason = None;
+            }
             UploadEvent::Decided { decision, claim } => {
                 self.claims.extend(claim.clone());
                 self.current.decision = Some(decision.clone());
                 self.current.decided_at = Some(recorded.at);
+                self.current.awaited_claim = None;
                 self.current.failure_reason = None;
             }
-            UploadEvent::RolledBack => self.current.open_claim = None,
+            UploadEvent::RolledBack => {
+                self.current.open_claim = None;
+                self.current.write_number += 1;
+            }
             UploadEvent::Quarantined { location } => {
                 self.current.quarantine_location = Some(location.clone());
                 self.current.failure_reason = None;
@@ -171,6 +189,7 @@ impl Upload {
             }
             UploadEvent::DeliveryFailed { reason, .. } => {
                 self.current.failure_reason = Some(reason.clone());
+                self.current.awaited_claim = None;
                 self.current.failed_deliveries += 1;
             }
             UploadEvent::RetryRequested { key, form, expires_at, .. } => {
@@ -193,7 +212,9 @@ impl Upload {
     }
 
     fn begin_attempt(&mut self, retry_form: Option<RetryForm>) {
-        let finished = std::mem::replace(&mut self.current, Attempt { retry_form, ..Attempt::default() });
+        let number = self.current.write_number + 1;
+        let next = Attempt { retry_form, write_number: number, first_write_number: number, ..Attempt::default() };
+        let finished = std::mem::replace(&mut self.current, next);
         self.earlier.push(finished);
         self.pending_retry = None;
     }

@@ -12,7 +12,7 @@ use crate::statistics::series_statistics::SeriesStatistics;
 pub enum Step {
     /// Read the object, decide, and store the accepted points.
     Process,
-    /// Remove the chunks that were written before the upload was rejected.
+    /// Remove the chunks and the claim of an acceptance that did not finish: a delivery failed, or the upload was rejected.
     RollBack,
     /// Move the rejected data into quarantine, with its report.
     Quarantine,

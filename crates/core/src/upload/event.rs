@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
-use crate::id::OwnerId;
+use crate::id::{OwnerId, UploadId};
 use crate::intake::fingerprint::ProblemId;
 use crate::intake::inspection::{InputForm, MaxRejected};
 use crate::time::Timestamp;
@@ -68,6 +68,13 @@ pub enum UploadEvent {
     AcceptanceBegan {
         /// The name of the claim: see [`Upload::claim_name`](super::Upload::claim_name).
         claim: String,
+    },
+    /// Another upload holds the claim on the same bytes and is not decided: this one waits for its outcome.
+    WaitingBegan {
+        /// The name of the claim.
+        claim: String,
+        /// The upload that holds it.
+        holder: UploadId,
     },
     /// The attempt was decided, usually after an inspection. Accepted points are stored.
     Decided {

@@ -35,7 +35,7 @@ pub fn inspection_spec(
     Ok(InspectionSpec {
         owner: origin.owner.clone(),
         upload_id: upload.id().clone(),
-        attempt: upload.attempt(),
+        attempt: upload.write_number(),
         input: upload.retry_form().map_or(InputForm::Records, RetryForm::input_form),
         media,
         schema,

@@ -16,6 +16,9 @@ impl Upload {
     pub fn next_step(&self) -> Option<Step> {
         match (&self.current.decision, &self.current.quarantine_location) {
             _ if self.withdrawal_requested || self.discarded || self.history_full => None,
+            (None, _) if self.current.open_claim.is_some() && self.current.failure_reason.is_some() => {
+                Some(Step::RollBack)
+            }
             (None, _) => Some(Step::Process),
             (Some(Decision::Rejected { .. }), _) if self.current.open_claim.is_some() => Some(Step::RollBack),
             (Some(_), _) if self.rejection().is_none() => None,
@@ -76,6 +79,16 @@ impl Upload {
         }
     }
 
+    /// Returns whether chunks that were written under this number count, or may still count when their attempt is decided.
+    #[must_use]
+    pub fn keeps_chunks_of(&self, write_number: u32) -> bool {
+        self.attempts().filter(|attempt| attempt.write_number == write_number).any(|attempt| match attempt.decision {
+            Some(Decision::Accepted { .. }) => true,
+            Some(_) => false,
+            None => attempt.failure_reason.is_none(),
+        })
+    }
+
     /// Returns whether accepted records hold this claim. A withdrawn upload gives its claims up.
     #[must_use]
     pub fn has_accepted(&self, claim: &str) -> bool {
@@ -90,6 +103,7 @@ impl Upload {
             _ if self.withdrawn => UploadState::Withdrawn,
             _ if self.history_full => UploadState::Failed,
             _ if self.current.failure_reason.is_some() => UploadState::Failed,
+            None if self.current.awaited_claim.is_some() => UploadState::Waiting,
             None if self.current.object.is_some() => UploadState::Received,
             None => UploadState::Issued,
             Some(Decision::Accepted { rejection: None, .. }) => UploadState::Accepted,

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The state of an upload. `issued`, `received` and `failed` can still change by processing; the others are outcomes.
+/// The state of an upload. `issued`, `received`, `waiting` and `failed` can still change by processing;
+/// the others are outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UploadState {
@@ -10,6 +11,8 @@ pub enum UploadState {
     Issued,
     /// An object arrived and is being processed.
     Received,
+    /// An upload with the same bytes is being processed; this one waits for its outcome.
+    Waiting,
     /// Every record is accepted.
     Accepted,
     /// Some records are accepted, the others are rejected.
@@ -31,9 +34,10 @@ pub enum UploadState {
 
 impl UploadState {
     /// All states.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Issued,
         Self::Received,
+        Self::Waiting,
         Self::Accepted,
         Self::PartiallyAccepted,
         Self::Quarantined,
@@ -50,6 +54,7 @@ impl UploadState {
         match self {
             Self::Issued => "issued",
             Self::Received => "received",
+            Self::Waiting => "waiting",
             Self::Accepted => "accepted",
             Self::PartiallyAccepted => "partially_accepted",
             Self::Quarantined => "quarantined",

@@ -33,6 +33,22 @@ fn assert_all(file: &str, rows: &[Row], version_id: Option<&str>) {
     }
 }
 
+#[test]
+fn message_that_the_waiting_queue_gave_up() {
+    let delivery = Delivery {
+        bucket: "b".to_owned(),
+        key: format!("{UPLOAD}/a.json"),
+        version_id: Some("v1".to_owned()),
+        size: 7,
+        correlation_id: "c1".to_owned(),
+    };
+    let mut message = SqsMessage::default();
+    message.body = Some(wait::event(&delivery).to_string());
+    let failed = parse(&message).unwrap();
+    assert_eq!((failed.delivery, failed.deaths), (delivery, 0));
+    assert!(failed.reason.contains("waited"), "{}", failed.reason);
+}
+
 const VERSION: Option<&str> = Some("3HL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY");
 
 #[test]

@@ -95,7 +95,7 @@ fn open_since(upload: &Upload, state: UploadState) -> Option<String> {
     // As if every pending retry had expired: then the upload is open again.
     let status = upload.quarantine_status(Timestamp::MAX);
     match (state, status, upload.quarantined_at()) {
-        (UploadState::Received | UploadState::Failed, _, _) => {
+        (UploadState::Received | UploadState::Waiting | UploadState::Failed, _, _) => {
             Some(format!("{PENDING}#{}", position(upload.changed_at(), upload)))
         }
         (_, Some(QuarantineStatus::Open), Some(at)) => Some(format!("{QUARANTINED}#{}", position(at, upload))),

@@ -12,13 +12,12 @@ use tracing::Instrument as _;
 
 use super::stages::{FailedMessage, MEDIA_TYPE, ParsedMessage};
 use crate::Services;
-use crate::adapters::upload_store::Append;
 use crate::adapters::upload_store::batch::IdempotencyClaim;
 use crate::error::{Error, Kind};
 use crate::workflows::conflict_retry::ConflictRetry;
 use crate::workflows::quotas;
 use crate::workflows::take_steps::take_steps;
-use crate::workflows::upload_work::UploadWork;
+use crate::workflows::upload_work::{StepOutcome, UploadWork};
 
 /// The number of messages that are processed at a time.
 const CONCURRENCY: usize = 8;
@@ -80,7 +79,8 @@ async fn try_until_processed(
     Err(tries.exhausted("ingest", message.upload_id.as_str()))
 }
 
-/// Takes the steps that the message needs. Returns `None` if another delivery works on it. Sets `written` to the object
+/// Takes the steps that the message needs. Returns `None` if another delivery works on it, or if it
+/// waits for an upload with the same bytes. Sets `written` to the object
 /// that it writes.
 async fn process_once(
     services: &Services,
@@ -92,7 +92,7 @@ async fn process_once(
     if work.upload.attempt() > 0 {
         return Ok(Some(work.upload)); // its retries arrive as objects
     }
-    let is_done = !work.is_held_by_another_worker() && take_steps(&mut work).await? == Append::Done;
+    let is_done = !work.is_held_by_another_worker() && take_steps(&mut work).await? == StepOutcome::Done;
     Ok(is_done.then_some(work.upload))
 }
 

@@ -81,7 +81,7 @@ impl RunCounts {
         for item in listed {
             let (Some(id), Some(state)) = (item["upload_id"].as_str(), item["state"].as_str()) else { continue };
             let Some(upload) = self.uploads.get_mut(id) else { continue };
-            if matches!(state, "issued" | "received") {
+            if matches!(state, "issued" | "received" | "waiting") {
                 continue;
             }
             let count = |member: &str| item[member].as_u64().unwrap_or(0);

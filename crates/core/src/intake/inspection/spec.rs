@@ -13,7 +13,7 @@ pub struct InspectionSpec {
     pub owner: OwnerId,
     /// The upload.
     pub upload_id: UploadId,
-    /// The attempt: 0, or the number of the retry.
+    /// The number under which chunks are written: 0, and one more for each retry and each roll back.
     pub attempt: u32,
     /// The form of the input.
     pub input: InputForm,

@@ -56,15 +56,20 @@ pub fn on_failed_delivery(
     if upload.next_step().is_none() {
         return FailedDeliveryAction::Nothing;
     }
-    if report.deaths >= POISON_DEATHS {
-        if upload.decision().is_none() {
+    if upload.decision().is_none() {
+        // Each failure while chunks are written leads to a roll back. Their number is limited, so the last one is final.
+        let is_last = upload.open_claim().is_some() && upload.failed_deliveries() >= MAX_FAILED_DELIVERIES;
+        let times = if is_last { upload.failed_deliveries() + 1 } else { report.deaths };
+        if is_last || report.deaths >= POISON_DEATHS {
             let message = format!(
-                "processing it failed {} times, the last time with: {}; send it in smaller files",
-                report.deaths, report.reason
+                "processing it failed {times} times, the last time with: {}; send it in smaller files",
+                report.reason
             );
             let failure = Failure::new(FailureCode::ProcessingFailed, "", message);
             return FailedDeliveryAction::Finish(reject(upload, failure, requested_schema));
         }
+    }
+    if report.deaths >= POISON_DEATHS {
         // Rejected by an earlier or concurrent report on the same object, which left steps to take.
         let primary_failure = upload.rejection().and_then(Rejection::primary_failure);
         if primary_failure.is_some_and(|failure| failure.code == FailureCode::ProcessingFailed) {

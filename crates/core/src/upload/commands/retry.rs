@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use crate::upload::aggregate::Upload;
 use crate::upload::event::{QuarantineLocation, RetryForm, UploadEvent};
 use crate::upload::keys::retry_key;
-use crate::upload::limits::{ATTEMPT_BYTES, MAX_HISTORY_BYTES};
+use crate::upload::limits::{ATTEMPT_BYTES, MAX_FAILED_DELIVERIES, MAX_HISTORY_BYTES};
 use crate::upload::state::QuarantineStatus;
 
 /// Returns the location of the rejected data that can be retried now.
@@ -28,7 +28,10 @@ pub fn retryable_location(upload: &Upload, now: Timestamp) -> Result<&Quarantine
     if status != Some(QuarantineStatus::Open) {
         return Err(Refusal::of_quarantine_status(status));
     }
-    if upload.attempt() + 1 >= MAX_ATTEMPTS || upload.history_bytes() + ATTEMPT_BYTES > MAX_HISTORY_BYTES {
+    // A further attempt takes one number for its chunks, and one for each roll back.
+    if upload.write_number() + 1 + MAX_FAILED_DELIVERIES >= MAX_ATTEMPTS
+        || upload.history_bytes() + ATTEMPT_BYTES > MAX_HISTORY_BYTES
+    {
         return Err(Refusal::TooManyRetries { retries: upload.retries_requested() });
     }
     upload.quarantine_location().ok_or_else(|| Refusal::of_quarantine_status(status))

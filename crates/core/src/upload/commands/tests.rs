@@ -1,6 +1,7 @@
 //! Given a history, when a command is sent at a time, then it returns events or a refusal.
 
 mod failed_deliveries;
+mod waiting;
 
 use std::time::Duration;
 
@@ -127,6 +128,7 @@ fn request_withdrawal_needs_accepted_records() {
         ("issued", vec![issued()], Err(Refusal::NotReceived)),
         ("expired", vec![expiring], Err(Refusal::Expired)),
         ("received", vec![issued(), received()], Err(Refusal::BeingProcessed)),
+        ("waiting", vec![issued(), received(), waiting()], Err(Refusal::BeingProcessed)),
         ("failed", vec![issued(), received(), delivery_failed()], Err(Refusal::BeingProcessed)),
         ("accepted", vec![issued(), received(), accepted(None)], Ok(vec![withdrawal_requested()])),
         (

@@ -24,7 +24,7 @@ pub fn request_withdrawal(upload: &Upload, now: Timestamp) -> Result<Vec<UploadE
         UploadState::Accepted | UploadState::PartiallyAccepted => {
             Ok(vec![UploadEvent::WithdrawalRequested { by: upload.origin().owner.clone() }])
         }
-        UploadState::Received | UploadState::Failed => Err(Refusal::BeingProcessed),
+        UploadState::Received | UploadState::Waiting | UploadState::Failed => Err(Refusal::BeingProcessed),
         UploadState::Issued => Err(Refusal::NotReceived),
         UploadState::Expired => Err(Refusal::Expired),
         UploadState::Duplicate => {

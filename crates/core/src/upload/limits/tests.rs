@@ -204,6 +204,7 @@ impl Run {
                 vec![UploadEvent::Quarantined { location }]
             }
             (5, Some(Step::RecordOccurrence)) => record_rejection(&self.upload),
+            (14, Some(Step::Process)) => wait(&self.upload, &"0".repeat(64), &id()),
             (6, _) => return self.fail(0),
             (7, _) => return self.fail(POISON_DEATHS),
             (8, _) => {
@@ -234,7 +235,7 @@ impl Run {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn no_sequence_of_commands_exceeds_the_limit(actions in prop::collection::vec(0u8..=13, 1..600)) {
+    fn no_sequence_of_commands_exceeds_the_limit(actions in prop::collection::vec(0u8..=14, 1..600)) {
         let mut run = Run::new();
         for action in actions {
             run.act(action);
@@ -250,10 +251,12 @@ proptest! {
 #[test]
 fn endless_rounds_end_with_a_refusal_below_the_limit() {
     // Each round goes through every step of an attempt, with as many failures as are recorded.
-    let round: &[u8] = &[0, 6, 6, 6, 6, 6, 6, 1, 6, 5, 1, 7, 5, 6, 5, 6, 6, 5, 5];
+    let round: &[u8] = &[0, 14, 6, 14, 6, 1, 6, 5, 14, 6, 1, 6, 5, 14, 6, 1, 6, 5, 1, 7, 5, 6, 5, 6, 6, 5, 5];
+    let late_poison: &[u8] = &[0, 14, 6, 6, 6, 6, 6, 14, 6, 14, 6, 1, 7, 5, 6, 5, 6, 6, 5, 5];
     let rejected_again: &[u8] = &[0, 3, 6, 5, 6, 5];
     for (name, actions, retry) in [
         ("failing", round, 9),
+        ("failing while it waits", late_poison, 9),
         ("rejected", rejected_again, 8),
         ("partially accepted", &[0, 2, 5, 5], 8),
         ("never sent", &[10], 10),

@@ -88,6 +88,10 @@ pub(in crate::upload) fn acceptance_began() -> UploadEvent {
     UploadEvent::AcceptanceBegan { claim: "00".into() }
 }
 
+pub(in crate::upload) fn waiting() -> UploadEvent {
+    UploadEvent::WaitingBegan { claim: "00".into(), holder: UploadId::of_object("b", "k", "holder") }
+}
+
 pub(in crate::upload) fn duplicate() -> UploadEvent {
     UploadEvent::Decided { decision: Decision::Duplicate { of: id() }, claim: None }
 }
