@@ -3,6 +3,7 @@
 pub mod cost_and_logs;
 pub mod crash_recovery;
 pub mod repeated;
+pub mod waiting;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use eventpulse_aws::workflows::delivery::Delivery;
@@ -37,15 +38,19 @@ pub fn bodies(device: &str) -> [(&'static str, String, UploadState, u64); 3] {
 
 /// Cuts a stored history back to its first `keep` events, as if the function had crashed after them an hour ago.
 pub async fn rewind(world: &World, id: &UploadId, history: &[RecordedEvent], keep: usize) -> Result<(), BoxError> {
-    let mut texts = Vec::new();
-    for event in &history[..keep] {
-        let mut event = event.clone();
-        event.at = Timestamp::from_micros(event.at.as_micros() - 3_600_000_000);
-        texts.push(AttributeValue::S(serde_json::to_string(&event)?));
-    }
+    let an_hour_ago = |event: &RecordedEvent| Timestamp::from_micros(event.at.as_micros() - 3_600_000_000);
+    let events: Vec<RecordedEvent> =
+        history[..keep].iter().map(|event| RecordedEvent { at: an_hour_ago(event), ..event.clone() }).collect();
+    store_history(world, id, &events).await
+}
+
+/// Replaces a stored history.
+pub async fn store_history(world: &World, id: &UploadId, events: &[RecordedEvent]) -> Result<(), BoxError> {
+    let texts = events.iter().map(|event| Ok(AttributeValue::S(serde_json::to_string(event)?)));
+    let texts = texts.collect::<Result<Vec<_>, BoxError>>()?;
     let put = world.dynamodb.put_item().table_name(&world.client.services.config.uploads_table);
     let put = put.item("pk", AttributeValue::S(format!("upload#{id}"))).item("history", AttributeValue::L(texts));
-    put.item("revision", AttributeValue::N(keep.to_string())).send().await?;
+    put.item("revision", AttributeValue::N(events.len().to_string())).send().await?;
     Ok(())
 }
 

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use adapters::notice_store::{profile, publish_lease};
 use adapters::{chunk_store, key_store, notice_store, notice_topic, object_store, subscription_store, upload_store};
-use deliveries::{cost_and_logs, crash_recovery, repeated};
+use deliveries::{cost_and_logs, crash_recovery, repeated, waiting};
 use devices::{keys, limits, sending};
 use libtest_mimic::{Arguments, Failed, Trial};
 use notices::{crashes, floods};
@@ -153,6 +153,11 @@ fn main() -> ExitCode {
         Shared crash_recovery::failed_delivery_recorded_twice_ends_in_quarantine,
         Shared crash_recovery::bytes_of_a_rolled_back_upload_can_be_sent_again,
         Shared repeated::deleted_object_is_quarantined_as_missing,
+        Shared waiting::simultaneous_uploads_of_one_large_file_count_once,
+        Shared waiting::waiting_uploads_take_over_when_their_holder_fails,
+        Shared waiting::claim_of_a_dead_holder_lapses,
+        Shared waiting::claim_of_a_lost_upload_is_released,
+        Shared waiting::waiting_upload_is_processed_when_its_holder_is_withdrawn,
         Shared cost_and_logs::logs_carry_one_correlation_id_and_no_payload,
         Shared cost_and_logs::small_upload_takes_at_most_five_round_trips,
         Shared owners::owner_uploads_reads_statistics_and_fixes_the_quarantine,

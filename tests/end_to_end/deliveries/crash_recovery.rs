@@ -42,18 +42,18 @@ pub async fn crash_after_each_event_is_resumed(world: Arc<World>) -> TestResult 
 }
 
 /// An upload with more chunks than fit in one transaction. It stores the claim, then the chunks, then the decision.
-struct ManyChunks {
-    body: String,
-    object: ObjectVersion,
-    id: UploadId,
-    history: Vec<RecordedEvent>,
+pub(super) struct ManyChunks {
+    pub(super) body: String,
+    pub(super) object: ObjectVersion,
+    pub(super) id: UploadId,
+    pub(super) history: Vec<RecordedEvent>,
     /// The number of events up to and including the claim.
-    claimed: usize,
+    pub(super) claimed: usize,
 }
 
 impl ManyChunks {
     /// Uploads 120 series, whose names begin with `prefix`.
-    async fn upload(world: &World, prefix: &str) -> Result<Self, BoxError> {
+    pub(super) async fn upload(world: &World, prefix: &str) -> Result<Self, BoxError> {
         let line = |device: usize| format!("{}\n", reading(&format!("{prefix}-{device}"), 1, 5.0));
         let body: String = (0..120).map(line).collect();
         let object = put(world, &format!("uploads/{prefix}.ndjson"), &body).await?;
@@ -69,19 +69,20 @@ impl ManyChunks {
     /// Cuts the history back to the claim, with all chunks written, and records a permanently failed delivery.
     async fn fail(&self, world: &World) -> TestResult {
         rewind(world, &self.id, &self.history, self.claimed).await?;
-        self.record_failure(world).await
+        self.record_failure(world, 3).await
     }
 
-    async fn record_failure(&self, world: &World) -> TestResult {
+    /// Records a permanently failed delivery after so many deaths.
+    pub(super) async fn record_failure(&self, world: &World, deaths: u32) -> TestResult {
         let delivery = delivery(&self.object, "failed");
-        let failed = FailedDelivery { delivery, reason: "Sandbox.Timedout".to_owned(), deaths: 3 };
+        let failed = FailedDelivery { delivery, reason: "Sandbox.Timedout".to_owned(), deaths };
         record_failed_delivery(&world.client.services, &failed, clock).await?;
         Ok(())
     }
 }
 
 /// Returns the number of points in the first and in the last series.
-async fn counts(world: &World, prefix: &str) -> Result<(u64, u64), BoxError> {
+pub(super) async fn counts(world: &World, prefix: &str) -> Result<(u64, u64), BoxError> {
     let count = async |number: u32| -> Result<u64, BoxError> {
         let statistics = world.statistics(OwnerId::OPERATOR, &format!("{prefix}-{number}")).await?;
         Ok(statistics.map_or(0, |statistics| statistics.count))
@@ -120,7 +121,7 @@ pub async fn failed_delivery_recorded_twice_ends_in_quarantine(world: Arc<World>
     let history = world.client.services.uploads.history(&upload.id).await?;
     let decided = history.iter().position(|event| matches!(event.event, UploadEvent::Decided { .. }));
     rewind(&world, &upload.id, &history, decided.ok_or("no decision")? + 1).await?;
-    upload.record_failure(&world).await?;
+    upload.record_failure(&world, 3).await?;
     assert_eq!(world.client.settled(&upload.id).await?.state(), UploadState::Quarantined);
     Ok(())
 }
