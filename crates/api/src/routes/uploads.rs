@@ -201,8 +201,8 @@ async fn respond(
             Ok(PresignedUpload::new(app, owner, issued, state, usage, now).await.created())
         }
         IssueOutcome::Advanced(upload) => {
-            let (upload, history) = load(app, owner, upload.id().as_str()).await?;
-            Ok(axum::Json(UploadReceipt::new(app, owner, &upload, history, now).await).into_response())
+            let stored = load(app, owner, upload.id().as_str()).await?;
+            Ok(axum::Json(UploadReceipt::new(app, owner, stored, now).await).into_response())
         }
         IssueOutcome::KeyReused(upload_id) => Err(ApiError::idempotency_key_reused(upload_id.as_str())),
     }
