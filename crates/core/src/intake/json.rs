@@ -10,6 +10,7 @@ mod node;
 mod number;
 mod parse;
 mod pointer;
+mod syntax;
 mod tape;
 mod unique;
 mod view;
@@ -21,6 +22,17 @@ pub use parse::MAX_DEPTH;
 pub use pointer::escaped;
 pub(crate) use tape::{Document, Tape};
 pub(crate) use view::TapeJson;
+
+use crate::intake::failure::Failure;
+
+/// Checks that `bytes` are one JSON value that every parser reads alike: in UTF-8, without repeated names, at most
+/// [`MAX_DEPTH`] deep, with numbers within double precision.
+///
+/// # Errors
+/// Returns the first failure, with its position in `bytes`.
+pub fn check(bytes: &[u8]) -> Result<(), Box<Failure>> {
+    Tape::default().read(bytes).map(drop)
+}
 
 #[cfg(test)]
 mod tests;

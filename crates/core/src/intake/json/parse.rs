@@ -3,10 +3,10 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::error::Category;
 
 use super::locate::{locate, position};
 use super::pointer::{pointer_to, pointer_to_pending};
+use super::syntax::{Mistake, first_mistake};
 use super::tape::{Document, Entry, Kind, Tape};
 use crate::intake::failure::{Failure, FailureCode, MAX_TARGET_CHARS, shortened};
 use crate::intake::position::TextPosition;
@@ -63,15 +63,20 @@ fn before_cut(record: &[u8]) -> Option<&str> {
 /// Returns the record as text.
 fn utf8(record: &[u8]) -> Result<&str, Box<Failure>> {
     if record.len() > u32::MAX as usize / 2 {
-        return Err(Box::new(Failure::at(FailureCode::RecordTooLarge, "the record is far too large", 1, 0)));
+        return Err(Box::new(Failure::at(
+            FailureCode::RecordTooLarge,
+            "the record has more than 2 GiB: send smaller records",
+            1,
+            0,
+        )));
     }
     let text = match std::str::from_utf8(record) {
         Ok(text) => text,
         Err(error) => {
             let start = error.valid_up_to();
             let message = match record {
-                _ if begins_as_utf16(record) => "this is UTF-16: send UTF-8".to_owned(),
-                _ => "this byte is not part of UTF-8 text: send UTF-8".to_owned(),
+                _ if begins_as_utf16(record) => "this is UTF-16: save it as UTF-8".to_owned(),
+                _ => "this byte is not part of UTF-8 text: save the text as UTF-8".to_owned(),
             };
             let line = 1 + newlines(record.get(..start).unwrap_or_default());
             return Err(Box::new(Failure::at(FailureCode::NotUtf8, message, line, start as u64)));
@@ -79,11 +84,11 @@ fn utf8(record: &[u8]) -> Result<&str, Box<Failure>> {
     };
     match record {
         [0xEF, 0xBB, 0xBF, ..] => {
-            let message = "the text starts with a byte order mark (EF BB BF): save it as UTF-8 without one";
+            let message = "the text begins with a byte order mark (EF BB BF): save it as UTF-8 without one";
             Err(Box::new(Failure::at(FailureCode::ByteOrderMark, message, 1, 0)))
         }
         _ if begins_as_utf16(record) => {
-            Err(Box::new(Failure::at(FailureCode::NotUtf8, "this looks like UTF-16 or UTF-32: send UTF-8", 1, 0)))
+            Err(Box::new(Failure::at(FailureCode::NotUtf8, "this looks like UTF-16 or UTF-32: save it as UTF-8", 1, 0)))
         }
         _ => Ok(text),
     }
@@ -267,8 +272,10 @@ impl Fault {
             Fault::Duplicate(entry) => (FailureCode::DuplicateMember, entry, document.string(document.entry(entry))),
         };
         let message = match name {
-            None => format!("arrays and objects are nested more than {MAX_DEPTH} deep"),
-            Some(name) => format!("the object has the member `{}` twice", shortened(name, MAX_TARGET_CHARS)),
+            None => format!("arrays and objects are nested more than {MAX_DEPTH} deep: flatten the record"),
+            Some(name) => {
+                format!("the object has the member `{}` twice: remove one", shortened(name, MAX_TARGET_CHARS))
+            }
         };
         let at = locate(document.text, &[entry]).first().copied().unwrap_or(TextPosition::START);
         let failure = Failure::at(code, message, at.line, at.byte_offset).with_pointer(&pointer_to(document, entry));
@@ -276,82 +283,18 @@ impl Fault {
     }
 }
 
-/// Describes an error of `serde_json`.
+/// Describes the mistake for which `serde_json` refused the text. Its own words are for programmers, so the text is scanned again.
 fn describe(error: &serde_json::Error, document: &Document<'_>) -> Failure {
     let text = document.text;
-    let bytes = text.as_bytes();
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Failure::at(FailureCode::NotJson, "there is nothing here but white space", 1, 0);
-    }
-    let (code, message) = classify(error);
-    let mut offset = match error.classify() {
-        Category::Eof => text.len(),
-        _ => byte_offset(bytes, error.line(), error.column()),
-    };
-    let until = bytes.get(..=offset).unwrap_or(bytes);
-    match code {
-        FailureCode::NumberOutOfRange => {
-            let digits = until.iter().rev().skip_while(|byte| !byte.is_ascii_digit());
-            let after = until.len() - until.iter().rev().take_while(|byte| !byte.is_ascii_digit()).count();
-            offset = after - digits.take_while(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte)).count();
-        }
-        FailureCode::LoneSurrogate => {
-            offset = until.windows(3).rposition(|escape| matches!(escape, b"\\ud" | b"\\uD")).unwrap_or(offset);
-        }
-        _ => {}
-    }
+    // The scan knows the same grammar; the fallback is a position without advice.
+    let (mistake, offset) = first_mistake(text)
+        .unwrap_or_else(|| (Mistake::Unknown, byte_offset(text.as_bytes(), error.line(), error.column())));
     let at = position(text, offset);
-    let message = hint(message, bytes.get(offset..).unwrap_or_default());
-    let pointer = match code {
-        FailureCode::NumberOutOfRange | FailureCode::LoneSurrogate => pointer_to_pending(document),
+    let pointer = match mistake {
+        Mistake::OutOfRange | Mistake::LoneSurrogate => pointer_to_pending(document),
         _ => String::new(),
     };
-    Failure::at(code, message, at.line, at.byte_offset).with_pointer(&pointer)
-}
-
-/// Returns the code and the text of an error of `serde_json`, which distinguishes kinds only by their texts.
-fn classify(error: &serde_json::Error) -> (FailureCode, String) {
-    let text = error.to_string();
-    let text = text.split(" at line ").next().unwrap_or_default().to_owned();
-    let code = match text.as_str() {
-        _ if error.is_eof() => FailureCode::Truncated,
-        "number out of range" => FailureCode::NumberOutOfRange,
-        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => FailureCode::LoneSurrogate,
-        "recursion limit exceeded" => FailureCode::TooDeep,
-        _ => FailureCode::NotJson,
-    };
-    (code, text)
-}
-
-/// Returns advice in place of the text of an error, where there is any; `rest` is the text from the error on.
-fn hint(message: String, rest: &[u8]) -> String {
-    let starts = |words: &[&[u8]]| words.iter().any(|word| rest.starts_with(word));
-    let text = match message.as_str() {
-        "number out of range" => "the number is too large for double precision",
-        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
-            "half of a surrogate pair: a character beyond U+FFFF takes two \\u escapes, one after the other"
-        }
-        "EOF while parsing a list" => "the record ends within an array",
-        "EOF while parsing an object" => "the record ends within an object",
-        "EOF while parsing a string" => "the record ends within a string",
-        "EOF while parsing a value" => "the record ends where a value should be",
-        "trailing comma" => "a comma before a closing bracket: JSON has no trailing commas",
-        "trailing characters" => "more text behind the end of the record",
-        "control character (\\u0000-\\u001F) found while parsing a string" => {
-            "a line break or another control character within a string: write it as an escape, such as \\n"
-        }
-        "key must be a string" => "a member's name must be a string in double quotes",
-        "expected value" if starts(&[b"NaN", b"nan", b"Inf", b"-Inf"]) => {
-            "JSON has neither NaN nor infinity: write null, or leave the member out"
-        }
-        "expected value" if starts(&[b"'"]) => "a string must be in double quotes",
-        "expected value" if starts(&[b"True", b"False", b"None"]) => "JSON writes true, false and null, in lowercase",
-        "invalid number" if starts(&[b"I", b"N"]) => {
-            "JSON has neither NaN nor infinity: write null, or leave the member out"
-        }
-        _ => return message,
-    };
-    text.to_owned()
+    Failure::at(mistake.code(), mistake.text(), at.line, at.byte_offset).with_pointer(&pointer)
 }
 
 /// Returns the offset of the byte at which `serde_json` stopped. It counts lines from 1, and bytes within the line.
