@@ -3,6 +3,7 @@
 //! [`inspection`] is the entry point: it pulls frames from the [`reader`], gets a verdict on each from the validator in
 //! [`validation`], and collects points and [`rejection`]s. The validator uses [`json`] and [`schema`].
 
+pub mod date_time;
 pub mod failure;
 pub mod fingerprint;
 pub mod inspection;

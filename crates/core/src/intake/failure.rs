@@ -63,8 +63,8 @@ macro_rules! codes {
 
 codes! {
     EmptyUpload "EMPTY_UPLOAD" Upload "The upload holds no record: it is empty, or only white space.";
-    UnsupportedContentType "UNSUPPORTED_CONTENT_TYPE" Upload "The content type is none of those that are read here.";
-    ContentTypeMismatch "CONTENT_TYPE_MISMATCH" Upload "The bytes are not what the content type says.";
+    UnsupportedContentType "UNSUPPORTED_CONTENT_TYPE" Upload "The content type is not supported: send application/json or application/x-ndjson.";
+    ContentTypeMismatch "CONTENT_TYPE_MISMATCH" Upload "The bytes are not of the declared content type.";
     CorruptCompression "CORRUPT_COMPRESSION" Upload "The gzip or zstd stream is damaged or ends early.";
     TrailingBytes "TRAILING_BYTES" Upload "Other bytes follow the gzip or zstd stream.";
     WindowTooLarge "WINDOW_TOO_LARGE" Upload "The zstd stream takes a window of more than 32 MiB to decompress.";
@@ -72,58 +72,58 @@ codes! {
     DecompressedTooLarge "DECOMPRESSED_TOO_LARGE" Upload "The upload is larger than the limit once it is decompressed.";
     ObjectMissing "OBJECT_MISSING" Upload "The object was deleted before it was read.";
     TooManyRejected "TOO_MANY_REJECTED" Upload "More records were rejected than the upload allows, so none of it counts.";
-    IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" Upload "Another message came under the same Idempotency-Key before, with another body.";
+    IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" Upload "An earlier message with the same Idempotency-Key had another body.";
     TooManyRecords "TOO_MANY_RECORDS" Upload "A message has more than 500 records.";
     ProcessingFailed "PROCESSING_FAILED" Upload "Processing this upload failed repeatedly.";
 
-    NotJson "NOT_JSON" Record "The text breaks the grammar of JSON.";
+    NotJson "NOT_JSON" Record "The text is not valid JSON.";
     Truncated "TRUNCATED" Record "The JSON ends before it is complete.";
     NotUtf8 "NOT_UTF8" Record "The bytes are not UTF-8.";
     ByteOrderMark "BYTE_ORDER_MARK" Record "The text starts with a byte order mark, which JSON does not allow.";
     TooDeep "TOO_DEEP" Record "Arrays and objects are nested more than 64 deep.";
-    DuplicateMember "DUPLICATE_MEMBER" Record "An object has two members of one name.";
+    DuplicateMember "DUPLICATE_MEMBER" Record "An object has two members with the same name.";
     NumberOutOfRange "NUMBER_OUT_OF_RANGE" Record "A number is too large for double precision.";
     LoneSurrogate "LONE_SURROGATE" Record "A string has one half of a UTF-16 surrogate pair without the other.";
     RecordTooLarge "RECORD_TOO_LARGE" Record "The record is larger than 16 MiB.";
-    UnknownSchema "UNKNOWN_SCHEMA" Record "The record, or its upload, asks for a schema that is not deployed.";
-    EntityMissing "ENTITY_MISSING" Record "The value that says whom the record is about is absent, or neither a string of 1 to 1024 bytes nor a whole number.";
-    TimeMissing "TIME_MISSING" Record "The value that says when something was measured is absent, or not an RFC 3339 date-time.";
+    UnknownSchema "UNKNOWN_SCHEMA" Record "The record or its upload requests a schema that is not deployed.";
+    EntityMissing "ENTITY_MISSING" Record "The name of the measured entity is absent, or neither a string of 1 to 1024 bytes nor a whole number.";
+    TimeMissing "TIME_MISSING" Record "The time of the measurement is absent, or not an RFC 3339 date-time.";
     MeasureNotANumber "MEASURE_NOT_A_NUMBER" Record "A measured value is neither a number nor null.";
 
     Type "TYPE" Record "The value is of a type that the schema does not allow.";
     Required "REQUIRED" Record "A required member is missing.";
     DependentRequired "DEPENDENT_REQUIRED" Record "A member is missing that another member requires.";
-    AdditionalProperties "ADDITIONAL_PROPERTIES" Record "The object has a member that the schema does not know.";
-    UnevaluatedProperties "UNEVALUATED_PROPERTIES" Record "The object has a member that no part of the schema that applies knows.";
-    PropertyNames "PROPERTY_NAMES" Record "The name of a member is not of the form that the schema asks for.";
+    AdditionalProperties "ADDITIONAL_PROPERTIES" Record "The object has a member that the schema does not declare.";
+    UnevaluatedProperties "UNEVALUATED_PROPERTIES" Record "The object has a member that no applicable part of the schema declares.";
+    PropertyNames "PROPERTY_NAMES" Record "The name of a member does not have the required form.";
     MinProperties "MIN_PROPERTIES" Record "The object has too few members.";
     MaxProperties "MAX_PROPERTIES" Record "The object has too many members.";
-    Format "FORMAT" Record "The string is not of the format that the schema asks for, such as date-time.";
+    Format "FORMAT" Record "The string does not have the required format, such as date-time.";
     Pattern "PATTERN" Record "The string does not match the schema's regular expression.";
     MinLength "MIN_LENGTH" Record "The string is too short.";
     MaxLength "MAX_LENGTH" Record "The string is too long.";
-    ContentEncoding "CONTENT_ENCODING" Record "The string is not encoded as the schema asks.";
-    ContentMediaType "CONTENT_MEDIA_TYPE" Record "The string's content is not of the media type that the schema asks for.";
+    ContentEncoding "CONTENT_ENCODING" Record "The string does not have the required encoding.";
+    ContentMediaType "CONTENT_MEDIA_TYPE" Record "The content of the string does not have the required media type.";
     Minimum "MINIMUM" Record "The number is below the smallest that the schema allows.";
     ExclusiveMinimum "EXCLUSIVE_MINIMUM" Record "The number is not above the schema's lower bound.";
     Maximum "MAXIMUM" Record "The number is above the largest that the schema allows.";
     ExclusiveMaximum "EXCLUSIVE_MAXIMUM" Record "The number is not below the schema's upper bound.";
     MultipleOf "MULTIPLE_OF" Record "The number is not a multiple of the schema's step.";
-    Enum "ENUM" Record "The value is none of those that the schema lists.";
-    Const "CONST" Record "The value is not the one that the schema fixes.";
+    Enum "ENUM" Record "The value is not in the schema's list of allowed values.";
+    Const "CONST" Record "The value differs from the only value that the schema allows.";
     MinItems "MIN_ITEMS" Record "The array has too few elements.";
     MaxItems "MAX_ITEMS" Record "The array has too many elements.";
-    UniqueItems "UNIQUE_ITEMS" Record "The array holds one element twice.";
-    Contains "CONTAINS" Record "The array lacks an element of the kind that it must contain.";
-    MinContains "MIN_CONTAINS" Record "The array has too few elements of the kind that it must contain.";
-    MaxContains "MAX_CONTAINS" Record "The array has too many elements of the kind that it may contain.";
-    Items "ITEMS" Record "The array has an element where the schema allows none.";
-    UnevaluatedItems "UNEVALUATED_ITEMS" Record "The array has an element that no part of the schema that applies knows.";
-    AnyOf "ANY_OF" Record "The value fits none of the forms that the schema allows.";
-    OneOf "ONE_OF" Record "The value fits none, or more than one, of the forms of which the schema asks for exactly one.";
-    Not "NOT" Record "The value is of a form that the schema forbids.";
+    UniqueItems "UNIQUE_ITEMS" Record "The array has the same element twice.";
+    Contains "CONTAINS" Record "The array has no element of the required form.";
+    MinContains "MIN_CONTAINS" Record "The array has too few elements of the required form.";
+    MaxContains "MAX_CONTAINS" Record "The array has too many elements of a limited form.";
+    Items "ITEMS" Record "The array has more elements than the schema allows.";
+    UnevaluatedItems "UNEVALUATED_ITEMS" Record "The array has an element that no applicable part of the schema declares.";
+    AnyOf "ANY_OF" Record "The value fits none of the schema's forms.";
+    OneOf "ONE_OF" Record "The value must fit exactly one of the schema's forms, but fits none or several.";
+    Not "NOT" Record "The value has a form that the schema forbids.";
     FalseSchema "FALSE_SCHEMA" Record "The schema allows no value here.";
-    SchemaMismatch "SCHEMA_MISMATCH" Record "The record does not fit its schema, and is too large to tell exactly where.";
+    SchemaMismatch "SCHEMA_MISMATCH" Record "The record does not fit its schema, and is too large to locate the failures.";
 }
 
 impl fmt::Display for FailureCode {

@@ -41,7 +41,7 @@ pub(super) fn failures(document: &mut Document<'_>, schema: &Schema) -> (Vec<Fai
         .collect();
     if failures.is_empty() {
         let message =
-            "the record does not fit its schema; it is too large, or has too many members, to tell exactly where";
+            "the record does not fit its schema, and is too large to locate the failures: send smaller records";
         failures.push((Failure::new(FailureCode::SchemaMismatch, "", message), Some(0)));
     }
     (located(document, failures), omitted)
@@ -136,8 +136,8 @@ impl ExtractionErrors {
             Some(name) if node.object().is_some() => format!("missing member `{name}`: it must be {expected}"),
             Some(name) => format!("must be an object with the member `{name}`, but is {}", message::kind_of(node)),
             None if matches!(error, ExtractionError::Time(..)) => match node.text() {
-                Some(text) => format!("must be {expected}{}", hints::date_time(text)),
-                None => format!("must be {expected}, but is {}", message::kind_of(node)),
+                Some(_) => format!("must be {expected}{}", hints::date_time(node)),
+                None => format!("must be {expected}, but is {}{}", message::kind_of(node), hints::date_time(node)),
             },
             None if node.text().is_some_and(str::is_empty) => format!("must be {expected}, but is empty"),
             None if matches!(error, ExtractionError::Entity(..)) && node.text().is_some() => {

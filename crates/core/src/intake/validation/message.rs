@@ -120,11 +120,11 @@ pub(super) fn describe(
         }
         Kind::AnyOf { context } => description(
             FailureCode::AnyOf,
-            format!("fits none of the forms that are allowed{}", closest(context, node, schema)),
+            format!("must fit one of the schema's forms{}", closest(context, error, node, schema)),
         ),
         Kind::OneOfNotValid { context } => description(
             FailureCode::OneOf,
-            format!("fits none of the forms that are allowed{}", closest(context, node, schema)),
+            format!("must fit one of the schema's forms{}", closest(context, error, node, schema)),
         ),
         // jsonschema names the first member by its value.
         Kind::FalseSchema if keyword == "additionalProperties" => {
@@ -133,14 +133,14 @@ pub(super) fn describe(
             Description {
                 targets,
                 at: name.and_then(TapeNode::index),
-                ..description(FailureCode::AdditionalProperties, "no members are allowed here".into())
+                ..description(FailureCode::AdditionalProperties, "no members are allowed here: remove them".into())
             }
         }
         Kind::FalseSchema if keyword == "propertyNames" => {
-            description(FailureCode::PropertyNames, "no members are allowed here".into())
+            description(FailureCode::PropertyNames, "no members are allowed here: remove them".into())
         }
         kind => {
-            let (code, message) = plain(kind, &keyword, node, error);
+            let (code, message) = plain(kind, &keyword, node, error, schema);
             description(code, message)
         }
     }
@@ -166,20 +166,26 @@ fn keyword(error: &ValidationError<'_>) -> String {
 }
 
 /// Returns code and message of a failure that concerns one value and names no members.
-fn plain(kind: &Kind, keyword: &str, node: TapeNode<'_>, error: &ValidationError<'_>) -> (FailureCode, String) {
+fn plain(
+    kind: &Kind,
+    keyword: &str,
+    node: TapeNode<'_>,
+    error: &ValidationError<'_>,
+    schema: &Schema,
+) -> (FailureCode, String) {
     match kind {
-        Kind::Type { kind } => (FailureCode::Type, type_text(kind, node)),
-        Kind::Format { format } if format == "date-time" => (
-            FailureCode::Format,
-            format!("must be {}{}", hints::DATE_TIME, node.text().map(hints::date_time).unwrap_or_default()),
-        ),
+        Kind::Type { kind } => (FailureCode::Type, type_text(kind, node, error, schema)),
+        Kind::Format { format } if format == "date-time" => {
+            (FailureCode::Format, format!("must be {}{}", hints::DATE_TIME, hints::date_time(node)))
+        }
         Kind::Format { format } => (FailureCode::Format, format!("must be of the format `{format}`")),
         Kind::Pattern { pattern } => {
             (FailureCode::Pattern, format!("must match the pattern `{}`", shortened(pattern, MAX_SHOWN)))
         }
-        Kind::RegexEngineFailure { .. } | Kind::BacktrackLimitExceeded { .. } => {
-            (FailureCode::Pattern, "is too long or intricate to hold it against the schema's pattern".into())
-        }
+        Kind::RegexEngineFailure { .. } | Kind::BacktrackLimitExceeded { .. } => (
+            FailureCode::Pattern,
+            "is too long or too complex to check against the schema's pattern: shorten it".into(),
+        ),
         Kind::Enum { options } => (FailureCode::Enum, enum_text(options)),
         Kind::Constant { expected_value } => (FailureCode::Const, format!("must be {}", shown(expected_value))),
         Kind::Minimum { limit } => (FailureCode::Minimum, format!("must be at least {limit}")),
@@ -201,35 +207,44 @@ fn plain(kind: &Kind, keyword: &str, node: TapeNode<'_>, error: &ValidationError
         Kind::MaxProperties { limit } => {
             (FailureCode::MaxProperties, format!("must have at most {}", count(*limit, "member")))
         }
-        Kind::AdditionalItems { .. } => (FailureCode::Items, "has an element too many".into()),
-        Kind::UniqueItems => (FailureCode::UniqueItems, "must not have the same element twice".into()),
-        Kind::Contains if keyword == "minContains" => {
-            (FailureCode::MinContains, "has too few elements of the kind that it must contain".into())
+        Kind::AdditionalItems { limit } => {
+            (FailureCode::Items, format!("must have at most {}: remove the others", count(*limit as u64, "element")))
         }
-        Kind::Contains if keyword == "maxContains" => {
-            (FailureCode::MaxContains, "has too many elements of the kind that it may contain".into())
+        Kind::UniqueItems => (FailureCode::UniqueItems, "must not have the same element twice: remove one".into()),
+        Kind::Contains if keyword == "minContains" => (
+            FailureCode::MinContains,
+            "has too few elements of the form that the schema's `contains` requires: add some".into(),
+        ),
+        Kind::Contains if keyword == "maxContains" => (
+            FailureCode::MaxContains,
+            "has too many elements of the form that the schema's `contains` limits: remove some".into(),
+        ),
+        Kind::Contains => {
+            (FailureCode::Contains, "has no element of the form that the schema's `contains` requires: add one".into())
         }
-        Kind::Contains => (FailureCode::Contains, "has no element of the kind that it must contain".into()),
         Kind::UnevaluatedItems { unexpected } => (
             FailureCode::UnevaluatedItems,
-            format!("has {} that the schema does not know", count(unexpected.len() as u64, "element")),
+            format!("has {} that the schema does not declare: remove them", count(unexpected.len() as u64, "element")),
         ),
         Kind::ContentEncoding { content_encoding } => {
             (FailureCode::ContentEncoding, format!("must be encoded in {content_encoding}"))
         }
-        Kind::FromUtf8 { .. } => (FailureCode::ContentEncoding, "must hold UTF-8 once it is decoded".into()),
+        Kind::FromUtf8 { .. } => (FailureCode::ContentEncoding, "must decode to text in UTF-8".into()),
         Kind::ContentMediaType { content_media_type } => {
-            (FailureCode::ContentMediaType, format!("must hold {content_media_type}"))
+            (FailureCode::ContentMediaType, format!("must hold a document of the type {content_media_type}"))
         }
-        Kind::OneOfMultipleValid { .. } => {
-            (FailureCode::OneOf, "fits more than one of the forms of which it must fit exactly one".into())
-        }
+        Kind::OneOfMultipleValid { .. } => (
+            FailureCode::OneOf,
+            "must fit exactly one of the schema's forms, but fits several: change it so that one is left".into(),
+        ),
         Kind::Not { .. } => {
-            (FailureCode::Not, format!("must not be of the form that the schema forbids at {}", error.schema_path()))
+            (FailureCode::Not, format!("must not have the form that the schema forbids at {}", error.schema_path()))
         }
-        Kind::FalseSchema if keyword == "items" => (FailureCode::Items, "is an element too many".into()),
-        Kind::FalseSchema => (FailureCode::FalseSchema, "is not allowed here".into()),
-        _ => (FailureCode::SchemaMismatch, "does not fit the schema".into()),
+        Kind::FalseSchema if keyword == "items" => {
+            (FailureCode::Items, "is beyond the last element that the schema allows: remove it".into())
+        }
+        Kind::FalseSchema => (FailureCode::FalseSchema, "is not allowed here: remove it".into()),
+        _ => (FailureCode::SchemaMismatch, format!("does not fit the schema at {}", error.schema_path())),
     }
 }
 
@@ -250,11 +265,14 @@ fn enum_text(options: &Value) -> String {
     format!("must be one of {}{more}", list.join(", "))
 }
 
-fn type_text(kind: &TypeKind, node: TapeNode<'_>) -> String {
+fn type_text(kind: &TypeKind, node: TapeNode<'_>, error: &ValidationError<'_>, schema: &Schema) -> String {
     let kinds = match kind {
         TypeKind::Single(kind) => JsonTypeSet::from(*kind),
         TypeKind::Multiple(kinds) => *kinds,
     };
+    if node.number().is_some() && kinds.contains(JsonType::String) && is_date_time(error, schema) {
+        return format!("must be {}, but is a number{}", hints::DATE_TIME, hints::date_time(node));
+    }
     let (null, others): (Vec<JsonType>, Vec<JsonType>) = kinds.iter().partition(|kind| *kind == JsonType::Null);
     let wanted: Vec<&str> = others.into_iter().chain(null).map(article).collect();
     let wanted = match wanted.split_last() {
@@ -314,17 +332,30 @@ fn unexpected_members(
     Description { targets: unexpected.iter().take(MAX_TARGETS).cloned().collect(), message, at: first, ..description }
 }
 
+/// Returns the part of the schema that holds the keyword that failed.
+fn part<'s>(error: &ValidationError<'_>, schema: &'s Schema) -> Option<&'s Value> {
+    let pointer = schema_pointer(error, schema);
+    schema.source.pointer(pointer.rsplit_once('/').map_or("", |(parent, _)| parent))
+}
+
+/// Returns whether the part of the schema that failed requires a date-time.
+fn is_date_time(error: &ValidationError<'_>, schema: &Schema) -> bool {
+    part(error, schema).is_some_and(|part| part["format"] == "date-time")
+}
+
 /// Returns the members that the schema declares beside the keyword that failed.
 fn declared_beside<'s>(error: &ValidationError<'_>, schema: &'s Schema) -> Vec<&'s str> {
-    let pointer = schema_pointer(error, schema);
-    let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let properties =
-        schema.source.pointer(parent).and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+    let properties = part(error, schema).and_then(|part| part.get("properties")).and_then(Value::as_object);
     properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str)).collect()
 }
 
 /// Returns the requirement of the closest alternative: the one with the fewest errors.
-fn closest(context: &[Vec<ValidationError<'static>>], node: TapeNode<'_>, schema: &Schema) -> String {
+fn closest(
+    context: &[Vec<ValidationError<'static>>],
+    outer: &ValidationError<'_>,
+    node: TapeNode<'_>,
+    schema: &Schema,
+) -> String {
     let nearest = context.iter().filter(|errors| !errors.is_empty()).min_by_key(|errors| errors.len());
     let Some(error) = nearest.and_then(|errors| errors.first()) else {
         return String::new();
@@ -336,7 +367,11 @@ fn closest(context: &[Vec<ValidationError<'static>>], node: TapeNode<'_>, schema
     let missing = missing_member(error).map(str::to_owned).into_iter().collect();
     let description = describe(error, TapeNode::At(document, index), schema, missing);
     match error.instance_path().as_str() {
-        "" => format!("; the nearest: it {}", description.message),
-        pointer => format!("; the nearest: at {} it {}", shortened(pointer, MAX_SHOWN), description.message),
+        pointer if pointer == outer.instance_path().as_str() => {
+            format!("; the nearest form says: {}", description.message)
+        }
+        pointer => {
+            format!("; the nearest form says, at {}: {}", shortened(pointer, MAX_SHOWN), description.message)
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::intake::failure::FailureCode;
 use crate::time::Timestamp;
 
 mod agreement;
+mod hints;
 mod keywords;
 mod points;
 
@@ -178,7 +179,7 @@ fn failures_have_code_position_and_advice() {
                     "/readings/1/timestamp",
                     "2:89",
                     &[],
-                    "must be an RFC 3339 date-time, such as 2025-02-28T12:00:00Z",
+                    "must be an RFC 3339 date-time, such as 2025-02-28T12:00:00Z: that month has no such day",
                 ),
                 ("TYPE", "/readings/1/value", "2:120", &[], "must be a number, but is true"),
             ],
@@ -276,7 +277,13 @@ fn failures_have_code_position_and_advice() {
             "not JSON",
             "reading/1.0",
             "{]",
-            &[("NOT_JSON", "", "1:1", &[], "a member's name must be a string in double quotes")],
+            &[(
+                "NOT_JSON",
+                "",
+                "1:1",
+                &[],
+                "the bracket does not fit the opening one: close an array with ] and an object with }",
+            )],
         ),
     ];
     for (name, default, record, expected) in rows {
@@ -359,32 +366,4 @@ fn many_failures_are_limited_and_counted() {
     let record = format!("{{\"id\":1,\"at\":\"2025-02-28T12:00:00Z\",\"v\":{{{},\"last\":\"\"}}}}", members.join(","));
     let found = check_with(&catalog, "t/1.0", &record).failures;
     assert_eq!(found.iter().map(|failure| failure.code).collect::<Vec<_>>(), [FailureCode::SchemaMismatch]);
-}
-
-#[test]
-fn date_time_failures_have_advice() {
-    let rows = [
-        ("2025-02-28T12:0/:00Z", ""),
-        ("2025-02-29T12:00:00Z", ""),
-        ("2025-02-28T12:00:00", ": it has no time zone, add Z or an offset such as +01:00"),
-        ("2025-02-28", ": it has no time of day"),
-        ("2025-02-28 12:00:00Z", ": put a T between date and time"),
-        ("2025-02-28 12:00:00", ": put a T between date and time, and add Z or an offset such as +01:00"),
-        ("2025-02-28 12:00:00 UTC", ": put a T between date and time, and Z for UTC"),
-        (" 2025-02-28T12:00:00Z ", ": take the white space around it away"),
-        ("1740744000", ": seconds or milliseconds since 1970 are not read"),
-        ("", ", but is empty"),
-        ("yesterday", ""),
-        ("é025-02-28 12:00:00", ""),
-    ];
-    for (text, advice) in rows {
-        let record = json!({"device_id": "a", "timestamp": text, "value": 1}).to_string();
-        let found = check("reading/1.0", &record).failures;
-        let messages: Vec<&str> = found.iter().map(|failure| failure.message.as_str()).collect();
-        assert_eq!(
-            messages,
-            [format!("must be an RFC 3339 date-time, such as 2025-02-28T12:00:00Z{advice}")],
-            "{text}"
-        );
-    }
 }

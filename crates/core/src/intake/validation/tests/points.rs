@@ -67,7 +67,7 @@ fn values_that_the_plan_cannot_use_are_failures() {
                 (
                     "TIME_MISSING",
                     "/readings/2/at",
-                    "must be an RFC 3339 date-time, such as 2025-02-28T12:00:00Z: it has no time of day",
+                    "must be an RFC 3339 date-time, such as 2025-02-28T12:00:00Z: add the time of day, such as T00:00:00Z",
                 ),
                 ("TIME_MISSING", "/readings/3", "must be an object with the member `at`, but is a number"),
             ],
