@@ -79,7 +79,7 @@ fn example(status: &str) -> Value {
         ),
         "404" => ApiError::not_found("You have no resource with this id."),
         "409" => ApiError::conflict(
-            "The request conflicts with the state of the resource: it was withdrawn: make a new upload.",
+            "The request conflicts with the state of the resource: the upload was withdrawn: send the data as a new upload.",
         ),
         "413" => ApiError::too_large("The body is too large for this operation. Use POST /uploads for a large file."),
         "415" => ApiError::content_type("Invalid Content-Type: expected application/json."),

@@ -82,7 +82,7 @@ pub struct KeyChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRefusal {
     /// The owner has no such key.
-    #[error("you have no key of this id")]
+    #[error("you have no key with this id: GET /keys lists your keys")]
     NotFound,
     /// The owner has [`MAX_ACTIVE_KEYS`] active keys.
     #[error("you have {MAX_ACTIVE_KEYS} active keys, which is the limit: revoke one")]

@@ -162,7 +162,7 @@ fn complete_withdrawal_happens_once() {
 fn each_refusal_says_what_to_do() {
     assert_eq!(
         Refusal::NothingAccepted.to_string(),
-        "none of its records is accepted: discard it with DELETE /quarantine/{upload_id}"
+        "none of the records is accepted: discard the upload with DELETE /quarantine/{upload_id}"
     );
     let refusal = Refusal::RetryPending { expires_at: at(60) };
     assert!(refusal.to_string().contains("until 1970-01-01T00:01:00Z"), "{refusal}");
