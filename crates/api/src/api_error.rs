@@ -1,7 +1,8 @@
 //! Error responses: problem details as defined by [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457). Each one says
 //! what is wrong and what to do.
 
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::response::{IntoResponse, Response};
 use eventpulse_aws::workflows::upload_commands::CommandOutcome;
 use eventpulse_core::device::key_commands::KeyRefusal;
@@ -253,23 +254,18 @@ fn conflict_detail(reason: impl std::fmt::Display) -> String {
     format!("The request conflicts with the state of the resource: {reason}.")
 }
 
-impl From<QueryRejection> for ApiError {
-    fn from(rejection: QueryRejection) -> Self {
-        let text = rejection.body_text();
-        let message = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-        match message.split_once(": ") {
-            Some((name, detail)) => Self::parameter(name, detail),
-            None => {
-                let name = message.split('`').nth(1).unwrap_or("query").to_owned();
-                Self::parameter(&name, message)
-            }
-        }
-    }
-}
-
 impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> Self {
-        Self::invalid(format!("Invalid path: {}.", rejection.body_text()))
+        let kind = match rejection {
+            PathRejection::FailedToDeserializePathParams(error) => Some(error.into_kind()),
+            _ => None,
+        };
+        match kind {
+            Some(ErrorKind::InvalidUtf8InPathParam { key }) => {
+                Self::parameter(&key, "expected text in UTF-8, percent-encoded")
+            }
+            _ => Self::invalid("Invalid path: expected a path of GET /openapi.json with its parameters."),
+        }
     }
 }
 

@@ -1,23 +1,37 @@
 //! Extractors of parameters and bodies. Invalid input becomes an [`ApiError`].
 
+mod json_value;
+mod mismatch;
+mod query_text;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use eventpulse_core::device::key::KeyId;
 use eventpulse_core::id::{DeviceId, MAX_DEVICE_BYTES, UploadId};
+use eventpulse_core::intake::date_time::time_advice;
 use eventpulse_core::intake::reader::{Format, Media};
 use eventpulse_core::time::Timestamp;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_path_to_error::Segment;
+use serde_json::Value;
 use utoipa::IntoParams;
 
 use crate::api_error::ApiError;
+use json_value::JsonValue;
 
 /// The query parameters. Unknown and repeated parameters are errors.
-#[derive(FromRequestParts)]
-#[from_request(via(axum::extract::Query), rejection(ApiError))]
 pub(crate) struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let parsed = query_text::parse(parts.uri.query().unwrap_or_default());
+        parsed.map(Self).map_err(|error| ApiError::parameter(&error.path, error.detail("parameter")))
+    }
+}
 
 /// An empty set of query parameters: any parameter is an error.
 #[derive(Deserialize)]
@@ -80,22 +94,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !is_json {
             return Err(ApiError::content_type("Invalid Content-Type: expected application/json."));
         }
-        if bytes.trim_ascii_start().first() == Some(&b'[') {
-            // serde accepts an array in place of an object.
-            return Err(ApiError::member("", "expected an object, not an array"));
-        }
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let token = |segment: &Segment| match segment {
-                Segment::Seq { index } => format!("/{index}"),
-                segment => format!("/{}", segment.to_string().replace('~', "~0").replace('/', "~1")),
-            };
-            let pointer: String = error.path().iter().map(token).collect();
-            ApiError::member(pointer.trim_end_matches("/?"), error.inner().to_string())
-        })?;
-        deserializer.end().map_err(|error| ApiError::member("", error.to_string()))?;
-        Ok(Self(value))
+        json(&bytes).map(Self)
     }
+}
+
+/// Reads a value from JSON. The text is checked by the rules for records, so that every parser would read the same.
+fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    eventpulse_core::intake::json::check(bytes).map_err(|failure| {
+        let (line, byte) = (failure.line.unwrap_or(1), failure.byte_offset.unwrap_or(0));
+        ApiError::member(&failure.pointer, format!("{} (line {line}, byte {byte})", failure.message))
+    })?;
+    let value: Value = serde_json::from_slice(bytes).map_err(|_| ApiError::internal())?;
+    T::deserialize(JsonValue(&value)).map_err(|error| ApiError::member(&error.path, error.detail("member")))
 }
 
 /// Returns a header if its value is text.
@@ -156,9 +166,10 @@ pub(crate) fn time_range(from: Option<&str>, to: Option<&str>) -> Result<TimeRan
     let time = |name: &str, text: Option<&str>| {
         text.map(|text| {
             Timestamp::parse(text).ok_or_else(|| {
+                let advice = time_advice(text);
                 ApiError::parameter(
                     name,
-                    "expected an RFC 3339 date-time such as 2025-02-28T12:00:00Z (encode + as %2B)",
+                    format!("expected an RFC 3339 date-time such as 2025-02-28T12:00:00Z{advice}"),
                 )
             })
         })
@@ -170,3 +181,6 @@ pub(crate) fn time_range(from: Option<&str>, to: Option<&str>) -> Result<TimeRan
         range => Ok(range),
     }
 }
+
+#[cfg(test)]
+mod tests;

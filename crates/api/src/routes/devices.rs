@@ -21,7 +21,7 @@ use crate::cursor::Seal;
 use crate::etag::tagged;
 use crate::extract::{DevicePath, Path, Query};
 use crate::model::Time;
-use crate::routes::paging::{page_limit, position};
+use crate::routes::paging::{PageLimit, page_limit, position};
 use crate::routes::statistics::{StatisticsParams, no_data, resolve_query};
 use crate::state::App;
 use links::DeviceLinks;
@@ -35,8 +35,8 @@ const MAX_BUCKET_DAYS: u64 = 3_660;
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageParams {
     /// The maximum number of items per page; 50 by default.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<usize>,
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 100)]
+    limit: Option<PageLimit>,
     /// The unchanged `next` of the previous page.
     cursor: Option<String>,
 }
@@ -83,7 +83,7 @@ pub(crate) async fn list(
 ) -> Result<Response, ApiError> {
     let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "devices", filters: &[] };
     let after = position(&seal, params.cursor.as_deref())?;
-    let page = app.services.chunks.devices(&owner.0, page_limit(params.limit)?, after.as_deref()).await?;
+    let page = app.services.chunks.devices(&owner.0, page_limit(params.limit), after.as_deref()).await?;
     let summary = |Device { entity, measures }: Device| {
         let links = DeviceLinks::of(&app.config.api_url, &entity);
         DeviceSummary { measures, links, device_id: entity }

@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::paging::{page_limit, position};
+use super::paging::{PageLimit, page_limit, position};
 use super::random;
 use crate::api_error::ApiError;
 use crate::auth::Owner;
@@ -26,7 +26,7 @@ use crate::state::App;
 /// The most characters of the name of a key.
 const MAX_NAME_CHARS: usize = 100;
 /// The longest time for which a replaced secret stays valid: 7 days.
-const MAX_KEEP_SECONDS: u32 = 604_800;
+const MAX_KEEP_SECONDS: u64 = 604_800;
 
 /// A request for a key.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -48,7 +48,7 @@ pub(crate) struct Rotation {
     /// devices; 0 by default.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 604_800)]
-    keep_old_seconds: u32,
+    keep_old_seconds: u64,
 }
 
 /// The usage plan of a key: its rate limit and quota.
@@ -77,8 +77,8 @@ pub(crate) enum KeyState {
 #[into_params(parameter_in = Query)]
 pub(crate) struct KeyListParams {
     /// The maximum number of items per page; 50 by default.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<usize>,
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 100)]
+    limit: Option<PageLimit>,
     /// The unchanged `next` of the previous page.
     cursor: Option<String>,
 }
@@ -230,7 +230,7 @@ pub(crate) async fn list(
     owner: Owner,
     Query(params): Query<KeyListParams>,
 ) -> Result<axum::Json<KeyList>, ApiError> {
-    let limit = page_limit(params.limit)?;
+    let limit = page_limit(params.limit);
     let seal = Seal { key: &app.config.cursor_key, owner: &owner.0, list: "keys", filters: &[] };
     let after = position(&seal, params.cursor.as_deref())?;
     let page = keys_of(&app)?.store().list(&owner.0, limit, after.as_deref()).await?;
@@ -282,10 +282,10 @@ pub(crate) async fn rotate(
 ) -> Result<Response, ApiError> {
     let id = key_id(&id)?;
     if keep_old_seconds > MAX_KEEP_SECONDS {
-        let detail = format!("expected 0 to {MAX_KEEP_SECONDS} seconds (7 days)");
+        let detail = format!("expected a whole number from 0 to {MAX_KEEP_SECONDS} (7 days)");
         return Err(ApiError::member("/keep_old_seconds", detail));
     }
-    let overlap = Duration::from_secs(keep_old_seconds.into());
+    let overlap = Duration::from_secs(keep_old_seconds);
     let rotated = keys_of(&app)?.rotate(&owner.0, &id, overlap, (app.clock)(), random()?).await?;
     Ok(KeyWithSecret::response(&app, StatusCode::OK, rotated.into_result()?))
 }

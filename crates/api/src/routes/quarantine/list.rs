@@ -15,7 +15,7 @@ use crate::auth::Owner;
 use crate::cursor::Seal;
 use crate::extract::{Query, time_range};
 use crate::model::{self, Time};
-use crate::routes::paging::{page_limit, position};
+use crate::routes::paging::{PageLimit, page_limit, position};
 use crate::state::App;
 
 /// The query parameters of `GET /quarantine`.
@@ -35,8 +35,8 @@ pub(crate) struct ListParams {
     #[param(format = DateTime)]
     to: Option<String>,
     /// The maximum number of items per page; 50 by default.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<usize>,
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 100)]
+    limit: Option<PageLimit>,
     /// The unchanged `next` of the previous page.
     cursor: Option<String>,
 }
@@ -85,7 +85,7 @@ pub(crate) async fn list(
     owner: Owner,
     Query(params): Query<ListParams>,
 ) -> Result<axum::Json<QuarantineList>, ApiError> {
-    let limit = page_limit(params.limit)?;
+    let limit = page_limit(params.limit);
     let (from, to) = time_range(params.from.as_deref(), params.to.as_deref())?;
     let code = params.code.as_deref().map(|code| {
         code.parse::<FailureCode>().map_err(|_| ApiError::parameter("code", "expected a failure code such as REQUIRED"))

@@ -12,7 +12,7 @@ use crate::auth::Owner;
 use crate::cursor::Seal;
 use crate::extract::{Query, time_range};
 use crate::model::{self, SelfLink, Time};
-use crate::routes::paging::{page_limit, position};
+use crate::routes::paging::{PageLimit, page_limit, position};
 use crate::state::App;
 
 /// The query parameters of `GET /uploads`.
@@ -30,8 +30,8 @@ pub(crate) struct ListParams {
     #[param(format = DateTime)]
     to: Option<String>,
     /// The maximum number of items per page; 50 by default.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<usize>,
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 100)]
+    limit: Option<PageLimit>,
     /// The unchanged `next` of the previous page.
     cursor: Option<String>,
 }
@@ -77,7 +77,7 @@ pub(crate) async fn list(
     owner: Owner,
     Query(params): Query<ListParams>,
 ) -> Result<axum::Json<UploadList>, ApiError> {
-    let limit = page_limit(params.limit)?;
+    let limit = page_limit(params.limit);
     let (from, to) = time_range(params.from.as_deref(), params.to.as_deref())?;
     let state = params.state.map(model::UploadState::core);
     let filters =

@@ -95,10 +95,10 @@ mistakes! {
     Multipart NotJson "this looks like multipart form data: send the file alone as the body, not as a part of a form";
     FormData NotJson "this looks like form data or key=value pairs: send a JSON object, such as {\"value\": 22.5}";
 
-    SecondValue NotJson "another value on the same line, behind the end of the first: put each record on a line of its own";
-    CommaAfterRecord NotJson "a comma behind the end of the record: remove it, NDJSON has none between its lines";
+    SecondValue NotJson "another value follows on the same line: send one JSON value, or in NDJSON one record a line";
+    CommaAfterRecord NotJson "a comma follows the end of the JSON value: remove it; NDJSON has none between its lines";
     BracketAfterRecord NotJson "a closing bracket without an opening one: remove it, or add the bracket that is missing";
-    TextAfterRecord NotJson "more text behind the end of the record: remove it";
+    TextAfterRecord NotJson "more text follows the end of the JSON value: remove it";
 
     NotAValue NotJson "no value begins with this character: text must be in double quotes";
     NotARecord NotJson "this is not JSON: a record is an object, such as {\"value\": 22.5}";
