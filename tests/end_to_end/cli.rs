@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use eventpulse_cli::BoxError;
+use eventpulse_cli::client::retry::Retrier;
 use eventpulse_cli::client::sign_in::{Prompt, discover, sign_in};
 use eventpulse_cli::dev::mailbox::address;
 use eventpulse_cli::stack::PASSWORD;
@@ -177,13 +178,22 @@ pub async fn cli_uploads_many_large_files_in_parallel(world: Arc<World>) -> Test
 
 pub async fn invited_user_chooses_a_password(world: Arc<World>) -> TestResult {
     world.stack.invite_user("invited").await?;
-    let found = discover(&world.http, &world.client.api).await?;
+    let found = discover(&world.http, &Retrier::default(), &world.client.api).await?;
     let mut asked = Vec::new();
     let mut prompt = |prompt: Prompt| {
         asked.push(prompt);
         Ok("A-password-of-my-own-1".to_owned())
     };
-    let profile = sign_in(&world.http, &world.client.api, &found, &address("invited"), PASSWORD, &mut prompt).await?;
+    let profile = sign_in(
+        &world.http,
+        &Retrier::default(),
+        &world.client.api,
+        &found,
+        &address("invited"),
+        PASSWORD,
+        &mut prompt,
+    )
+    .await?;
     assert!(!profile.id_token.is_empty());
     assert_eq!(asked, [Prompt::NewPassword]);
     let headers = [("authorization", profile.id_token.as_str())];

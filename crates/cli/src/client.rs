@@ -7,10 +7,13 @@ pub mod error;
 pub mod http;
 pub mod media;
 pub mod profile;
+pub mod retry;
 pub mod send;
 pub mod sign_in;
 pub mod text;
 pub mod validate;
 
+#[cfg(test)]
+pub(crate) mod scripted;
 #[cfg(test)]
 mod tests;

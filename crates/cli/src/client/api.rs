@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -12,14 +10,11 @@ use tokio::sync::Mutex;
 use super::error::ClientError;
 use super::http::{CALL, http_client, now};
 use super::profile::{self, Profile};
+use super::retry::{Failed, Failure, Retrier, Safety};
 use super::sign_in;
 
 /// An ID token is renewed this many seconds before it expires.
 const EARLY: i64 = 60;
-/// The most retries of a call that the API cannot answer at the moment.
-const RETRIES: u32 = 3;
-/// The longest `Retry-After` to wait for, in seconds. A longer one is an error.
-const PATIENCE: u64 = 30;
 /// The largest page of the API, in items.
 const PAGE: usize = 100;
 
@@ -29,12 +24,15 @@ pub struct Api {
     http: reqwest::Client,
     profile: Arc<Mutex<Profile>>,
     profile_path: PathBuf,
+    retrier: Retrier,
 }
 
 /// The body of a call.
+#[derive(Default)]
 struct Body<'a> {
     content_type: Option<&'a str>,
     content_encoding: Option<&'a str>,
+    idempotency_key: Option<&'a str>,
     bytes: Vec<u8>,
 }
 
@@ -45,7 +43,19 @@ impl Api {
     /// Fails when nobody is signed in, or the profile cannot be read.
     pub fn open(profile_path: PathBuf) -> Result<Self, ClientError> {
         let profile = Arc::new(Mutex::new(profile::load(&profile_path)?));
-        Ok(Self { http: http_client()?, profile, profile_path })
+        Ok(Self { http: http_client()?, profile, profile_path, retrier: Retrier::default() })
+    }
+
+    /// Returns the API with another way to retry.
+    #[must_use]
+    pub fn with_retrier(self, retrier: Retrier) -> Self {
+        Self { retrier, ..self }
+    }
+
+    /// Returns the way to retry.
+    #[must_use]
+    pub fn retrier(&self) -> &Retrier {
+        &self.retrier
     }
 
     /// Returns the HTTP client, for presigned URLs. It sends no token.
@@ -59,7 +69,7 @@ impl Api {
     /// # Errors
     /// Fails when there is no answer, or the API refuses.
     pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ClientError> {
-        self.call(Method::GET, path, query, None).await
+        self.call(Method::GET, path, query, None, Safety::Repeatable).await
     }
 
     /// Calls `DELETE`. Returns the JSON body, `null` if there is none.
@@ -67,10 +77,10 @@ impl Api {
     /// # Errors
     /// Fails as [`Api::get`].
     pub async fn delete(&self, path: &str) -> Result<Value, ClientError> {
-        self.call(Method::DELETE, path, &[], None).await
+        self.call(Method::DELETE, path, &[], None, Safety::Repeatable).await
     }
 
-    /// Calls `POST` with a JSON document.
+    /// Calls `POST` with a JSON document. Does not repeat a call that may have had its effect.
     ///
     /// # Errors
     /// Fails as [`Api::get`].
@@ -79,17 +89,28 @@ impl Api {
         self.post_bytes(path, Some("application/json"), None, bytes).await
     }
 
+    /// Calls `POST` with a JSON document and an `Idempotency-Key`, by which the API recognises a repeated call.
+    ///
+    /// # Errors
+    /// Fails as [`Api::get`].
+    pub async fn post_json_with_key(&self, path: &str, document: &Value, key: &str) -> Result<Value, ClientError> {
+        let bytes = document.to_string().into_bytes();
+        let body =
+            Body { content_type: Some("application/json"), idempotency_key: Some(key), bytes, ..Body::default() };
+        self.call(Method::POST, path, &[], Some(body), Safety::Repeatable).await
+    }
+
     /// Calls `PUT` with a JSON document.
     ///
     /// # Errors
     /// Fails as [`Api::get`].
     pub async fn put_json(&self, path: &str, document: &Value) -> Result<Value, ClientError> {
         let bytes = document.to_string().into_bytes();
-        let body = Body { content_type: Some("application/json"), content_encoding: None, bytes };
-        self.call(Method::PUT, path, &[], Some(body)).await
+        let body = Body { content_type: Some("application/json"), bytes, ..Body::default() };
+        self.call(Method::PUT, path, &[], Some(body), Safety::Repeatable).await
     }
 
-    /// Calls `POST` with bytes.
+    /// Calls `POST` with bytes. Does not repeat a call that may have had its effect.
     ///
     /// # Errors
     /// Fails as [`Api::get`].
@@ -100,7 +121,8 @@ impl Api {
         content_encoding: Option<&str>,
         bytes: Vec<u8>,
     ) -> Result<Value, ClientError> {
-        self.call(Method::POST, path, &[], Some(Body { content_type, content_encoding, bytes })).await
+        let body = Body { content_type, content_encoding, bytes, ..Body::default() };
+        self.call(Method::POST, path, &[], Some(body), Safety::Once).await
     }
 
     /// Reads a list page by page. Returns its first `limit` items in the API's order. `member` names the items of a page.
@@ -138,45 +160,51 @@ impl Api {
         Ok(items)
     }
 
-    /// Makes a call. Retries once with a new token, and a few times when the API is busy.
+    /// Makes a call. Retries it as far as that is safe, and once with a new token.
     async fn call(
         &self,
         method: Method,
         path: &str,
         query: &[(&str, &str)],
         body: Option<Body<'_>>,
+        safety: Safety,
     ) -> Result<Value, ClientError> {
         let url = self.url(path, query).await?;
-        let unreachable = |error| ClientError::unreachable(url.as_str(), error);
         let mut token = self.token(None).await?;
-        let (mut refreshed, mut retries) = (false, 0);
+        let (mut refreshed, mut attempts) = (false, self.retrier.begin(safety));
         loop {
-            let mut request = self.http.request(method.clone(), url.clone()).timeout(CALL).bearer_auth(&token);
-            if let Some(Body { content_type, content_encoding, bytes }) = &body {
-                for (name, value) in [("content-type", content_type), ("content-encoding", content_encoding)] {
-                    if let Some(value) = value {
-                        request = request.header(name, *value);
-                    }
-                }
-                request = request.header("content-length", bytes.len()).body(bytes.clone());
-            }
-            let answer = request.send().await.map_err(unreachable)?;
-            let (status, wait) = (answer.status(), wait(answer.headers()));
-            match (status, wait) {
-                (StatusCode::UNAUTHORIZED, _) if !refreshed => {
+            match self.attempt(&method, &url, body.as_ref(), &token).await {
+                Ok(value) => return Ok(value),
+                Err(Failed { error: ClientError::Problem { status: 401, .. }, .. }) if !refreshed => {
                     refreshed = true;
                     token = self.token(Some(&token)).await?;
                 }
-                (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(wait)) if retries < RETRIES => {
-                    retries += 1;
-                    tokio::time::sleep(wait).await;
-                }
-                _ => {
-                    let body = answer.bytes().await.map_err(unreachable)?;
-                    return value(status, &url, &body);
-                }
+                Err(failed) => attempts.after(failed).await?,
             }
         }
+    }
+
+    /// Makes one attempt at a call.
+    async fn attempt(&self, method: &Method, url: &Url, body: Option<&Body<'_>>, token: &str) -> Result<Value, Failed> {
+        let without_answer = |error| Failed::without_answer(url.as_str(), error);
+        let mut request = self.http.request(method.clone(), url.clone()).timeout(CALL).bearer_auth(token);
+        if let Some(Body { content_type, content_encoding, idempotency_key, bytes }) = body {
+            let headers = [
+                ("content-type", content_type),
+                ("content-encoding", content_encoding),
+                ("idempotency-key", idempotency_key),
+            ];
+            for (name, value) in headers {
+                if let Some(value) = value {
+                    request = request.header(name, *value);
+                }
+            }
+            request = request.header("content-length", bytes.len()).body(bytes.clone());
+        }
+        let answer = request.send().await.map_err(without_answer)?;
+        let (status, failure) = (answer.status(), Failure::of_answer(answer.status().as_u16(), answer.headers()));
+        let body = answer.bytes().await.map_err(without_answer)?;
+        value(status, url, &body).map_err(|error| Failed { error, failure })
     }
 
     async fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, ClientError> {
@@ -193,7 +221,7 @@ impl Api {
         // Held over the refresh: the other clones wait for the new token and do not each get one.
         let mut profile = self.profile.lock().await;
         if refused == Some(&profile.id_token) || profile.expires_at - EARLY <= now() {
-            let new = sign_in::refresh(&self.http, &profile).await?;
+            let new = sign_in::refresh(&self.http, &self.retrier, &profile).await?;
             // Somebody may have signed out or in meanwhile, and then the file is theirs.
             if profile::load(&self.profile_path).is_ok_and(|saved| saved.refresh_token == profile.refresh_token) {
                 profile::save(&self.profile_path, &new)?;
@@ -214,10 +242,4 @@ fn value(status: StatusCode, url: &Url, body: &[u8]) -> Result<Value, ClientErro
     }
     serde_json::from_slice(body)
         .map_err(|error| ClientError::Other(format!("the answer of {} is not JSON: {error}", url.path())))
-}
-
-/// Returns the pause that the API asks for, one second by default. Returns nothing when it is too long to wait.
-fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok()).unwrap_or(1);
-    (seconds <= PATIENCE).then(|| Duration::from_secs(seconds))
 }

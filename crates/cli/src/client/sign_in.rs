@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::error::ClientError;
 use super::http::{CALL, now};
 use super::profile::Profile;
+use super::retry::{Failed, Failure, Retrier, Safety};
 
 /// The most attempts at an authenticator code.
 const CODES: u32 = 3;
@@ -40,19 +41,19 @@ pub enum Prompt {
 ///
 /// # Errors
 /// Fails when the API cannot be reached, or is not an EventPulse API.
-pub async fn discover(http: &reqwest::Client, api: &str) -> Result<SignIn, ClientError> {
+pub async fn discover(http: &reqwest::Client, retrier: &Retrier, api: &str) -> Result<SignIn, ClientError> {
     let api = api.trim_end_matches('/');
     if !api.starts_with("https://") && !api.starts_with("http://") {
         return Err(ClientError::Other(format!("{api} is not a URL: give one that begins with https://")));
     }
     let url = format!("{api}/health");
-    let unreachable = |error| ClientError::unreachable(&url, error);
-    let answer = http.get(&url).timeout(CALL).send().await.map_err(unreachable)?;
-    let status = answer.status();
-    let body = answer.bytes().await.map_err(unreachable)?;
-    if !status.is_success() {
-        return Err(ClientError::problem(status, &body));
-    }
+    let mut attempts = retrier.begin(Safety::Repeatable);
+    let body = loop {
+        match health(http, &url).await {
+            Ok(body) => break body,
+            Err(failed) => attempts.after(failed).await?,
+        }
+    };
     let mut health: Value = serde_json::from_slice(&body).unwrap_or_default();
     let found: SignIn = serde_json::from_value(health["sign_in"].take())
         .map_err(|_| ClientError::Other(format!("{url} names no user pool: is {api} the stack's ApiUrl?")))?;
@@ -66,12 +67,25 @@ pub async fn discover(http: &reqwest::Client, api: &str) -> Result<SignIn, Clien
     Ok(found)
 }
 
+/// Makes one attempt at `GET /health`.
+async fn health(http: &reqwest::Client, url: &str) -> Result<Vec<u8>, Failed> {
+    let without_answer = |error| Failed::without_answer(url, error);
+    let answer = http.get(url).timeout(CALL).send().await.map_err(without_answer)?;
+    let (status, failure) = (answer.status(), Failure::of_answer(answer.status().as_u16(), answer.headers()));
+    let body = answer.bytes().await.map_err(without_answer)?;
+    if status.is_success() {
+        return Ok(body.to_vec());
+    }
+    Err(Failed { error: ClientError::problem(status, &body), failure })
+}
+
 /// Signs a user in. Calls `ask` for everything that Cognito requests besides the password.
 ///
 /// # Errors
 /// Fails when Cognito cannot be reached or refuses, and when `ask` fails.
 pub async fn sign_in(
     http: &reqwest::Client,
+    retrier: &Retrier,
     api: &str,
     at: &SignIn,
     username: &str,
@@ -83,7 +97,7 @@ pub async fn sign_in(
         "ClientId": at.client_id,
         "AuthParameters": { "USERNAME": username, "PASSWORD": password },
     });
-    let mut answer = match call(http, &at.endpoint, "InitiateAuth", &request).await? {
+    let mut answer = match call(http, retrier, &at.endpoint, "InitiateAuth", &request).await? {
         Reply::Success(answer) => answer,
         Reply::Refused(refusal) => return Err(refusal.of_sign_in()),
     };
@@ -101,7 +115,7 @@ pub async fn sign_in(
             take_tokens(&mut profile, &answer["AuthenticationResult"])?;
             return Ok(profile);
         }
-        answer = respond(http, at, username, &answer, ask).await?;
+        answer = respond(http, retrier, at, username, &answer, ask).await?;
     }
     Err(ClientError::Other("Cognito sends too many challenges: sign in again".to_owned()))
 }
@@ -109,6 +123,7 @@ pub async fn sign_in(
 /// Answers one challenge.
 async fn respond(
     http: &reqwest::Client,
+    retrier: &Retrier,
     at: &SignIn,
     username: &str,
     challenge: &Value,
@@ -141,7 +156,7 @@ async fn respond(
             "ChallengeResponses": { "USERNAME": user },
         });
         request["ChallengeResponses"][member] = ask(prompt)?.into();
-        match call(http, &at.endpoint, "RespondToAuthChallenge", &request).await? {
+        match call(http, retrier, &at.endpoint, "RespondToAuthChallenge", &request).await? {
             Reply::Success(answer) => return Ok(answer),
             Reply::Refused(refusal) if wrong.contains(&refusal.kind.as_str()) && last < tries => last += 1,
             Reply::Refused(refusal) => return Err(refusal.of_challenge(prompt)),
@@ -153,13 +168,13 @@ async fn respond(
 ///
 /// # Errors
 /// Fails when Cognito cannot be reached. Returns [`ClientError::SignedOut`] when the user has to sign in again.
-pub async fn refresh(http: &reqwest::Client, profile: &Profile) -> Result<Profile, ClientError> {
+pub async fn refresh(http: &reqwest::Client, retrier: &Retrier, profile: &Profile) -> Result<Profile, ClientError> {
     let request = json!({
         "AuthFlow": "REFRESH_TOKEN_AUTH",
         "ClientId": profile.client_id,
         "AuthParameters": { "REFRESH_TOKEN": profile.refresh_token },
     });
-    let answer = match call(http, &profile.endpoint, "InitiateAuth", &request).await? {
+    let answer = match call(http, retrier, &profile.endpoint, "InitiateAuth", &request).await? {
         Reply::Success(answer) => answer,
         Reply::Refused(refusal) => return Err(refusal.of_refresh(profile)),
     };
@@ -250,21 +265,47 @@ impl Refusal {
     }
 }
 
-/// Calls Cognito.
-async fn call(http: &reqwest::Client, endpoint: &str, operation: &str, request: &Value) -> Result<Reply, ClientError> {
-    let unreachable = |error| ClientError::unreachable(endpoint, error);
+/// Calls Cognito. The answer to a challenge is valid once, so only the other calls are repeated after an unknown outcome.
+async fn call(
+    http: &reqwest::Client,
+    retrier: &Retrier,
+    endpoint: &str,
+    operation: &str,
+    request: &Value,
+) -> Result<Reply, ClientError> {
+    let safety = if operation == "InitiateAuth" { Safety::Repeatable } else { Safety::Once };
+    let mut attempts = retrier.begin(safety);
+    loop {
+        match attempt(http, endpoint, operation, request).await {
+            Ok(reply) => return Ok(reply),
+            Err(failed) => attempts.after(failed).await?,
+        }
+    }
+}
+
+/// Makes one attempt at a call of Cognito.
+async fn attempt(http: &reqwest::Client, endpoint: &str, operation: &str, request: &Value) -> Result<Reply, Failed> {
+    let without_answer = |error| Failed::without_answer(endpoint, error);
     let post = http.post(endpoint).timeout(CALL).header("content-type", "application/x-amz-json-1.1");
     let post = post.header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"));
-    let answer = post.body(request.to_string()).send().await.map_err(unreachable)?;
-    let status = answer.status();
-    let body = answer.bytes().await.map_err(unreachable)?;
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let answer = post.body(request.to_string()).send().await.map_err(without_answer)?;
+    let (status, failure) = (answer.status(), Failure::of_answer(answer.status().as_u16(), answer.headers()));
+    let body = answer.bytes().await.map_err(without_answer)?;
+    match (failure, reply(status, &body)) {
+        (Some(failure), Reply::Refused(refusal)) => Err(Failed { error: refusal.other(), failure: Some(failure) }),
+        (_, reply) => Ok(reply),
+    }
+}
+
+/// Reads an answer of Cognito.
+fn reply(status: StatusCode, body: &[u8]) -> Reply {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
     if status.is_success() {
-        return Ok(Reply::Success(body));
+        return Reply::Success(body);
     }
     let text = |member: &str| body[member].as_str().map(str::to_owned);
     let kind = text("__type").unwrap_or_default();
     let kind = kind.rsplit('#').next().unwrap_or_default().to_owned();
     let message = text("message").or_else(|| text("Message")).unwrap_or_default();
-    Ok(Reply::Refused(Refusal { status, kind, message }))
+    Reply::Refused(Refusal { status, kind, message })
 }

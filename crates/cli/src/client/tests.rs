@@ -1,5 +1,7 @@
 //! The client against a server in this process that answers what it is told to.
 
+mod retries;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -14,6 +16,7 @@ use super::api::Api;
 use super::error::ClientError;
 use super::http::{http_client, now};
 use super::profile::{self, Profile};
+use super::retry::{Retrier, RetryPolicy};
 use super::sign_in::{self, Prompt, SignIn};
 
 /// What one answer is: status, `Retry-After`, body.
@@ -58,6 +61,13 @@ async fn serve(answers: impl IntoIterator<Item = Answer>) -> (String, Script) {
     (url, script)
 }
 
+/// Retries within milliseconds, and silently.
+fn fast() -> Retrier {
+    let milliseconds = std::time::Duration::from_millis;
+    let policy = RetryPolicy { total: milliseconds(800), first: milliseconds(1), longest: milliseconds(300) };
+    Retrier::new(policy, |_| {})
+}
+
 /// A signed-in user of a server with these answers. The directory holds the profile.
 async fn api(expires_in: i64, answers: impl IntoIterator<Item = Answer>) -> (Api, Script, PathBuf, tempfile::TempDir) {
     let (url, script) = serve(answers).await;
@@ -73,7 +83,7 @@ async fn api(expires_in: i64, answers: impl IntoIterator<Item = Answer>) -> (Api
         expires_at: now() + expires_in,
     };
     profile::save(&path, &profile).unwrap();
-    (Api::open(path.clone()).unwrap(), script, path, home)
+    (Api::open(path.clone()).unwrap().with_retrier(fast()), script, path, home)
 }
 
 fn ok(value: Value) -> Answer {
@@ -170,24 +180,6 @@ async fn page_that_names_itself_as_next_is_an_error() {
 }
 
 #[tokio::test]
-async fn busy_answers_are_retried_a_few_times() {
-    let busy = |status, wait| (status, Some(wait), json!({ "title": "Busy", "detail": "Try again." }));
-    for (name, answers, asked, expected) in [
-        ("once", vec![busy(503, "0"), ok(json!(1))], 2, Ok(json!(1))),
-        ("throttled", vec![busy(429, "0"), busy(503, "0"), busy(429, "0"), ok(json!(1))], 4, Ok(json!(1))),
-        ("for ever", (0..9).map(|_| busy(503, "0")).collect(), 4, Err("Busy (503): Try again.")),
-        ("for long", vec![busy(503, "31")], 1, Err("Busy (503): Try again.")),
-        ("another failure", vec![(500, None, json!({}))], 1, Err("Internal Server Error (500)")),
-        ("elsewhere", vec![(302, None, json!({}))], 1, Err("Found (302)")),
-    ] {
-        let (api, script, _, _home) = api(3600, answers).await;
-        let found = api.post_json("/uploads", &json!({ "size": 1 })).await.map_err(|error| error.to_string());
-        assert_eq!(found, expected.map_err(str::to_owned), "{name}");
-        assert_eq!(script.asked(), vec!["POST /v1/uploads Bearer old {\"size\":1}"; asked], "{name}");
-    }
-}
-
-#[tokio::test]
 async fn bytes_are_sent_unchanged_and_an_empty_answer_is_null() {
     let (api, script, ..) = api(3600, [(202, None, json!({})), (204, None, Value::Null), ok(json!({}))]).await;
     api.post_bytes("/quarantine/up_1/retry", Some("application/json"), Some("gzip"), b"[]".to_vec()).await.unwrap();
@@ -206,7 +198,8 @@ async fn connection_error_names_the_cause_without_the_query() {
     nowhere.api = "http://127.0.0.1:1/v1".to_owned();
     profile::save(&path, &nowhere).unwrap();
     drop(api);
-    let error = Api::open(path).unwrap().get("/uploads", &[("cursor", "secret")]).await.unwrap_err();
+    let error =
+        Api::open(path).unwrap().with_retrier(fast()).get("/uploads", &[("cursor", "secret")]).await.unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("http://127.0.0.1:1/v1/uploads cannot be reached: Connection refused"), "{text}");
 }
@@ -223,7 +216,7 @@ async fn login(
         prompts.push(prompt);
         Ok((*typed.next().unwrap()).to_owned())
     };
-    let found = sign_in::sign_in(&http_client().unwrap(), "https://api/v1/", &at, "ada", "pw", &mut ask).await;
+    let found = sign_in::sign_in(&http_client().unwrap(), &fast(), "https://api/v1/", &at, "ada", "pw", &mut ask).await;
     (found.map_err(|error| error.to_string()), prompts, script.asked())
 }
 
@@ -274,9 +267,9 @@ async fn api_names_the_user_pool() {
     let sign_in = json!({ "endpoint": "http://cognito", "client_id": "client", "region": "eu-west-1" });
     let (url, script) = serve([ok(json!({ "status": "ok", "sign_in": sign_in })), ok(json!({ "status": "ok" }))]).await;
     let http = http_client().unwrap();
-    let found = sign_in::discover(&http, &format!("{url}/v1/")).await.unwrap();
+    let found = sign_in::discover(&http, &fast(), &format!("{url}/v1/")).await.unwrap();
     assert_eq!(found, SignIn { endpoint: "http://cognito".to_owned(), client_id: "client".to_owned() });
     assert_eq!(script.asked(), ["GET /v1/health"]);
-    assert!(sign_in::discover(&http, &url).await.unwrap_err().to_string().contains("ApiUrl"));
-    assert!(sign_in::discover(&http, "api").await.unwrap_err().to_string().contains("is not a URL"));
+    assert!(sign_in::discover(&http, &fast(), &url).await.unwrap_err().to_string().contains("ApiUrl"));
+    assert!(sign_in::discover(&http, &fast(), "api").await.unwrap_err().to_string().contains("is not a URL"));
 }

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::output::{CommandResult, Global, cell, failure_text, given, items, show, table, upload_id};
-use super::upload::{Waiting, digest, draw_target, outcome, send_issued};
+use super::upload::{Waiting, digest, draw_target, is_passing, outcome, send_issued};
 use crate::client::api::Api;
 use crate::client::download::download;
 use crate::client::error::ClientError;
@@ -179,7 +179,7 @@ fn item_text(item: &Value, saved: &[PathBuf]) -> String {
 async fn save(api: &Api, link: &Value, directory: &Path, force: bool) -> Result<Option<PathBuf>, ClientError> {
     let (Some(url), Some(name)) = (link["url"].as_str(), link["file_name"].as_str()) else { return Ok(None) };
     let path = directory.join(file_name(name));
-    download(api.http(), url, &path, force).await?;
+    download(api.http(), api.retrier(), url, &path, force).await?;
     Ok(Some(path))
 }
 
@@ -192,7 +192,8 @@ async fn retry(
 ) -> Result<CommandResult, ClientError> {
     match file {
         None => {
-            api.post_bytes(&format!("/quarantine/{id}/retry"), None, None, Vec::new()).await?;
+            let posted = api.post_bytes(&format!("/quarantine/{id}/retry"), None, None, Vec::new()).await;
+            unless_retrying(api, id, posted).await?;
         }
         Some(file) => correct(api, id, file, global).await?,
     }
@@ -200,6 +201,17 @@ async fn retry(
     show(global, &receipt, || super::uploads::receipt_text(&receipt));
     let is_well = waiting.is_unwaited() || receipt["state"] == "accepted" || receipt["state"] == "duplicate";
     Ok(if is_well { CommandResult::Success } else { CommandResult::Rejected })
+}
+
+/// Returns success also if the answer was lost and the retry is in progress, as the receipt shows. A repeated call would be
+/// refused.
+async fn unless_retrying(api: &Api, id: &str, posted: Result<Value, ClientError>) -> Result<(), ClientError> {
+    let Err(error) = posted else { return Ok(()) };
+    if !is_passing(&error) {
+        return Err(error);
+    }
+    let receipt = api.get(&format!("/uploads/{id}"), &[]).await;
+    if receipt.is_ok_and(|receipt| receipt["quarantine"]["status"] == "retrying") { Ok(()) } else { Err(error) }
 }
 
 /// Sends a correction: with the call, or by presigned URL.
@@ -210,8 +222,9 @@ async fn correct(api: &Api, id: &str, file: &Path, global: &Global) -> Result<()
     if size <= MAX_BYTES_IN_CALL && size > 0 {
         let bytes = tokio::fs::read(file).await;
         let bytes = bytes.map_err(|error| ClientError::Other(format!("{}: {error}", file.display())))?;
-        api.post_bytes(&format!("/quarantine/{id}/retry"), Some(content_type), content_encoding, bytes).await?;
-        return Ok(());
+        let path = format!("/quarantine/{id}/retry");
+        let posted = api.post_bytes(&path, Some(content_type), content_encoding, bytes).await;
+        return unless_retrying(api, id, posted).await;
     }
     let mut request = json!({ "content_type": content_type, "size": size, "sha256": sha256 });
     if let Some(encoding) = content_encoding {

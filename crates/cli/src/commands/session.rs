@@ -8,6 +8,7 @@ use super::output::{CommandResult, Global, show};
 use crate::client::error::ClientError;
 use crate::client::http::http_client;
 use crate::client::profile;
+use crate::client::retry::Retrier;
 use crate::client::sign_in::{self, Prompt};
 
 /// The arguments of `eventpulse login`.
@@ -30,9 +31,9 @@ pub struct Args {
 /// Fails when the API or Cognito cannot be reached or refuses.
 pub async fn login(args: &Args, global: &Global) -> Result<CommandResult, ClientError> {
     let path = profile::path(global.profile.clone())?;
-    let http = http_client()?;
+    let (http, retrier) = (http_client()?, Retrier::default());
     let api = args.api.trim_end_matches('/');
-    let found = sign_in::discover(&http, api).await?;
+    let found = sign_in::discover(&http, &retrier, api).await?;
     let username = match &args.username {
         Some(username) => username.clone(),
         None => ask("E-mail address: ")?,
@@ -48,7 +49,7 @@ pub async fn login(args: &Args, global: &Global) -> Result<CommandResult, Client
         Prompt::NewPassword => secret("New password: "),
         Prompt::AuthenticatorCode => ask("Authenticator code: "),
     };
-    let signed_in = sign_in::sign_in(&http, api, &found, &username, &password, &mut prompt).await?;
+    let signed_in = sign_in::sign_in(&http, &retrier, api, &found, &username, &password, &mut prompt).await?;
     profile::save(&path, &signed_in)?;
     let answer = json!({ "api": api, "username": username, "profile": path });
     show(global, &answer, || format!("Signed in to {api} as {username}.\n"));

@@ -12,7 +12,8 @@ use super::output::{CommandResult, Global, cell, error_lines, first_failure, sho
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::media::{Media, parse_max_rejected};
-use crate::client::send;
+use crate::client::retry::{Failure, Safety};
+use crate::client::send::{self, SendError};
 use crate::client::text::clean;
 
 /// The pause between two reads of a receipt: the first one, and the longest one.
@@ -74,6 +75,8 @@ impl Waiting {
 /// Fails when nothing can be uploaded, for example because nobody is signed in.
 pub async fn run(api: &Api, args: &Args, global: &Global) -> Result<CommandResult, ClientError> {
     let bars = MultiProgress::with_draw_target(draw_target(global));
+    let shown = bars.clone();
+    let api = api.clone().with_retrier(api.retrier().telling(move |line| shown.suspend(|| eprintln!("{line}"))));
     let mut sending = JoinSet::new();
     let mut results: Vec<Option<Result<Sent, ClientError>>> = args.files.iter().map(|_| None).collect();
     let mut files = args.files.iter().cloned().enumerate();
@@ -116,7 +119,7 @@ async fn upload_one(
     let bar = bars.add(ProgressBar::no_length());
     bar.set_prefix(clean(&name));
     let request = request(file, &name, options).await?;
-    let issued = api.post_json("/uploads", &request).await?;
+    let issued = api.post_json_with_key("/uploads", &request, &idempotency_key()?).await?;
     send_issued(api, file, &request, &issued, &bar).await?;
     let id = issued["upload_id"].as_str().unwrap_or_default();
     bar.set_message("waiting");
@@ -126,6 +129,13 @@ async fn upload_one(
         Ok(receipt) => Sent { receipt, error: None },
         Err(error) => Sent { receipt: json!({ "upload_id": id, "state": "sent" }), error: Some(error) },
     })
+}
+
+/// Returns a new key, by which the API recognises a repeated `POST /uploads` of one file.
+fn idempotency_key() -> Result<String, ClientError> {
+    let random =
+        || getrandom::u64().map_err(|error| ClientError::Other(format!("this machine has no random numbers: {error}")));
+    Ok(format!("eventpulse-{:016x}{:016x}", random()?, random()?))
 }
 
 /// Returns the body of `POST /uploads`.
@@ -153,7 +163,9 @@ pub(super) async fn digest(file: &Path) -> Result<(u64, String), ClientError> {
     Ok(read.map_err(|error| ClientError::Other(error.to_string()))??)
 }
 
-/// Sends a file to its presigned URL.
+/// Sends a file to its presigned URL. Retries for a minute of pauses.
+///
+/// The URL accepts one object. If an answer was lost, the receipt or a later 412 shows that the file has arrived.
 ///
 /// # Errors
 /// Fails when the file cannot be read, or S3 refuses it.
@@ -175,16 +187,55 @@ pub(super) async fn send_issued(
         .flatten()
         .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
         .collect();
-    let (url, shown) = (issued["url"].as_str().unwrap_or_default(), bar.clone());
-    let status = send::put(api.http(), url, &headers, file, size, move |sent| shown.set_position(sent)).await?;
-    match status {
-        200 => Ok(()),
-        412 => Err(ClientError::Other("this URL is used already: run the command again for a new one".to_owned())),
-        400 | 403 => Err(ClientError::Other(format!(
-            "S3 refused the file ({status}): it changed while it was sent, or the URL has expired. Try again."
-        ))),
-        status => Err(ClientError::Other(format!("S3 refused the file with status {status}. Try again."))),
+    let url = issued["url"].as_str().unwrap_or_default();
+    let (mut retries, mut paused, mut is_unknown) = (api.retrier().retries(Safety::Repeatable), Duration::ZERO, false);
+    loop {
+        let shown = bar.clone();
+        let put = send::put(api.http(), url, &headers, file, size, move |sent| shown.set_position(sent)).await;
+        let (error, failure) = match put {
+            Ok(200) => return Ok(()),
+            Ok(412) if is_unknown => return Ok(()),
+            Ok(status) => (refused(status), failure(status)),
+            Err(SendError::Http(error)) => {
+                let failure = Failure::without_answer(&error);
+                (SendError::Http(error).into(), Some(failure))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        is_unknown |= failure.is_some_and(Failure::is_outcome_unknown);
+        if is_unknown && has_arrived(api, issued).await {
+            return Ok(());
+        }
+        // The time of the attempts does not count: a large file takes long, and its URL expires anyway.
+        let pause = failure.and_then(|failure| Some((failure, retries.pause(failure, paused)?)));
+        let Some((failure, pause)) = pause else { return Err(error) };
+        paused += pause;
+        api.retrier().wait(failure, pause).await;
     }
+}
+
+/// Returns the failure that an answer of S3 is; none if another attempt would not change it. 409: another `PUT` is going on.
+fn failure(status: u16) -> Option<Failure> {
+    (status == 409 || status == 429 || status >= 500).then_some(Failure::Answer(status, None))
+}
+
+fn refused(status: u16) -> ClientError {
+    ClientError::Other(match status {
+        412 => "this URL is used already: run the command again for a new one".to_owned(),
+        400 | 403 => {
+            format!("S3 refused the file ({status}): it changed while it was sent, or the URL has expired. Try again.")
+        }
+        status => format!("S3 refused the file with status {status}. Try again."),
+    })
+}
+
+/// Returns whether the receipt shows that the object of a presigned URL has arrived.
+async fn has_arrived(api: &Api, issued: &Value) -> bool {
+    let id = issued["upload_id"].as_str().unwrap_or_default();
+    let receipt = api.get(&format!("/uploads/{id}"), &[]).await;
+    // A correction is requested, and its upload `retrying`, before it arrives: only a later state shows its arrival.
+    let is_new = issued["state"] == "issued";
+    receipt.is_ok_and(|receipt| is_new && receipt["state"] != "issued" && receipt["state"] != "expired")
 }
 
 /// Waits for the outcome of an upload, or of a retry.
@@ -225,7 +276,7 @@ pub(super) async fn outcome(api: &Api, id: &str, waiting: Waiting) -> Result<Val
 }
 
 /// Returns whether a repeated call may succeed.
-fn is_passing(error: &ClientError) -> bool {
+pub(super) fn is_passing(error: &ClientError) -> bool {
     match error {
         ClientError::Unreachable { .. } => true,
         ClientError::Problem { status, .. } => *status >= 500,
@@ -286,26 +337,4 @@ fn text(rows: &[Value]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn table_shows_outcomes_and_next_steps() {
-        let rows = [
-            json!({ "file": "good.json", "receipt": { "upload_id": "up_1", "state": "accepted", "accepted": 3, "rejected": 0 } }),
-            json!({ "file": "bad.json", "receipt": { "upload_id": "up_2", "state": "quarantined", "accepted": 0, "rejected": 1,
-                "failures": [{ "code": "TYPE", "pointer": "/value", "line": 1 }], "quarantine": { "status": "open" },
-                "notifications": { "state": "none" } } }),
-            json!({ "file": "a\u{1b}[2J.json", "receipt": null, "error": "cannot read it" }),
-        ];
-        let expected = "\
-file             outcome      accepted  rejected  upload  first failure
-good.json        accepted            3         0  up_1
-bad.json         quarantined         0         1  up_2    TYPE at /value, line 1
-a\\u{1b}[2J.json  not sent                                 cannot read it
-next: eventpulse quarantine show up_2
-nobody gets e-mails about rejected uploads: eventpulse notifications
-";
-        assert_eq!(text(&rows), expected);
-    }
-}
+mod tests;
