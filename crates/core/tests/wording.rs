@@ -85,6 +85,35 @@ fn foreign(messages: &[String]) -> Option<&String> {
     messages.iter().find(|message| message.is_empty() || LIBRARIES.iter().any(|words| message.contains(words)))
 }
 
+#[test]
+fn mistakes_around_records_have_advice() {
+    let catalog = Catalog::bundled().unwrap();
+    let (json, ndjson) = (Format::Json, Format::Ndjson);
+    let rows = [
+        ("a trailing comma in an array", json, "[{},\n]", "a comma before a closing bracket: remove", 2, 5),
+        ("two commas", json, "[{},,{}]", "an element of the array is missing at this comma", 1, 4),
+        ("no comma", json, "[{}\n{}]", "a comma is missing before this", 2, 4),
+        ("a comment between elements", json, "[{} // one\n,{}]", "JSON has no comments", 1, 4),
+        ("NUL between elements", json, "[{},{}\0]", "a NUL byte", 1, 6),
+        ("a comment behind the array", json, "[{}]\n# end", "JSON has no comments", 2, 5),
+        ("an array that is cut", json, "[{}", "the upload ends within the array", 1, 3),
+        ("a decimal comma", ndjson, "{\"value\":22,5}", "write 22.5 instead of 22,5", 1, 11),
+        ("nan", ndjson, "{}\n{\"value\":nan}", "JSON has neither NaN nor infinity", 2, 12),
+        ("a path of Windows", ndjson, "{\"a\":\"C:\\data\"}", "write two backslashes", 1, 8),
+        ("line ends of old Macs", ndjson, "{\"a\":1}\r{\"a\":2}", "end them with a line feed", 1, 8),
+        ("a server-sent event", ndjson, "data: {}", "server-sent events", 1, 0),
+        ("a record separator", ndjson, "\u{1e}{}", "RFC 7464", 1, 0),
+    ];
+    for (name, format, text, words, line, byte) in rows {
+        let inspection = inspect(&catalog, spec(format, InputForm::Records), text.as_bytes());
+        let records = inspection.rejections.records().iter().flat_map(|record| &record.failures);
+        let found = inspection.rejections.upload_failure().into_iter().chain(records).find(|failure| {
+            (failure.line, failure.byte_offset) == (Some(line), Some(byte)) && failure.message.contains(words)
+        });
+        assert!(found.is_some(), "{name}: {:?}", messages(&inspection));
+    }
+}
+
 const RECORDS: &[&str] = &[
     r#"{"device_id":"12345","timestamp":"2025-02-28T12:00:00Z","value":22.5}"#,
     r#"{"schema":"batch/1.0","device_id":"é\u00e9","readings":[{"timestamp":"2025-02-28T12:00:00+01:00","value":-1e3}]}"#,

@@ -21,6 +21,15 @@ pub(crate) fn first_mistake(text: &str) -> Option<(Mistake, usize)> {
     scanner.document().err()
 }
 
+/// Returns the message about a character that stands nowhere outside of strings, such as the beginning of a comment, if `rest`
+/// begins with one.
+pub(crate) fn stray_character(rest: &[u8]) -> Option<&'static str> {
+    // The longest character takes four bytes, the longest sign of a comment two.
+    let head = rest.get(..8).unwrap_or(rest).utf8_chunks().next().map(|chunk| chunk.valid()).unwrap_or_default();
+    let scanner = Scanner { text: head, bytes: head.as_bytes(), at: 0, open: Vec::new() };
+    scanner.stray(*head.as_bytes().first()?).map(Mistake::text)
+}
+
 /// The token that may come next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {

@@ -11,6 +11,7 @@ use super::media::Format;
 use super::scan::{End, Scan};
 use super::text::is_white_space;
 use crate::intake::failure::{Failure, FailureCode};
+use crate::intake::json::{Mistake, stray_character};
 use crate::intake::position::TextPosition;
 
 /// The content buffer keeps at most this capacity after a large record.
@@ -179,9 +180,10 @@ impl Framer {
             }
             State::Head | State::Start | State::End { .. } => Ok(None),
             State::Value { in_array: false } | State::Rest { .. } => self.end_value(self.next, false),
-            State::Value { in_array: true } | State::Element { .. } | State::Separator => {
-                Err(self.failure(FailureCode::Truncated, "the upload ends before the array is closed by ]"))
-            }
+            State::Value { in_array: true } | State::Element { .. } | State::Separator => Err(self.failure(
+                FailureCode::Truncated,
+                "the upload ends within the array: a ] is missing, or the data was cut off",
+            )),
             State::Failed { broken } => Err(not_json(broken)),
         }
     }
@@ -278,14 +280,15 @@ impl Framer {
     /// Between values: looks for a comma, the end of the array or the next value.
     fn between(&mut self) -> Result<(), Failure> {
         let Some(next) = self.skip_white_space() else { return Ok(()) };
-        let not_json = |message: &str| Err(self.failure(FailureCode::NotJson, message));
+        let not_json =
+            |message: &str| Err(self.failure(FailureCode::NotJson, stray_character(self.rest()).unwrap_or(message)));
         match (self.state, next) {
             (State::Element { first: true } | State::Separator, b']') => self.state = State::End { is_object: false },
             (State::Separator, b',') => self.state = State::Element { first: false },
             (State::Element { first: false }, b']') => {
-                return not_json("a comma before the closing ]: JSON has no trailing commas");
+                return not_json(Mistake::TrailingComma.text());
             }
-            (State::Element { .. }, b',') => return not_json("a comma where an element of the array should be"),
+            (State::Element { .. }, b',') => return not_json(Mistake::MissingElement.text()),
             (State::Element { .. }, first) => {
                 self.begin_value(first, true);
                 return Ok(());
@@ -295,12 +298,12 @@ impl Framer {
                 return Ok(());
             }
             (State::End { is_object: true }, _) => {
-                return not_json("text behind the end of the object: send objects, one after another, or one array");
+                return not_json("text follows the end of the object: send one object after another, or one array");
             }
             (State::End { .. }, _) => {
-                return not_json("text behind the end of the document: send one array, or one document");
+                return not_json("text follows the end of the document: send one array, or one document");
             }
-            _ => return not_json("neither a comma nor ] behind an element of the array"),
+            _ => return not_json(Mistake::MissingComma.text()),
         }
         self.skip(1);
         Ok(())
@@ -382,6 +385,6 @@ impl Framer {
 
 /// Returns the failure of an upload whose structure breaks at this position, in a record that is rejected for another reason.
 fn not_json(TextPosition { line, byte_offset }: TextPosition) -> Failure {
-    let message = "the JSON breaks off here, so that nothing behind it can be read: correct it and send the whole file";
+    let message = "the JSON is broken here, and the rest cannot be read: correct it and send the whole file";
     Failure::at(FailureCode::NotJson, message, line, byte_offset)
 }

@@ -70,7 +70,8 @@ impl Media {
         let media = Self::parse_or_undeclared(content_type, content_encoding, file_name)?;
         if media.format == Format::Undeclared {
             return Err(unsupported(
-                "neither the Content-Type nor the file name's ending says whether this is JSON or NDJSON",
+                "neither the Content-Type nor the extension of the file name says whether this is JSON or NDJSON: send \
+                 application/json or application/x-ndjson, or end the name in .json, .ndjson or .jsonl",
             ));
         }
         Ok(media)
@@ -91,7 +92,7 @@ impl Media {
             Some("gzip" | "x-gzip" | "aws-chunked,gzip" | "gzip,aws-chunked") => Some(Compression::Gzip),
             Some("zstd" | "aws-chunked,zstd" | "zstd,aws-chunked") => Some(Compression::Zstd),
             Some(_) => {
-                return Err(unsupported("the Content-Encoding is neither gzip nor zstd; send one of these, or none"));
+                return Err(unsupported("the Content-Encoding is not supported: send gzip, zstd, or none"));
             }
         };
         let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
@@ -108,12 +109,14 @@ impl Media {
             | "application/x-gzip"
             | "application/zstd" => format_of_file_name(file_name).unwrap_or(Format::Undeclared),
             _ => {
-                return Err(unsupported("the Content-Type is neither application/json nor application/x-ndjson"));
+                return Err(unsupported(
+                    "the Content-Type is not supported: send application/json or application/x-ndjson",
+                ));
             }
         };
         match parts.find_map(|parameter| parameter.strip_prefix("charset=")).map(|charset| charset.trim_matches('"')) {
             None | Some("utf-8" | "utf8" | "us-ascii") => Ok(Self { format, compression }),
-            Some(_) => Err(unsupported("the Content-Type's charset is not UTF-8")),
+            Some(_) => Err(unsupported("the charset of the Content-Type is not supported: send the text in UTF-8")),
         }
     }
 }
