@@ -54,6 +54,14 @@ fn adapters_do_not_import_workflows() {
     }
 }
 
+/// A function that aborts on a panic ends with all that it serves: the router and `lambda_runtime` could not catch it.
+#[test]
+fn panics_unwind_in_every_profile() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let settings: Vec<&str> = manifest.lines().filter(|line| line.starts_with("panic")).collect();
+    assert_eq!(settings, ["panic = \"unwind\""], "of the release profile; no other profile changes it");
+}
+
 #[test]
 fn a_cycle_is_found() {
     let module = |name: &str| vec![name.to_owned()];

@@ -1,15 +1,25 @@
 //! Runs a router behind API Gateway: adds the verified claims to each request, and logs one line per request.
+//!
+//! A request reaches the router through the conversion of `lambda_http`, which panics on values that a client can choose. So
+//! the event is made safe for it [before](safe_event), and a panic that is left becomes a 500.
 
+mod safe_event;
+
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
 use http::Method;
-use lambda_http::RequestExt as _;
-use lambda_http::request::RequestContext;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use lambda_http::aws_lambda_events::encodings;
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::{Adapter, LambdaEvent, RequestExt as _, Service, lambda_runtime};
+use serde::Serialize;
 use serde_json::Value;
 use tracing::Instrument as _;
 
@@ -21,7 +31,51 @@ use crate::auth::Claims;
 /// # Errors
 /// Returns an error when the Lambda runtime API fails.
 pub async fn serve(router: Router) -> Result<(), lambda_http::Error> {
-    lambda_http::run(with_context(router)).await
+    let service = Adapter::from(with_context(router));
+    lambda_runtime::run(lambda_http::service_fn(move |event| answer(service.clone(), event))).await
+}
+
+/// The answer to an event.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Answer<R> {
+    /// The answer of the router.
+    Routed(R),
+    /// The answer to an event that does not reach the router.
+    Refused(Box<ApiGatewayProxyResponse>),
+}
+
+/// Answers an event of API Gateway: 400 if it is no request, 500 if answering it panics.
+async fn answer<S>(mut service: S, event: LambdaEvent<Value>) -> Result<Answer<S::Response>, S::Error>
+where
+    S: Service<LambdaEvent<LambdaRequest>>,
+{
+    let LambdaEvent { mut payload, context } = event;
+    safe_event::make_safe(&mut payload);
+    let request = match serde_json::from_value::<LambdaRequest>(payload) {
+        Ok(request) => request,
+        Err(error) => {
+            tracing::warn!(error = error.to_string(), "the event is not a request");
+            return Ok(refused(ApiError::invalid("The request cannot be read: check its method, path and headers.")));
+        }
+    };
+    let answering = async move { service.call(LambdaEvent { payload: request, context }).await };
+    match AssertUnwindSafe(answering).catch_unwind().await {
+        Ok(answered) => Ok(Answer::Routed(answered?)),
+        Err(_) => {
+            tracing::error!("answering a request panicked");
+            Ok(refused(ApiError::internal()))
+        }
+    }
+}
+
+fn refused<R>(error: ApiError) -> Answer<R> {
+    let mut response = ApiGatewayProxyResponse::default();
+    response.status_code = error.status().as_u16().into();
+    response.body = serde_json::to_string(&error).ok().map(encodings::Body::Text);
+    let (parts, _) = error.into_response().into_parts();
+    response.headers = parts.headers;
+    Answer::Refused(Box::new(response))
 }
 
 /// Adds the claims, the request id and the log line to every request.
@@ -74,3 +128,6 @@ fn claims(fields: &std::collections::HashMap<String, Value>) -> Option<Claims> {
     let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
     Some(Claims(claims.iter().filter_map(text).collect()))
 }
+
+#[cfg(test)]
+mod tests;
