@@ -5,7 +5,8 @@ use std::sync::Arc;
 use eventpulse_cli::dev::report_on;
 use eventpulse_cli::dev::samples::Sample;
 use eventpulse_core::id::UploadId;
-use eventpulse_core::upload::UploadState;
+use eventpulse_core::intake::inspection::MaxRejected;
+use eventpulse_core::upload::{UploadEvent, UploadState};
 
 use crate::TestResult;
 use crate::poll::{SOON, found, poll};
@@ -118,6 +119,29 @@ pub async fn presigned_url_refuses_other_content(world: Arc<World>) -> TestResul
     assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 200);
     world.client.settled(&issued.upload_id).await?;
     assert_eq!(world.client.put(&issued, sample.bytes.clone()).await?, 412, "twice");
+    Ok(())
+}
+
+pub async fn reading_stops_where_the_rest_cannot_count_and_nothing_is_lost(world: Arc<World>) -> TestResult {
+    let user = world.user();
+    let (same, mixed) = ("{}\n".repeat(50_000), format!("{}\n{}", reading("stop", 0, 1.0), "7\n{}\n".repeat(20_000)));
+    let mut limited = document("limited.ndjson", mixed.clone());
+    limited.expected.max_rejected = Some(MaxRejected::Count(3));
+    for (name, sample, records) in
+        [("one reason", document("same.ndjson", same.clone()), 10_000), ("max_rejected", limited, 1_002)]
+    {
+        let upload = world.upload(&user, &sample).await.map_err(|error| format!("{name}: {error}"))?;
+        let rejection = upload.rejection().ok_or("not rejected")?;
+        assert_eq!(upload.state(), UploadState::Quarantined, "{name}");
+        assert_eq!(rejection.read_until.map(|until| until.records), Some(records), "{name}");
+        assert_eq!(report_on(&world.client, &upload).await?["read_until"]["records"], records, "{name}");
+        let receipt = world.get(&user, &format!("/uploads/{}", upload.id())).await?;
+        assert_eq!(receipt["read_until"]["line"], records, "{name}");
+        let quarantined = upload.quarantine_location().ok_or("not in quarantine")?;
+        let held = world.object(&quarantined.bucket, quarantined.key.as_deref().unwrap_or_default(), None).await?;
+        assert!(held.as_ref() == Some(&sample.bytes), "{name}: the quarantined object is the whole upload");
+    }
+    assert_eq!(world.statistics(&user.owner, "stop").await?, None);
     Ok(())
 }
 

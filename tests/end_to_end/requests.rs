@@ -243,9 +243,57 @@ pub async fn validate_returns_the_verdict_of_an_upload_and_stores_nothing(world:
     let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
     let verdict = world.send("POST", "/validate", &headers, utf16).await?.expect(200)?;
     assert_eq!(verdict["failures"][0]["code"], "NOT_UTF8", "the bytes arrive unchanged: {verdict:#}");
-    let many = format!("[{}7]", "7,".repeat(100_001));
-    let too_many = world.send("POST", "/validate", &headers, many.into_bytes()).await?;
-    too_many.problem(413, "body-too-large")?;
+    let same = format!("[{}7]", "7,".repeat(100_001));
+    let verdict = world.send("POST", "/validate", &headers, same.into_bytes()).await?.expect(200)?;
+    let read_until = json!({ "records": 10_000, "line": 1, "byte_offset": 1 + 2 * 9_999 });
+    assert_eq!((&verdict["rejected"], &verdict["read_until"]), (&json!(10_000), &read_until));
+    let headers = [headers[0], ("content-type", "application/x-ndjson"), ("content-encoding", "gzip")];
+    for (name, line) in [("rejected", "7\n{}\n".to_owned()), ("accepted", format!("{}\n", reading("tried", 0, 1.0)))] {
+        let bomb = gzip(line.repeat(500_000).as_bytes());
+        let reply = world.send("POST", "/validate", &headers, bomb).await?;
+        reply.problem(413, "body-too-large").map_err(|error| format!("{name}: {error}"))?;
+    }
+    Ok(())
+}
+
+pub async fn hostile_headers_get_an_answer_and_harm_no_other_request(world: Arc<World>) -> TestResult {
+    let user = world.user();
+    let token = format!("Bearer {}", user.token);
+    let names = [
+        "x-forwarded-proto",
+        "x-forwarded-for",
+        "x-forwarded-port",
+        "x-forwarded-host",
+        "forwarded",
+        "via",
+        "accept",
+        "content-type",
+        "content-encoding",
+        "cookie",
+        "origin",
+        "referer",
+        "range",
+        "if-none-match",
+        "user-agent",
+        "x-amzn-trace-id",
+        "x-api-key",
+        "idempotency-key",
+    ];
+    let values: [&[u8]; 7] =
+        [b"a b", b"://", b"\xff\xfe", "é\u{202e}".as_bytes(), b"%zz", b"[::1", b"example.com:99999"];
+    for name in names {
+        for value in values {
+            let value = reqwest::header::HeaderValue::from_bytes(value)?;
+            for path in ["/health", "/uploads"] {
+                let request = world.http.get(format!("{}{path}", world.client.api)).header("authorization", &token);
+                let status = request.header(name, value.clone()).send().await?.status().as_u16();
+                assert!(matches!(status, 200 | 304 | 400), "{path} with {name}: {value:?}: {status}");
+            }
+        }
+        for path in ["/health", "/uploads"] {
+            world.send("GET", path, &[("authorization", &token)], Vec::new()).await?.expect(200)?;
+        }
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventpulse_core::id::UploadId;
-use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{Bounds, InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Format, Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::statistics::answer::{Answer, Pass};
@@ -47,6 +47,7 @@ impl Ours {
             default_schema: SchemaRef::parse(schema)?,
             max_rejected: None,
             limits: Limits::default(),
+            bounds: Bounds::UPLOAD,
         };
         Ok(Ours { catalog: Catalog::bundled()?, spec })
     }

@@ -35,6 +35,6 @@ pub use crate::statistics::series_statistics::SeriesStatistics;
 pub use aggregate::{InvalidHistory, PendingRetry, Upload};
 pub use decision::{Arrival, Decision, SharedChunk, Step};
 pub use event::{MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, UploadEvent};
-pub use inspection_spec::inspection_spec;
+pub use inspection_spec::{inspection_spec, message_limits};
 pub use keys::{quarantine_key, report_key, retry_key};
 pub use state::{QuarantineStatus, UploadState};

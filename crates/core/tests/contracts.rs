@@ -77,6 +77,12 @@ fn notices() -> Vec<(&'static str, Value)> {
     notices.iter().map(|(name, notice)| (*name, json_of(notice))).collect()
 }
 
+/// Returns a document of which the beginning decides.
+fn read_in_part() -> Sample {
+    let bytes = "{}\n".repeat(10_001).into_bytes();
+    Sample { name: "read-in-part.ndjson".to_owned(), bytes, expected: support::Expected::default() }
+}
+
 /// Returns a document with the maximum numbers of failures and of reported records.
 fn worst() -> Sample {
     let record = |line: usize| {
@@ -93,7 +99,7 @@ fn worst() -> Sample {
 fn reports_and_notices_meet_their_contracts() {
     let (report_contract, notice_contract) = (contract("report/1.0.json"), contract("notice/1.0.json"));
     let rejected = |sample: &Sample| matches!(sample.expected.outcome.as_str(), "quarantined" | "partially_accepted");
-    let rejected: Vec<Sample> = samples().into_iter().filter(rejected).chain([worst()]).collect();
+    let rejected: Vec<Sample> = samples().into_iter().filter(rejected).chain([worst(), read_in_part()]).collect();
     assert!(rejected.len() > 10);
     for sample in &rejected {
         let (report, notice) = report_and_notice(sample);

@@ -3,7 +3,7 @@
 
 mod support;
 
-use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{Bounds, InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Format, Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 
@@ -18,6 +18,7 @@ fn inspect(content: &[u8], input: InputForm, catalog: &Catalog, default_schema: 
         default_schema: SchemaRef::parse(default_schema).unwrap(),
         max_rejected: None,
         limits: Limits::default(),
+        bounds: Bounds::UPLOAD,
     };
     let mut inspector = Inspector::new(catalog, spec, Retention::Bounded);
     inspector.push(&mut &content[..]);

@@ -1,13 +1,14 @@
 //! Validation of data without an upload.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
 use axum::extract::State;
 use eventpulse_core::id::{UploadId, clean_file_name};
 use eventpulse_core::intake::failure::FailureCode;
-use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{Bounds, InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::Limits;
+use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::upload::verdict::Verdict;
 use http::HeaderMap;
 use serde::Deserialize;
@@ -19,12 +20,10 @@ use crate::extract::{Query, Raw, media};
 use crate::routes::uploads::{MAX_FILE_NAME_CHARS, known_schema};
 use crate::state::App;
 
-/// The most records of a request: as many invalid records take two seconds.
-const MAX_RECORDS: u64 = 100_000;
 /// The most bytes after decompression.
-const MAX_CONTENT_BYTES: u64 = 64 << 20;
-/// The number of bytes between two checks of the number of records.
-const PIECE_BYTES: usize = 64 << 10;
+const MAX_CONTENT_BYTES: u64 = 16 << 20;
+/// The time for an inspection. [`Bounds::REQUEST`] and the size allow about a second; this is for a slow machine.
+const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// The query parameters of `POST /validate`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,8 +39,9 @@ pub(crate) struct ValidateParams {
 
 /// Validate data without an upload
 ///
-/// Returns the verdict that an upload of the same data would receive, and stores nothing. The limits are 4 MiB, 64 MiB
-/// after decompression, and 100,000 records. The command `eventpulse validate` has no such limits.
+/// Returns the verdict that an upload of the same data would receive, and stores nothing. The limits are 4 MiB, 16 MiB
+/// after decompression, 100,000 records, and 10,000 rejected records with 20,000 failures. The command `eventpulse
+/// validate` has no such limits.
 #[utoipa::path(post, path = "/validate", operation_id = "validate", tag = "uploads", params(ValidateParams),
     request_body(content(
         (serde_json::Value = "application/json"),
@@ -75,35 +75,50 @@ pub(crate) async fn validate(
         default_schema: app.services.config.default_schema.clone(),
         max_rejected: None,
         limits: Limits { decompressed_bytes: MAX_CONTENT_BYTES, ..Limits::default() },
+        bounds: Bounds::REQUEST,
     };
-    let inspection = inspect(&app, spec, &body)?;
-    Ok(axum::Json(Verdict::new(&inspection)))
+    let started_at = Instant::now();
+    let inspector = inspect(&app.services.catalog, spec, &body, || started_at.elapsed() > MAX_TIME);
+    Ok(axum::Json(Verdict::new(&inspection(inspector)?)))
 }
 
-/// Inspects a body within the limits of this operation.
-fn inspect(app: &App, spec: InspectionSpec, body: &Bytes) -> Result<Inspection, ApiError> {
-    let mut inspector = Inspector::new(&app.services.catalog, spec, Retention::Bounded);
-    for mut piece in body.chunks(PIECE_BYTES) {
-        if !inspector.push(&mut piece) {
-            break;
-        }
-        if inspector.records() > MAX_RECORDS {
-            return Err(too_large(&format!("{MAX_RECORDS} records")));
-        }
-    }
+/// Inspects a body to its end or to a limit of this operation; at the latest, until the time `is_over`.
+fn inspect<'c>(
+    catalog: &'c Catalog,
+    spec: InspectionSpec,
+    mut body: &[u8],
+    is_over: impl Fn() -> bool + Send + 'c,
+) -> Inspector<'c> {
+    let mut inspector = Inspector::new(catalog, spec, Retention::Bounded).interrupt_when(is_over);
+    inspector.push(&mut body);
     inspector.finish();
+    inspector
+}
+
+/// Returns the inspection of a body within the limits of this operation.
+fn inspection(inspector: Inspector<'_>) -> Result<Inspection, ApiError> {
+    if inspector.is_interrupted() {
+        return Err(exceeded("checking the data takes too long"));
+    }
     let inspection = inspector.inspection();
     match inspection.rejections.upload_failure() {
-        Some(failure) if failure.code == FailureCode::DecompressedTooLarge => {
-            Err(too_large(&format!("{MAX_CONTENT_BYTES} bytes after decompression")))
-        }
+        Some(failure) if is_limit(failure.code) => Err(exceeded(&failure.message)),
         _ => Ok(inspection),
     }
 }
 
-fn too_large(limit: &str) -> ApiError {
+/// Returns whether a failure says that the data exceeds a limit of this operation, not that it is wrong.
+fn is_limit(code: FailureCode) -> bool {
+    use FailureCode::{DecompressedTooLarge, TooManyRecords, TooManyRejected, TooManySeries};
+    matches!(code, DecompressedTooLarge | TooManyRecords | TooManyRejected | TooManySeries)
+}
+
+fn exceeded(limit: &str) -> ApiError {
     ApiError::too_large(format!(
-        "The data has more than {limit}. Validate it offline with `eventpulse validate FILE`, or upload it with POST \
-         /uploads."
+        "The data exceeds a limit of this operation: {limit}. Validate it offline with `eventpulse validate FILE`, or \
+         upload it with POST /uploads."
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::failure::Failure;
-use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{Bounds, InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{self, Limits};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 
@@ -77,6 +77,7 @@ pub fn validate(
         default_schema: known_schema(catalog, DEFAULT_SCHEMA)?,
         max_rejected: None,
         limits: Limits::default(),
+        bounds: Bounds::UPLOAD,
     };
     let inspection = inspect(catalog, path, spec, on_progress)
         .map_err(|source| ValidateError::Read { path: path.to_owned(), source })?;

@@ -152,6 +152,11 @@ fn item_text(item: &Value, saved: &[PathBuf]) -> String {
     if report["upload_failure"].is_object() {
         text.push_str(&format!("\n{}", failure_text(&report["upload_failure"])));
     }
+    let read_until = &report["read_until"];
+    if read_until.is_object() {
+        let (records, line) = (&read_until["records"], &read_until["line"]);
+        text.push_str(&format!("\nread up to record {records}, on line {line}; the rest was not read\n"));
+    }
     for record in items(report, "records").iter().take(RECORDS_SHOWN) {
         text.push_str(&format!("\nrecord {}, line {}\n", record["index"], record["line"]));
         for failure in items(record, "failures") {

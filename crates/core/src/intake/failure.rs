@@ -71,9 +71,10 @@ codes! {
     UnsupportedFormat "UNSUPPORTED_FORMAT" Upload "The file is of a format that is not read here, such as CSV or zip, or it is compressed twice.";
     DecompressedTooLarge "DECOMPRESSED_TOO_LARGE" Upload "The upload is larger than the limit once it is decompressed.";
     ObjectMissing "OBJECT_MISSING" Upload "The object was deleted before it was read.";
-    TooManyRejected "TOO_MANY_REJECTED" Upload "More records were rejected than the upload allows, so none of it counts.";
+    TooManyRejected "TOO_MANY_REJECTED" Upload "More records were rejected than the upload, or the service, allows, so none of it counts.";
+    TooManySeries "TOO_MANY_SERIES" Upload "The upload holds values of more devices and measures than one upload can store.";
     IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" Upload "An earlier message with the same Idempotency-Key had another body.";
-    TooManyRecords "TOO_MANY_RECORDS" Upload "A message has more than 500 records.";
+    TooManyRecords "TOO_MANY_RECORDS" Upload "A message has more than 500 records, or a correction more than were rejected.";
     ProcessingFailed "PROCESSING_FAILED" Upload "Processing this upload failed repeatedly.";
 
     NotJson "NOT_JSON" Record "The text is not valid JSON.";

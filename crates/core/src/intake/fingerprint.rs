@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::encoding::{crockford, first_bits, is_crockford};
-use crate::intake::failure::FailureCode;
+use crate::intake::failure::{Failure, FailureCode};
+use crate::intake::json::escaped;
 
 const PREFIX: &str = "prb_";
 
@@ -73,6 +74,35 @@ pub struct FailureAt {
     pub pointer: String,
 }
 
+impl FailureAt {
+    /// Returns the code and the location of a failure: one for each member that is missing.
+    #[must_use]
+    pub fn of(failure: &Failure) -> Vec<Self> {
+        let (code, pointer) = (failure.code, pattern(&failure.pointer));
+        // The name of a missing member is part of the schema. An unexpected member may have any name, so it is left out.
+        let is_missing = matches!(code, FailureCode::Required | FailureCode::DependentRequired);
+        if !is_missing || failure.targets.is_empty() {
+            return vec![Self { code, pointer }];
+        }
+        let at = |member: &String| Self { code, pointer: format!("{pointer}/{}", escaped(member)) };
+        failure.targets.iter().map(at).collect()
+    }
+}
+
+/// Returns a JSON Pointer with its array indexes as `*`, so that equal failures of many records are one group.
+#[must_use]
+pub fn pattern(pointer: &str) -> String {
+    let is_index = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
+    let mut pattern = String::with_capacity(pointer.len());
+    for (index, token) in pointer.split('/').enumerate() {
+        if index > 0 {
+            pattern.push('/');
+        }
+        pattern.push_str(if is_index(token) { "*" } else { token });
+    }
+    pattern
+}
+
 /// The failures of one upload in one kind of records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
@@ -88,4 +118,16 @@ pub struct Fingerprint {
     pub failures_omitted: u64,
     /// The number of rejected records; 0 if the upload failed as a whole.
     pub records: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pattern_replaces_array_indexes() {
+        for (pointer, expected) in [("", ""), ("/a/0/b/12", "/a/*/b/*"), ("/a1/b", "/a1/b"), ("/", "/"), ("/0", "/*")] {
+            assert_eq!(pattern(pointer), expected);
+        }
+    }
 }

@@ -8,35 +8,38 @@
 //! limit, which is enough for all but large uploads. Of a large upload it keeps only the result; the caller then reads the
 //! object again with [`Retention::Chunks`] or [`Retention::Rejected`] and drains the findings while it pushes. So nothing is
 //! stored before the verdict on the whole upload is known.
+//!
+//! The work is bounded by [`Bounds`], which are checked with each record, however many a compressed byte holds. Reading also
+//! stops when the rest of the upload cannot count.
 
+mod bounds;
 mod chunk_collector;
+mod record_inspector;
 mod rejection_collector;
 mod retry_records;
 mod spec;
+#[cfg(test)]
+mod tests;
 
 use sha2::{Digest, Sha256};
 
-use crate::intake::failure::{Failure, FailureCode};
-use crate::intake::reader::{Frame, Reader};
-use crate::intake::rejection::{RejectedRecord, Rejections};
+use crate::intake::failure::Failure;
+use crate::intake::reader::Reader;
+use crate::intake::rejection::Rejections;
 use crate::intake::schema::Catalog;
 use crate::intake::shape::Shape;
-use crate::intake::validation::{AppliedSchema, Validator, Verdict};
-use crate::statistics::chunk::{Chunk, ChunkBuilder};
+use crate::statistics::chunk::Chunk;
 use crate::statistics::series_statistics::SeriesStatistics;
-use chunk_collector::{ChunkCollector, Collection};
-use rejection_collector::RejectionCollector;
-use retry_records::RetryRecord;
+pub use bounds::{Bounds, MAX_SAME_REASON_RECORDS, MaxRecords};
+use chunk_collector::Collection;
+use record_inspector::{Progress, RecordInspector};
 pub use spec::{InputForm, InspectionSpec, MaxRejected, Retention};
-
-/// An inspector is full when its undrained findings exceed this size.
-const FULL_BYTES: usize = 4 << 20;
 
 /// Inspects one upload.
 ///
 /// ```
 /// use eventpulse_core::id::{OwnerId, UploadId};
-/// use eventpulse_core::intake::inspection::{InputForm, InspectionSpec, Inspector, Retention};
+/// use eventpulse_core::intake::inspection::{Bounds, InputForm, InspectionSpec, Inspector, Retention};
 /// use eventpulse_core::intake::reader::{Limits, Media};
 /// use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 ///
@@ -51,6 +54,7 @@ const FULL_BYTES: usize = 4 << 20;
 ///     default_schema: SchemaRef::parse("reading/1.0").unwrap(),
 ///     max_rejected: None,
 ///     limits: Limits::default(),
+///     bounds: Bounds::UPLOAD,
 /// };
 /// let mut inspector = Inspector::new(&catalog, spec, Retention::Bounded);
 /// inspector.push(&mut &br#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5}"#[..]);
@@ -64,13 +68,15 @@ pub struct Inspector<'c> {
     reader: Reader,
     digest: Sha256,
     records: RecordInspector<'c>,
+    is_over: Option<Box<dyn Fn() -> bool + Send + 'c>>,
+    interrupted: bool,
 }
 
 /// The result of an inspection.
 #[derive(Debug)]
 pub struct Inspection {
-    /// The SHA-256 of the object's bytes in lower-case hexadecimal. Meaningless if the upload failed as a whole, because
-    /// reading ended early.
+    /// The SHA-256 of the object's bytes in lower-case hexadecimal. Meaningless if reading ended early, because nothing of
+    /// the upload is accepted.
     pub sha256: String,
     /// The number of accepted records.
     pub accepted: u64,
@@ -95,22 +101,46 @@ impl<'c> Inspector<'c> {
     #[must_use]
     pub fn new(catalog: &'c Catalog, spec: InspectionSpec, retention: Retention) -> Self {
         let reader = Reader::new(spec.media, spec.limits);
-        Self { reader, digest: Sha256::new(), records: RecordInspector::new(catalog, spec, retention) }
+        let records = RecordInspector::new(catalog, spec, retention);
+        Self { reader, digest: Sha256::new(), records, is_over: None, interrupted: false }
+    }
+
+    /// Asks `is_over` before each record whether the time for the inspection is over, and then stops. An inspection that
+    /// [was interrupted](Inspector::is_interrupted) has no result.
+    #[must_use]
+    pub fn interrupt_when(self, is_over: impl Fn() -> bool + Send + 'c) -> Self {
+        Self { is_over: Some(Box::new(is_over)), ..self }
     }
 
     /// Takes bytes of the object off the front of `bytes`, until there are no more or the inspector
-    /// [is full](Inspector::is_full). Returns `false` if the upload has failed as a whole; further bytes change nothing.
+    /// [is full](Inspector::is_full). Returns `false` if the verdict on the upload is known, or the inspector was
+    /// interrupted: further bytes change nothing.
     pub fn push(&mut self, bytes: &mut &[u8]) -> bool {
+        if self.interrupted || self.records.is_decided() {
+            return false;
+        }
         let before = *bytes;
         let inspected = self.inspect(bytes);
         self.digest.update(before.get(..before.len() - bytes.len()).unwrap_or_default());
-        self.records.succeeded(inspected)
+        self.records.goes_on(inspected) && !self.interrupted
     }
 
     /// Returns the number of records inspected so far.
     #[must_use]
     pub fn records(&self) -> u64 {
-        self.records.accepted + self.records.rejections.rejections().rejected()
+        self.records.records()
+    }
+
+    /// Returns the number of bytes of content up to the end of the last record, after decompression.
+    #[must_use]
+    pub fn content_bytes(&self) -> u64 {
+        self.records.content_bytes()
+    }
+
+    /// Returns whether the time for the inspection was over before its end.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted
     }
 
     /// Returns whether the findings must be drained before the rest of the bytes is pushed.
@@ -119,15 +149,15 @@ impl<'c> Inspector<'c> {
         self.records.is_full()
     }
 
-    /// Ends the input; call it before the last drain. Returns `false` if the upload has failed as a whole.
-    pub fn finish(&mut self) -> bool {
-        if self.records.rejections.rejections().upload_failure().is_some() {
-            return false;
+    /// Ends the input; call it before the last drain.
+    pub fn finish(&mut self) {
+        if self.interrupted || self.records.is_decided() {
+            return;
         }
         let inspected = self.inspect_rest();
-        let succeeded = self.records.succeeded(inspected);
-        self.records.finish();
-        succeeded
+        if self.records.goes_on(inspected) && !self.interrupted {
+            self.records.finish();
+        }
     }
 
     /// Returns the chunks found since the last call.
@@ -144,6 +174,7 @@ impl<'c> Inspector<'c> {
     #[must_use]
     pub fn inspection(self) -> Inspection {
         let Self { digest, records, .. } = self;
+        let shapes = records.shapes();
         let Collection { chunks, count, series, series_omitted } = records.chunks.finish();
         let (rejections, rejected_records) = records.rejections.finish();
         Inspection {
@@ -155,23 +186,33 @@ impl<'c> Inspector<'c> {
             chunk_count: count,
             series,
             series_omitted,
-            shapes: records.validator.shapes(),
+            shapes,
         }
     }
 
     fn inspect(&mut self, input: &mut &[u8]) -> Result<(), Failure> {
-        while !self.records.is_full() {
+        while !self.records.is_full() && !self.is_time_over() {
             let Some(frame) = self.reader.next_frame(input)? else { break };
-            self.records.inspect(frame)?;
+            if self.records.inspect(frame)? == Progress::Decided {
+                break;
+            }
         }
         Ok(())
     }
 
     fn inspect_rest(&mut self) -> Result<(), Failure> {
-        while let Some(frame) = self.reader.next_frame_at_end()? {
-            self.records.inspect(frame)?;
+        while !self.is_time_over() {
+            let Some(frame) = self.reader.next_frame_at_end()? else { break };
+            if self.records.inspect(frame)? == Progress::Decided {
+                break;
+            }
         }
         Ok(())
+    }
+
+    fn is_time_over(&mut self) -> bool {
+        self.interrupted = self.interrupted || self.is_over.as_ref().is_some_and(|is_over| is_over());
+        self.interrupted
     }
 }
 
@@ -190,133 +231,5 @@ impl Inspection {
             series_omitted: 0,
             shapes: Vec::new(),
         }
-    }
-}
-
-/// Turns frames into verdicts and collects points and failures.
-struct RecordInspector<'c> {
-    input: InputForm,
-    max_record_bytes: usize,
-    max_rejected: Option<MaxRejected>,
-    validator: Validator<'c>,
-    accepted: u64,
-    chunks: ChunkCollector,
-    rejections: RejectionCollector,
-    retention: Retention,
-}
-
-impl<'c> RecordInspector<'c> {
-    fn new(catalog: &'c Catalog, spec: InspectionSpec, retention: Retention) -> Self {
-        let InspectionSpec { owner, upload_id, attempt, input, schema, default_schema, max_rejected, limits, .. } =
-            spec;
-        let rejections = Rejections::for_schema(catalog.resolve(schema.as_ref(), &default_schema));
-        let builder = ChunkBuilder::new(&owner, upload_id.as_str(), attempt);
-        Self {
-            input,
-            max_record_bytes: limits.record_bytes,
-            max_rejected,
-            validator: Validator::new(catalog, schema, default_schema),
-            accepted: 0,
-            chunks: ChunkCollector::new(builder, retention),
-            rejections: RejectionCollector::new(retention, rejections),
-            retention,
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.retention != Retention::Bounded && self.chunks.size_bytes() + self.rejections.size_bytes() > FULL_BYTES
-    }
-
-    fn inspect(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
-        let frame = match self.input {
-            InputForm::Records => frame,
-            InputForm::RejectedRecordLines => match retry_records::parse(&frame)? {
-                RetryRecord::Readable(record) => record,
-                RetryRecord::Unreadable(record, text) => {
-                    self.rejections.add(record, text.as_deref().map(str::as_bytes));
-                    return Ok(());
-                }
-            },
-        };
-        let Some(bytes) = frame.bytes else {
-            self.rejections.add(too_large(&frame, self.max_record_bytes), None);
-            return Ok(());
-        };
-        match self.validator.check(bytes) {
-            Verdict::Accepted { points, .. } => {
-                self.accepted += 1;
-                points.for_each(|point| self.chunks.add(point));
-            }
-            Verdict::Rejected { schema, mut failures, omitted } => {
-                failures.iter_mut().for_each(|failure| move_into_upload(failure, &frame));
-                if let Some(failure) = failure_of_upload(&frame, &failures) {
-                    return Err(failure);
-                }
-                self.rejections.add(rejected_record(&frame, schema.as_deref(), failures, omitted), Some(bytes));
-            }
-        }
-        Ok(())
-    }
-
-    /// Completes the chunks and decides about the upload as a whole.
-    fn finish(&mut self) {
-        self.chunks.flush();
-        let rejections = self.rejections.rejections_mut();
-        let rejected = rejections.rejected();
-        let total = self.accepted + rejected;
-        if total == 0 {
-            rejections.fail_upload(Failure::new(FailureCode::EmptyUpload, "", "there is no record in it"));
-        }
-        if self.max_rejected.is_some_and(|most| most.exceeded(rejected, total)) {
-            let message = format!("{rejected} of {total} records are wrong, more than max_rejected allows");
-            rejections.fail_upload(Failure::new(FailureCode::TooManyRejected, "", message));
-        }
-    }
-
-    fn succeeded(&mut self, result: Result<(), Failure>) -> bool {
-        let Err(failure) = result else { return true };
-        self.rejections.rejections_mut().fail_upload(failure);
-        false
-    }
-}
-
-fn too_large(frame: &Frame<'_>, most: usize) -> RejectedRecord {
-    let message = format!("the record has {} bytes, at most {most} are allowed", frame.byte_length);
-    let failure = Failure::at(FailureCode::RecordTooLarge, message, frame.position.line, frame.position.byte_offset);
-    rejected_record(frame, None, vec![failure], 0)
-}
-
-/// Makes the position of a failure within its record that within the upload.
-fn move_into_upload(failure: &mut Failure, frame: &Frame<'_>) {
-    let (line, byte_offset) = (failure.line.unwrap_or(1), failure.byte_offset.unwrap_or(0));
-    failure.line = Some(frame.position.line + line - 1);
-    failure.byte_offset = Some(frame.position.byte_offset + byte_offset);
-}
-
-/// Returns the failure of an upload that is not JSON because this record is not: its further records are guesses. The upload
-/// goes on, so it is not truncated.
-fn failure_of_upload(frame: &Frame<'_>, failures: &[Failure]) -> Option<Failure> {
-    use FailureCode::{ByteOrderMark, NotJson, NotUtf8, Truncated};
-    let is_fatal = |failure: &&Failure| matches!(failure.code, NotJson | Truncated | NotUtf8 | ByteOrderMark);
-    let failure = failures.iter().find(is_fatal).filter(|_| frame.decides_upload)?;
-    let code = if failure.code == Truncated { NotJson } else { failure.code };
-    Some(Failure { code, ..failure.clone() })
-}
-
-fn rejected_record(
-    frame: &Frame<'_>,
-    schema: Option<&AppliedSchema>,
-    failures: Vec<Failure>,
-    failures_omitted: u64,
-) -> RejectedRecord {
-    RejectedRecord {
-        index: frame.index,
-        line: frame.position.line,
-        byte_offset: frame.position.byte_offset,
-        byte_length: frame.byte_length,
-        schema_requested: schema.and_then(|schema| schema.requested.clone()),
-        schema_applied: schema.map(|schema| schema.applied.to_string()),
-        failures,
-        failures_omitted,
     }
 }

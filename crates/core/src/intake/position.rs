@@ -1,6 +1,7 @@
 //! Positions in the text of an upload or of a record.
 
 use memchr::memchr_iter;
+use serde::{Deserialize, Serialize};
 
 /// The position of a byte in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,4 +21,15 @@ impl TextPosition {
         self.byte_offset += text.len() as u64;
         self.line += memchr_iter(b'\n', text).count() as u64;
     }
+}
+
+/// The last record of an upload that was read, if the records behind it were not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadUntil {
+    /// The number of records that were read.
+    pub records: u64,
+    /// The line on which the last one begins, from 1.
+    pub line: u64,
+    /// The offset of its first byte, from 0, after decompression.
+    pub byte_offset: u64,
 }

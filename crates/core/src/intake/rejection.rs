@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::intake::failure::{Failure, FailureCode};
-use crate::intake::fingerprint::Fingerprint;
+use crate::intake::fingerprint::{Fingerprint, pattern};
+use crate::intake::position::ReadUntil;
 use fingerprints::FingerprintCounter;
 
 /// The maximum number of rejected records that a report lists.
@@ -141,6 +142,10 @@ pub struct Rejection {
     pub groups: Vec<FailureGroup>,
     /// The number of further groups.
     pub groups_omitted: u64,
+    /// The last record that was read; none if the upload was read to its end, or to the position of its failure. Further
+    /// records may be wrong as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_until: Option<ReadUntil>,
     /// The fingerprints, one for each kind of records in the upload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fingerprints: Vec<Fingerprint>,
@@ -169,6 +174,7 @@ pub struct Rejections {
     schema: Option<String>,
     rejected: u64,
     upload_failure: Option<Failure>,
+    read_until: Option<ReadUntil>,
     groups: BTreeMap<(FailureCode, String, Option<String>), FailureGroup>,
     groups_omitted: u64,
     fingerprints: FingerprintCounter,
@@ -183,6 +189,7 @@ impl From<&Rejection> for Rejections {
         Self {
             rejected: rejection.rejected,
             upload_failure: rejection.upload_failure.clone(),
+            read_until: rejection.read_until,
             groups: rejection.groups.iter().map(|group| (key(group), group.clone())).collect(),
             groups_omitted: rejection.groups_omitted,
             ..Self::default()
@@ -221,6 +228,23 @@ impl Rejections {
         }
     }
 
+    /// Records that the upload was not read beyond this record.
+    pub fn stop_reading(&mut self, read_until: Option<ReadUntil>) {
+        self.read_until = read_until;
+    }
+
+    /// Returns the last record that was read, if the records behind it were not.
+    #[must_use]
+    pub fn read_until(&self) -> Option<ReadUntil> {
+        self.read_until
+    }
+
+    /// Returns whether a rejected record had no room in the report.
+    #[must_use]
+    pub fn is_report_full(&self) -> bool {
+        self.rejected > self.records.len() as u64
+    }
+
     /// Returns the failure of the upload as a whole.
     #[must_use]
     pub fn upload_failure(&self) -> Option<&Failure> {
@@ -257,13 +281,14 @@ impl Rejections {
             upload_failure: self.upload_failure.clone(),
             groups,
             groups_omitted,
+            read_until: self.read_until,
             fingerprints: self.fingerprints.fingerprints(self.schema.as_deref(), self.upload_failure.as_ref()),
         }
     }
 
     fn group(&mut self, failure: &Failure, schema: Option<&str>, record: Option<u64>) {
         let key = (failure.code, pattern(&failure.pointer), schema.map(str::to_owned));
-        self.fingerprints.add(failure, &key.1, schema);
+        self.fingerprints.add(failure, schema);
         if let Some(group) = self.groups.get_mut(&key) {
             group.count += 1;
         } else if self.groups.len() < MAX_GROUPS {
@@ -274,20 +299,6 @@ impl Rejections {
             self.groups_omitted += 1; // an upper bound: later failures of a group that is not kept count again
         }
     }
-}
-
-/// Returns a JSON Pointer with its array indexes as `*`, so that equal failures of many records are one group.
-#[must_use]
-pub fn pattern(pointer: &str) -> String {
-    let is_index = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
-    let mut pattern = String::with_capacity(pointer.len());
-    for (index, token) in pointer.split('/').enumerate() {
-        if index > 0 {
-            pattern.push('/');
-        }
-        pattern.push_str(if is_index(token) { "*" } else { token });
-    }
-    pattern
 }
 
 #[cfg(test)]
@@ -345,12 +356,5 @@ mod tests {
         assert_eq!(rejections.records().len(), MAX_REPORTED_RECORDS);
         let (groups, omitted) = rejections.largest_groups(MAX_REPORTED_GROUPS);
         assert_eq!((groups.len() as u64, groups.len() as u64 + omitted), (100, 20_000));
-    }
-
-    #[test]
-    fn pattern_replaces_array_indexes() {
-        for (pointer, expected) in [("", ""), ("/a/0/b/12", "/a/*/b/*"), ("/a1/b", "/a1/b"), ("/", "/"), ("/0", "/*")] {
-            assert_eq!(pattern(pointer), expected);
-        }
     }
 }

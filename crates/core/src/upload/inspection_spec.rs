@@ -4,12 +4,14 @@ use super::aggregate::Upload;
 use super::event::RetryForm;
 use crate::id::{OwnerId, file_name_in_key};
 use crate::intake::failure::{Failure, FailureCode};
-use crate::intake::inspection::{InputForm, InspectionSpec};
+use crate::intake::inspection::{Bounds, InputForm, InspectionSpec};
 use crate::intake::reader::{Limits, Media};
 use crate::intake::schema::SchemaRef;
 
 /// The additional length of a line of retry records: its failures, and the escapes of a record that is not JSON.
 const RETRY_LINE_EXTRA_BYTES: usize = 8 << 20;
+/// The maximum size of a message in bytes, after decompression. The gateway accepts 192 KiB.
+const MESSAGE_BYTES: u64 = 1 << 20;
 
 /// Returns the spec for the inspection of the object under `key` with these headers.
 ///
@@ -23,9 +25,11 @@ pub fn inspection_spec(
     default_schema: &SchemaRef,
 ) -> Result<InspectionSpec, Failure> {
     let origin = upload.origin();
-    let mut limits = Limits::default();
-    if upload.retry_form() == Some(RetryForm::UnchangedRecords) {
-        limits.record_bytes += RETRY_LINE_EXTRA_BYTES;
+    let (mut limits, bounds) = (Limits::default(), Bounds::UPLOAD);
+    match upload.retry_form() {
+        Some(RetryForm::UnchangedRecords) => limits.record_bytes += RETRY_LINE_EXTRA_BYTES,
+        None if upload.message().is_some() => limits = message_limits(),
+        Some(RetryForm::Corrected | RetryForm::Unchanged) | None => {}
     }
     let parse_media = if is_found(upload) { Media::parse_or_undeclared } else { Media::parse };
     let media = parse_media(content_type, content_encoding, &file_name_in_key(key))?;
@@ -42,6 +46,7 @@ pub fn inspection_spec(
         default_schema: default_schema.clone(),
         max_rejected,
         limits,
+        bounds,
     })
 }
 
@@ -49,6 +54,12 @@ pub fn inspection_spec(
 /// answer told the sender which to send.
 fn is_found(upload: &Upload) -> bool {
     upload.origin().owner == OwnerId::operator()
+}
+
+/// Returns the size limits of a message.
+#[must_use]
+pub fn message_limits() -> Limits {
+    Limits { decompressed_bytes: MESSAGE_BYTES, ..Limits::default() }
 }
 
 fn parse_schema(name: &str) -> Result<SchemaRef, Failure> {

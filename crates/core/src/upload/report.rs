@@ -7,6 +7,7 @@ use super::decision::Decision;
 use super::event::{ObjectVersion, QuarantineLocation};
 use super::state::UploadState;
 use crate::intake::failure::Failure;
+use crate::intake::position::ReadUntil;
 use crate::intake::rejection::{FailureGroup, MAX_REPORTED_GROUPS, RejectedRecord, Rejections};
 use crate::time::Timestamp;
 
@@ -31,6 +32,7 @@ pub struct Report<'a> {
     accepted: u64,
     rejected: u64,
     upload_failure: Option<&'a Failure>,
+    read_until: Option<ReadUntil>,
     groups: Vec<FailureGroup>,
     groups_omitted: u64,
     records: &'a [RejectedRecord],
@@ -66,6 +68,7 @@ impl<'a> Report<'a> {
             accepted: upload.accepted_in_attempt(),
             rejected: upload.rejected(),
             upload_failure: rejections.upload_failure(),
+            read_until: rejections.read_until(),
             groups,
             groups_omitted,
             records: rejections.records(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::decision::Decision;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::inspection::Inspection;
+use crate::intake::position::ReadUntil;
 use crate::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY, RejectedRecord};
 use crate::statistics::series_statistics::SeriesStatistics;
 use crate::time::Timestamp;
@@ -35,6 +36,8 @@ pub struct Verdict {
     pub accepted: u64,
     /// The number of records that would be rejected.
     pub rejected: u64,
+    /// The last record that was read; `None` if the input was read to its end, or to the position of its failure.
+    pub read_until: Option<ReadUntil>,
     /// The statistics of each series, the series with the most values first, at most 100.
     pub statistics: Vec<AcceptedSeries>,
     /// The number of further series.
@@ -153,6 +156,7 @@ impl Verdict {
             outcome,
             accepted,
             rejected: rejections.rejected(),
+            read_until: rejections.read_until(),
             statistics: series.into_iter().map(AcceptedSeries::from).collect(),
             statistics_omitted,
             failures: groups.iter().map(FailureSummary::from).collect(),

@@ -43,6 +43,12 @@ pub fn of_one_record(accepted: u64, failure: Failure) -> Inspection {
     Inspection { accepted, ..Inspection::failed(rejections) }
 }
 
+/// Returns an upload of which the beginning decides.
+pub fn read_in_part() -> Sample {
+    let bytes = "{\"device_id\": \"d\"}\n".repeat(12_000).into_bytes();
+    Sample { name: "all-wrong.ndjson".to_owned(), bytes, expected: Expected::default() }
+}
+
 pub fn of_one_failure(file_name: &str, failure: Failure) -> Notice {
     notice(&upload(file_name, &of_one_record(0, failure))).unwrap()
 }
@@ -68,6 +74,7 @@ pub fn examples() -> Vec<(&'static str, Notice)> {
         ("partly", notice_of_sample("08-mixed.ndjson")),
         ("truncated", notice_of_sample("11-truncated.json")),
         ("too_many_rejected", notice_of_sample("18-too-many-rejected.ndjson")),
+        ("read_in_part", notice(&upload_of(&read_in_part())).unwrap()),
         ("no_position", notice_of_sample("19-table.csv")),
         ("message", notice(&as_message(upload_of(&sample("10-wrong-type.json")))).unwrap()),
         ("deleted_before_it_was_read", object_missing()),

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use eventpulse_core::id::{UploadId, clean_file_name, upload_key};
 use eventpulse_core::intake::failure::{Failure, FailureCode};
-use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, MaxRejected, Retention};
+use eventpulse_core::intake::inspection::{
+    Bounds, InputForm, Inspection, InspectionSpec, Inspector, MaxRejected, Retention,
+};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::rejection::Rejections;
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
@@ -131,6 +133,7 @@ pub fn inspect(sample: &Sample) -> Inspection {
         default_schema: SchemaRef::parse("reading/1.0").unwrap(),
         max_rejected: expected.max_rejected,
         limits: Limits::default(),
+        bounds: Bounds::UPLOAD,
     };
     let catalog = Catalog::bundled().unwrap();
     let mut inspector = Inspector::new(&catalog, spec, Retention::Bounded);

@@ -1,13 +1,14 @@
 //! The receipt of an upload.
 
 use eventpulse_aws::adapters::upload_store::StoredUpload;
+use eventpulse_core::intake::position::ReadUntil;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::verdict::{AcceptedSeries, FailureSummary};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Owner;
-use crate::model::verdict_refs::{accepted_series, failure_summaries};
+use crate::model::verdict_refs::{accepted_series, failure_summaries, read_until};
 use crate::model::{self, HistoryEntry, RejectionLimit, Time};
 use crate::routes::notifications::SubscriptionSummary;
 use crate::state::App;
@@ -41,6 +42,10 @@ pub(crate) struct UploadReceipt {
     accepted: u64,
     /// The number of rejected records.
     rejected: u64,
+    /// The last record that was read; null if the upload was read to its end, or to the position of its failure.
+    /// Further records may be wrong as well.
+    #[schema(required, schema_with = read_until)]
+    read_until: Option<ReadUntil>,
     /// The id of the accepted upload with the same bytes, if there is one.
     #[schema(required)]
     duplicate_of: Option<String>,
@@ -112,6 +117,7 @@ impl UploadReceipt {
             expires_at: upload.origin().expires_at.map(Time),
             accepted: upload.accepted(),
             rejected: upload.rejected(),
+            read_until: rejection.and_then(|rejection| rejection.read_until),
             duplicate_of: upload.duplicate_of().map(ToString::to_string),
             statistics: statistics.into_iter().map(AcceptedSeries::from).collect(),
             statistics_omitted,

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use eventpulse_core::device::record_limit::too_many_records;
-use eventpulse_core::intake::inspection::{InputForm, InspectionSpec, Inspector, Retention};
-use eventpulse_core::intake::reader::{Limits, Media};
+use eventpulse_core::intake::inspection::{Bounds, InputForm, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::reader::Media;
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::statistics::chunk::Chunk;
-use eventpulse_core::upload::Decision;
+use eventpulse_core::upload::{Decision, message_limits};
 
 use super::stages::{Acceptance, MEDIA_TYPE, ParsedMessage, PreparedMessage};
 
@@ -56,7 +56,8 @@ fn inspect(catalog: &Catalog, default_schema: &SchemaRef, message: &ParsedMessag
         schema: None,
         default_schema: default_schema.clone(),
         max_rejected: None,
-        limits: Limits::default(),
+        limits: message_limits(),
+        bounds: Bounds::UPLOAD,
     };
     let mut inspector = Inspector::new(catalog, spec, Retention::Bounded);
     inspector.push(&mut &message.body[..]);

@@ -66,6 +66,7 @@ fn verdict_has_the_members_of_the_api_response() {
         "failures",
         "failures_omitted",
         "outcome",
+        "read_until",
         "records",
         "records_omitted",
         "rejected",
@@ -114,6 +115,13 @@ fn text_names_codes_and_positions() {
     let text = verdict_text(&verdict_on(&sample("08-mixed.ndjson"), None).unwrap(), "x");
     assert!(text.starts_with("x: partially accepted: 3 records accepted, 9 rejected\n"), "{text}");
     assert!(text.ends_with("  and 2 kinds of failure more\n"), "{text}");
+}
+
+#[test]
+fn text_says_where_reading_stopped() {
+    let text = verdict_text(&verdict_on_text(&"{}\n".repeat(10_001)), "x");
+    assert!(text.starts_with("x: quarantined: no record would be accepted, 10000 records rejected\n"), "{text}");
+    assert!(text.contains("\n  read up to record 10000, on line 10000 at byte 29997; the rest was not read"), "{text}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use eventpulse_core::intake::position::ReadUntil;
 use eventpulse_core::notification::rendering::visible;
 use eventpulse_core::upload::verdict::{FailureSummary, Outcome, Verdict};
 
@@ -13,6 +14,13 @@ pub fn verdict_text(verdict: &Verdict, file: &str) -> String {
     for failure in &verdict.failures {
         // Writing into a string does not fail.
         let _ = writeln!(text, "  {}\n    {}", heading(failure), visible(&failure.message));
+    }
+    if let Some(ReadUntil { records, line, byte_offset }) = verdict.read_until {
+        let _ = writeln!(
+            text,
+            "  read up to record {records}, on line {line} at byte {byte_offset}; the rest was not read, because it cannot \
+             change the outcome"
+        );
     }
     if verdict.failures_omitted > 0 {
         let _ = writeln!(text, "  and {} more", count(verdict.failures_omitted, "kind of failure", "kinds of failure"));

@@ -22,7 +22,8 @@ const MAX_REPORTED_NAME_BYTES: usize = 32 << 10;
 type Name = (String, String);
 
 pub(super) struct ChunkCollector {
-    builder: ChunkBuilder,
+    /// None if no chunks are wanted.
+    builder: Option<ChunkBuilder>,
     chunks: Chunks,
 }
 
@@ -31,6 +32,7 @@ struct Chunks {
     retention: Retention,
     retained: Vec<Chunk>,
     size_bytes: usize,
+    /// Whether the chunks are dropped instead of retained. They still count.
     dropped: bool,
     /// The number of chunks, retained or not.
     count: u64,
@@ -61,6 +63,7 @@ impl ChunkCollector {
             series: BTreeMap::new(),
             series_omitted: 0,
         };
+        let builder = (retention != Retention::Rejected).then_some(builder);
         Self { builder, chunks }
     }
 
@@ -68,7 +71,7 @@ impl ChunkCollector {
     #[inline]
     pub(super) fn add(&mut self, point: SeriesPoint<'_>) {
         let Self { builder, chunks } = self;
-        if !chunks.dropped {
+        if let Some(builder) = builder {
             builder.add(point, |chunk| chunks.add(chunk));
         }
     }
@@ -76,9 +79,14 @@ impl ChunkCollector {
     /// Makes chunks of the points that are left.
     pub(super) fn flush(&mut self) {
         let Self { builder, chunks } = self;
-        if !chunks.dropped {
+        if let Some(builder) = builder {
             builder.flush(|chunk| chunks.add(chunk));
         }
+    }
+
+    /// Returns the number of chunks so far, retained or not.
+    pub(super) fn count(&self) -> u64 {
+        self.chunks.count
     }
 
     /// Returns the size of the retained chunks in bytes.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bounds::Bounds;
 use crate::id::{OwnerId, UploadId};
 use crate::intake::reader::{Limits, Media};
 use crate::intake::schema::SchemaRef;
@@ -27,6 +28,8 @@ pub struct InspectionSpec {
     pub max_rejected: Option<MaxRejected>,
     /// The size limits.
     pub limits: Limits,
+    /// The bounds of the work.
+    pub bounds: Bounds,
 }
 
 /// The form of the input of an inspection.

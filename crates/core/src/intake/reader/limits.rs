@@ -10,7 +10,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Returns 16 MiB per record, and 8 GiB per upload, which is about what one invocation can read twice in its 15
+    /// Returns 16 MiB per record, and 8 GiB per upload, which is what one invocation can read three times in its 15
     /// minutes.
     fn default() -> Self {
         Self { record_bytes: 16 << 20, decompressed_bytes: 8 << 30 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::intake::failure::{Failure, FailureCode};
+use crate::intake::failure::Failure;
 use crate::intake::fingerprint::{
     FailureAt, Fingerprint, MAX_FINGERPRINTS, MAX_LISTED_FAILURES, NO_SCHEMA, ProblemId, kind_of,
 };
-use crate::intake::json::escaped;
 
 /// The maximum number of distinct failures that enter fingerprints, plus the first one of each schema.
 const MAX_DISTINCT: usize = 1_000;
@@ -32,17 +31,9 @@ impl FingerprintCounter {
         self.of(schema).records += 1;
     }
 
-    /// Adds a failure. `pointer` is its pointer with array indexes as `*`.
-    pub(super) fn add(&mut self, failure: &Failure, pointer: &str, schema: Option<&str>) {
-        // The name of a missing member is part of the schema. An unexpected member may have any name, so it is left out.
-        let is_missing = matches!(failure.code, FailureCode::Required | FailureCode::DependentRequired);
-        if !is_missing || failure.targets.is_empty() {
-            return self.count(FailureAt { code: failure.code, pointer: pointer.to_owned() }, schema);
-        }
-        for member in &failure.targets {
-            let pointer = format!("{pointer}/{}", escaped(member));
-            self.count(FailureAt { code: failure.code, pointer }, schema);
-        }
+    /// Adds a failure.
+    pub(super) fn add(&mut self, failure: &Failure, schema: Option<&str>) {
+        FailureAt::of(failure).into_iter().for_each(|failure| self.count(failure, schema));
     }
 
     /// Returns the fingerprints, by kind. Failures without a schema count as failures of the `requested` one.
@@ -99,6 +90,7 @@ mod tests {
     use super::super::tests::{failure, record};
     use super::super::{RejectedRecord, Rejections};
     use super::*;
+    use crate::intake::failure::FailureCode;
 
     fn required(index: u64, pointer: &str, members: &[&str]) -> RejectedRecord {
         let targets = members.iter().map(|member| (*member).to_owned()).collect();

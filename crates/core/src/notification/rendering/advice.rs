@@ -42,9 +42,13 @@ pub(super) fn advice(details: &FailureDetails<'_>) -> Advice {
             resend: Resend::SameFile,
         },
         Some(FailureCode::TooManyRejected) => corrected(
-            "Correct the records and send the whole file again. Or upload it as a new upload with a higher max_rejected: \
-             then the valid records are accepted without the others.",
+            "Correct the records and send the whole file again. Or, if max_rejected was too low, upload it as a new \
+             upload with a higher one: then the valid records are accepted without the others.",
         ),
+        Some(FailureCode::TooManySeries) => Advice {
+            sentences: "Send the data in several uploads, each with fewer devices. Then discard this one.",
+            resend: Resend::Corrected,
+        },
         Some(FailureCode::ProcessingFailed) => Advice {
             sentences: "Retry the upload unchanged. If that fails too, upload the data in smaller parts and tell the \
                         operator: the data may be valid and the service at fault.",

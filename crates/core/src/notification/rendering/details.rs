@@ -21,6 +21,8 @@ pub(super) enum Extent {
     Only,
     /// All of its records, this many.
     All(u64),
+    /// The first records, this many. The others were not read.
+    First(u64),
     /// Some of its records.
     Part { rejected: u64, accepted: u64 },
 }
@@ -78,6 +80,7 @@ fn extent(upload: &Upload, rejection: &Rejection) -> Extent {
         }
         _ if rejection.upload_failure.is_some() => Extent::Whole,
         0 => Extent::Whole,
+        rejected if rejection.read_until.is_some() => Extent::First(rejected),
         1 => Extent::Only,
         rejected => Extent::All(rejected),
     }

@@ -8,6 +8,7 @@ use super::parts::{owner_field, preferences, request, title};
 use super::text::{Text, shown};
 use super::words;
 use crate::intake::failure::shortened;
+use crate::intake::position::ReadUntil;
 use crate::intake::rejection::FailureGroup;
 use crate::notification::kind::NoticeKind;
 use crate::notification::problem::Problem;
@@ -70,6 +71,9 @@ fn opening(details: &FailureDetails<'_>) -> String {
         Extent::All(rejected) => {
             format!("{subject} was rejected: all {rejected} records in it are invalid. {accepted}")
         }
+        Extent::First(rejected) => {
+            format!("{subject} was rejected: the first {rejected} records in it are invalid. {accepted}")
+        }
         Extent::Part { rejected, accepted } => {
             let (were, total) = (words::was(rejected), rejected + accepted);
             let others = if accepted == 1 {
@@ -127,6 +131,10 @@ fn write_upload(text: &mut Text, details: &FailureDetails<'_>) {
     }
     text.field("Schema", &details.problem.schema);
     text.field("Rejected at", &words::minute(details.quarantined_at()));
+    if let Some(ReadUntil { records, line, byte_offset }) = details.rejection.read_until {
+        let last = format!("record {records} (line {line}, byte {byte_offset}); the rest was not read");
+        text.field("Read up to", &last);
+    }
 }
 
 /// Writes each kind of failure: its code, its position, its number and its message, which holds no value.

@@ -13,6 +13,7 @@ use super::details::FailureDetails;
 use super::limits::DetailLimits;
 use crate::intake::failure::{Failure, MAX_TARGET_CHARS, shortened};
 use crate::intake::fingerprint::FailureAt;
+use crate::intake::position::ReadUntil;
 use crate::intake::rejection::FailureGroup;
 use crate::intake::shape::JsonType;
 use crate::notification::kind::NoticeKind;
@@ -80,6 +81,7 @@ struct UploadForm<'a> {
     accepted_earlier: u64,
     rejected: u64,
     upload_failure: Option<Failure>,
+    read_until: Option<ReadUntil>,
     failures: Vec<FailureGroup>,
     failures_omitted: u64,
     quarantine: &'a QuarantineLocation,
@@ -248,6 +250,7 @@ impl<'a> UploadForm<'a> {
             accepted_earlier: upload.accepted() - upload.accepted_in_attempt(),
             rejected: upload.rejected(),
             upload_failure: rejection.upload_failure.as_ref().map(|failure| cut(failure, limits)),
+            read_until: rejection.read_until,
             failures: details.failures.iter().take(limits.failures).map(|failure| cut_group(failure, limits)).collect(),
             failures_omitted: rejection.groups_omitted + not_listed,
             quarantine: details.quarantine,

@@ -22,6 +22,7 @@ pub(super) fn failing(kind: NoticeKind, details: &FailureDetails<'_>, others: us
         Extent::Whole => "upload rejected".to_owned(),
         Extent::Only => "1 record rejected".to_owned(),
         Extent::All(rejected) => format!("all {rejected} records rejected"),
+        Extent::First(rejected) => format!("first {rejected} records rejected"),
         Extent::Part { rejected, accepted } => format!("{rejected} of {} records rejected", rejected + accepted),
     };
     let rejected = match kind {

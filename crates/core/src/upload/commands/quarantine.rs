@@ -34,9 +34,11 @@ pub fn plan_quarantine(upload: &Upload) -> QuarantinePlan {
     let is_partly_accepted = matches!(upload.decision(), Some(Decision::Accepted { .. }));
     let records = is_partly_accepted || upload.retry_form() == Some(RetryForm::UnchangedRecords);
     let upload_failure = upload.rejection().and_then(|rejection| rejection.upload_failure.as_ref());
+    let is_read = upload.rejection().is_none_or(|rejection| rejection.read_until.is_none());
     let action = match upload_failure {
         None if is_partly_accepted => QuarantineAction::WriteRecords,
-        None if records => QuarantineAction::ReplaceRecords,
+        // The object also holds the records that were not read.
+        None if records && is_read => QuarantineAction::ReplaceRecords,
         _ => QuarantineAction::MoveObject,
     };
     let is_reason_in_object = !upload_failure.is_some_and(|failure| {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::intake::failure::{Failure, FailureCode};
+use crate::intake::position::ReadUntil;
 use crate::intake::rejection::Rejection;
 use crate::statistics::chunk::MAX_ATTEMPTS;
 use crate::time::Timestamp;
@@ -278,6 +279,11 @@ fn records_rejected() -> UploadEvent {
     decided(Decision::Rejected { rejection })
 }
 
+fn some_records_read() -> UploadEvent {
+    let read_until = Some(ReadUntil { records: 10_000, line: 10_000, byte_offset: 29_997 });
+    decided(Decision::Rejected { rejection: Rejection { upload_failure: None, read_until, ..rejection() } })
+}
+
 #[test]
 fn the_rejection_determines_the_way_into_quarantine() {
     use QuarantineAction::{MoveObject, ReplaceRecords, WriteRecords};
@@ -301,6 +307,11 @@ fn the_rejection_determines_the_way_into_quarantine() {
             "unchanged records all rejected",
             retry(RetryForm::UnchangedRecords, records_rejected()),
             plan(ReplaceRecords, true, true),
+        ),
+        (
+            "unchanged records, not all read",
+            retry(RetryForm::UnchangedRecords, some_records_read()),
+            plan(MoveObject, true, true),
         ),
         (
             "unchanged records kill the worker",

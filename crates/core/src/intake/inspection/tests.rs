@@ -1,0 +1,175 @@
+use std::io::Write as _;
+
+use super::*;
+use crate::id::UploadId;
+use crate::intake::failure::FailureCode;
+use crate::intake::position::ReadUntil;
+use crate::intake::reader::{Limits, Media};
+use crate::intake::schema::SchemaRef;
+
+/// Bounds that a short upload exceeds.
+const SMALL: Bounds = Bounds { records: None, rejected: 5, failures: 20, rejected_bytes: 2_000, chunks: 3 };
+
+fn spec(bounds: Bounds, max_rejected: Option<MaxRejected>) -> InspectionSpec {
+    InspectionSpec {
+        owner: "u1".parse().unwrap(),
+        upload_id: UploadId::of_object("bucket", "key", "version"),
+        attempt: 0,
+        input: InputForm::Records,
+        media: Media::parse(Some("application/x-ndjson"), None, "").unwrap(),
+        schema: None,
+        default_schema: SchemaRef::parse("reading/1.0").unwrap(),
+        max_rejected,
+        limits: Limits::default(),
+        bounds,
+    }
+}
+
+/// Inspects content in pieces, and returns the number of inspected records with the inspection.
+fn inspect(content: &str, spec: InspectionSpec, retention: Retention, piece: usize) -> (u64, Inspection) {
+    let catalog = Catalog::bundled().unwrap();
+    let mut inspector = Inspector::new(&catalog, spec, retention);
+    for mut piece in content.as_bytes().chunks(piece) {
+        inspector.push(&mut piece);
+    }
+    inspector.finish();
+    assert!(inspector.content_bytes() <= content.len() as u64);
+    (inspector.records(), inspector.inspection())
+}
+
+fn reading(device: &str) -> String {
+    format!("{{\"device_id\":\"{device}\",\"timestamp\":\"2025-02-28T12:00:00Z\",\"value\":1}}\n")
+}
+
+fn code(inspection: &Inspection) -> Option<FailureCode> {
+    inspection.rejections.upload_failure().map(|failure| failure.code)
+}
+
+#[test]
+fn reading_stops_when_the_first_records_are_rejected_for_one_reason() {
+    let first = MAX_SAME_REASON_RECORDS;
+    let same = "{}\n".repeat(12_000);
+    let accepted_first = format!("{}{same}", reading("d"));
+    let (few, other_last) = ("{}\n".repeat(9_999), format!("{}1\n{{}}\n{{}}\n", "{}\n".repeat(9_999)));
+    // The content, whether nothing is accepted, and the number of records that are read if reading stops.
+    for (name, content, is_rejected, read) in [
+        ("the same reason", same.as_str(), true, Some(first)),
+        ("one record fewer", &few, true, None),
+        ("another reason in the last of them", &other_last, true, None),
+        ("behind an accepted record", &accepted_first, false, None),
+    ] {
+        let (records, inspection) = inspect(content, spec(Bounds::UPLOAD, None), Retention::Bounded, 1 << 16);
+        let read_until = read.map(|records| ReadUntil { records, line: records, byte_offset: (records - 1) * 3 });
+        assert_eq!(inspection.rejections.read_until(), read_until, "{name}");
+        assert_eq!(records, read.unwrap_or(content.lines().count() as u64), "{name}");
+        assert_eq!(
+            (code(&inspection), inspection.accepted == 0),
+            (None, is_rejected),
+            "{name}: the reason is in the records"
+        );
+        assert_eq!(inspection.rejections.summary().read_until, read_until, "{name}");
+    }
+}
+
+#[test]
+fn reading_stops_behind_max_rejected_once_the_report_is_full() {
+    let count = Some(MaxRejected::Count(2));
+    let few = format!("{}{}{}", reading("d"), "{}\n".repeat(4), reading("d"));
+    let many = format!("{}{}", reading("d"), "{}\n1\n".repeat(1_000));
+    for (name, content, max_rejected, rejected, read, message) in [
+        ("few", &few, count, 4, None, "4 of 6 records are wrong, more than max_rejected allows"),
+        (
+            "many",
+            &many,
+            count,
+            1_001,
+            Some(1_002),
+            "1001 of the first 1002 records are wrong, more than max_rejected allows",
+        ),
+        (
+            "a share is known at the end only",
+            &many,
+            Some(MaxRejected::Ratio(0.5)),
+            2_000,
+            None,
+            "2000 of 2001 records are wrong, more than max_rejected allows",
+        ),
+    ] {
+        let (records, inspection) = inspect(content, spec(Bounds::UPLOAD, max_rejected), Retention::Bounded, 1 << 10);
+        assert_eq!(code(&inspection), Some(FailureCode::TooManyRejected), "{name}");
+        assert_eq!(inspection.rejections.upload_failure().unwrap().message, message, "{name}");
+        assert_eq!(inspection.rejections.rejected(), rejected, "{name}");
+        assert_eq!(inspection.rejections.read_until().map(|until| until.records), read, "{name}");
+        assert_eq!(records, read.unwrap_or(content.lines().count() as u64), "{name}");
+    }
+}
+
+#[test]
+fn each_bound_stops_the_reading_in_every_retention() {
+    use FailureCode::{TooManyRecords, TooManyRejected, TooManySeries};
+    let devices: String = (0..9).map(|device| reading(&device.to_string())).collect();
+    let failures = format!("{{\"schema\":\"batch/1.0\",\"device_id\":\"d\",\"readings\":[{}1]}}\n", "1,".repeat(8));
+    let (mixed, wide) = ("{}\n1\n".repeat(9), format!("{{\"a\":\"{}\"}}\n", "x".repeat(900)));
+    let (failures, wide) =
+        (format!("{}{failures}{failures}{mixed}", reading("d")), format!("{}{mixed}", wide.repeat(3)));
+    let of = |records| Bounds { records: Some(records), ..Bounds::UPLOAD };
+    for (name, content, bounds, expected, records) in [
+        ("rejected records", mixed.as_str(), SMALL, TooManyRejected, 6),
+        ("failures", &failures, Bounds { failures: 10, ..SMALL }, TooManyRejected, 3),
+        ("bytes of rejected records", &wide, SMALL, TooManyRejected, 3),
+        ("records of a request", &devices, of(MaxRecords::OfRequest(4)), TooManyRecords, 4),
+        ("records of a correction", &devices, of(MaxRecords::OfCorrection(8)), TooManyRecords, 8),
+        ("wrong records of a correction", &mixed, of(MaxRecords::OfCorrection(2)), TooManyRecords, 2),
+        ("chunks, known at the end", &devices, SMALL, TooManySeries, 9),
+    ] {
+        for (retention, piece) in
+            [Retention::Bounded, Retention::Rejected, Retention::Chunks].into_iter().zip([1, 7, 4_096])
+        {
+            if expected == TooManySeries && retention == Retention::Rejected {
+                continue; // it makes no chunks, and follows only on an acceptance
+            }
+            let (read, inspection) = inspect(content, spec(bounds, None), retention, piece);
+            assert_eq!((code(&inspection), read), (Some(expected), records), "{name}, {retention:?}");
+            let until = inspection.rejections.read_until().map(|until| until.records);
+            assert_eq!(until, (expected != TooManySeries).then_some(records), "{name}, {retention:?}");
+        }
+    }
+}
+
+/// At its limit, a bound stops nothing.
+#[test]
+fn an_upload_within_its_bounds_is_read_to_its_end() {
+    let content = format!("{}{}{}", reading("a"), reading("b"), "{}\n1\n".repeat(2));
+    let records = Some(MaxRecords::OfCorrection(6));
+    let bounds = Bounds { records, rejected: 4, failures: 4, rejected_bytes: 6, chunks: 2 };
+    let (records, inspection) = inspect(&content, spec(bounds, None), Retention::Bounded, 3);
+    assert_eq!((records, code(&inspection), inspection.rejections.read_until()), (6, None, None));
+    assert_eq!((inspection.accepted, inspection.rejections.rejected(), inspection.chunk_count), (2, 4, 2));
+}
+
+/// One KiB of gzip holds a mebibyte of records: the bounds count records, not pieces of input.
+#[test]
+fn bounds_hold_within_one_piece_of_compressed_input() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all("{}\n1\n".repeat(100_000).as_bytes()).unwrap();
+    let bytes = encoder.finish().unwrap();
+    let catalog = Catalog::bundled().unwrap();
+    let mut inspector = Inspector::new(&catalog, spec(SMALL, None), Retention::Bounded);
+    assert!(!inspector.push(&mut &bytes[..]), "the verdict is known");
+    inspector.finish();
+    assert_eq!((inspector.records(), inspector.content_bytes()), (6, 14));
+}
+
+#[test]
+fn chunks_that_are_dropped_count() {
+    let catalog = Catalog::bundled().unwrap();
+    let mut inspector =
+        Inspector::new(&catalog, spec(Bounds { chunks: 160_000, ..Bounds::UPLOAD }, None), Retention::Bounded);
+    // 20 MiB of names, of which chunks of 16 MiB are retained.
+    for device in 0..160_000 {
+        inspector.push(&mut reading(&format!("{device:0128}")).as_bytes());
+    }
+    inspector.finish();
+    let inspection = inspector.inspection();
+    assert_eq!((inspection.chunk_count, inspection.chunks.is_none()), (160_000, true));
+}
