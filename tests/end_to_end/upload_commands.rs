@@ -71,6 +71,27 @@ pub async fn partially_accepted_upload_is_corrected_in_steps(world: Arc<World>) 
     Ok(())
 }
 
+pub async fn correction_with_more_records_than_are_rejected_counts_nothing(world: Arc<World>) -> TestResult {
+    let user = world.user();
+    let receipt = world.upload_by_rest(&user, &document("more.ndjson", one_of_three("more"))).await?;
+    let id = id_of(&receipt);
+    let whole = lines(&[reading("more", 0, 35.0), reading("more", 1, 40.0), reading("more", 2, 123.0)]);
+    world.retry(&user, &id, Some(("application/x-ndjson", &whole))).await?.expect(202)?;
+    let receipt = world.outcome(&user, &id).await?;
+    assert_eq!(outcome_of(&receipt).0, json!("partially_accepted"));
+    assert_eq!((&receipt["accepted"], &receipt["failures"][0]["code"]), (&json!(1), &json!("TOO_MANY_RECORDS")));
+    // The same correction, unchanged, is refused again; one with the two records counts.
+    world.retry(&user, &id, None).await?.expect(202)?;
+    let receipt = world.outcome(&user, &id).await?;
+    assert_eq!(receipt["failures"][0]["code"], "TOO_MANY_RECORDS");
+    let rejected = lines(&[reading("more", 1, 40.0), reading("more", 2, 123.0)]);
+    world.retry(&user, &id, Some(("application/x-ndjson", &rejected))).await?.expect(202)?;
+    let receipt = world.outcome(&user, &id).await?;
+    assert_eq!(outcome_of(&receipt), (json!("accepted"), json!(3), json!(0), json!("resolved")));
+    assert_eq!(world.stats(&user, "more").await?["count"], 3);
+    Ok(())
+}
+
 pub async fn rejected_correction_updates_the_same_item(world: Arc<World>) -> TestResult {
     let user = world.user();
     let receipt = world.upload_by_rest(&user, &document("again.json", "{")).await?;

@@ -1,6 +1,6 @@
 //! Read access to the state of an upload.
 
-use super::aggregate::{PendingRetry, Upload};
+use super::aggregate::{Attempt, PendingRetry, Upload};
 use super::decision::{Decision, SharedChunk};
 use super::event::{MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RetryForm};
 use crate::id::UploadId;
@@ -163,11 +163,7 @@ impl Upload {
     /// Returns the rejection of this attempt's records, or of the whole upload; `None` if nothing was rejected.
     #[must_use]
     pub fn rejection(&self) -> Option<&Rejection> {
-        match self.current.decision.as_ref()? {
-            Decision::Accepted { rejection, .. } => rejection.as_ref(),
-            Decision::Rejected { rejection } => Some(rejection),
-            Decision::Duplicate { .. } => None,
-        }
+        self.current.rejection()
     }
 
     /// Returns the number of accepted records, over all attempts.
@@ -185,7 +181,17 @@ impl Upload {
     /// Returns the number of rejected records.
     #[must_use]
     pub fn rejected(&self) -> u64 {
-        self.rejection().map_or(0, |rejection| rejection.rejected)
+        self.current.rejected()
+    }
+
+    /// Returns the number of records that an attempt rejected beside accepted ones, less those that later attempts
+    /// accepted. A correction may hold as many. `None` if no record is accepted: a correction then replaces the whole upload.
+    #[must_use]
+    pub fn uncorrected(&self) -> Option<u64> {
+        let mut attempts = self.attempts();
+        let first = attempts.find(|attempt| attempt.accepted() > 0)?;
+        let corrected: u64 = attempts.map(Attempt::accepted).sum();
+        Some(first.rejected().saturating_sub(corrected))
     }
 
     /// Returns the statistics of the largest series over all attempts, largest first, and the number of series omitted.

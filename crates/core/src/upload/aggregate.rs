@@ -4,6 +4,7 @@ use super::decision::Decision;
 use super::event::{MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, UploadEvent};
 use super::limits::stored_bytes;
 use crate::id::UploadId;
+use crate::intake::rejection::Rejection;
 use crate::time::Timestamp;
 
 /// An upload: the fold of its history.
@@ -232,5 +233,19 @@ impl Attempt {
             Some(Decision::Accepted { accepted, .. }) => accepted,
             _ => 0,
         }
+    }
+
+    /// Returns the rejection of this attempt's records, or of its whole object.
+    pub(super) fn rejection(&self) -> Option<&Rejection> {
+        match self.decision.as_ref()? {
+            Decision::Accepted { rejection, .. } => rejection.as_ref(),
+            Decision::Rejected { rejection } => Some(rejection),
+            Decision::Duplicate { .. } => None,
+        }
+    }
+
+    /// Returns the number of records that this attempt rejected.
+    pub(super) fn rejected(&self) -> u64 {
+        self.rejection().map_or(0, |rejection| rejection.rejected)
     }
 }

@@ -4,7 +4,7 @@ use super::aggregate::Upload;
 use super::event::RetryForm;
 use crate::id::{OwnerId, file_name_in_key};
 use crate::intake::failure::{Failure, FailureCode};
-use crate::intake::inspection::{Bounds, InputForm, InspectionSpec};
+use crate::intake::inspection::{Bounds, InputForm, InspectionSpec, MaxRecords};
 use crate::intake::reader::{Limits, Media};
 use crate::intake::schema::SchemaRef;
 
@@ -25,11 +25,15 @@ pub fn inspection_spec(
     default_schema: &SchemaRef,
 ) -> Result<InspectionSpec, Failure> {
     let origin = upload.origin();
-    let (mut limits, bounds) = (Limits::default(), Bounds::UPLOAD);
+    let (mut limits, mut bounds) = (Limits::default(), Bounds::UPLOAD);
     match upload.retry_form() {
         Some(RetryForm::UnchangedRecords) => limits.record_bytes += RETRY_LINE_EXTRA_BYTES,
+        // Unchanged may be a correction with too many records.
+        Some(RetryForm::Corrected | RetryForm::Unchanged) => {
+            bounds.records = upload.uncorrected().map(MaxRecords::OfCorrection);
+        }
         None if upload.message().is_some() => limits = message_limits(),
-        Some(RetryForm::Corrected | RetryForm::Unchanged) | None => {}
+        None => {}
     }
     let parse_media = if is_found(upload) { Media::parse_or_undeclared } else { Media::parse };
     let media = parse_media(content_type, content_encoding, &file_name_in_key(key))?;

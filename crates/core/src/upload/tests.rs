@@ -5,11 +5,12 @@ pub(super) mod given;
 use super::*;
 use crate::id::OwnerId;
 use crate::intake::failure::FailureCode;
-use crate::intake::inspection::{InputForm, MaxRejected};
+use crate::intake::inspection::{Bounds, InputForm, MaxRecords, MaxRejected};
 use crate::intake::reader::{Format, Limits};
+use crate::intake::rejection::Rejection;
 use crate::intake::schema::SchemaRef;
 use crate::time::Timestamp;
-use RetryForm::{Corrected, UnchangedRecords};
+use RetryForm::{Corrected, Unchanged, UnchangedRecords};
 use given::*;
 
 #[test]
@@ -337,6 +338,52 @@ fn the_spec_of_an_inspection_follows_the_origin_and_the_attempt() {
         assert_eq!(spec.media.format, Format::Ndjson, "{name}: by the ending of the key");
         assert_eq!(spec.schema.map(|schema| schema.to_string()).as_deref(), Some("orders/2.1"), "{name}");
     }
+}
+
+/// All attempts together accept at most as many records as the first object of the upload holds.
+#[test]
+fn a_correction_holds_at_most_the_records_that_are_still_rejected() {
+    let rejecting = |rejected| Rejection { rejected, upload_failure: None, ..rejection() };
+    let retry = |form| vec![quarantined(), recorded(), retry_requested(form), retry_received(form)];
+    let all_rejected =
+        || UploadEvent::Decided { decision: Decision::Rejected { rejection: rejecting(2) }, claim: None };
+    let history = |events: Vec<Vec<UploadEvent>>| [vec![vec![issued(), received()]], events].concat().concat();
+    // `accepted` accepts three records.
+    let partly = |rejected| vec![accepted(Some(rejecting(rejected)))];
+    for (name, events, expected) in [
+        ("first object", history(vec![]), None),
+        ("correction of a rejected upload", history(vec![vec![rejected()], retry(Corrected)]), None),
+        ("correction of seven records", history(vec![partly(7), retry(Corrected)]), Some(7)),
+        (
+            "the same correction again",
+            history(vec![partly(7), retry(Corrected), vec![rejected()], retry(Unchanged)]),
+            Some(7),
+        ),
+        (
+            "after a correction that failed",
+            history(vec![partly(7), retry(Corrected), vec![all_rejected()], retry(Corrected)]),
+            Some(7),
+        ),
+        (
+            "after one that was accepted in part",
+            history(vec![partly(7), retry(Corrected), partly(1), retry(Corrected)]),
+            Some(4),
+        ),
+        ("unchanged records", history(vec![partly(7), retry(UnchangedRecords)]), None),
+    ] {
+        let default_schema = SchemaRef::parse("reading/1.0").unwrap();
+        let spec = inspection_spec(&upload(events), "a.ndjson", None, None, &default_schema).unwrap();
+        assert_eq!(spec.bounds.records, expected.map(MaxRecords::OfCorrection), "{name}");
+    }
+}
+
+#[test]
+fn a_message_has_limits_of_its_own() {
+    let message = MessageMetadata { key_id: None, idempotency_key: None };
+    let posted = UploadEvent::MessagePosted { origin: origin(), message };
+    let default_schema = SchemaRef::parse("reading/1.0").unwrap();
+    let spec = inspection_spec(&upload(vec![posted, received()]), "a.json", None, None, &default_schema).unwrap();
+    assert_eq!((spec.bounds, spec.limits.decompressed_bytes), (Bounds::UPLOAD, 1 << 20));
 }
 
 #[test]
