@@ -4,7 +4,7 @@
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::intake::inspection::InputForm;
-use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{Bounds, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Format, Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 
@@ -23,6 +23,7 @@ fn inspect(format: Format, bytes: &[u8]) -> (Inspection, usize) {
         default_schema: SchemaRef::parse("reading/1.0").unwrap(),
         max_rejected: None,
         limits: Limits::default(),
+        bounds: Bounds::UPLOAD,
     };
     let mut inspector = Inspector::new(&catalog, spec, Retention::Bounded);
     let mut pushed = 0;

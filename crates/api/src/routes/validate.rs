@@ -22,6 +22,8 @@ use crate::state::App;
 
 /// The most bytes after decompression.
 const MAX_CONTENT_BYTES: u64 = 16 << 20;
+/// The most members of a gzip stream.
+const MAX_GZIP_MEMBERS: u64 = 10_000;
 /// The time for an inspection. [`Bounds::REQUEST`] and the size allow about a second; this is for a slow machine.
 const MAX_TIME: Duration = Duration::from_secs(5);
 
@@ -74,12 +76,16 @@ pub(crate) async fn validate(
         schema,
         default_schema: app.services.config.default_schema.clone(),
         max_rejected: None,
-        limits: Limits { decompressed_bytes: MAX_CONTENT_BYTES, ..Limits::default() },
+        limits: limits(),
         bounds: Bounds::REQUEST,
     };
     let started_at = Instant::now();
     let inspector = inspect(&app.services.catalog, spec, &body, || started_at.elapsed() > MAX_TIME);
     Ok(axum::Json(Verdict::new(&inspection(inspector)?)))
+}
+
+fn limits() -> Limits {
+    Limits { decompressed_bytes: MAX_CONTENT_BYTES, gzip_members: MAX_GZIP_MEMBERS, ..Limits::default() }
 }
 
 /// Inspects a body to its end or to a limit of this operation; at the latest, until the time `is_over`.

@@ -69,7 +69,7 @@ codes! {
     TrailingBytes "TRAILING_BYTES" Upload "Other bytes follow the gzip or zstd stream.";
     WindowTooLarge "WINDOW_TOO_LARGE" Upload "The zstd stream takes a window of more than 32 MiB to decompress.";
     UnsupportedFormat "UNSUPPORTED_FORMAT" Upload "The file is of a format that is not read here, such as CSV or zip, or it is compressed twice.";
-    DecompressedTooLarge "DECOMPRESSED_TOO_LARGE" Upload "The upload is larger than the limit once it is decompressed.";
+    DecompressedTooLarge "DECOMPRESSED_TOO_LARGE" Upload "The upload is larger than the limit once it is decompressed, or has too many gzip members.";
     ObjectMissing "OBJECT_MISSING" Upload "The object was deleted before it was read.";
     TooManyRejected "TOO_MANY_REJECTED" Upload "More records were rejected than the upload, or the service, allows, so none of it counts.";
     TooManySeries "TOO_MANY_SERIES" Upload "The upload holds values of more devices and measures than one upload can store.";

@@ -59,7 +59,8 @@ impl Reader {
     /// Returns a reader for an upload of this media type.
     #[must_use]
     pub fn new(media: Media, limits: Limits) -> Self {
-        let (decoder, framer) = (Decoder::new(media.compression), Framer::new(media.format, limits));
+        let (decoder, framer) =
+            (Decoder::new(media.compression, limits.gzip_members), Framer::new(media.format, limits));
         Self { decoder, framer, decoded: None }
     }
 

@@ -15,6 +15,7 @@ const PLAIN_BYTES: usize = 64 << 10;
 /// Detects the compression of an upload by its first bytes, and decompresses it.
 pub(super) struct Decoder {
     declared: Option<Compression>,
+    gzip_members: u64,
     /// The first bytes, until they are decoded.
     head: Vec<u8>,
     stage: Stage,
@@ -29,8 +30,8 @@ enum Stage {
 }
 
 impl Decoder {
-    pub(super) fn new(declared: Option<Compression>) -> Self {
-        Self { declared, head: Vec::new(), stage: Stage::Head }
+    pub(super) fn new(declared: Option<Compression>, gzip_members: u64) -> Self {
+        Self { declared, gzip_members, head: Vec::new(), stage: Stage::Head }
     }
 
     /// Takes a bounded piece off the front of the input and decodes it into `content`. Returns `false` if it needs more input.
@@ -75,7 +76,7 @@ impl Decoder {
         }
         self.stage = match detected {
             None => Stage::Plain,
-            Some(Compression::Gzip) => Stage::Gzip(Box::new(Gzip::new())),
+            Some(Compression::Gzip) => Stage::Gzip(Box::new(Gzip::new(self.gzip_members))),
             Some(Compression::Zstd) => Stage::Zstd(Box::new(Zstd::new()?)),
         };
         Ok(())

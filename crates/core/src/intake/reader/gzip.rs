@@ -6,7 +6,7 @@ use flate2::write::GzDecoder;
 
 use super::media::Compression;
 use super::stream::{damaged, ends_early, take, trailing_bytes};
-use crate::intake::failure::Failure;
+use crate::intake::failure::{Failure, FailureCode};
 
 /// The first two bytes of a member.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -18,6 +18,9 @@ pub(super) struct Gzip {
     place: Place,
     /// The number of bytes taken.
     taken: u64,
+    /// The number of members.
+    members: u64,
+    max_members: u64,
 }
 
 enum Place {
@@ -31,8 +34,8 @@ enum Place {
 }
 
 impl Gzip {
-    pub(super) fn new() -> Self {
-        Self { place: Place::Member(Box::new(GzDecoder::new(Vec::new()))), taken: 0 }
+    pub(super) fn new(max_members: u64) -> Self {
+        Self { place: Place::Member(Box::new(GzDecoder::new(Vec::new()))), taken: 0, members: 1, max_members }
     }
 
     /// Takes a bounded piece off the front of the input and decodes it into `content`. Returns `false` if it needs more input.
@@ -62,6 +65,10 @@ impl Gzip {
             }
             (Place::Between, 0x1f) => self.place = Place::Magic,
             (Place::Magic, 0x8b) => {
+                self.members += 1;
+                if self.members > self.max_members {
+                    return Err(too_many_members(self.max_members));
+                }
                 let mut member = GzDecoder::new(Vec::new());
                 member.write_all(&MAGIC).map_err(|_| damaged(Compression::Gzip))?;
                 self.place = Place::Member(Box::new(member));
@@ -85,4 +92,9 @@ impl Gzip {
             Place::Between | Place::Padding => Ok(()),
         }
     }
+}
+
+fn too_many_members(most: u64) -> Failure {
+    let message = format!("more than {most} gzip members: compress the file as a whole, or send it in several uploads");
+    Failure::new(FailureCode::DecompressedTooLarge, "", message)
 }
