@@ -220,6 +220,7 @@ fn main() -> ExitCode {
         Shared notices::machine_subscribers_get_the_notice_as_json,
         Shared notices::operator_gets_every_notice_within_the_rate,
         Shared crashes::synthetic_check_is_published_and_mails_nobody,
+        Shared crashes::synthetic_message_is_counted_and_found_by_the_next_check,
         Shared usage::uploads_messages_and_rejected_records_are_counted,
         Shared usage::upload_beyond_the_quota_is_refused_and_what_was_issued_is_processed,
         Shared usage::owner_without_requests_left_is_refused_until_the_window_ends,

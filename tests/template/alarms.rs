@@ -138,11 +138,12 @@ fn the_dashboard_shows_the_main_write() {
 
 /// Checks that the message of each metric filter occurs in the source code. Otherwise the alarm never fires.
 #[test]
-fn the_metric_filters_match_log_lines_of_notify() {
+fn the_metric_filters_match_log_lines_of_notify_and_the_synthetic_check() {
     let program = ["functions/notify/src", "crates/aws/src"].map(|path| source(&repository().join(path))).concat();
     let filters = resources("AWS::Logs::MetricFilter");
     let rows = [
         ("PassedSyntheticChecks", "SyntheticCheckAlarm", "the synthetic check passed", "1"),
+        ("PassedSyntheticQueries", "SyntheticQueryAlarm", "the synthetic query passed", "1"),
         ("OverdueNotices", "NoticesOverdueAlarm", "notices are overdue", "$.overdue_seconds"),
         ("UnsentNotices", "NoticesUnsentAlarm", "notice delivery failed; the notice stays pending", "1"),
         ("FailedNotices", "NoticesFailedAlarm", "notice delivery failed permanently", "1"),
@@ -150,7 +151,8 @@ fn the_metric_filters_match_log_lines_of_notify() {
     assert_eq!(filters.len(), rows.len(), "{filters:?}");
     for (filter, alarm, message, value) in rows {
         let filter = properties(filter);
-        assert_eq!(filter["LogGroupName"], json!({ "Ref": "NotifyLogs" }));
+        let log_group = if alarm == "SyntheticQueryAlarm" { "SyntheticCheckLogs" } else { "NotifyLogs" };
+        assert_eq!(filter["LogGroupName"], json!({ "Ref": log_group }));
         let pattern = crate::expanded::text(&filter["FilterPattern"]);
         assert_eq!(pattern, format!("{{ $.message = \"{message}\" }}"));
         let metric = &filter["MetricTransformations"][0];
@@ -162,11 +164,25 @@ fn the_metric_filters_match_log_lines_of_notify() {
     assert!(program.contains("overdue_seconds"));
 }
 
+/// The check covers both ways in, an object and a message, and a query.
+#[test]
+fn the_synthetic_check_puts_a_message_on_the_queue_of_devices() {
+    let rule = properties("SyntheticMessageRule");
+    assert_eq!(rule["Targets"][0]["Arn"], json!({ "Fn::GetAtt": ["MessageQueue", "Arn"] }));
+    assert!(rule["Targets"][0]["Input"].is_null(), "ingest-message reads the event of the schedule itself");
+    let name = rule["Name"]["Fn::Sub"].as_str().unwrap();
+    let policy = &properties("MessageQueuePolicy")["PolicyDocument"]["Statement"][0];
+    assert_eq!(policy["Principal"], json!({ "Service": "events.amazonaws.com" }));
+    let source = policy["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].as_str().unwrap();
+    assert!(source.ends_with(&format!(":rule/{name}")), "{source}");
+}
+
 #[test]
 fn the_alarms_on_notices_have_their_thresholds() {
     let names = ["Statistic", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator", "TreatMissingData"];
     for (alarm, right) in [
         ("SyntheticCheckAlarm", json!(["Sum", 300, 2, 1, "LessThanThreshold", "breaching"])),
+        ("SyntheticQueryAlarm", json!(["Sum", 300, 3, 1, "LessThanThreshold", "breaching"])),
         ("NoticesOverdueAlarm", json!(["Maximum", 300, 1, 900, "GreaterThanThreshold", "notBreaching"])),
         ("NoticesUnsentAlarm", json!(["Sum", 300, 1, 5, "GreaterThanOrEqualToThreshold", "notBreaching"])),
         ("NoticesFailedAlarm", json!(["Sum", 300, 1, 1, "GreaterThanOrEqualToThreshold", "notBreaching"])),

@@ -1,13 +1,15 @@
 //! Parses a message as API Gateway puts it on the queue: the body in base 64, and attributes, of which a client sets only
-//! `idempotency_key`.
+//! `idempotency_key`. The rule of the synthetic check puts its own events on the queue.
 
 use aws_lambda_events::sqs::SqsMessage;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use eventpulse_aws::clock;
 use eventpulse_aws::workflows::messages::ParsedMessage;
+use eventpulse_aws::workflows::synthetic_check;
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::time::Timestamp;
+use serde_json::Value;
 
 /// The reason why a message is not one of `POST /data`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +29,9 @@ pub enum InvalidMessage {
 /// # Errors
 /// Returns an [`InvalidMessage`] if API Gateway did not write the message.
 pub fn parse(record: &SqsMessage) -> Result<ParsedMessage, InvalidMessage> {
+    if let Some(message) = of_synthetic_check(record) {
+        return Ok(message);
+    }
     let attribute = |name: &str| {
         let value = record.message_attributes.get(name).and_then(|attribute| attribute.string_value.clone());
         value.filter(|value| !value.is_empty())
@@ -48,6 +53,16 @@ pub fn parse(record: &SqsMessage) -> Result<ParsedMessage, InvalidMessage> {
         body: STANDARD.decode(body).map_err(|_| InvalidMessage::Body)?,
         correlation_id,
     })
+}
+
+/// Returns the message of the synthetic check, if the body is an event of its schedule. API Gateway writes no such body,
+/// since its bodies are in base 64.
+fn of_synthetic_check(record: &SqsMessage) -> Option<ParsedMessage> {
+    let event: Value = serde_json::from_str(record.body.as_deref()?).ok()?;
+    let text = |member: &str| event.get(member).and_then(Value::as_str);
+    let is_of_schedule = text("source") == Some("aws.events") && text("detail-type") == Some("Scheduled Event");
+    let time = Timestamp::parse(text("time").filter(|_| is_of_schedule)?)?;
+    synthetic_check::message(record.message_id.as_deref().unwrap_or_default(), text("id")?, time)
 }
 
 #[cfg(test)]
@@ -82,6 +97,33 @@ mod tests {
         let mut message = example();
         set_attribute(&mut message, "posted_at", "$util.urlEncode(…)");
         assert_eq!(parse(&message).unwrap().posted_at.to_string(), "2025-02-28T12:16:39.999Z");
+    }
+
+    #[test]
+    fn an_event_of_the_synthetic_check_is_a_message_of_its_owner() {
+        let body = include_str!("../../../events/minute.json");
+        let with_body = |body: String| {
+            let mut record = example();
+            record.message_id = Some("m".to_owned());
+            record.message_attributes.clear();
+            record.body = Some(body);
+            record
+        };
+        let record = with_body(body.to_owned());
+        let message = parse(&record).unwrap();
+        let event: Value = serde_json::from_str(body).unwrap();
+        assert_eq!((message.owner.as_str(), message.message_id.as_str()), (OwnerId::SYNTHETIC_CHECK, "m"));
+        assert_eq!(message.correlation_id, event["id"].as_str().unwrap());
+        let reading: Value = serde_json::from_slice(&message.body).unwrap();
+        assert_eq!(reading["timestamp"], message.posted_at.to_string());
+
+        for (name, body) in [
+            ("base 64", STANDARD.encode(body)),
+            ("another event", body.replace("Scheduled Event", "Object Created")),
+            ("no time", body.replace("\"time\"", "\"when\"")),
+        ] {
+            assert!(parse(&with_body(body)).is_err(), "{name}: only the rule writes messages without attributes");
+        }
     }
 
     #[test]

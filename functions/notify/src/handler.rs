@@ -40,6 +40,11 @@ async fn handle_event(dependencies: &Dependencies, event: serde_json::Value) -> 
             getrandom::fill(&mut random)?;
             let upload_id = synthetic_check::start(&dependencies.services, clock(), random).await?;
             tracing::info!(upload_id = upload_id.as_str(), "the synthetic check started");
+            if synthetic_check::has_recent_message(&dependencies.services, clock()).await? {
+                tracing::info!("the synthetic query passed");
+            } else {
+                tracing::warn!("the synthetic query found no message of the last 15 minutes");
+            }
         }
         Event::Schedule => notify::handle_schedule(notifier(dependencies)?, SCHEDULE_BUDGET, clock).await?,
         Event::Occurrences(owners) => {

@@ -145,6 +145,21 @@ pub async fn abandoned_publish_lease_expires(world: Arc<World>) -> TestResult {
     Ok(())
 }
 
+pub async fn synthetic_message_is_counted_and_found_by_the_next_check(world: Arc<World>) -> TestResult {
+    let event = include_str!("../../../events/minute.json");
+    let mut event: Value = serde_json::from_str(event)?;
+    event["id"] = json!("5ca1ab1e-0000-4000-8000-000000000001");
+    event["time"] = json!(clock().to_string());
+    let send = json!({ "QueueUrl": world.output("MessageQueueUrl"), "MessageBody": event.to_string() });
+    world.sqs("send_message", &send).await?;
+    let id = UploadId::of_message("5ca1ab1e-0000-4000-8000-000000000001")?;
+    let upload = world.client.settled(&id).await?;
+    assert_eq!((upload.origin().owner.as_str(), upload.state()), (OwnerId::SYNTHETIC_CHECK, UploadState::Accepted));
+    let log = invoke(&world, "SyntheticCheckFunctionName", r#"{"synthetic_check": "start"}"#).await?;
+    assert!(log.contains("the synthetic query passed"), "{log}");
+    Ok(())
+}
+
 pub async fn synthetic_check_is_published_and_mails_nobody(world: Arc<World>) -> TestResult {
     let begin = r#"{"synthetic_check": "start"}"#;
     let log = invoke(&world, "SyntheticCheckFunctionName", begin).await?;
