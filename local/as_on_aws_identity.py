@@ -24,7 +24,7 @@ def is_for_administrators_only(client_id):
     return any(str(one.get("AllowAdminCreateUserOnly")).lower() == "true" for one in settings)
 
 
-# ---------------------------------------------------------------- Cognito: `sub` never changes; users change only the attributes of their client, and an address only when it is verified
+# ---------------------------------------------------------------- Cognito: `sub` never changes; users change what their client may
 SETS_ATTRIBUTES = {"AdminUpdateUserAttributes", "UpdateUserAttributes"}
 
 
