@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::LogType;
+use aws_sdk_lambda::types::{Environment, LogType};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use eventpulse_cli::BoxError;
@@ -98,6 +98,32 @@ fn wrong_value(device: &str, second: u32) -> Value {
     json!({ "device_id": device, "timestamp": format!("2025-02-28T00:00:{second:02}Z"), "value": "warm" })
 }
 
+async fn discard(world: &World, user: &User, id: &UploadId) -> TestResult {
+    world.call(user, "DELETE", &format!("/quarantine/{id}"), Value::Null).await?.expect(204)?;
+    Ok(())
+}
+
+/// Waits until no occurrence of an owner is left to fold.
+async fn wait_until_folded(world: &World, user: &User) -> TestResult {
+    poll(SOON, async || {
+        let left = world.client.services.notices.occurrences(&user.owner).await?.items;
+        found(left.is_empty().then_some(()), || format!("{left:#?}"))
+    })
+    .await
+}
+
+/// Sets a variable of notify. Returns its previous value.
+async fn set_variable(world: &World, name: &str, value: &str) -> Result<String, BoxError> {
+    let function = world.output("NotifyFunctionName");
+    let configuration = world.lambda.get_function_configuration().function_name(function).send().await?;
+    let variables = configuration.environment().and_then(|environment| environment.variables());
+    let mut variables = variables.cloned().ok_or("the function has no environment")?;
+    let before = variables.insert(name.to_owned(), value.to_owned());
+    let environment = Environment::builder().set_variables(Some(variables)).build();
+    world.lambda.update_function_configuration().function_name(function).environment(environment).send().await?;
+    Ok(before.ok_or_else(|| format!("the function has no {name}"))?)
+}
+
 /// Returns the problems that an e-mail names.
 fn problems(mail: &Mail) -> Vec<String> {
     let words = mail.text.split_whitespace().filter(|word| word.starts_with("prb_"));
@@ -140,15 +166,25 @@ pub async fn problem_is_notified_when_new_repeated_resolved_and_regressed(world:
     assert!(!text.contains("warm") && !text.lines().any(|line| line.starts_with("Bcc")), "{text}");
     let problem = problems(&mails[0]).first().cloned().ok_or("no problem")?;
 
-    // The same failure in two more files sends nothing at once. A good upload then resolves the problem.
-    upload(&world, &user, "bad.ndjson", &wrong_value("life", 11)).await?;
-    upload(&world, &user, "bad.ndjson", &wrong_value("life", 12)).await?;
-    let good = upload(&world, &user, "good.json", &reading("life", 20, 1.0)).await?;
+    // The same failure in two more files sends nothing at once, nor do good uploads: records are still in quarantine.
+    let second = upload(&world, &user, "bad.ndjson", &wrong_value("life", 11)).await?;
+    let third = upload(&world, &user, "bad.ndjson", &wrong_value("life", 12)).await?;
+    upload(&world, &user, "good.json", &reading("life", 20, 1.0)).await?;
+    upload(&world, &user, "bad.json", &reading("another device", 20, 1.0)).await?;
+    discard(&world, &user, &first).await?;
+    discard(&world, &user, &second).await?;
+    wait_until_folded(&world, &user).await?;
+    let mails: Vec<Mail> = notices(&world, &user).into_iter().filter(|mail| !is_digest(mail)).collect();
+    assert_eq!(mails.len(), 1, "{mails:#?}");
+
+    // The problem is resolved when the last records are handled.
+    discard(&world, &user, &third).await?;
     let mails = wait_for(&world, &user, 2).await?;
     assert_eq!(mails[1].subject, "[EventPulse] Resolved: TYPE /value (reading 1.0)");
-    assert!(mails[1].text.contains(good.as_str()) && problems(&mails[1]) == [problem.clone()], "{}", mails[1].text);
+    assert!(mails[1].text.contains(third.as_str()) && problems(&mails[1]) == [problem.clone()], "{}", mails[1].text);
+    assert!(mails[1].text.contains("Discarded: 3 uploads with 3 records"), "{}", mails[1].text);
 
-    // Another good upload sends no notice. The same failure again is a regression and sends one.
+    // A good upload sends no notice. The same failure again is a regression and sends one.
     upload(&world, &user, "good.json", &reading("life", 21, 1.0)).await?;
     let back = upload(&world, &user, "bad.json", &wrong_value("life", 13)).await?;
     let mails = wait_for(&world, &user, 3).await?;
@@ -177,13 +213,78 @@ pub async fn problem_is_notified_when_new_repeated_resolved_and_regressed(world:
     assert_spaced(&world)
 }
 
+pub async fn corrected_records_resolve_their_problem(world: Arc<World>) -> TestResult {
+    let user = subscriber(&world).await?;
+    let body = format!("{}\n{}\n", reading("mended", 1, 1.0), wrong_value("mended", 2));
+    let partly = world.upload(&user, &document("mended.ndjson", body)).await?.id().clone();
+    wait_for(&world, &user, 1).await?;
+    let correct = async |body: Value| {
+        let body = body.to_string();
+        world.retry(&user, partly.as_str(), Some(("application/json", &body))).await?.expect(202)
+    };
+    // A correction that is rejected for another reason resolves the first problem, and is a new one.
+    correct(json!({ "device_id": "mended", "value": 1 })).await?;
+    let mails = wait_for(&world, &user, 3).await?;
+    let mut subjects: Vec<&str> = mails[1..].iter().map(|mail| mail.subject.as_str()).collect();
+    subjects.sort_unstable();
+    let expected = [
+        "[EventPulse] 1 record rejected: REQUIRED /timestamp (reading 1.0)",
+        "[EventPulse] Resolved: TYPE /value (reading 1.0)",
+    ];
+    assert_eq!(subjects, expected);
+    world.client.settled(&partly).await?;
+    correct(reading("mended", 2, 2.0)).await?;
+    let mails = wait_for(&world, &user, 4).await?;
+    assert_eq!(mails[3].subject, "[EventPulse] Resolved: REQUIRED /timestamp (reading 1.0)");
+    assert!(mails[3].text.contains("Corrected: 1 upload with 1 record"), "{}", mails[3].text);
+    Ok(())
+}
+
+pub async fn quiet_problem_reports_the_records_that_are_missing(world: Arc<World>) -> TestResult {
+    let user = subscriber(&world).await?;
+    upload(&world, &user, "meter-1.json", &wrong_value("silent", 1)).await?;
+    let problem = problems(&wait_for(&world, &user, 1).await?[0]);
+    wait_for_publication(&world, &user).await?; // the change below stops running functions
+    let quiet_seconds = set_variable(&world, "QUIET_SECONDS", "1").await?;
+    let quiet: Result<_, BoxError> = async {
+        // Uploads of another source do not make the problem quiet.
+        upload(&world, &user, "other.json", &reading("silent", 2, 1.0)).await?;
+        wait_until_folded(&world, &user).await?;
+        run_schedule(&world).await?;
+        let before = notices(&world, &user).len();
+        upload(&world, &user, "meter-2.json", &reading("silent", 3, 1.0)).await?;
+        let mails = poll(Duration::from_secs(1), async || {
+            run_schedule(&world).await?;
+            let mails = notices(&world, &user);
+            found((mails.len() >= 2).then_some(mails), || "no notice of a quiet problem".to_owned())
+        })
+        .await?;
+        wait_for_publication(&world, &user).await?;
+        Ok((before, mails))
+    }
+    .await;
+    set_variable(&world, "QUIET_SECONDS", &quiet_seconds).await?;
+    let (before, mails) = quiet?;
+    assert_eq!(before, 1, "{mails:#?}");
+    assert_eq!(mails[1].subject, "[EventPulse] Quiet, 1 record in quarantine: TYPE /value (reading 1.0)");
+    assert_eq!(problems(&mails[1]).first(), problem.first());
+    for expected in ["missing from every statistic", "quarantine list --code TYPE --schema reading/1.0"] {
+        let text = mails[1].text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(expected), "{expected:?} is not in\n{}", mails[1].text);
+    }
+    upload(&world, &user, "meter-3.json", &wrong_value("silent", 4)).await?;
+    let mails = wait_for(&world, &user, 3).await?;
+    assert!(mails[2].subject.starts_with("[EventPulse] Back again"), "{}", mails[2].subject);
+    Ok(())
+}
+
 pub async fn owners_with_like_failures_get_separate_notices(world: Arc<World>) -> TestResult {
     let (one, two) = (subscriber(&world).await?, subscriber(&world).await?);
     let mut uploads = Vec::new();
     for user in [&one, &two] {
         uploads.push(upload(&world, user, "same.json", &wrong_value("shared", 1)).await?);
     }
-    upload(&world, &one, "good.json", &reading("shared", 2, 1.0)).await?;
+    discard(&world, &one, &uploads[0]).await?;
     let of_one = wait_for(&world, &one, 2).await?;
     let of_two = wait_for(&world, &two, 1).await?;
     assert_eq!(of_two[0].subject, of_one[0].subject, "both owners are notified of a new problem");
@@ -250,7 +351,12 @@ pub async fn machine_subscribers_get_the_notice_as_json(world: Arc<World>) -> Te
 
     upload(&world, &user, "other.json", &json!({ "device_id": "machine" })).await?; // REQUIRED: filtered out
     let bad = upload(&world, &user, "bad.json", &wrong_value("machine", 1)).await?;
-    upload(&world, &user, "good.json", &reading("machine", 2, 1.0)).await?;
+    poll(SOON, async || {
+        let (outbox, _) = outbox(&world, &user).await?;
+        found((!outbox["published_at"].is_null()).then_some(()), || "the first notice is not published".to_owned())
+    })
+    .await?;
+    discard(&world, &user, &bad).await?;
     let mut received: Vec<Value> = Vec::new();
     poll(SOON, async || {
         let receive = json!({ "QueueUrl": queue, "MessageAttributeNames": ["All"], "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1 });

@@ -32,6 +32,7 @@ mod tests;
 pub mod verdict;
 
 pub use crate::statistics::series_statistics::SeriesStatistics;
+pub use accessors::OpenRejection;
 pub use aggregate::{InvalidHistory, PendingRetry, Upload};
 pub use decision::{Arrival, Decision, SharedChunk, Step};
 pub use event::{MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, UploadEvent};

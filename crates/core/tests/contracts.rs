@@ -15,7 +15,8 @@ use eventpulse_core::intake::shape::JsonType;
 use eventpulse_core::notification::kind::NoticeKind;
 use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::notification::rendering::{
-    self, MAX_PROBLEMS_IN_NOTICE, MAX_REPEATS_LISTED, Notice, NoticeContents, RemainderTotals, RepeatedProblem,
+    self, ChangedProblem, MAX_PROBLEMS_IN_NOTICE, MAX_REPEATS_LISTED, Notice, NoticeContents, RemainderTotals,
+    RepeatedProblem,
 };
 use eventpulse_core::upload::Upload;
 use eventpulse_core::upload::report::{self, Report};
@@ -60,6 +61,8 @@ fn notices() -> Vec<(&'static str, Value)> {
     );
     let others = [notices::other(1, "batch/1.0", &[(FailureCode::Required, "/readings/*")])];
     let over = [notices::resolution(2, problem.clone(), 14)];
+    let expired = [ChangedProblem { upload_id: None, ..over[0].clone() }];
+    let silent = [notices::quiet(problem.clone(), 14, 3)];
     let repeats: Vec<RepeatedProblem> = (0..12).map(|number| notices::repeat(number, problem.clone(), 9)).collect();
     let digest = |repeats| notices::digest_of(repeats, RemainderTotals::default());
     let failing = |kind, upload: &Upload, profile: Option<&Profile>| {
@@ -70,7 +73,9 @@ fn notices() -> Vec<(&'static str, Value)> {
         ("regressed", failing(NoticeKind::Regressed, &upload, None)),
         ("synthetic_check", failing(NoticeKind::SyntheticCheck, &upload, None)),
         ("of a message", failing(NoticeKind::New, &notices::as_message(upload.clone()), Some(&known))),
+        ("quiet", notices::of(&NoticeContents::Quiet(&silent)).unwrap()),
         ("resolved", notices::of(&NoticeContents::Resolved(&over)).unwrap()),
+        ("resolved by time", notices::of(&NoticeContents::Resolved(&expired)).unwrap()),
         ("digest", notices::of(&digest(&repeats)).unwrap()),
         ("empty digest", notices::of(&digest(&[])).unwrap()),
     ];
@@ -131,7 +136,7 @@ fn each_kind_of_notice_has_its_own_members() {
             }
         }
     }
-    let rows: [(&str, &str, Value); 12] = [
+    let rows: [(&str, &str, Value); 14] = [
         ("another kind", "/kind", json!("old")),
         ("an invalid id", "/problem/id", json!("prb_1")),
         ("another status", "/problem/status", json!("closed")),
@@ -142,6 +147,8 @@ fn each_kind_of_notice_has_its_own_members() {
         ("no upload", "/upload", Value::Null),
         ("no id", "/others/0/upload_id", json!("")),
         ("nothing resolved", "/resolved", json!([])),
+        ("nothing quiet", "/quiet", json!([])),
+        ("half a record in quarantine", "/problem/open/records", json!(0.5)),
         ("half an upload", "/digest/uploads", json!(0.5)),
         ("an invalid repeat", "/digest/largest", json!([{}])),
     ];
@@ -247,6 +254,7 @@ fn contracts_have_the_bounds_of_the_code() {
     assert_eq!(contract("report/1.0.json").pointer("/properties/records/maxItems"), Some(&json!(MAX_REPORTED_RECORDS)));
     let contract = contract("notice/1.0.json");
     for (pointer, most) in [
+        ("/properties/quiet", MAX_PROBLEMS_IN_NOTICE),
         ("/properties/resolved", MAX_PROBLEMS_IN_NOTICE),
         ("/properties/others", MAX_PROBLEMS_IN_NOTICE - 1),
         ("/$defs/digest/properties/largest", MAX_REPEATS_LISTED),

@@ -20,8 +20,8 @@ use eventpulse_core::notification::kind::NoticeKind;
 use eventpulse_core::notification::problem::{Problem, ProblemStatus};
 use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::notification::rendering::{
-    DeploymentInfo, FeaturedProblem, MAX_PROBLEMS_IN_NOTICE, Notice, NoticeContents, OtherProblem, RemainderTotals,
-    RepeatedProblem, ResolvedProblem,
+    ChangedProblem, DeploymentInfo, FeaturedProblem, MAX_PROBLEMS_IN_NOTICE, Notice, NoticeContents, OtherProblem,
+    RemainderTotals, RepeatedProblem,
 };
 use eventpulse_core::upload::Decision;
 use examples::{as_large, digest, examples, missing, of_one_record, rejected_record, upload_of, with_others};
@@ -79,6 +79,7 @@ fn only_rejected_samples_have_notices() {
         assert!(notice.codes.iter().any(|other| other == code), "{:?}", notice.codes);
     }
     assert_eq!(notices::of(&NoticeContents::Resolved(&[])), None);
+    assert_eq!(notices::of(&NoticeContents::Quiet(&[])), None);
 }
 
 /// Values of invalid members do not appear.
@@ -135,6 +136,9 @@ fn subjects_of_each_kind() {
         ("synthetic_check", "Synthetic check, 1 record rejected: UNKNOWN_SCHEMA /schema (reading 1.0)"),
         ("resolved", "Resolved: REQUIRED /readings/*/value (batch 1.0)"),
         ("resolved_several", "Resolved: 3 problems (batch 1.0)"),
+        ("quiet", "Quiet, 15 records in quarantine: REQUIRED /readings/*/value (batch 1.0)"),
+        ("quiet_several", "Quiet, 21 records in quarantine: 3 problems (batch 1.0)"),
+        ("digest_of_quiet", "Digest: 1 known problem resolved"),
         ("digest", "Digest: 999 more uploads rejected, 1 known problem"),
         ("digest_of_many", "Digest: 1063 more uploads rejected, 15 known problems"),
         ("digest_of_counted", "Digest: 1419 more uploads rejected, 52 known problems"),
@@ -228,6 +232,7 @@ fn only_link_is_the_url_of_the_api() {
         for contents in [
             NoticeContents::Failing { kind: NoticeKind::New, first, others: &[] },
             NoticeContents::Resolved(&[resolution(1, named.clone(), 2)]),
+            NoticeContents::Quiet(&[notices::quiet(named.clone(), 2, 1)]),
             notices::digest_of(&[repeat(1, named.clone(), 2)], RemainderTotals::default()),
         ] {
             let notice = Notice::render(notices::NOTICE_ID, "demo", &contents, &deployment).unwrap();
@@ -247,15 +252,18 @@ fn resolved_problems_may_have_come_back() {
     let over = resolution(1, problem("batch/1.0", &[(FailureCode::Truncated, "")]), 2);
     let mut back = resolution(2, problem("batch/1.0", &[(FailureCode::Type, "/a")]), 2);
     back.problem.status = ProblemStatus::Open;
-    let opening = |resolutions: &[ResolvedProblem]| {
+    let opening = |resolutions: &[ChangedProblem]| {
         let notice = notices::of(&NoticeContents::Resolved(resolutions)).unwrap();
         check(&notice);
         notice.text.split("\n\n").next().unwrap().replace('\n', " ")
     };
-    let rows: [(&[ResolvedProblem], &str); 3] = [
-        (std::slice::from_ref(&over), "this problem is resolved. There is nothing to do."),
-        (&[over.clone(), back.clone()], "1 of these 2 problems is resolved. The others have come back since then;"),
-        (&[back.clone(), back.clone()], "these 2 problems were resolved. They have come back since then;"),
+    let rows: [(&[ChangedProblem], &str); 3] = [
+        (
+            std::slice::from_ref(&over),
+            "This problem is resolved: none of its rejected records is open in quarantine any more.",
+        ),
+        (&[over.clone(), back.clone()], "1 of these 2 problems is resolved: none of its rejected records is open"),
+        (&[back.clone(), back.clone()], "These 2 problems were resolved. They have come back since then;"),
     ];
     for (resolutions, expected) in rows {
         assert!(opening(resolutions).contains(expected), "{}", opening(resolutions));
@@ -321,8 +329,10 @@ fn largest_notice_can_be_published() {
             .iter()
             .map(|problem| OtherProblem { problem: problem.clone(), upload_id: notices::another(number(problem)) })
             .collect();
-        let resolutions: Vec<ResolvedProblem> =
+        let resolutions: Vec<ChangedProblem> =
             problems.iter().map(|problem| resolution(number(problem), problem.clone(), 1 << 60)).collect();
+        let quiet: Vec<ChangedProblem> =
+            problems.iter().map(|problem| notices::quiet(problem.clone(), 1 << 60, 1)).collect();
         let repeats: Vec<RepeatedProblem> = problems
             .iter()
             .map(|problem| repeat_with(number(problem), problem.clone(), 1 << 60, (u64::MAX, u64::MAX)))
@@ -330,6 +340,7 @@ fn largest_notice_can_be_published() {
         let kinds = [
             (failing(NoticeKind::New, &upload, &problems[0], None, &others[1..]), MAX_PROBLEMS_IN_NOTICE),
             (notices::of(&NoticeContents::Resolved(&resolutions)), MAX_PROBLEMS_IN_NOTICE),
+            (notices::of(&NoticeContents::Quiet(&quiet)), MAX_PROBLEMS_IN_NOTICE),
             (notices::of(&notices::digest_of(&repeats, RemainderTotals::default())), 3),
         ];
         for (notice, expected) in kinds {
@@ -367,6 +378,7 @@ proptest! {
         check(&notice);
         prop_assert_eq!(notice.text.lines().filter(|line| line.starts_with("  File:")).count(), 1);
         check(&notices::of(&NoticeContents::Resolved(&[resolution(1, named.clone(), 2), resolution(2, others[0].problem.clone(), 3)])).unwrap());
+        check(&notices::of(&NoticeContents::Quiet(&[notices::quiet(named.clone(), 2, 2)])).unwrap());
         let repeats = [repeat_with(1, named, 2, (1, 0)), repeat_with(2, others[0].problem.clone(), 0, (0, 1))];
         check(&digest(&repeats));
     }
@@ -388,6 +400,7 @@ proptest! {
             let named = Problem { uploads, uploads_since_opened: uploads, records: rejected, ..problem_of(&upload) };
             check(&failing(NoticeKind::Regressed, &upload, &named, None, &[]).unwrap());
             check(&notices::of(&NoticeContents::Resolved(&[resolution(1, named.clone(), uploads)])).unwrap());
+            check(&notices::of(&NoticeContents::Quiet(&[notices::quiet(named.clone(), uploads, rejected)])).unwrap());
             check(&digest(&[repeat(1, named, uploads)]));
         }
     }

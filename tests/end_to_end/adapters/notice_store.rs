@@ -11,18 +11,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, GlobalSecondaryIndex};
-use eventpulse_aws::adapters::notice_store::{Changes, MAX_CHANGES, NoticeStore, StoredOutbox};
+use eventpulse_aws::adapters::notice_store::{AwaitingProblems, Changes, MAX_CHANGES, NoticeStore, StoredOutbox};
 use eventpulse_aws::adapters::upload_store::Append;
 use eventpulse_cli::BoxError;
 use eventpulse_core::id::OwnerId;
 use eventpulse_core::intake::failure::FailureCode;
 use eventpulse_core::intake::fingerprint::{FailureAt, Fingerprint, ProblemId};
 use eventpulse_core::notification::kind::NoticeKind;
-use eventpulse_core::notification::occurrence::{Occurrence, OccurrenceKind};
+use eventpulse_core::notification::occurrence::{Occurrence, OccurrenceKind, PassedKind, RejectedUpload};
 use eventpulse_core::notification::outbox::OutboxEntry;
-use eventpulse_core::notification::problem::{Problem, ProblemStatus};
+use eventpulse_core::notification::policy::Policy;
+use eventpulse_core::notification::problem::Problem;
 use eventpulse_core::notification::problem_fold::ProblemFold;
 use eventpulse_core::notification::profile::Profile;
+use eventpulse_core::notification::source::Source;
 
 use super::{Received, at, received, unique_id, unique_owner};
 use crate::TestResult;
@@ -31,6 +33,7 @@ use crate::world::World;
 
 const KIND: &str = "reading/1";
 const HOUR: Duration = Duration::from_secs(3_600);
+const POLICY: Policy = Policy { digest_interval: HOUR, quiet_period: Duration::from_secs(86_400), retention_days: 90 };
 
 /// Creates a table that no other test has. Returns its store and its name.
 async fn new_store(world: &World) -> Result<(NoticeStore, String), BoxError> {
@@ -72,12 +75,22 @@ fn occurrence(seconds: i64, kind: OccurrenceKind) -> Occurrence {
 
 /// An upload that is rejected for one problem.
 fn rejection(seconds: i64, pointer: &str) -> Occurrence {
-    occurrence(seconds, OccurrenceKind::Rejected(vec![fingerprint(pointer)]))
+    rejection_of(seconds, "readings.json", fingerprint(pointer))
+}
+
+fn rejection_of(seconds: i64, file_name: &str, fingerprint: Fingerprint) -> Occurrence {
+    let (fingerprints, source) = (vec![fingerprint], Some(Source::of_file(file_name)));
+    occurrence(seconds, OccurrenceKind::Rejected(RejectedUpload { fingerprints, source, retried: None }))
+}
+
+fn pass(seconds: i64, source: &Source) -> Occurrence {
+    let kind = PassedKind { kind_of_upload: KIND.to_owned(), sources: vec![source.clone()] };
+    occurrence(seconds, OccurrenceKind::Passed(vec![kind]))
 }
 
 /// Folds occurrences into stored problems.
 fn folded(problems: Vec<Problem>, occurrences: &[Occurrence]) -> ProblemFold {
-    let mut fold = ProblemFold::new(problems, BTreeMap::new(), HOUR);
+    let mut fold = ProblemFold::new(problems, BTreeMap::new(), POLICY);
     assert_eq!(fold.fold_all(occurrences, usize::MAX), occurrences.len());
     fold
 }
@@ -106,7 +119,8 @@ pub async fn owner_without_items_has_an_empty_outbox(world: Arc<World>) -> TestR
     let page = notices.occurrences(&owner).await?;
     assert!(page.items.is_empty() && !page.has_more);
     assert!(notices.problems(&owner, BTreeSet::from([(KIND, &id)])).await?.is_empty());
-    assert!(notices.open_problems(&owner, KIND, 10).await?.is_empty());
+    let awaiting = notices.awaiting_problems(&owner, KIND, &BTreeSet::new(), 10).await?;
+    assert_eq!(awaiting, AwaitingProblems { is_all: true, ..AwaitingProblems::default() });
     assert!(notices.pending_notices(&owner, 10).await?.is_empty());
     assert!(notices.counts(&owner, 0, [&id].into_iter()).await?.is_empty());
     assert!(notices.digest_counts(&owner, 0).await?.is_empty());
@@ -195,7 +209,8 @@ pub async fn change_at_a_stale_revision_is_a_conflict(world: Arc<World>) -> Test
 
     let fold = folded(Vec::new(), &[rejection(0, "/value")]);
     assert_eq!(change(&notices, &owner, &stored, Some(&fold), &[]).await?, Append::Conflict);
-    assert!(notices.open_problems(&owner, KIND, 10).await?.is_empty(), "nothing is written");
+    let ids = BTreeSet::from([(KIND, &fold.changed_problems().next().ok_or("no problem")?.id)]);
+    assert!(notices.problems(&owner, ids).await?.is_empty(), "nothing is written");
     assert!(notices.pending_notices(&owner, 10).await?.is_empty(), "nothing is written");
     assert_eq!(notices.outbox(&owner).await?, loaded);
 
@@ -231,37 +246,77 @@ pub async fn problems_notices_and_counts_are_read_back(world: Arc<World>) -> Tes
     Ok(())
 }
 
-pub async fn resolved_problems_are_not_open(world: Arc<World>) -> TestResult {
+pub async fn problems_await_the_sources_that_failed(world: Arc<World>) -> TestResult {
     let (notices, _) = new_store(&world).await?;
     let owner = unique_owner();
-    let fold = folded(Vec::new(), &[rejection(0, "/a"), rejection(0, "/b"), rejection(0, "/c")]);
+    let (one, two) = (Source::of_file("one.json"), Source::of_file("two a b+c%2Bé.json"));
+    let of = |pointer: &str, name: &str| rejection_of(0, name, fingerprint(pointer));
+    let occurrences = [of("/a", "one.json"), of("/b", "one.json"), of("/b", "two a b+c%2Bé.json")];
+    let fold = folded(Vec::new(), &occurrences);
     assert_eq!(change(&notices, &owner, &StoredOutbox::default(), Some(&fold), &[]).await?, Append::Done);
-    let open = notices.open_problems(&owner, KIND, 3).await?;
-    assert_eq!(open, changed_problems(&fold));
-    assert!(notices.open_problems(&owner, KIND, 2).await?.len() > 2, "there are more than 2");
-    assert!(notices.open_problems(&owner, "reading/2", 3).await?.is_empty(), "another kind of upload");
 
-    let pass = folded(open, &[occurrence(1, OccurrenceKind::Passed(vec![KIND.to_owned()]))]);
+    let awaiting = async |source: &Source, max: usize| {
+        notices.awaiting_problems(&owner, KIND, &BTreeSet::from([source]), max).await
+    };
+    let of_two = awaiting(&two, 9).await?;
+    assert_eq!(of_two.problems.iter().map(|problem| &problem.id).collect::<Vec<_>>(), [&problem_id("/b")]);
+    assert_eq!((of_two.other_sources, of_two.is_all), (BTreeSet::from([one.clone()]), true));
+    let of_one = awaiting(&one, 9).await?;
+    assert_eq!((of_one.problems.len(), of_one.other_sources.len(), of_one.is_all), (2, 0, true));
+    let some = awaiting(&one, 1).await?;
+    assert_eq!((some.problems.len(), some.is_all), (2, false), "there are more than 1");
+    let other_kind = notices.awaiting_problems(&owner, "reading/2", &BTreeSet::from([&one]), 9).await?;
+    assert!(other_kind.problems.is_empty(), "another kind of upload");
+
+    let passed = folded(of_one.problems, &[pass(1, &one)]);
     let stored = notices.outbox(&owner).await?;
-    assert_eq!(change(&notices, &owner, &stored, Some(&pass), &[]).await?, Append::Done);
-    assert!(notices.open_problems(&owner, KIND, 3).await?.is_empty());
-    let resolved = notices.problems(&owner, BTreeSet::from([(KIND, &problem_id("/a"))])).await?;
-    assert_eq!(resolved.first().map(|problem| problem.status), Some(ProblemStatus::Resolved));
+    assert_eq!(change(&notices, &owner, &stored, Some(&passed), &[]).await?, Append::Done);
+    assert!(awaiting(&one, 9).await?.problems.is_empty(), "an upload of this source has passed");
+    assert_eq!(awaiting(&two, 9).await?.problems.len(), 1, "another source is still awaited");
     Ok(())
 }
 
-pub async fn open_problems_are_paged_to_the_end(world: Arc<World>) -> TestResult {
+pub async fn awaiting_problems_are_paged_to_the_end(world: Arc<World>) -> TestResult {
     let (notices, _) = new_store(&world).await?;
-    let owner = unique_owner();
+    let (owner, source) = (unique_owner(), Source::of_file("readings.json"));
     // A query reads 1 MB at a time.
     let large = |number: usize| {
         let schema = "s".repeat(100_000);
-        occurrence(0, OccurrenceKind::Rejected(vec![Fingerprint { schema, ..fingerprint(&format!("/{number}")) }]))
+        rejection_of(0, "readings.json", Fingerprint { schema, ..fingerprint(&format!("/{number}")) })
     };
     let fold = folded(Vec::new(), &(0..24).map(large).collect::<Vec<_>>());
     assert_eq!(change(&notices, &owner, &StoredOutbox::default(), Some(&fold), &[]).await?, Append::Done);
-    assert_eq!(notices.open_problems(&owner, KIND, 100).await?.len(), 24);
+    let awaiting = notices.awaiting_problems(&owner, KIND, &BTreeSet::from([&source]), 100).await?;
+    assert_eq!((awaiting.problems.len(), awaiting.is_all), (24, true));
     Ok(())
+}
+
+pub async fn problems_are_due_until_they_are_evaluated(world: Arc<World>) -> TestResult {
+    let (notices, _) = new_store(&world).await?;
+    let (owner, day, source) = (unique_owner(), 86_400, Source::of_file("readings.json"));
+    let fold = folded(Vec::new(), &[rejection(0, "/a"), pass(1, &source), rejection(2, "/b")]);
+    assert_eq!(change(&notices, &owner, &StoredOutbox::default(), Some(&fold), &[]).await?, Append::Done);
+    let listed = async |seconds: i64, expected: &[&str]| {
+        let expected: BTreeSet<String> =
+            expected.iter().map(|pointer| format!("problem#{KIND}#{}", problem_id(pointer))).collect();
+        // The index lags behind its table.
+        poll(SOON, async || {
+            let due = notices.due_problems(at(seconds), 10).await?.remove(owner.as_str()).unwrap_or_default();
+            found((due == expected).then_some(()), || format!("{due:?}"))
+        })
+        .await
+    };
+    listed(day - 1, &[]).await?;
+    listed(day, &["/a"]).await?; // quiet
+    listed(93 * day, &["/a", "/b"]).await?; // expired
+
+    let keys = notices.due_problems(at(day), 10).await?.remove(owner.as_str()).ok_or("nothing is due")?;
+    let mut evaluated = ProblemFold::new(notices.problems_by_key(&owner, keys).await?, BTreeMap::new(), POLICY);
+    evaluated.evaluate(at(day), 10);
+    assert_eq!(evaluated.pending_notices().iter().map(|notice| notice.kind).collect::<Vec<_>>(), [NoticeKind::Quiet]);
+    let stored = notices.outbox(&owner).await?;
+    assert_eq!(change(&notices, &owner, &stored, Some(&evaluated), &[]).await?, Append::Done);
+    listed(day, &[]).await
 }
 
 pub async fn pending_notices_are_read_oldest_first_until_done(world: Arc<World>) -> TestResult {

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_lambda::types::Environment;
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{assert_spaced, invoke, notices, problems, run_schedule, subscriber, wait_for, wait_for_publication};
+use super::{
+    assert_spaced, invoke, notices, problems, run_schedule, set_variable, subscriber, wait_for, wait_for_publication,
+};
 use crate::TestResult;
 use crate::devices::{key, send};
 use crate::poll::{SOON, found, poll};
@@ -36,18 +37,6 @@ async fn post_all(world: &Arc<World>, secret: &str, bodies: Vec<Value>) -> Resul
     Ok(ids)
 }
 
-/// Sets the interval between two digests, in seconds. Returns the previous one.
-async fn set_digest_seconds(world: &World, seconds: &str) -> Result<String, BoxError> {
-    let function = world.output("NotifyFunctionName");
-    let configuration = world.lambda.get_function_configuration().function_name(function).send().await?;
-    let variables = configuration.environment().and_then(|environment| environment.variables());
-    let mut variables = variables.cloned().ok_or("the function has no environment")?;
-    let before = variables.insert("DIGEST_SECONDS".to_owned(), seconds.to_owned());
-    let environment = Environment::builder().set_variables(Some(variables)).build();
-    world.lambda.update_function_configuration().function_name(function).environment(environment).send().await?;
-    Ok(before.ok_or("the function has no DIGEST_SECONDS")?)
-}
-
 /// Waits until an owner's next digest counts at least `uploads` uploads.
 async fn count(world: &World, user: &User, uploads: u64) -> TestResult {
     poll(SOON, async || {
@@ -66,7 +55,7 @@ pub async fn thousand_failures_of_one_problem_send_two_mails(world: Arc<World>) 
         |number| json!({ "device_id": "flood", "timestamp": "2025-02-28T00:00:00Z", "value": format!("{number}") }),
     );
     // Digests are an hour apart, as by default, so that one digest counts all failures even on a slow machine.
-    let digest_seconds = set_digest_seconds(&world, "3600").await?;
+    let digest_seconds = set_variable(&world, "DIGEST_SECONDS", "3600").await?;
     let flood: Result<_, BoxError> = async {
         let begun = Instant::now();
         let ids = post_all(&world, &secret, bodies.collect()).await?;
@@ -77,7 +66,7 @@ pub async fn thousand_failures_of_one_problem_send_two_mails(world: Arc<World>) 
         Ok(ids)
     }
     .await;
-    set_digest_seconds(&world, &digest_seconds).await?;
+    set_variable(&world, "DIGEST_SECONDS", &digest_seconds).await?;
     let ids = flood?;
     let mut event: Value =
         serde_json::from_str(&std::fs::read_to_string(world.stack.root.join("events/notices-stream.json"))?)?;

@@ -23,7 +23,7 @@ use crate::state::App;
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubscriptionRequest {
     /// The kinds of notices, without duplicates; all kinds by default.
-    #[schema(min_items = 1, max_items = 4)]
+    #[schema(min_items = 1, max_items = 5)]
     kinds: Option<Vec<NoticeKind>>,
 }
 
@@ -33,9 +33,11 @@ pub(crate) struct SubscriptionRequest {
 pub(crate) enum NoticeKind {
     /// A new problem: uploads are rejected for a reason not seen before.
     New,
-    /// A resolved problem occurs again.
+    /// A quiet or resolved problem occurs again.
     Regressed,
-    /// A problem is resolved: uploads of its kind are accepted again.
+    /// A problem is quiet: it has not occurred for some time, and rejected records are still in quarantine.
+    Quiet,
+    /// A problem is resolved: all of its rejected records are corrected, discarded, withdrawn or expired.
     Resolved,
     /// A summary of the occurrences since the last digest.
     Digest,
@@ -47,6 +49,7 @@ impl NoticeKind {
         match self {
             Self::New => kind::NoticeKind::New,
             Self::Regressed => kind::NoticeKind::Regressed,
+            Self::Quiet => kind::NoticeKind::Quiet,
             Self::Resolved => kind::NoticeKind::Resolved,
             Self::Digest => kind::NoticeKind::Digest,
         }
@@ -57,6 +60,7 @@ impl NoticeKind {
         match kind {
             kind::NoticeKind::New => Some(Self::New),
             kind::NoticeKind::Regressed => Some(Self::Regressed),
+            kind::NoticeKind::Quiet => Some(Self::Quiet),
             kind::NoticeKind::Resolved => Some(Self::Resolved),
             kind::NoticeKind::Digest => Some(Self::Digest),
             kind::NoticeKind::SyntheticCheck => None,

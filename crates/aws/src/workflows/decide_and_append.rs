@@ -1,6 +1,8 @@
-//! The shell of a command: load the upload, let the core decide, append its events.
+//! The shell of a command: load the upload, let the core decide, append its events. An event that closes rejected records
+//! is appended together with the occurrence for the owner's notices.
 
 use eventpulse_core::id::{OwnerId, UploadId};
+use eventpulse_core::notification::occurrence::Occurrence;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::commands::Refusal;
 use eventpulse_core::upload::{RecordedEvent, Upload, UploadEvent};
@@ -79,7 +81,7 @@ async fn append(
     events: Vec<UploadEvent>,
     now: Timestamp,
 ) -> Result<Append, Error> {
-    let revision = upload.revision();
+    let before = upload.clone();
     let events: Vec<RecordedEvent> = events.into_iter().map(|event| RecordedEvent::new(now, event)).collect();
     for event in &events {
         upload.apply(event);
@@ -87,5 +89,11 @@ async fn append(
     if events.is_empty() {
         return Ok(Append::Done);
     }
-    services.uploads.append(upload, revision, &events).await
+    match Occurrence::of_command(&before, upload, now) {
+        None => services.uploads.append(upload, before.revision(), &events).await,
+        Some(occurrence) => {
+            let action = services.notices.occurrence_action(&upload.origin().owner, &occurrence)?;
+            services.uploads.append_with(upload, before.revision(), &events, action).await
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! Notifies owners: folds occurrences into problems, and publishes the notices that are due.
 //!
 //! An invocation first folds the occurrences of some owners (`fold`), then publishes due notices, one at a time
-//! (`publish`). Both load state, let the core decide, and write conditionally: a sender that loses a race loads again. Any
+//! (`publish`). The schedule also evaluates the problems that become quiet, or whose records expire (`evaluate`). All load
+//! state, let the core decide, and write conditionally: a sender that loses a race loads again. Any
 //! number of invocations may run in parallel.
 
 mod contents;
+mod evaluate;
 mod fold;
 mod notifier;
 mod publish;
@@ -38,19 +40,22 @@ pub async fn handle_occurrences(
     failed
 }
 
-/// Handles everything that is due for any owner, within about `budget`: occurrences that no stream record reported, digests,
-/// and notices that wait for a pause.
+/// Handles everything that is due for any owner, within about `budget`: occurrences that no stream record reported, problems
+/// that become quiet or whose records expire, digests, and notices that wait for a pause.
 ///
 /// # Errors
-/// See [`crate::error`]. It fails if the owners cannot be loaded; failures for one owner are logged.
+/// See [`crate::error`]. It fails if the owners or the problems cannot be loaded; failures for one owner are logged.
 pub async fn handle_schedule(
     notifier: &Notifier,
     budget: Duration,
     clock: impl Fn() -> Timestamp + Copy,
 ) -> Result<(), Error> {
-    let (fold_until, publish_until) = (clock() + budget / 2, clock() + budget);
+    let begun_at = clock();
+    let (fold_until, evaluate_until, publish_until) =
+        (begun_at + budget / 2, begun_at + budget * 3 / 4, begun_at + budget);
     let owners = notifier.notices.owners_with_occurrences().await?;
     fold_owners(notifier, &owners, fold_until, clock).await;
+    evaluate::evaluate_due(notifier, evaluate_until, clock).await?;
     publish_due(notifier, Vec::new(), publish_until, clock).await;
     // The index may not show the notices of these owners yet.
     publish_due(notifier, owners.into_iter().collect(), publish_until, clock).await;

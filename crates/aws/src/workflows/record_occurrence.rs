@@ -1,9 +1,10 @@
 //! The record of an upload's occurrence for its owner's notices. The workflow [`notify`](crate::workflows::notify) turns
 //! occurrences into notices.
 
-use eventpulse_core::intake::fingerprint::{KindOfUpload, kind_of};
+use eventpulse_core::intake::fingerprint::kind_of;
 use eventpulse_core::intake::shape::Shape;
-use eventpulse_core::notification::occurrence::Occurrence;
+use eventpulse_core::notification::occurrence::{Occurrence, PassedKind};
+use eventpulse_core::notification::source::Source;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
 use eventpulse_core::upload::commands::{self, RecordableOccurrence};
@@ -16,21 +17,21 @@ use crate::error::{Error, Kind};
 use crate::workflows::quotas;
 use crate::workflows::upload_work::UploadWork;
 
-/// Records the rejection for the owner's notices, once: the same transaction appends the event.
+/// Records the rejection, or the acceptance of a retry, for the owner's notices, once: the same transaction appends the
+/// event.
 ///
 /// # Errors
-/// [`Kind::Corrupt`] if nothing was rejected. Else returns an [AWS failure](crate::error).
-pub(crate) async fn record_occurrence_of_rejection<C: Fn() -> Timestamp>(
-    work: &mut UploadWork<'_, C>,
-) -> Result<Append, Error> {
-    let Some(occurrence) = Occurrence::of_rejection(&work.upload) else {
+/// [`Kind::Corrupt`] if the upload is neither. Else returns an [AWS failure](crate::error).
+pub(crate) async fn record_occurrence<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> Result<Append, Error> {
+    let occurrence = Occurrence::of_rejection(&work.upload).or_else(|| Occurrence::of_correction(&work.upload));
+    let Some(occurrence) = occurrence else {
         return Err(Error::new("record the occurrence of", work.upload.id().as_str(), Kind::Corrupt));
     };
     mark_problems_open(work, &occurrence).await?;
     let item = work.services.notices.occurrence_action(&work.upload.origin().owner, &occurrence)?;
-    work.record(commands::record_rejection(&work.upload));
+    work.record(commands::record_occurrence(&work.upload));
     let append = work.store_with(item).await?;
-    if append == Append::Done {
+    if append == Append::Done && work.upload.rejection().is_some() {
         // Not in the transaction: it would conflict with every other rejection of the owner.
         let rejected_records = work.upload.rejected().max(1);
         let charge = Charge { rejected_records, ..Charge::default() };
@@ -42,14 +43,14 @@ pub(crate) async fn record_occurrence_of_rejection<C: Fn() -> Timestamp>(
 /// After the decision, counts a pass, or marks the problems of a rejection open before its data are moved, which may take
 /// minutes.
 ///
-/// The owner's profile counts passes. A pass is recorded where problems may be open, so an upload that passes after the
-/// mark resolves the problem. A failure here never rejects data; it may lose a count or delay a resolution.
+/// The owner's profile counts passes. A pass is recorded if open problems may await its source. A failure here never rejects
+/// data; it may lose a count, or a problem becomes quiet later.
 pub(crate) async fn record_pass_or_mark_open<C: Fn() -> Timestamp>(work: &UploadWork<'_, C>, shapes: &[Shape]) {
     match commands::recordable_occurrence(&work.upload) {
         Some(RecordableOccurrence::Pass) => {
             let mut passed = Passed::default();
-            passed.add(shapes);
-            passed.ask(&kind_of(&work.requested_schema()));
+            let requested_kind = kind_of(&work.requested_schema());
+            passed.add(shapes, &requested_kind, Source::of(&work.upload).as_ref());
             record_pass(work.services, &work.upload, &passed, work.now()).await;
         }
         Some(RecordableOccurrence::Rejection) => {
@@ -69,6 +70,9 @@ async fn mark_problems_open<C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
     occurrence: &Occurrence,
 ) -> Result<(), Error> {
+    if occurrence.failed_source().is_none() {
+        return Ok(()); // no problem awaits the source of a retry or of the synthetic check
+    }
     let owner = &work.upload.origin().owner;
     for fingerprint in occurrence.fingerprints() {
         work.services.notices.mark_open(owner, &fingerprint.kind_of_upload, occurrence.at).await?;
@@ -76,15 +80,15 @@ async fn mark_problems_open<C: Fn() -> Timestamp>(
     Ok(())
 }
 
-/// Counts accepted uploads of one owner in its profile; `upload` is the latest of them. Records a pass if problems of
-/// their kinds may be open. A failure is logged: the uploads are accepted regardless.
+/// Counts accepted uploads of one owner in its profile; `upload` is the latest of them. Records a pass if open problems of
+/// their kinds may await their sources. A failure is logged: the uploads are accepted regardless.
 pub(crate) async fn record_pass(services: &Services, upload: &Upload, passed: &Passed, now: Timestamp) {
     let owner = &upload.origin().owner;
     let open_kinds = match services.notices.count(owner, passed, now).await {
         Ok(open_kinds) => open_kinds,
         Err(error) => {
             tracing::warn!(error = error.chain(), "could not count accepted uploads in the profile of their owner");
-            passed.kinds() // a pass that resolves nothing does no harm; a pass that is not recorded is lost
+            passed.kinds() // a pass that nothing awaits does no harm; a pass that is not recorded is lost
         }
     };
     let Some(occurrence) = pass_to_record(upload, open_kinds, now) else { return };
@@ -93,8 +97,8 @@ pub(crate) async fn record_pass(services: &Services, upload: &Upload, passed: &P
     }
 }
 
-/// Returns the pass to record; `None` if no problem of the upload's kinds may be open.
-fn pass_to_record(upload: &Upload, open_kinds: Vec<KindOfUpload>, now: Timestamp) -> Option<Occurrence> {
+/// Returns the pass to record; `None` if no problem awaits the sources of the upload's kinds.
+fn pass_to_record(upload: &Upload, open_kinds: Vec<PassedKind>, now: Timestamp) -> Option<Occurrence> {
     (!open_kinds.is_empty()).then(|| Occurrence::of_pass(upload, open_kinds, now))
 }
 
@@ -134,13 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_is_recorded_only_if_problems_may_be_open() {
+    fn a_pass_is_recorded_only_if_problems_may_await_it() {
         let (upload, now) = (accepted_upload(), Timestamp::from_secs(9));
         assert_eq!(pass_to_record(&upload, Vec::new(), now), None);
-        let occurrence = pass_to_record(&upload, vec!["orders/1".to_owned()], now).unwrap();
-        assert_eq!(
-            (occurrence.at, occurrence.passed_kinds()),
-            (Timestamp::from_secs(2), ["orders/1".to_owned()].as_slice())
-        );
+        let sources = vec![Source::of_file("a.json")];
+        let kinds = vec![PassedKind { kind_of_upload: "orders/1".to_owned(), sources }];
+        let occurrence = pass_to_record(&upload, kinds.clone(), now).unwrap();
+        assert_eq!((occurrence.at, occurrence.passed()), (Timestamp::from_secs(2), kinds.as_slice()));
     }
 }

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::workflows::full_history::fail_if_full;
 use crate::workflows::process_object::{Processed, process_object};
 use crate::workflows::quarantine::quarantine;
-use crate::workflows::record_occurrence::record_occurrence_of_rejection;
+use crate::workflows::record_occurrence::record_occurrence;
 use crate::workflows::roll_back::{remove_late_chunks, roll_back};
 use crate::workflows::upload_work::{StepOutcome, UploadWork};
 
@@ -45,7 +45,7 @@ async fn take_all_steps<C: Fn() -> Timestamp>(work: &mut UploadWork<'_, C>) -> R
             },
             Step::RollBack => roll_back(work).await?.into(),
             Step::Quarantine => move_to_quarantine(work, inspection.take()).await?.into(),
-            Step::RecordOccurrence => record_occurrence_of_rejection(work).await?.into(),
+            Step::RecordOccurrence => record_occurrence(work).await?.into(),
         };
         if outcome != StepOutcome::Done {
             return Ok(outcome);

@@ -23,7 +23,7 @@ enum Action {
     On {
         /// The kinds of notices, such as new,digest [default: all].
         #[arg(long, value_name = "KIND,...", value_delimiter = ',',
-            value_parser = ["new", "regressed", "resolved", "digest"])]
+            value_parser = ["new", "regressed", "quiet", "resolved", "digest"])]
         kinds: Vec<String>,
     },
     /// Stop the e-mails.

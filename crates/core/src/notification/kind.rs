@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 pub enum NoticeKind {
     /// Uploads are rejected for a problem that is new.
     New,
-    /// Uploads are rejected for a problem that was resolved.
+    /// Uploads are rejected for a problem that was quiet or resolved.
     Regressed,
-    /// Uploads pass again: a problem is resolved.
+    /// A problem has not occurred for some time. Rejected records are still in quarantine.
+    Quiet,
+    /// None of the rejected records of a problem is open in quarantine any more.
     Resolved,
     /// Counts of known problems since the last digest.
     Digest,
@@ -20,7 +22,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// The kinds that an owner can subscribe to.
-    pub const OF_OWNERS: [Self; 4] = [Self::New, Self::Regressed, Self::Resolved, Self::Digest];
+    pub const OF_OWNERS: [Self; 5] = [Self::New, Self::Regressed, Self::Quiet, Self::Resolved, Self::Digest];
 
     /// Returns the name in message attributes, JSON and requests.
     #[must_use]
@@ -28,6 +30,7 @@ impl NoticeKind {
         match self {
             Self::New => "new",
             Self::Regressed => "regressed",
+            Self::Quiet => "quiet",
             Self::Resolved => "resolved",
             Self::Digest => "digest",
             Self::SyntheticCheck => "synthetic_check",

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 /// A notice about one problem that is to be published at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PendingNotice {
-    /// The time of the occurrence.
+    /// The time of the occurrence; without one, the time of the change.
     pub at: Timestamp,
     /// The kind of notice.
     pub kind: NoticeKind,
@@ -18,8 +18,9 @@ pub struct PendingNotice {
     pub problem_id: ProblemId,
     /// The kind of upload of the problem.
     pub kind_of_upload: KindOfUpload,
-    /// The upload that caused the notice.
-    pub upload_id: UploadId,
+    /// The upload that caused the notice; `None` if the time did: the problem became quiet, or its records expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload_id: Option<UploadId>,
     /// The number of events in the history of the upload at that time. The notice describes that state.
     pub revision: usize,
 }

@@ -1,24 +1,25 @@
 //! Folds occurrences into problems, pending notices and the counts of the next digest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
+use super::closing::{ClosedRecords, ClosingCause};
 use super::kind::NoticeKind;
-use super::occurrence::{Occurrence, OccurrenceKind};
+use super::occurrence::{Occurrence, OccurrenceKind, PassedKind, RejectedUpload};
+use super::open_records::OpenRecords;
 use super::pending::PendingNotice;
-use super::problem::{Problem, ProblemCounts, ProblemStatus};
-use crate::intake::fingerprint::{Fingerprint, KindOfUpload, ProblemId};
+use super::policy::Policy;
+use super::problem::{Problem, ProblemCounts};
+use super::source::Source;
+use crate::id::UploadId;
+use crate::intake::fingerprint::{Fingerprint, ProblemId};
 use crate::time::Timestamp;
-
-/// The longest time between two immediate notices of one kind about a flapping problem, in digest intervals.
-const MAX_QUIET_INTERVALS: u32 = 24;
 
 /// The problems of one owner while occurrences are folded into them. The caller loads the problems that the occurrences
 /// concern, and stores the changes.
 ///
-/// A flapping problem sends few e-mails. Each of `new`, `regressed` and `resolved` makes at most one immediate notice
-/// per problem and digest interval. If the problem came back twice in succession, the time between two immediate notices
-/// is four intervals, and so on up to 24 intervals. Digests report the rest.
+/// A flapping problem sends few e-mails. Each of `new`, `regressed`, `quiet` and `resolved` makes at most one immediate
+/// notice per problem and digest interval. If the problem came back twice in succession, the time between two immediate
+/// notices is four intervals, and so on up to 24 intervals. Digests report the rest.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -28,8 +29,10 @@ const MAX_QUIET_INTERVALS: u32 = 24;
 /// use eventpulse_core::intake::failure::FailureCode;
 /// use eventpulse_core::intake::fingerprint::{FailureAt, Fingerprint, ProblemId};
 /// use eventpulse_core::notification::kind::NoticeKind;
-/// use eventpulse_core::notification::occurrence::{Occurrence, OccurrenceKind};
+/// use eventpulse_core::notification::occurrence::{Occurrence, OccurrenceKind, RejectedUpload};
+/// use eventpulse_core::notification::policy::Policy;
 /// use eventpulse_core::notification::problem_fold::ProblemFold;
+/// use eventpulse_core::notification::source::Source;
 /// use eventpulse_core::time::Timestamp;
 ///
 /// let failures = vec![FailureAt { code: FailureCode::Type, pointer: "/value".to_owned() }];
@@ -46,10 +49,16 @@ const MAX_QUIET_INTERVALS: u32 = 24;
 ///     at,
 ///     upload_id: UploadId::new(at, [0; 10]),
 ///     revision: 4,
-///     kind: OccurrenceKind::Rejected(vec![fingerprint]),
+///     kind: OccurrenceKind::Rejected(RejectedUpload {
+///         fingerprints: vec![fingerprint],
+///         source: Some(Source::of_file("readings-2025-02-28.json")),
+///         retried: None,
+///     }),
 /// };
 ///
-/// let mut fold = ProblemFold::new(Vec::new(), BTreeMap::new(), Duration::from_secs(3_600));
+/// let (hour, day) = (Duration::from_secs(3_600), Duration::from_secs(86_400));
+/// let policy = Policy { digest_interval: hour, quiet_period: day, retention_days: 90 };
+/// let mut fold = ProblemFold::new(Vec::new(), BTreeMap::new(), policy);
 /// // The first upload with these failures makes an immediate notice, the second one only counts.
 /// assert_eq!(fold.fold_all([&occurrence, &occurrence], 100), 2);
 /// assert_eq!(fold.pending_notices().len(), 1);
@@ -63,7 +72,21 @@ pub struct ProblemFold {
     changed_problems: BTreeSet<ProblemId>,
     changed_counts: BTreeSet<ProblemId>,
     pending: Vec<PendingNotice>,
-    digest_interval: Duration,
+    policy: Policy,
+}
+
+/// The reason for a change: an occurrence, or the time.
+#[derive(Debug, Clone, Copy)]
+struct Trigger<'a> {
+    at: Timestamp,
+    /// The upload of the occurrence, and its revision.
+    upload: Option<(&'a UploadId, usize)>,
+}
+
+impl<'a> From<&'a Occurrence> for Trigger<'a> {
+    fn from(occurrence: &'a Occurrence) -> Self {
+        Self { at: occurrence.at, upload: Some((&occurrence.upload_id, occurrence.revision)) }
+    }
 }
 
 /// The progress of folding an occurrence.
@@ -72,21 +95,21 @@ pub struct ProblemFold {
 pub enum Progress {
     /// The occurrence is folded.
     Complete,
-    /// The occurrence resolves more problems than were allowed. Keep it, and fold it again to resolve the others.
+    /// The occurrence changes more problems than were allowed. Keep it, and fold it again to change the others.
     Partial,
 }
 
 impl ProblemFold {
     /// Starts with the stored problems and the stored counts of the next digest.
     #[must_use]
-    pub fn new(problems: Vec<Problem>, counts: BTreeMap<ProblemId, ProblemCounts>, digest_interval: Duration) -> Self {
+    pub fn new(problems: Vec<Problem>, counts: BTreeMap<ProblemId, ProblemCounts>, policy: Policy) -> Self {
         Self {
             problems: problems.into_iter().map(|problem| (problem.id.clone(), problem)).collect(),
             counts,
             changed_problems: BTreeSet::new(),
             changed_counts: BTreeSet::new(),
             pending: Vec::new(),
-            digest_interval,
+            policy,
         }
     }
 
@@ -98,7 +121,8 @@ impl ProblemFold {
             let writes_left = max_writes.saturating_sub(self.writes() + folded + 1);
             // A problem takes two writes: itself, and its pending notice or its counts.
             let max_problems = writes_left / 2;
-            if max_problems < occurrence.fingerprints().len().max(1)
+            let closed = occurrence.closed().map_or(0, |closed| closed.problems.len());
+            if max_problems < (occurrence.fingerprints().len() + closed).max(1)
                 || self.fold(occurrence, max_problems) == Progress::Partial
             {
                 break;
@@ -108,25 +132,56 @@ impl ProblemFold {
         folded
     }
 
-    /// Folds one occurrence. A passed upload resolves at most `max_resolutions` problems.
-    pub fn fold(&mut self, occurrence: &Occurrence, max_resolutions: usize) -> Progress {
+    /// Folds one occurrence. A passed upload changes at most `max_changes` problems.
+    pub fn fold(&mut self, occurrence: &Occurrence, max_changes: usize) -> Progress {
         match &occurrence.kind {
-            OccurrenceKind::Rejected(fingerprints) => {
-                for fingerprint in fingerprints {
-                    self.reject(occurrence, fingerprint);
+            OccurrenceKind::Rejected(rejected) => {
+                for fingerprint in &rejected.fingerprints {
+                    self.reject(occurrence, rejected.source.as_ref(), fingerprint);
                 }
+                self.close_retried(occurrence, rejected);
+                Progress::Complete
+            }
+            OccurrenceKind::Closed { closed, cause } => {
+                self.close(occurrence, closed, *cause, &[]);
                 Progress::Complete
             }
             OccurrenceKind::SyntheticCheck(fingerprints) => {
                 for fingerprint in fingerprints {
-                    self.problems.insert(fingerprint.id.clone(), Problem::begin(fingerprint, occurrence.at));
-                    let kind_of_upload = &fingerprint.kind_of_upload;
-                    self.add_pending(NoticeKind::SyntheticCheck, &fingerprint.id, kind_of_upload, occurrence);
+                    // Nobody handles the records of the check, so they are not open.
+                    let problem = Problem::begin(fingerprint, None, occurrence.at);
+                    let problem = Problem { open: OpenRecords::default(), ..problem };
+                    self.problems.insert(fingerprint.id.clone(), problem);
+                    self.add_pending(NoticeKind::SyntheticCheck, &fingerprint.id, occurrence.into());
                 }
                 Progress::Complete
             }
-            OccurrenceKind::Passed(kinds) => self.resolve(occurrence, kinds, max_resolutions),
+            OccurrenceKind::Passed(kinds) => self.pass(occurrence.at, kinds, max_changes),
         }
+    }
+
+    /// Changes at most `max_changes` problems whose time has come: their records expire, or they become quiet.
+    pub fn evaluate(&mut self, now: Timestamp, max_changes: usize) {
+        let is_due = |problem: &&Problem| problem.due_at(&self.policy).is_some_and(|at| at <= now);
+        let due: Vec<ProblemId> = self.problems.values().filter(is_due).map(|problem| problem.id.clone()).collect();
+        let trigger = Trigger { at: now, upload: None };
+        for id in due.into_iter().take(max_changes) {
+            let Some(problem) = self.problems.get_mut(&id) else { continue };
+            if problem.expire(now, &self.policy) {
+                self.changed_problems.insert(id.clone());
+            }
+            if problem.resolve_if_closed(now) {
+                self.report(NoticeKind::Resolved, &id, trigger);
+            } else if problem.become_quiet_if_due(now, &self.policy) {
+                self.report(NoticeKind::Quiet, &id, trigger);
+            }
+        }
+    }
+
+    /// Returns the policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Returns the problems that changed.
@@ -151,141 +206,139 @@ impl ProblemFold {
         self.changed_problems.len() + self.changed_counts.len() + self.pending.len()
     }
 
-    /// Returns whether a loaded problem of this kind of upload is open.
+    /// Returns the sources that the loaded problems of this kind of upload await.
     #[must_use]
-    pub fn has_open(&self, kind_of_upload: &str) -> bool {
-        let is_open = |problem: &Problem| problem.status == ProblemStatus::Open;
-        self.problems.values().any(|problem| is_open(problem) && problem.kind_of_upload == kind_of_upload)
+    pub fn awaited(&self, kind_of_upload: &str) -> BTreeSet<&Source> {
+        let of_kind = self.problems.values().filter(|problem| problem.kind_of_upload == kind_of_upload);
+        of_kind.flat_map(Problem::awaited).collect()
     }
 
-    /// Returns whether the open mark of this kind of upload can be removed after `folded` was folded. It can if no
-    /// loaded problem of the kind is open and no occurrence is a rejection of the kind.
-    #[must_use]
-    pub fn can_mark_closed<'o>(&self, kind_of_upload: &str, folded: impl IntoIterator<Item = &'o Occurrence>) -> bool {
-        let mut fingerprints = folded.into_iter().flat_map(Occurrence::fingerprints);
-        !self.has_open(kind_of_upload) && fingerprints.all(|print| print.kind_of_upload != kind_of_upload)
-    }
-
-    fn reject(&mut self, occurrence: &Occurrence, fingerprint: &Fingerprint) {
+    fn reject(&mut self, occurrence: &Occurrence, source: Option<&Source>, fingerprint: &Fingerprint) {
         let (at, id) = (occurrence.at, &fingerprint.id);
         let Some(problem) = self.problems.get_mut(id) else {
-            self.problems.insert(id.clone(), Problem::begin(fingerprint, at));
-            return self.add_pending(NoticeKind::New, id, &fingerprint.kind_of_upload, occurrence);
+            self.problems.insert(id.clone(), Problem::begin(fingerprint, source, at));
+            return self.add_pending(NoticeKind::New, id, occurrence.into());
         };
-        problem.uploads += 1;
-        problem.records += fingerprint.records;
-        problem.schema.clone_from(&fingerprint.schema);
-        problem.first_seen = problem.first_seen.min(at);
-        problem.last_seen = problem.last_seen.max(at);
-        let mut regressions = 0;
-        if is_regression(problem, at) {
-            reopen(problem, at, self.digest_interval);
-            let quiet = quiet_time(self.digest_interval, problem.consecutive_regressions);
-            if is_over(problem.regressed_notice_at, quiet, at) {
-                problem.regressed_notice_at = Some(at);
-                return self.add_pending(NoticeKind::Regressed, id, &fingerprint.kind_of_upload, occurrence);
-            }
-            regressions = 1;
-        } else {
-            problem.uploads_since_opened += 1;
-        }
+        let came_back = problem.reject(fingerprint, source, at, &self.policy);
         self.changed_problems.insert(id.clone());
-        self.count_rejection(occurrence, fingerprint, regressions);
+        if came_back && self.report(NoticeKind::Regressed, id, occurrence.into()) {
+            return;
+        }
+        self.count_rejection(occurrence, fingerprint);
     }
 
-    fn count_rejection(&mut self, occurrence: &Occurrence, fingerprint: &Fingerprint, regressions: u64) {
+    fn count_rejection(&mut self, occurrence: &Occurrence, fingerprint: &Fingerprint) {
         let at = occurrence.at;
-        let counts = self.counts_of(&fingerprint.id, &fingerprint.kind_of_upload, occurrence);
+        let Some(counts) = self.counts_of(&fingerprint.id, occurrence.into()) else { return };
         if counts.uploads == 0 {
-            // A resolution started the counts.
+            // Another event started the counts.
             (counts.first_seen, counts.last_seen) = (at, at);
         }
         counts.uploads += 1;
         counts.records += fingerprint.records;
-        counts.regressions += regressions;
         counts.first_seen = counts.first_seen.min(at);
         if counts.last_seen <= at {
-            (counts.last_seen, counts.last_upload_id) = (at, occurrence.upload_id.clone());
+            (counts.last_seen, counts.last_upload_id) = (at, Some(occurrence.upload_id.clone()));
         }
     }
 
-    fn resolve(&mut self, occurrence: &Occurrence, kinds: &[KindOfUpload], max_resolutions: usize) -> Progress {
-        let at = occurrence.at;
-        let is_resolved_now = |problem: &&Problem| {
-            problem.status == ProblemStatus::Open && problem.last_seen < at && kinds.contains(&problem.kind_of_upload)
-        };
-        let mut open: Vec<ProblemId> =
-            self.problems.values().filter(is_resolved_now).map(|problem| problem.id.clone()).collect();
-        let progress = if open.len() <= max_resolutions { Progress::Complete } else { Progress::Partial };
-        open.truncate(max_resolutions);
-        for id in open {
-            let Some(problem) = self.problems.get_mut(&id) else { continue };
-            problem.status = ProblemStatus::Resolved;
-            problem.resolved_at = Some(at);
-            let kind_of_upload = problem.kind_of_upload.clone();
-            let quiet = quiet_time(self.digest_interval, problem.consecutive_regressions);
-            if is_over(problem.resolved_notice_at, quiet, at) {
-                problem.resolved_notice_at = Some(at);
-                self.add_pending(NoticeKind::Resolved, &id, &kind_of_upload, occurrence);
-            } else {
+    /// Closes the records that a rejected retry retried. They are open again under its own fingerprints.
+    fn close_retried(&mut self, occurrence: &Occurrence, rejected: &RejectedUpload) {
+        if let Some(retried) = &rejected.retried {
+            self.close(occurrence, retried, ClosingCause::Retried, &rejected.fingerprints);
+        }
+    }
+
+    /// Closes records. `again`: the fingerprints under which a retry was rejected again.
+    fn close(&mut self, occurrence: &Occurrence, closed: &ClosedRecords, cause: ClosingCause, again: &[Fingerprint]) {
+        for of_problem in &closed.problems {
+            let id = &of_problem.id;
+            let Some(problem) = self.problems.get_mut(id) else { continue };
+            let again = again.iter().find(|print| print.id == *id).map(|print| print.records);
+            if problem.close(closed.opened_at, of_problem.records, again, cause) {
                 self.changed_problems.insert(id.clone());
-                self.counts_of(&id, &kind_of_upload, occurrence).resolutions += 1;
+            }
+            if problem.resolve_if_closed(occurrence.at) {
+                self.report(NoticeKind::Resolved, id, occurrence.into());
             }
         }
-        progress
     }
 
-    fn add_pending(&mut self, kind: NoticeKind, id: &ProblemId, kind_of_upload: &str, occurrence: &Occurrence) {
+    fn pass(&mut self, at: Timestamp, kinds: &[PassedKind], max_changes: usize) -> Progress {
+        let mut changed = 0;
+        for (id, problem) in &mut self.problems {
+            let of_kind = kinds.iter().filter(|kind| kind.kind_of_upload == problem.kind_of_upload);
+            let sources: Vec<&Source> = of_kind.flat_map(|kind| &kind.sources).collect();
+            let is_awaited =
+                problem.awaited().any(|awaited| sources.contains(&awaited) && problem.sources.awaits(awaited, at));
+            if !is_awaited {
+                continue;
+            }
+            if changed == max_changes {
+                return Progress::Partial;
+            }
+            sources.into_iter().for_each(|source| problem.sources.pass(source, at));
+            self.changed_problems.insert(id.clone());
+            changed += 1;
+        }
+        Progress::Complete
+    }
+
+    /// Reports a change of a problem: by an immediate notice, or in the next digest if the last notice of this kind is too
+    /// recent. Returns whether a notice is pending.
+    fn report(&mut self, kind: NoticeKind, id: &ProblemId, trigger: Trigger<'_>) -> bool {
+        let Some(problem) = self.problems.get_mut(id) else { return false };
+        let interval = self.policy.notice_interval(problem.consecutive_regressions);
+        let last_notice_at = match kind {
+            NoticeKind::Regressed => &mut problem.regressed_notice_at,
+            NoticeKind::Quiet => &mut problem.quiet_notice_at,
+            _ => &mut problem.resolved_notice_at,
+        };
+        if last_notice_at.is_none_or(|at| trigger.at >= at + interval) {
+            *last_notice_at = Some(trigger.at);
+            self.add_pending(kind, id, trigger);
+            return true;
+        }
+        self.changed_problems.insert(id.clone());
+        if let Some(counts) = self.counts_of(id, trigger) {
+            match kind {
+                NoticeKind::Regressed => counts.regressions += 1,
+                NoticeKind::Quiet => counts.quiet_periods += 1,
+                _ => counts.resolutions += 1,
+            }
+        }
+        false
+    }
+
+    fn add_pending(&mut self, kind: NoticeKind, id: &ProblemId, trigger: Trigger<'_>) {
+        let Some(problem) = self.problems.get(id) else { return };
+        let (upload_id, revision) = trigger.upload.unzip();
         self.changed_problems.insert(id.clone());
         self.pending.push(PendingNotice {
-            at: occurrence.at,
+            at: trigger.at,
             kind,
             problem_id: id.clone(),
-            kind_of_upload: kind_of_upload.to_owned(),
-            upload_id: occurrence.upload_id.clone(),
-            revision: occurrence.revision,
+            kind_of_upload: problem.kind_of_upload.clone(),
+            upload_id: upload_id.cloned(),
+            revision: revision.unwrap_or_default(),
         });
     }
 
-    fn counts_of(&mut self, id: &ProblemId, kind_of_upload: &str, occurrence: &Occurrence) -> &mut ProblemCounts {
+    fn counts_of(&mut self, id: &ProblemId, trigger: Trigger<'_>) -> Option<&mut ProblemCounts> {
+        let kind_of_upload = self.problems.get(id)?.kind_of_upload.clone();
         self.changed_counts.insert(id.clone());
-        self.counts.entry(id.clone()).or_insert_with(|| ProblemCounts {
-            kind_of_upload: kind_of_upload.to_owned(),
+        Some(self.counts.entry(id.clone()).or_insert_with(|| ProblemCounts {
+            kind_of_upload,
             uploads: 0,
             records: 0,
-            first_seen: occurrence.at,
-            last_seen: occurrence.at,
-            last_upload_id: occurrence.upload_id.clone(),
+            first_seen: trigger.at,
+            last_seen: trigger.at,
+            last_upload_id: trigger.upload.map(|(id, _)| id.clone()),
             regressions: 0,
+            quiet_periods: 0,
             resolutions: 0,
-        })
+        }))
     }
-}
-
-/// Returns whether a rejection at this time reopens the problem. A rejection from before the resolution does not, even
-/// if it is recorded later.
-fn is_regression(problem: &Problem, at: Timestamp) -> bool {
-    problem.status == ProblemStatus::Resolved && problem.resolved_at.is_none_or(|resolved_at| resolved_at < at)
-}
-
-fn reopen(problem: &mut Problem, at: Timestamp, digest_interval: Duration) {
-    let long = digest_interval.saturating_mul(MAX_QUIET_INTERVALS);
-    let was_resolved_for_long = problem.resolved_at.is_none_or(|resolved_at| at > resolved_at + long);
-    problem.status = ProblemStatus::Open;
-    problem.regressions += 1;
-    problem.consecutive_regressions = if was_resolved_for_long { 1 } else { problem.consecutive_regressions + 1 };
-    problem.uploads_since_opened = 1;
-}
-
-/// Returns the shortest time between two immediate notices of one kind about a problem.
-fn quiet_time(digest_interval: Duration, consecutive_regressions: u64) -> Duration {
-    let regressions = u32::try_from(consecutive_regressions).unwrap_or(u32::MAX);
-    digest_interval.saturating_mul(regressions.saturating_mul(regressions).clamp(1, MAX_QUIET_INTERVALS))
-}
-
-/// Returns whether the quiet time after the last notice is over. Without a notice, it is.
-fn is_over(last_notice_at: Option<Timestamp>, quiet: Duration, now: Timestamp) -> bool {
-    last_notice_at.is_none_or(|at| now >= at + quiet)
 }
 
 #[cfg(test)]

@@ -16,14 +16,15 @@ mod limits;
 mod machine;
 mod notice;
 mod parts;
+mod quiet;
 mod resolved;
 mod subject;
 mod text;
 mod words;
 
 pub use contents::{
-    DeploymentInfo, DigestContents, FeaturedProblem, MAX_PROBLEMS_IN_NOTICE, MAX_REPEATS_LISTED, NoticeContents,
-    OtherProblem, RemainderTotals, RepeatedProblem, ResolvedProblem, VERSION, keep_largest,
+    ChangedProblem, DeploymentInfo, DigestContents, FeaturedProblem, MAX_PROBLEMS_IN_NOTICE, MAX_REPEATS_LISTED,
+    NoticeContents, OtherProblem, RemainderTotals, RepeatedProblem, VERSION, keep_largest,
 };
 pub use notice::Notice;
 pub use text::visible;

@@ -8,6 +8,15 @@ use crate::intake::rejection::Rejection;
 use crate::statistics::series_statistics::{SeriesStatistics, merge};
 use crate::time::Timestamp;
 
+/// The rejected records of an upload that are open in quarantine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OpenRejection<'a> {
+    /// The rejection.
+    pub rejection: &'a Rejection,
+    /// The time of the decision.
+    pub decided_at: Timestamp,
+}
+
 impl Upload {
     /// Returns the id.
     #[must_use]
@@ -164,6 +173,18 @@ impl Upload {
     #[must_use]
     pub fn rejection(&self) -> Option<&Rejection> {
         self.current.rejection()
+    }
+
+    /// Returns the rejection that was last recorded for the owner's notices, while its records are open: neither accepted
+    /// by a retry, nor discarded, nor withdrawn.
+    #[must_use]
+    pub fn open_rejection(&self) -> Option<OpenRejection<'_>> {
+        if self.discarded || self.withdrawal_requested {
+            return None;
+        }
+        let newest_first = std::iter::once(&self.current).chain(self.earlier.iter().rev());
+        let recorded = newest_first.into_iter().find(|attempt| attempt.occurrence_recorded)?;
+        Some(OpenRejection { rejection: recorded.rejection()?, decided_at: recorded.decided_at? })
     }
 
     /// Returns the number of accepted records, over all attempts.

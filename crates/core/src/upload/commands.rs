@@ -20,7 +20,7 @@ pub use delivery::{
     on_failed_delivery,
 };
 pub use discard::discard;
-pub use occurrence::{RecordableOccurrence, record_rejection, recordable_occurrence};
+pub use occurrence::{RecordableOccurrence, record_occurrence, recordable_occurrence};
 pub use process::{begin_acceptance, receive, record_decision, reject};
 pub use quarantine::{QuarantineAction, QuarantinePlan, plan_quarantine};
 pub use refusal::Refusal;

@@ -16,7 +16,7 @@ pub enum Step {
     RollBack,
     /// Move the rejected data into quarantine, with its report.
     Quarantine,
-    /// Record the occurrence for the owner's notices.
+    /// Record the occurrence for the owner's notices: the rejection, or the acceptance of a retry.
     RecordOccurrence,
 }
 

@@ -93,7 +93,8 @@ pub enum UploadEvent {
         /// Its location.
         location: QuarantineLocation,
     },
-    /// The rejection was recorded for the owner's notices, in the same transaction as this event.
+    /// The rejection, or the acceptance of a retry, was recorded for the owner's notices, in the same transaction as this
+    /// event.
     OccurrenceRecorded {
         /// The problems that it belongs to.
         problems: Vec<ProblemId>,

@@ -21,7 +21,8 @@ impl Upload {
             }
             (None, _) => Some(Step::Process),
             (Some(Decision::Rejected { .. }), _) if self.current.open_claim.is_some() => Some(Step::RollBack),
-            (Some(_), _) if self.rejection().is_none() => None,
+            // A retry was accepted: the notices still count the records that it retried.
+            (Some(_), _) if self.rejection().is_none() => self.open_rejection().map(|_| Step::RecordOccurrence),
             (Some(_), None) => Some(Step::Quarantine),
             (Some(_), Some(_)) if !self.current.occurrence_recorded => Some(Step::RecordOccurrence),
             (Some(_), Some(_)) => None,

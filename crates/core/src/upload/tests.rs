@@ -135,7 +135,22 @@ fn a_retry_adds_an_attempt_and_accepted_records_stay_accepted() {
         ("rejected", whole(vec![]), S::Quarantined, Q::Open, 0, None),
         ("retry requested", whole(vec![retry_requested(RetryForm::Unchanged)]), S::Quarantined, Q::Retrying, 0, None),
         ("retry arrived", whole(again()), S::Received, Q::Retrying, 0, Some(Step::Process)),
-        ("retry accepted", whole([again(), vec![accepted(None)]].concat()), S::Accepted, Q::Resolved, 3, None),
+        (
+            "retry accepted",
+            whole([again(), vec![accepted(None)]].concat()),
+            S::Accepted,
+            Q::Resolved,
+            3,
+            Some(Step::RecordOccurrence),
+        ),
+        (
+            "retry accepted and recorded",
+            whole([again(), vec![accepted(None), recorded()]].concat()),
+            S::Accepted,
+            Q::Resolved,
+            3,
+            None,
+        ),
         (
             "retry rejected",
             whole([again(), vec![rejected(), quarantined(), recorded()]].concat()),
@@ -160,7 +175,7 @@ fn a_retry_adds_an_attempt_and_accepted_records_stay_accepted() {
             S::Accepted,
             Q::Resolved,
             6,
-            None,
+            Some(Step::RecordOccurrence),
         ),
         (
             "retry of the rest rejected",
@@ -176,11 +191,11 @@ fn a_retry_adds_an_attempt_and_accepted_records_stay_accepted() {
             S::Accepted,
             Q::Resolved,
             3,
-            None,
+            Some(Step::RecordOccurrence),
         ),
         (
             "unchanged retry of the rest accepted",
-            part(vec![retry_requested(UnchangedRecords), retry_received(UnchangedRecords), accepted(None)]),
+            part(vec![retry_requested(UnchangedRecords), retry_received(UnchangedRecords), accepted(None), recorded()]),
             S::Accepted,
             Q::Resolved,
             6,
@@ -194,6 +209,33 @@ fn a_retry_adds_an_attempt_and_accepted_records_stay_accepted() {
         let now = at(20);
         let actual = (upload.state_at(now), upload.quarantine_status(now), upload.accepted(), upload.next_step());
         assert_eq!(actual, (state, Some(status), accepted, next), "{name}");
+    }
+}
+
+#[test]
+fn a_recorded_rejection_is_open_until_a_retry_or_a_command_closes_it() {
+    let in_quarantine_and = |more: Vec<UploadEvent>| [in_quarantine(), more].concat();
+    let again = |decided: UploadEvent| vec![retry_requested(Corrected), retry_received(Corrected), decided];
+    let first = Some(at(3));
+    let rows: Vec<(&str, Vec<UploadEvent>, Option<Timestamp>)> = vec![
+        ("not recorded", vec![issued(), received(), rejected(), quarantined()], None),
+        ("recorded", in_quarantine(), first),
+        ("a pending retry", in_quarantine_and(vec![retry_requested(Corrected)]), first),
+        ("a retry, not recorded", in_quarantine_and(again(accepted(None))), first),
+        ("a retry, recorded", in_quarantine_and([again(accepted(None)), vec![recorded()]].concat()), None),
+        ("rejected again, not recorded", in_quarantine_and([again(rejected()), vec![quarantined()]].concat()), first),
+        (
+            "rejected again, recorded",
+            in_quarantine_and([again(rejected()), vec![quarantined(), recorded()]].concat()),
+            Some(at(8)),
+        ),
+        ("discarded", in_quarantine_and(vec![discarded()]), None),
+        ("discarded during a pending retry", in_quarantine_and(vec![retry_requested(Corrected), discarded()]), None),
+        ("withdrawn", [partly_in_quarantine(), vec![withdrawal_requested()]].concat(), None),
+    ];
+    for (name, events, expected) in rows {
+        let upload = upload(events);
+        assert_eq!(upload.open_rejection().map(|open| open.decided_at), expected, "{name}");
     }
 }
 

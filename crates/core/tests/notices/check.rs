@@ -5,13 +5,13 @@ use eventpulse_core::notification::rendering::Notice;
 use crate::support::notices;
 
 /// All headings, those of notices about rejected uploads in their order.
-const HEADINGS: [&str; 18] = [
+const HEADINGS: [&str; 19] = [
     "Why",
     "What changed",
     "What to do",
     "Ids for support requests",
     "Retention",
-    "Earlier rejections",
+    "Statistics",
     "The problem",
     "Both problems",
     "The three problems",
@@ -19,6 +19,7 @@ const HEADINGS: [&str; 18] = [
     "The largest problem",
     "The two largest problems",
     "Came back",
+    "Quiet",
     "Resolved",
     "All rejected uploads",
     "Your notifications",

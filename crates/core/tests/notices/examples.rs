@@ -5,10 +5,12 @@ use eventpulse_core::intake::failure::{Failure, FailureCode, MAX_TARGET_CHARS};
 use eventpulse_core::intake::inspection::Inspection;
 use eventpulse_core::intake::rejection::{RejectedRecord, Rejections};
 use eventpulse_core::intake::shape::JsonType;
+use eventpulse_core::notification::closing::ClosedTotals;
 use eventpulse_core::notification::kind::NoticeKind;
+use eventpulse_core::notification::open_records::Amount;
 use eventpulse_core::notification::problem::{Problem, ProblemStatus};
 use eventpulse_core::notification::rendering::{
-    FeaturedProblem, Notice, NoticeContents, RemainderTotals, RepeatedProblem, ResolvedProblem,
+    ChangedProblem, FeaturedProblem, Notice, NoticeContents, RemainderTotals, RepeatedProblem,
 };
 use eventpulse_core::upload::{
     QuarantineLocation, RecordedEvent, RetryForm, Upload, UploadEvent, quarantine_key, report_key,
@@ -85,7 +87,12 @@ pub fn examples() -> Vec<(&'static str, Notice)> {
         ("missing_member", missing_member()),
         ("with_others", with_others()),
         ("regressed", regressed()),
+        ("regressed_after_quiet", regressed_after_quiet()),
         ("synthetic_check", synthetic_check()),
+        ("quiet", quiet()),
+        ("quiet_several", quiet_several()),
+        ("digest_of_quiet", digest_of_quiet()),
+        ("resolved_by_time", resolved_by_time()),
         ("resolved", notices::of(&NoticeContents::Resolved(&[resolution(3, missing_value(), 14)])).unwrap()),
         ("resolved_several", resolved_several()),
         ("digest", digest(&[repeat(4, missing_value(), 999)])),
@@ -224,6 +231,13 @@ pub fn regressed() -> Notice {
     failing(NoticeKind::Regressed, &upload, &problem, None, &[]).unwrap()
 }
 
+pub fn regressed_after_quiet() -> Notice {
+    let upload = upload_of(&sample("10-wrong-type.json"));
+    let quiet_at = Some(noon("2025-02-22"));
+    let problem = Problem { quiet_at, resolved_at: Some(noon("2025-01-02")), regressions: 1, ..problem_of(&upload) };
+    failing(NoticeKind::Regressed, &upload, &problem, None, &[]).unwrap()
+}
+
 pub fn synthetic_check() -> Notice {
     let bytes = br#"{"schema": "eventpulse_synthetic_check/0.0"}"#.to_vec();
     let invalid = Sample { name: "synthetic-check.json".to_owned(), bytes, expected: Expected::default() };
@@ -264,6 +278,7 @@ pub fn digest_of_counted() -> Notice {
         uploads: 400,
         records: 1_200,
         regressions: 3,
+        quiet_periods: 2,
         resolutions: 7,
         first_seen,
         last_seen,
@@ -273,11 +288,48 @@ pub fn digest_of_counted() -> Notice {
 
 /// A resolved problem that has come back.
 pub fn resolved_but_back() -> Notice {
-    let back = |resolution: ResolvedProblem| ResolvedProblem {
+    let back = |resolution: ChangedProblem| ChangedProblem {
         problem: Problem { status: ProblemStatus::Open, regressions: 1, uploads_since_opened: 2, ..resolution.problem },
         ..resolution
     };
     notices::of(&NoticeContents::Resolved(&[back(resolution(3, missing_value(), 14))])).unwrap()
+}
+
+/// A problem that time resolved, and one whose retry was rejected again.
+pub fn resolved_by_time() -> Notice {
+    let amount = |uploads, records| Amount { uploads, records };
+    let mut expired = resolution(3, missing_value(), 14);
+    expired.upload_id = None;
+    expired.problem.closed = ClosedTotals {
+        corrected: amount(9, 27),
+        retried: amount(0, 2),
+        withdrawn: amount(1, 3),
+        expired: amount(4, 10),
+        ..ClosedTotals::default()
+    };
+    notices::of(&NoticeContents::Resolved(&[expired])).unwrap()
+}
+
+pub fn quiet() -> Notice {
+    notices::of(&NoticeContents::Quiet(&[notices::quiet(missing_value(), 14, 5)])).unwrap()
+}
+
+/// Quiet problems, of which one came back and one was resolved before the notice was published.
+pub fn quiet_several() -> Notice {
+    let of = |code, pointer: &str| problem("batch/1.0", &[(code, pointer)]);
+    let mut back = notices::quiet(of(FailureCode::Type, "/readings/*/value"), 9, 2);
+    (back.problem.status, back.problem.regressions) = (ProblemStatus::Open, 1);
+    let mut resolved = notices::quiet(of(FailureCode::Truncated, ""), 1, 0);
+    resolved.problem.status = ProblemStatus::Resolved;
+    notices::of(&NoticeContents::Quiet(&[notices::quiet(missing_value(), 14, 5), back, resolved])).unwrap()
+}
+
+/// A digest of problems that became quiet, without rejections.
+pub fn digest_of_quiet() -> Notice {
+    let mut quiet = repeat_with(4, missing_value(), 0, (0, 0));
+    quiet.counts.quiet_periods = 1;
+    let truncated = problem("weather/1.0", &[(FailureCode::Truncated, "")]);
+    digest(&[quiet, repeat_with(5, truncated, 0, (1, 1))])
 }
 
 /// A message with an id of the greatest length.

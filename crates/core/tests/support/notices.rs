@@ -7,12 +7,14 @@ use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::intake::fingerprint::NO_SCHEMA;
 use eventpulse_core::intake::rejection::{RejectedRecord, Rejection, Rejections};
 use eventpulse_core::intake::shape::JsonType;
+use eventpulse_core::notification::closing::ClosedTotals;
 use eventpulse_core::notification::kind::NoticeKind;
+use eventpulse_core::notification::open_records::{Amount, OpenRecords};
 use eventpulse_core::notification::problem::{Problem, ProblemCounts, ProblemStatus};
 use eventpulse_core::notification::profile::Profile;
 use eventpulse_core::notification::rendering::{
-    DeploymentInfo, DigestContents, FeaturedProblem, Notice, NoticeContents, OtherProblem, RemainderTotals,
-    RepeatedProblem, ResolvedProblem,
+    ChangedProblem, DeploymentInfo, DigestContents, FeaturedProblem, Notice, NoticeContents, OtherProblem,
+    RemainderTotals, RepeatedProblem,
 };
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{MessageMetadata, Upload, quarantine_key, report_key};
@@ -57,7 +59,7 @@ pub fn problem(schema: &str, failures: &[(FailureCode, &str)]) -> Problem {
         failures: failures.iter().map(failure).collect(),
         failures_omitted: 0,
     });
-    Problem::begin(&rejections.summary().fingerprints[0], at("12:34"))
+    Problem::begin(&rejections.summary().fingerprints[0], None, at("12:34"))
 }
 
 /// Returns the new problem that an upload starts. Without a schema, it is of `reading/1.0`.
@@ -72,7 +74,7 @@ pub fn problem_of(upload: &Upload) -> Problem {
             .unwrap_or_default();
     }
     let print = fingerprints.first().cloned();
-    print.map_or_else(|| problem("reading/1.0", &[]), |print| Problem::begin(&print, at("12:34")))
+    print.map_or_else(|| problem("reading/1.0", &[]), |print| Problem::begin(&print, None, at("12:34")))
 }
 
 /// Returns the notice of a new problem for a rejected upload.
@@ -140,8 +142,14 @@ pub fn other(number: u8, schema: &str, failures: &[(FailureCode, &str)]) -> Othe
     OtherProblem { problem: problem(schema, failures), upload_id: another(number) }
 }
 
-/// Returns a resolved problem of this many uploads.
-pub fn resolution(number: u8, problem: Problem, uploads: u64) -> ResolvedProblem {
+/// Returns a resolved problem of this many uploads: one of them is discarded, the others are corrected.
+pub fn resolution(number: u8, problem: Problem, uploads: u64) -> ChangedProblem {
+    let amount = |uploads| Amount { uploads, records: uploads * 3 };
+    let closed = ClosedTotals {
+        corrected: amount(uploads.saturating_sub(1)),
+        discarded: amount(uploads.min(1)),
+        ..ClosedTotals::default()
+    };
     let (first_seen, last_seen, resolved_at) = (noon("2025-02-26"), at("12:34"), Some(at("13:05")));
     let problem = Problem {
         status: ProblemStatus::Resolved,
@@ -151,23 +159,38 @@ pub fn resolution(number: u8, problem: Problem, uploads: u64) -> ResolvedProblem
         first_seen,
         last_seen,
         resolved_at,
+        open: OpenRecords::default(),
+        closed,
         ..problem
     };
-    ResolvedProblem { problem, upload_id: another(number), at: at("13:05") }
+    ChangedProblem { problem, upload_id: Some(another(number)), at: at("13:05") }
+}
+
+/// Returns a quiet problem of this many uploads, of which `open` are in quarantine, with three records each.
+pub fn quiet(problem: Problem, uploads: u64, open: u64) -> ChangedProblem {
+    let ChangedProblem { problem, .. } = resolution(0, problem, uploads);
+    let mut records = OpenRecords::default();
+    (0..open).for_each(|_| records.open(at("12:34"), 3));
+    let quiet_at = Timestamp::parse("2025-03-01T12:34:00Z");
+    let problem = Problem { status: ProblemStatus::Quiet, open: records, quiet_at, resolved_at: None, ..problem };
+    ChangedProblem { problem, upload_id: None, at: quiet_at.unwrap() }
 }
 
 /// Returns a problem with the counts of a digest from noon to one.
 pub fn repeat(number: u8, problem: Problem, uploads: u64) -> RepeatedProblem {
+    let mut open = OpenRecords::default();
+    (0..uploads.min(1_000)).for_each(|_| open.open(at("12:34"), 2));
     let problem =
-        Problem { uploads: uploads + 1, uploads_since_opened: uploads + 1, records: uploads * 2 + 1, ..problem };
+        Problem { uploads: uploads + 1, uploads_since_opened: uploads + 1, records: uploads * 2 + 1, open, ..problem };
     let counts = ProblemCounts {
         kind_of_upload: problem.kind_of_upload.clone(),
         uploads,
         records: uploads * 2,
         first_seen: at("12:01"),
         last_seen: at("12:59"),
-        last_upload_id: another(number),
+        last_upload_id: Some(another(number)),
         regressions: 0,
+        quiet_periods: 0,
         resolutions: 0,
     };
     RepeatedProblem { problem, counts }

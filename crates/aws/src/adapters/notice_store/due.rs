@@ -1,6 +1,6 @@
-//! The index `by_due`: owners with notices that are due, and owners with occurrences.
+//! The index `by_due`: owners with notices that are due, owners with occurrences, and problems that are due.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use eventpulse_core::notification::schedule::DueOwner;
@@ -12,6 +12,8 @@ use crate::error::Error;
 
 /// The partition of outboxes with a notice that is due.
 pub(super) const OUTBOX_PARTITION: &str = "outbox";
+/// The partition of problems that become quiet, or whose records expire.
+pub(super) const PROBLEM_PARTITION: &str = "problem";
 /// The number of partitions of occurrences: DynamoDB writes a thousand items per second to one partition.
 const OCCURRENCE_PARTITIONS: u8 = 16;
 /// The highest number of pages that are read of one partition, to find other owners behind one with many occurrences.
@@ -60,6 +62,24 @@ impl NoticeStore {
             }
         }
         Ok(owners)
+    }
+
+    /// Loads at most `max` problems that are due by `now`, the longest due first: the sort keys of each owner. The index lags
+    /// behind its table.
+    ///
+    /// # Errors
+    /// See [`crate::error`].
+    pub async fn due_problems(&self, now: Timestamp, max: i32) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+        let query = self.by_due(PROBLEM_PARTITION).key_condition_expression("due = :due AND due_at <= :now");
+        let query = query.expression_attribute_values(":now", s(now.sortable())).limit(max);
+        let page = query.send().await.map_err(|error| Error::sdk("Query", &self.table, error))?;
+        let mut due: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for item in page.items() {
+            if let (Some(owner), Some(sk)) = (owner_in(item), text(item, "sk")) {
+                due.entry(owner.to_owned()).or_default().insert(sk.to_owned());
+            }
+        }
+        Ok(due)
     }
 
     fn by_due(&self, partition: &str) -> QueryFluentBuilder {

@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use eventpulse_core::intake::fingerprint::ProblemId;
 use eventpulse_core::notification::outbox::Outbox;
 use eventpulse_core::notification::pending::PendingNotice;
-use eventpulse_core::notification::problem::{Problem, ProblemCounts, ProblemStatus};
+use eventpulse_core::notification::policy::Policy;
+use eventpulse_core::notification::problem::{Problem, ProblemCounts};
 use eventpulse_core::notification::problem_fold::ProblemFold;
+use eventpulse_core::notification::source::Source;
 use eventpulse_core::time::Timestamp;
 
-use super::due::OUTBOX_PARTITION;
+use super::due::{OUTBOX_PARTITION, PROBLEM_PARTITION};
 use super::table::{Keyed, NoticeStore, expires};
 use crate::adapters::dynamodb::item::{Item, n, s, text};
 use crate::adapters::upload_store::{Append, transact};
@@ -21,8 +23,6 @@ use crate::error::Error;
 /// The highest number of items that a change writes or deletes beside the outbox: a transaction takes
 /// [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 pub const MAX_CHANGES: usize = 99;
-/// A problem is kept for this time after it was last seen. Then it is new again.
-const KEEP_PROBLEM: Duration = Duration::from_secs(180 * 86_400);
 /// The counts of a digest are kept for this time.
 const KEEP_COUNTS: Duration = Duration::from_secs(14 * 86_400);
 
@@ -47,6 +47,17 @@ pub struct Changes<'a> {
     pub digest_number: u64,
     /// The sort keys of the items to delete.
     pub done: &'a [String],
+}
+
+/// The open problems of a kind of upload that await uploads of some sources.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AwaitingProblems {
+    /// The problems.
+    pub problems: Vec<Problem>,
+    /// The sources that the other open problems of the kind await.
+    pub other_sources: BTreeSet<Source>,
+    /// Whether all open problems of the kind were read.
+    pub is_all: bool,
 }
 
 impl NoticeStore {
@@ -79,7 +90,7 @@ impl NoticeStore {
         let mut actions = vec![self.outbox_action(owner, changed, digest_interval)?];
         if let Some(fold) = changes.fold {
             for problem in fold.changed_problems() {
-                actions.push(self.put_action(owner, self.problem_item(owner, problem)?)?);
+                actions.push(self.put_action(owner, self.problem_item(owner, problem, fold.policy())?)?);
             }
             for (id, counts) in fold.changed_counts() {
                 let mut item = self.item(owner, counts_sk(changes.digest_number, id));
@@ -142,29 +153,48 @@ impl NoticeStore {
     /// See [`crate::error`].
     pub async fn problems(&self, owner: &str, ids: BTreeSet<(&str, &ProblemId)>) -> Result<Vec<Problem>, Error> {
         let keys = ids.into_iter().map(|(kind_of_upload, id)| problem_sk(kind_of_upload, id)).collect();
+        self.problems_by_key(owner, keys).await
+    }
+
+    /// Loads problems by their sort keys. Missing ones are left out.
+    ///
+    /// # Errors
+    /// See [`crate::error`].
+    pub async fn problems_by_key(&self, owner: &str, keys: BTreeSet<String>) -> Result<Vec<Problem>, Error> {
         let items = self.get_many(owner, keys).await?;
         items.values().map(|item| self.decode(owner, item, "problem")).collect()
     }
 
-    /// Loads open problems of a kind of upload. Returns more than `max` if there are more.
+    /// Loads the open problems of a kind of upload that await one of these sources. Stops after more than `max`.
     ///
     /// # Errors
     /// See [`crate::error`].
-    pub async fn open_problems(&self, owner: &str, kind_of_upload: &str, max: usize) -> Result<Vec<Problem>, Error> {
-        let query = self.query(owner, &format!("problem#{kind_of_upload}#")).filter_expression("#status = :open");
-        let query = query.expression_attribute_names("#status", "status");
-        let query = query.expression_attribute_values(":open", s(ProblemStatus::Open.as_str()));
-        let mut pages = query.into_paginator().send();
-        let mut problems = Vec::new();
-        while problems.len() <= max
-            && let Some(page) = pages.next().await
-        {
+    pub async fn awaiting_problems(
+        &self,
+        owner: &str,
+        kind_of_upload: &str,
+        sources: &BTreeSet<&Source>,
+        max: usize,
+    ) -> Result<AwaitingProblems, Error> {
+        let query = self.query(owner, &format!("problem#{kind_of_upload}#"));
+        let mut pages = query.filter_expression("attribute_exists(awaits)").into_paginator().send();
+        let mut awaiting = AwaitingProblems { is_all: true, ..AwaitingProblems::default() };
+        while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Error::sdk("Query", self.target(owner), error))?;
-            for item in page.items().iter().take(max + 1) {
-                problems.push(self.decode(owner, item, "problem")?);
+            for item in page.items() {
+                let problem: Problem = self.decode(owner, item, "problem")?;
+                if problem.awaited().any(|source| sources.contains(source)) {
+                    awaiting.problems.push(problem);
+                } else {
+                    awaiting.other_sources.extend(problem.awaited().cloned());
+                }
+                if awaiting.problems.len() > max {
+                    awaiting.is_all = false;
+                    return Ok(awaiting);
+                }
             }
         }
-        Ok(problems)
+        Ok(awaiting)
     }
 
     /// Loads the counts of these problems for a digest. Missing ones are left out.
@@ -211,11 +241,18 @@ impl NoticeStore {
         Ok(counts)
     }
 
-    fn problem_item(&self, owner: &str, problem: &Problem) -> Result<Item, Error> {
+    fn problem_item(&self, owner: &str, problem: &Problem, policy: &Policy) -> Result<Item, Error> {
         let mut item = self.item(owner, problem_sk(&problem.kind_of_upload, &problem.id));
         item.insert("problem".to_owned(), self.encode(owner, problem)?);
         item.insert("status".to_owned(), s(problem.status.as_str()));
-        item.insert("expires_at".to_owned(), expires(problem.last_seen, KEEP_PROBLEM));
+        item.insert("expires_at".to_owned(), expires(problem.keep_until(policy), Duration::ZERO));
+        if problem.awaited().next().is_some() {
+            item.insert("awaits".to_owned(), AttributeValue::Bool(true));
+        }
+        if let Some(due_at) = problem.due_at(policy) {
+            item.insert("due".to_owned(), s(PROBLEM_PARTITION));
+            item.insert("due_at".to_owned(), s(due_at.sortable()));
+        }
         Ok(item)
     }
 }

@@ -1,17 +1,20 @@
 //! Profiles: `pk = owner#<owner>`, `sk = profile#<kind of upload>`, `uploads`, `last_passed_at`, and a counter for each
 //! type of a declared member, `<type>:<pointer>`. A profile holds no values, and only names from schemas.
 //!
-//! The attribute `open` is the open mark: it is not empty while problems of this kind may be open, and holds the time when
-//! the last one was seen. The update that counts a passed upload also returns the mark, which says whether the upload can
-//! resolve problems.
+//! The attribute `open` is the open mark: it is not empty while open problems of this kind await an upload that passes. It
+//! holds the time of its last change and, once the problems are known, the sources that they await. The update that counts
+//! a passed upload also returns the mark, which says whether to record that the upload passed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use eventpulse_core::intake::shape::{JsonType, Shape};
+use eventpulse_core::notification::occurrence::PassedKind;
 use eventpulse_core::notification::profile::Profile;
+use eventpulse_core::notification::source::Source;
 use eventpulse_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::table::{NoticeStore, expires};
 use crate::adapters::dynamodb::item::{Item, n, s, text};
@@ -19,6 +22,45 @@ use crate::error::{Error, is_condition_failed};
 
 /// A profile is kept for this time after the last upload.
 const KEEP_PROFILE: Duration = Duration::from_secs(400 * 86_400);
+/// The highest number of sources in an open mark. With more, it stands for any source.
+const MAX_AWAITED_SOURCES: usize = 50;
+
+/// The open mark of a kind of upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenMark {
+    text: String,
+    awaited: Awaited,
+}
+
+/// The contents of an open mark, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Awaited {
+    /// The time of the change, so that two marks differ.
+    at: String,
+    /// The awaited sources; `None` stands for any source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sources: Option<BTreeSet<Source>>,
+}
+
+impl Awaited {
+    fn new(sources: Option<BTreeSet<Source>>, now: Timestamp) -> Self {
+        Self { at: now.sortable(), sources: sources.filter(|sources| sources.len() <= MAX_AWAITED_SOURCES) }
+    }
+}
+
+impl OpenMark {
+    /// Parses the attribute. One that cannot be read stands for any source.
+    fn parse(text: &str) -> Option<Self> {
+        let awaited = serde_json::from_str(text).unwrap_or_default();
+        (!text.is_empty()).then(|| Self { text: text.to_owned(), awaited })
+    }
+
+    /// Returns whether an open problem may await an upload of this source.
+    #[must_use]
+    pub fn awaits(&self, source: &Source) -> bool {
+        self.awaited.sources.as_ref().is_none_or(|sources| sources.contains(source))
+    }
+}
 
 /// The passed uploads of one owner, by kind of upload.
 #[derive(Debug, Default)]
@@ -30,38 +72,45 @@ pub struct Passed {
 struct OfKind {
     uploads: u64,
     members: BTreeMap<(String, JsonType), u64>,
+    sources: BTreeSet<Source>,
 }
 
 impl Passed {
-    /// Adds an upload.
-    pub fn add(&mut self, shapes: &[Shape]) {
+    /// Adds an upload with records of these shapes. `requested_kind`: the kind that it requested; problems of this kind may
+    /// be about uploads that could not be parsed. `source`: `None` for a retry, which no problem awaits.
+    pub fn add(&mut self, shapes: &[Shape], requested_kind: &str, source: Option<&Source>) {
+        self.kinds.entry(requested_kind.to_owned()).or_default().sources.extend(source.cloned());
         for Shape { kind, members } in shapes {
             let of_kind = self.kinds.entry(kind.clone()).or_default();
             of_kind.uploads += 1;
+            of_kind.sources.extend(source.cloned());
             for member in members {
                 *of_kind.members.entry(member.clone()).or_default() += 1;
             }
         }
     }
 
-    /// Returns the kinds of upload.
+    /// Returns the kinds of upload, with the sources of their uploads.
     #[must_use]
-    pub fn kinds(&self) -> Vec<String> {
-        self.kinds.keys().cloned().collect()
+    pub fn kinds(&self) -> Vec<PassedKind> {
+        self.kinds.iter().filter_map(|(kind, of_kind)| of_kind.awaited(kind, |_| true)).collect()
     }
+}
 
-    /// Adds the requested kind of an upload. Problems of uploads of this kind that could not be parsed are resolved, too.
-    pub fn ask(&mut self, kind: &str) {
-        self.kinds.entry(kind.to_owned()).or_default();
+impl OfKind {
+    /// Returns the sources that are awaited; `None` if there are none.
+    fn awaited(&self, kind: &str, is_awaited: impl Fn(&Source) -> bool) -> Option<PassedKind> {
+        let sources: Vec<Source> = self.sources.iter().filter(|source| is_awaited(source)).cloned().collect();
+        (!sources.is_empty()).then(|| PassedKind { kind_of_upload: kind.to_owned(), sources })
     }
 }
 
 impl NoticeStore {
-    /// Counts passed uploads of one owner in the profiles. Returns the kinds with problems that may be open.
+    /// Counts passed uploads of one owner in the profiles. Returns the kinds and sources that open problems may await.
     ///
     /// # Errors
     /// See [`crate::error`].
-    pub async fn count(&self, owner: &str, passed: &Passed, now: Timestamp) -> Result<Vec<String>, Error> {
+    pub async fn count(&self, owner: &str, passed: &Passed, now: Timestamp) -> Result<Vec<PassedKind>, Error> {
         let mut open = Vec::new();
         for (kind, of_kind) in &passed.kinds {
             let mark = if of_kind.uploads == 0 {
@@ -69,9 +118,7 @@ impl NoticeStore {
             } else {
                 self.count_kind(owner, kind, of_kind, now).await?
             };
-            if mark.is_some() {
-                open.push(kind.clone());
-            }
+            open.extend(mark.and_then(|mark| of_kind.awaited(kind, |source| mark.awaits(source))));
         }
         Ok(open)
     }
@@ -80,9 +127,9 @@ impl NoticeStore {
         &self,
         owner: &str,
         kind: &str,
-        OfKind { uploads, members }: &OfKind,
+        OfKind { uploads, members, .. }: &OfKind,
         now: Timestamp,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<OpenMark>, Error> {
         let mut names = HashMap::from([
             ("#uploads".to_owned(), "uploads".to_owned()),
             ("#last".to_owned(), "last_passed_at".to_owned()),
@@ -109,28 +156,44 @@ impl NoticeStore {
         Ok(output.attributes.as_ref().and_then(open_in))
     }
 
-    /// Marks that a problem of this kind is open.
+    /// Marks that open problems of this kind may await any source.
     ///
     /// # Errors
     /// See [`crate::error`].
     pub async fn mark_open(&self, owner: &str, kind: &str, now: Timestamp) -> Result<(), Error> {
-        self.set_open(owner, kind, &now.sortable(), None).await
+        self.set_open(owner, kind, Some(Awaited::new(None, now)), None).await
     }
 
-    /// Marks that no problem of this kind is open, if the mark is still `mark`.
+    /// Marks that open problems of this kind await these sources only, if the mark is still `mark`.
     ///
     /// # Errors
     /// See [`crate::error`].
-    pub async fn mark_closed(&self, owner: &str, kind: &str, mark: &str) -> Result<(), Error> {
-        self.set_open(owner, kind, "", Some(mark)).await
+    pub async fn mark_awaited(
+        &self,
+        owner: &str,
+        kind: &str,
+        mark: &OpenMark,
+        sources: BTreeSet<Source>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let awaited = (!sources.is_empty()).then(|| Awaited::new(Some(sources), now));
+        self.set_open(owner, kind, awaited, Some(mark)).await
     }
 
-    async fn set_open(&self, owner: &str, kind: &str, open: &str, if_mark: Option<&str>) -> Result<(), Error> {
+    async fn set_open(
+        &self,
+        owner: &str,
+        kind: &str,
+        awaited: Option<Awaited>,
+        if_mark: Option<&OpenMark>,
+    ) -> Result<(), Error> {
+        let json = awaited.map(|awaited| serde_json::to_string(&awaited)).transpose();
+        let open = json.map_err(|error| self.corrupt("UpdateItem", owner).with_source(error))?.unwrap_or_default();
         let update = self.client.update_item().table_name(&self.table).set_key(Some(self.profile_key(owner, kind)));
         let update = update.update_expression("SET #open = :open").expression_attribute_names("#open", "open");
         let mut update = update.expression_attribute_values(":open", s(open));
         if let Some(mark) = if_mark {
-            update = update.condition_expression("#open = :mark").expression_attribute_values(":mark", s(mark));
+            update = update.condition_expression("#open = :mark").expression_attribute_values(":mark", s(&mark.text));
         }
         match update.send().await {
             Ok(_) => Ok(()),
@@ -139,11 +202,11 @@ impl NoticeStore {
         }
     }
 
-    /// Loads the open mark of this kind; `None` if no problem is open.
+    /// Loads the open mark of this kind; `None` if no problem awaits an upload.
     ///
     /// # Errors
     /// See [`crate::error`].
-    pub async fn open_mark(&self, owner: &str, kind: &str) -> Result<Option<String>, Error> {
+    pub async fn open_mark(&self, owner: &str, kind: &str) -> Result<Option<OpenMark>, Error> {
         Ok(self.profile_item(owner, kind).await?.as_ref().and_then(open_in))
     }
 
@@ -179,6 +242,6 @@ impl NoticeStore {
     }
 }
 
-fn open_in(item: &Item) -> Option<String> {
-    text(item, "open").filter(|mark| !mark.is_empty()).map(str::to_owned)
+fn open_in(item: &Item) -> Option<OpenMark> {
+    OpenMark::parse(text(item, "open")?)
 }

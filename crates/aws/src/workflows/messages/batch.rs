@@ -6,6 +6,7 @@ use std::time::Duration;
 use eventpulse_core::device::batch::{BatchCandidate, BatchedMessage, WriteBatch, plan_batches};
 use eventpulse_core::id::OwnerId;
 use eventpulse_core::intake::fingerprint::kind_of;
+use eventpulse_core::notification::source::Source;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Decision, RecordedEvent, Upload, UploadEvent};
 use eventpulse_core::usage::Charge;
@@ -143,11 +144,10 @@ async fn record_passes(services: &Services, batch: &WriteBatch<LoggedMessage>, u
     for (member, new) in batch.members.iter().zip(uploads) {
         let logged = &member.candidate.message;
         let (passed, last) = of_owners.entry(&logged.message.owner).or_insert((Passed::default(), &new.upload));
-        passed.add(&logged.acceptance.shapes);
+        passed.add(&logged.acceptance.shapes, &requested_kind, Source::of(&new.upload).as_ref());
         *last = &new.upload;
     }
-    for (mut passed, last) in of_owners.into_values() {
-        passed.ask(&requested_kind);
+    for (passed, last) in of_owners.into_values() {
         record_pass(services, last, &passed, now).await;
     }
 }

@@ -9,8 +9,8 @@ use eventpulse_core::notification::outbox::OutboxEntry;
 use eventpulse_core::notification::pending::PendingNotice;
 use eventpulse_core::notification::problem::Problem;
 use eventpulse_core::notification::rendering::{
-    DeploymentInfo, DigestContents, FeaturedProblem, Notice, NoticeContents, OtherProblem, RepeatedProblem,
-    ResolvedProblem, keep_largest,
+    ChangedProblem, DeploymentInfo, DigestContents, FeaturedProblem, Notice, NoticeContents, OtherProblem,
+    RepeatedProblem, keep_largest,
 };
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
@@ -41,7 +41,9 @@ pub(super) async fn render(
         OutboxEntry::Pending { kind, keys } => {
             let pending = load_pending(notifier, owner, keys).await?;
             match kind {
-                NoticeKind::Resolved => Ok(render_resolved(notifier, owner, notice_id, pending)),
+                NoticeKind::Quiet | NoticeKind::Resolved => {
+                    Ok(render_changed(notifier, owner, notice_id, *kind, pending))
+                }
                 kind => render_failing(notifier, owner, notice_id, *kind, pending).await,
             }
         }
@@ -69,11 +71,21 @@ async fn render_digest(
     Ok(Notice::render(notice_id, owner, &contents, &deployment(notifier)))
 }
 
-fn render_resolved(notifier: &Notifier, owner: &str, notice_id: &str, pending: Vec<WithProblem>) -> Option<Notice> {
-    let resolved =
-        |(notice, problem): WithProblem| ResolvedProblem { problem, upload_id: notice.upload_id, at: notice.at };
-    let resolutions: Vec<ResolvedProblem> = pending.into_iter().map(resolved).collect();
-    Notice::render(notice_id, owner, &NoticeContents::Resolved(&resolutions), &deployment(notifier))
+fn render_changed(
+    notifier: &Notifier,
+    owner: &str,
+    notice_id: &str,
+    kind: NoticeKind,
+    pending: Vec<WithProblem>,
+) -> Option<Notice> {
+    let changed =
+        |(notice, problem): WithProblem| ChangedProblem { problem, upload_id: notice.upload_id, at: notice.at };
+    let changed: Vec<ChangedProblem> = pending.into_iter().map(changed).collect();
+    let contents = match kind {
+        NoticeKind::Quiet => NoticeContents::Quiet(&changed),
+        _ => NoticeContents::Resolved(&changed),
+    };
+    Notice::render(notice_id, owner, &contents, &deployment(notifier))
 }
 
 async fn render_failing(
@@ -91,8 +103,8 @@ async fn render_failing(
         _ => Some(notifier.notices.profile(owner, &problem.kind_of_upload).await?),
     };
     let first = FeaturedProblem { problem: &problem, upload: &upload, profile: profile.as_ref() };
-    let other = |(notice, problem): WithProblem| OtherProblem { problem, upload_id: notice.upload_id };
-    let others: Vec<OtherProblem> = pending.map(other).collect();
+    let other = |(notice, problem): WithProblem| Some(OtherProblem { problem, upload_id: notice.upload_id? });
+    let others: Vec<OtherProblem> = pending.filter_map(other).collect();
     let contents = NoticeContents::Failing { kind, first, others: &others };
     Ok(Notice::render(notice_id, owner, &contents, &deployment(notifier)))
 }
@@ -120,12 +132,13 @@ async fn load_problems(
 
 /// Loads an upload in its state at the time of the occurrence. Retries may have changed it since.
 async fn load_upload(notifier: &Notifier, notice: &PendingNotice) -> Result<Option<Upload>, Error> {
-    let history = notifier.uploads.history(&notice.upload_id).await?;
+    let Some(id) = &notice.upload_id else { return Ok(None) };
+    let history = notifier.uploads.history(id).await?;
     let Some(then) = history.get(..notice.revision) else { return Ok(None) };
-    let upload = Upload::fold(notice.upload_id.clone(), then);
-    upload.map(Some).map_err(|error| Error::new("fold", notice.upload_id.as_str(), Kind::Corrupt).with_source(error))
+    let upload = Upload::fold(id.clone(), then);
+    upload.map(Some).map_err(|error| Error::new("fold", id.as_str(), Kind::Corrupt).with_source(error))
 }
 
 fn deployment(notifier: &Notifier) -> DeploymentInfo<'_> {
-    DeploymentInfo { api_url: &notifier.api_url, retention_days: notifier.retention_days }
+    DeploymentInfo { api_url: &notifier.api_url, retention_days: notifier.policy.retention_days }
 }

@@ -1,19 +1,21 @@
 //! Folds an owner's occurrences into problems, pending notices and counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use eventpulse_core::notification::occurrence::Occurrence;
 use eventpulse_core::notification::problem_fold::ProblemFold;
+use eventpulse_core::notification::source::Source;
 use eventpulse_core::time::Timestamp;
 
 use super::notifier::Notifier;
+use crate::adapters::notice_store::profile::OpenMark;
 use crate::adapters::notice_store::{Changes, Keyed, MAX_CHANGES, StoredOutbox};
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
 
 /// The highest number of conflicts in succession.
-const MAX_CONFLICTS: u32 = 20;
+pub(super) const MAX_CONFLICTS: u32 = 20;
 /// The first pause after a conflict.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -24,10 +26,12 @@ struct Batch {
     is_all: bool,
 }
 
-/// The open mark of a kind of upload.
-struct OpenMark {
+/// A kind of upload that passed, as it is before its passes are folded.
+struct BeforePass {
     kind_of_upload: String,
-    mark: String,
+    mark: Option<OpenMark>,
+    /// The sources that open problems await which the fold does not load; `None` if there are too many problems.
+    other_sources: Option<BTreeSet<Source>>,
 }
 
 /// Folds the owner's occurrences until `until`. The transaction that folds an occurrence also deletes it. Occurrences that
@@ -53,12 +57,17 @@ pub(super) async fn fold_occurrences(
         match fold_batch(notifier, owner, stored, &batch, clock()).await? {
             Append::Done => conflicts = 0,
             Append::Conflict => {
-                tokio::time::sleep(PAUSE * (1 << conflicts.min(6))).await;
+                pause(conflicts).await;
                 conflicts += 1;
             }
         }
     }
     Err(Error::new("fold", owner, Kind::Contended))
+}
+
+/// Pauses after a conflict, longer after each one.
+pub(super) async fn pause(conflicts: u32) {
+    tokio::time::sleep(PAUSE * (1 << conflicts.min(6))).await;
 }
 
 async fn load_batch(notifier: &Notifier, owner: &str, started_at: Timestamp) -> Result<Batch, Error> {
@@ -78,37 +87,39 @@ async fn fold_batch(
     batch: &Batch,
     now: Timestamp,
 ) -> Result<Append, Error> {
-    let marks = load_open_marks(notifier, owner, batch).await?;
-    let mut fold = load_problems(notifier, owner, batch, stored.outbox.digest_number).await?;
+    let (mut fold, before) = load_problems(notifier, owner, batch, stored.outbox.digest_number).await?;
     let folded = fold.fold_all(batch.occurrences.iter().map(|keyed| &keyed.value), MAX_CHANGES);
     let folded = &batch.occurrences[..folded];
     if folded.is_empty() && fold.writes() == 0 {
         return Err(Error::new("fold", owner, Kind::Corrupt)); // One occurrence exceeds a transaction.
     }
-    stored.outbox.add_pending(fold.pending_notices().len(), now);
-    if fold.changed_counts().next().is_some() {
-        stored.outbox.add_counts(now);
-    }
     let done: Vec<String> = folded.iter().map(|keyed| keyed.key.clone()).collect();
-    let changes = Changes { fold: Some(&fold), digest_number: stored.outbox.digest_number, done: &done };
-    let written = notifier.notices.change(owner, &stored, changes, notifier.digest_interval, now).await?;
+    let written = write_fold(notifier, owner, &mut stored, &fold, &done, now).await?;
     if written == Append::Done {
-        mark_open(notifier, owner, folded, now).await?;
         let is_all = batch.is_all && folded.len() == batch.occurrences.len();
-        mark_closed(notifier, owner, &fold, folded, is_all, marks).await?;
+        update_marks(notifier, owner, &fold, folded, before, is_all, now).await?;
     }
     Ok(written)
 }
 
-/// Loads the open marks of the kinds that passed.
-async fn load_open_marks(notifier: &Notifier, owner: &str, batch: &Batch) -> Result<Vec<OpenMark>, Error> {
-    let mut marks = Vec::new();
-    for kind_of_upload in passed_kinds(batch) {
-        if let Some(mark) = notifier.notices.open_mark(owner, kind_of_upload).await? {
-            marks.push(OpenMark { kind_of_upload: kind_of_upload.clone(), mark });
-        }
+/// Writes the changes of a fold, and deletes the occurrences with the sort keys `done`.
+///
+/// # Errors
+/// See [`crate::error`].
+pub(super) async fn write_fold(
+    notifier: &Notifier,
+    owner: &str,
+    stored: &mut StoredOutbox,
+    fold: &ProblemFold,
+    done: &[String],
+    now: Timestamp,
+) -> Result<Append, Error> {
+    stored.outbox.add_pending(fold.pending_notices().len(), now);
+    if fold.changed_counts().next().is_some() {
+        stored.outbox.add_counts(now);
     }
-    Ok(marks)
+    let changes = Changes { fold: Some(fold), digest_number: stored.outbox.digest_number, done };
+    notifier.notices.change(owner, stored, changes, notifier.policy.digest_interval, now).await
 }
 
 /// Loads the problems that the occurrences concern, and their counts for the next digest.
@@ -117,56 +128,66 @@ async fn load_problems(
     owner: &str,
     batch: &Batch,
     digest_number: u64,
-) -> Result<ProblemFold, Error> {
-    let fingerprints = || batch.occurrences.iter().flat_map(|keyed| keyed.value.fingerprints());
-    let ids = fingerprints().map(|print| (print.kind_of_upload.as_str(), &print.id)).collect();
-    let mut problems = notifier.notices.problems(owner, ids).await?;
-    for kind_of_upload in passed_kinds(batch) {
-        // One more than a transaction changes: a pass that cannot resolve them all stays, and is folded again.
-        problems.extend(notifier.notices.open_problems(owner, kind_of_upload, MAX_CHANGES / 2).await?);
+) -> Result<(ProblemFold, Vec<BeforePass>), Error> {
+    let occurrences = || batch.occurrences.iter().map(|keyed| &keyed.value);
+    let rejected = occurrences().flat_map(Occurrence::fingerprints).map(|print| (&*print.kind_of_upload, &print.id));
+    let closed = occurrences().filter_map(Occurrence::closed).flat_map(|closed| &closed.problems);
+    let concerned: BTreeSet<_> = rejected.chain(closed.map(|of| (&*of.kind_of_upload, &of.id))).collect();
+    let mut problems = notifier.notices.problems(owner, concerned.clone()).await?;
+    let mut before = Vec::new();
+    for (kind, sources) in passed(batch) {
+        // The mark is loaded first: a rejection that is recorded from now on changes it.
+        let mark = notifier.notices.open_mark(owner, kind).await?;
+        // One more than a transaction changes: a pass that cannot change them all stays, and is folded again.
+        let awaiting = notifier.notices.awaiting_problems(owner, kind, &sources, MAX_CHANGES / 2).await?;
+        problems.extend(awaiting.problems);
+        let other_sources = awaiting.is_all.then_some(awaiting.other_sources);
+        before.push(BeforePass { kind_of_upload: kind.to_owned(), mark, other_sources });
     }
     let ids: BTreeSet<_> =
-        problems.iter().map(|problem| &problem.id).chain(fingerprints().map(|print| &print.id)).collect();
+        problems.iter().map(|problem| &problem.id).chain(concerned.iter().map(|(_, id)| *id)).collect();
     let counts = notifier.notices.counts(owner, digest_number, ids.into_iter()).await?;
-    Ok(ProblemFold::new(problems, counts, notifier.digest_interval))
+    Ok((ProblemFold::new(problems, counts, notifier.policy), before))
 }
 
-fn passed_kinds(batch: &Batch) -> BTreeSet<&String> {
-    batch.occurrences.iter().flat_map(|keyed| keyed.value.passed_kinds()).collect()
-}
-
-/// Marks the kinds of the folded rejections as open again. Each rejection marked its kinds before it was recorded; in
-/// between, an invocation that folded a pass may have found no open problem and closed the mark.
-async fn mark_open(
-    notifier: &Notifier,
-    owner: &str,
-    folded: &[Keyed<Occurrence>],
-    now: Timestamp,
-) -> Result<(), Error> {
-    let rejected: BTreeSet<&str> =
-        folded.iter().flat_map(|keyed| keyed.value.fingerprints()).map(|print| print.kind_of_upload.as_str()).collect();
-    for kind_of_upload in rejected {
-        notifier.notices.mark_open(owner, kind_of_upload, now).await?;
+/// Returns the kinds that passed, with their sources.
+fn passed(batch: &Batch) -> BTreeMap<&str, BTreeSet<&Source>> {
+    let mut passed: BTreeMap<&str, BTreeSet<&Source>> = BTreeMap::new();
+    for kind in batch.occurrences.iter().flat_map(|keyed| keyed.value.passed()) {
+        passed.entry(&kind.kind_of_upload).or_default().extend(&kind.sources);
     }
-    Ok(())
+    passed
 }
 
-/// Marks kinds without open problems as closed, if all occurrences are folded. A rejection that was recorded since has
-/// changed the mark, or is found as a new occurrence: then the invocation that folds it closes the mark.
-async fn mark_closed(
+/// Updates the open marks of the kinds that were rejected or passed.
+///
+/// A kind that was rejected is marked again: each rejection marked its kinds before it was recorded, but an invocation that
+/// folded a pass in between did not know it. A kind that only passed is marked with the sources that its problems still
+/// await, if all occurrences are folded. A rejection that was recorded since has changed the mark, or is found as a new
+/// occurrence: then the invocation that folds it marks the kind.
+async fn update_marks(
     notifier: &Notifier,
     owner: &str,
     fold: &ProblemFold,
     folded: &[Keyed<Occurrence>],
+    mut before: Vec<BeforePass>,
     is_all: bool,
-    mut marks: Vec<OpenMark>,
+    now: Timestamp,
 ) -> Result<(), Error> {
-    marks.retain(|mark| fold.can_mark_closed(&mark.kind_of_upload, folded.iter().map(|keyed| &keyed.value)));
-    if !is_all || marks.is_empty() || !notifier.notices.occurrences(owner).await?.items.is_empty() {
+    let failed = folded.iter().map(|keyed| &keyed.value).filter(|occurrence| occurrence.failed_source().is_some());
+    let rejected: BTreeSet<&str> =
+        failed.flat_map(Occurrence::fingerprints).map(|print| print.kind_of_upload.as_str()).collect();
+    for kind_of_upload in &rejected {
+        notifier.notices.mark_open(owner, kind_of_upload, now).await?;
+    }
+    before.retain(|kind| kind.mark.is_some() && !rejected.contains(&*kind.kind_of_upload));
+    if !is_all || before.is_empty() || !notifier.notices.occurrences(owner).await?.items.is_empty() {
         return Ok(());
     }
-    for OpenMark { kind_of_upload, mark } in marks {
-        notifier.notices.mark_closed(owner, &kind_of_upload, &mark).await?;
+    for BeforePass { kind_of_upload, mark, other_sources } in before {
+        let (Some(mark), Some(mut awaited)) = (mark, other_sources) else { continue };
+        awaited.extend(fold.awaited(&kind_of_upload).into_iter().cloned());
+        notifier.notices.mark_awaited(owner, &kind_of_upload, &mark, awaited, now).await?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use eventpulse_core::notification::policy::Policy;
 
 use crate::Services;
 use crate::adapters::notice_store::NoticeStore;
@@ -23,15 +24,13 @@ pub struct Notifier {
     pub subscriptions: SubscriptionStore,
     /// The URL of the API, without a slash at its end.
     pub api_url: String,
-    /// The number of days for which quarantine keeps rejected data.
-    pub retention_days: u32,
-    /// The shortest time between two digests to one owner.
-    pub digest_interval: Duration,
+    /// The periods of problems and notices.
+    pub policy: Policy,
 }
 
 impl Notifier {
-    /// Reads `API_URL`, `QUARANTINE_RETENTION_DAYS` and `DIGEST_SECONDS` from the environment, in addition to the
-    /// configuration of `services`.
+    /// Reads `API_URL`, `QUARANTINE_RETENTION_DAYS`, `DIGEST_SECONDS` and `QUIET_SECONDS` from the environment, in addition
+    /// to the configuration of `services`.
     ///
     /// # Errors
     /// Returns a [`ConfigError`] with every variable that is missing or malformed.
@@ -43,8 +42,11 @@ impl Notifier {
             topic: NoticeTopic::new(sdk, services.config.notices_topic_arn.clone()),
             subscriptions: services.subscriptions.clone(),
             api_url: environment.required("API_URL"),
-            retention_days: environment.number("QUARANTINE_RETENTION_DAYS", 1..=36_500),
-            digest_interval: Duration::from_secs(environment.number("DIGEST_SECONDS", 0..=86_400)),
+            policy: Policy {
+                retention_days: environment.number("QUARANTINE_RETENTION_DAYS", 1..=36_500),
+                digest_interval: Duration::from_secs(environment.number("DIGEST_SECONDS", 0..=86_400)),
+                quiet_period: Duration::from_secs(environment.number("QUIET_SECONDS", 0..=2_592_000)),
+            },
         };
         environment.finish(Some(notifier))
     }

@@ -49,7 +49,7 @@ pub(super) async fn publish_next(
     until: Timestamp,
     clock: impl Fn() -> Timestamp + Copy,
 ) -> Result<Published, Error> {
-    let due_at = notifier.notices.outbox(owner).await?.outbox.due_at(notifier.digest_interval);
+    let due_at = notifier.notices.outbox(owner).await?.outbox.due_at(notifier.policy.digest_interval);
     let Some(due_at) = due_at.filter(|at| *at <= clock() + LOOKAHEAD && *at < until) else {
         return Ok(Published::Nothing);
     };
@@ -103,7 +103,7 @@ async fn release_lease(notifier: &Notifier, expires_at: Timestamp, free_at: Time
 async fn begin(notifier: &Notifier, owner: &str, clock: impl Fn() -> Timestamp + Copy) -> Result<Option<Begun>, Error> {
     let now = clock();
     let mut stored = notifier.notices.outbox(owner).await?;
-    let Some(due) = stored.outbox.due(now, notifier.digest_interval) else { return Ok(None) };
+    let Some(due) = stored.outbox.due(now, notifier.policy.digest_interval) else { return Ok(None) };
     let (id, entry) = match due {
         Due::Resume(Publication { notice_id, entry, .. }) => {
             stored.outbox.resume(now);
@@ -115,7 +115,8 @@ async fn begin(notifier: &Notifier, owner: &str, clock: impl Fn() -> Timestamp +
     if !stored.outbox.is_publishing(&id) {
         stored.outbox.begin(id.clone(), entry.clone(), now);
     }
-    let written = notifier.notices.change(owner, &stored, Changes::default(), notifier.digest_interval, now).await?;
+    let written =
+        notifier.notices.change(owner, &stored, Changes::default(), notifier.policy.digest_interval, now).await?;
     if written == Append::Conflict {
         return Ok(None);
     }
@@ -179,7 +180,8 @@ async fn finish(
         let now = clock();
         stored.outbox.finish(now);
         let changes = Changes { done: entry.keys(), ..Changes::default() };
-        if notifier.notices.change(owner, &stored, changes, notifier.digest_interval, now).await? == Append::Done {
+        if notifier.notices.change(owner, &stored, changes, notifier.policy.digest_interval, now).await? == Append::Done
+        {
             return Ok(());
         }
     }

@@ -114,7 +114,10 @@ fn pending(second: i64, kind: NoticeKind, problem: &str) -> (String, PendingNoti
     let at = Timestamp::from_micros(second * 1_000_000);
     let (upload_id, problem_id) = (UploadId::new(at, [0; 10]), ProblemId::of(problem, &[]));
     let kind_of_upload = "a/1".to_owned();
-    (second.to_string(), PendingNotice { at, kind, problem_id, kind_of_upload, upload_id, revision: 1 })
+    (
+        second.to_string(),
+        PendingNotice { at, kind, problem_id, kind_of_upload, upload_id: Some(upload_id), revision: 1 },
+    )
 }
 
 fn combine(pending: &[(String, PendingNotice)]) -> OutboxEntry {

@@ -46,14 +46,14 @@ pub struct OtherProblem {
     pub upload_id: UploadId,
 }
 
-/// A problem that is resolved.
+/// A problem that is quiet or resolved.
 #[derive(Debug, Clone)]
-pub struct ResolvedProblem {
+pub struct ChangedProblem {
     /// The problem.
     pub problem: Problem,
-    /// The upload that passed.
-    pub upload_id: UploadId,
-    /// The time at which it passed.
+    /// The upload whose records were closed last; `None` if the time changed the problem.
+    pub upload_id: Option<UploadId>,
+    /// The time of the change.
     pub at: Timestamp,
 }
 
@@ -77,6 +77,8 @@ pub struct RemainderTotals {
     pub records: u64,
     /// The number of times that a problem came back.
     pub regressions: u64,
+    /// The number of times that a problem became quiet.
+    pub quiet_periods: u64,
     /// The number of times that a problem was resolved.
     pub resolutions: u64,
     /// The time at which the first of the uploads was rejected.
@@ -89,9 +91,10 @@ impl RemainderTotals {
     /// Adds the counts of a problem.
     pub fn add(&mut self, counts: &ProblemCounts) {
         self.regressions = self.regressions.saturating_add(counts.regressions);
+        self.quiet_periods = self.quiet_periods.saturating_add(counts.quiet_periods);
         self.resolutions = self.resolutions.saturating_add(counts.resolutions);
         if counts.uploads == 0 {
-            return; // Without rejected uploads, the times of the counts are those of resolutions.
+            return; // Without rejected uploads, the times of the counts are those of other events.
         }
         self.problems = self.problems.saturating_add(1);
         self.uploads = self.uploads.saturating_add(counts.uploads);
@@ -154,6 +157,12 @@ impl<'a> DigestContents<'a> {
         self.remainder.regressions.saturating_add(listed as u64)
     }
 
+    /// Returns the number of problems that became quiet. A problem of the remainder counts each time.
+    pub(super) fn quiet_problems(&self) -> u64 {
+        let listed = self.repeats.iter().filter(|repeat| repeat.counts.quiet_periods > 0).count();
+        self.remainder.quiet_periods.saturating_add(listed as u64)
+    }
+
     /// Returns the number of problems that were resolved. A problem of the remainder counts each time.
     pub(super) fn resolved_problems(&self) -> u64 {
         let listed = self.repeats.iter().filter(|repeat| repeat.counts.resolutions > 0).count();
@@ -178,8 +187,10 @@ pub enum NoticeContents<'a> {
         /// Further problems with the same kind of notice.
         others: &'a [OtherProblem],
     },
-    /// Uploads pass again. At least one problem is resolved.
-    Resolved(&'a [ResolvedProblem]),
+    /// Problems are quiet, and rejected records of them are in quarantine. At least one.
+    Quiet(&'a [ChangedProblem]),
+    /// None of the rejected records of these problems is open in quarantine. At least one.
+    Resolved(&'a [ChangedProblem]),
     /// Counts of known problems.
     Digest(DigestContents<'a>),
 }
@@ -189,6 +200,7 @@ impl NoticeContents<'_> {
     pub(super) fn kind(&self) -> NoticeKind {
         match self {
             Self::Failing { kind, .. } => *kind,
+            Self::Quiet(_) => NoticeKind::Quiet,
             Self::Resolved(_) => NoticeKind::Resolved,
             Self::Digest { .. } => NoticeKind::Digest,
         }
@@ -200,7 +212,7 @@ impl NoticeContents<'_> {
             Self::Failing { first, others, .. } => {
                 std::iter::once(first.problem).chain(others.iter().map(|other| &other.problem)).collect()
             }
-            Self::Resolved(resolutions) => resolutions.iter().map(|resolution| &resolution.problem).collect(),
+            Self::Quiet(changed) | Self::Resolved(changed) => changed.iter().map(|one| &one.problem).collect(),
             Self::Digest(digest) => digest.largest().into_iter().map(|repeat| &repeat.problem).collect(),
         }
     }

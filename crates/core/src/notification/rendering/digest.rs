@@ -8,7 +8,7 @@ use super::words;
 
 /// The number of problems that the text describes.
 const MAX_LARGEST: usize = 3;
-/// The highest number of problems that came back, or were resolved, in the text.
+/// The highest number of problems that came back, became quiet, or were resolved, in the text.
 const MAX_NAMED: usize = 10;
 
 /// Writes the body of the e-mail.
@@ -30,6 +30,7 @@ pub(super) fn text(
     write_largest(&mut text, &largest, &totals, limits);
     let remainder = &digest.remainder;
     write_named(&mut text, "Came back", &largest, |repeat| repeat.counts.regressions, remainder.regressions, limits);
+    write_named(&mut text, "Quiet", &largest, |repeat| repeat.counts.quiet_periods, remainder.quiet_periods, limits);
     write_named(&mut text, "Resolved", &largest, |repeat| repeat.counts.resolutions, remainder.resolutions, limits);
     text.heading("All rejected uploads");
     list(&mut text, deployment);
@@ -49,15 +50,21 @@ fn opening(digest: &DigestContents<'_>, totals: &RemainderTotals) -> String {
 }
 
 fn opening_without_rejections(span: &str, digest: &DigestContents<'_>) -> String {
-    match (digest.resolved_problems(), digest.regressed_problems()) {
-        (0, 0) => format!("{span}, no upload was rejected for a known problem."),
-        (0, problems) => format!("{span}, {} came back.", words::count(problems, "known problem")),
-        (problems, _) => {
-            let were = words::was(problems);
-            let problems = words::count(problems, "known problem");
-            format!(
-                "{span}, {problems} {were} resolved: your uploads pass again. No upload was rejected for a known problem."
-            )
+    let changes = [
+        (digest.regressed_problems(), "came back"),
+        (digest.quiet_problems(), "became quiet"),
+        (digest.resolved_problems(), "resolved"),
+    ];
+    let change = |(problems, change): &(u64, &str)| {
+        let were = if *change == "resolved" { format!("{} ", words::was(*problems)) } else { String::new() };
+        format!("{} {were}{change}", words::count(*problems, "known problem"))
+    };
+    let changes: Vec<String> = changes.iter().filter(|(problems, _)| *problems > 0).map(change).collect();
+    match changes.as_slice() {
+        [] => format!("{span}, no upload was rejected for a known problem."),
+        [first] => format!("{span}, {first}. No upload was rejected for a known problem."),
+        [all @ .., last] => {
+            format!("{span}, {} and {last}. No upload was rejected for a known problem.", all.join(", "))
         }
     }
 }
@@ -88,7 +95,13 @@ fn write_largest(text: &mut Text, largest: &[&RepeatedProblem], totals: &Remaind
         let range = words::range(counts.first_seen, counts.last_seen);
         text.paragraph("    ", &format!("{extent}, {range}"));
         text.field("  Problem", repeat.problem.id.as_str());
-        text.field("  Last upload", counts.last_upload_id.as_str());
+        if let Some(upload_id) = &counts.last_upload_id {
+            text.field("  Last upload", upload_id.as_str());
+        }
+        let open = repeat.problem.open.total();
+        if !open.is_zero() {
+            text.field("  Still in quarantine", &words::amount(open));
+        }
     }
 }
 

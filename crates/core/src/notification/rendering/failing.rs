@@ -96,13 +96,14 @@ fn recurrence(kind: NoticeKind, problem: &Problem) -> String {
         0 | 1 => String::new(),
         regressions => format!(" for the {} time", ordinal(regressions)),
     };
-    match (kind, problem.resolved_at) {
-        (NoticeKind::Regressed, Some(at)) => {
-            let day = words::day(at);
-            format!("This problem was resolved on {day} and has come back{time}.{}", uploads("since it came back"))
-        }
-        (NoticeKind::Regressed, None) => {
-            format!("This problem was resolved and has come back.{}", uploads("since it came back"))
+    let earlier = match problem.quiet_at.max(problem.resolved_at) {
+        Some(at) if problem.resolved_at < Some(at) => format!("became quiet on {}", words::day(at)),
+        Some(at) => format!("was resolved on {}", words::day(at)),
+        None => "was resolved".to_owned(),
+    };
+    match kind {
+        NoticeKind::Regressed => {
+            format!("This problem {earlier} and has come back{time}.{}", uploads("since it came back"))
         }
         _ => format!("This problem is new.{}", uploads("so far")),
     }

@@ -6,17 +6,20 @@ use serde::Serialize;
 
 use super::changed::KnownTypes;
 use super::contents::{
-    DeploymentInfo, DigestContents, MAX_PROBLEMS_IN_NOTICE, MAX_REPEATS_LISTED, NoticeContents, OtherProblem,
-    RepeatedProblem, ResolvedProblem, VERSION,
+    ChangedProblem, DeploymentInfo, DigestContents, MAX_PROBLEMS_IN_NOTICE, MAX_REPEATS_LISTED, NoticeContents,
+    OtherProblem, RepeatedProblem, VERSION,
 };
 use super::details::FailureDetails;
 use super::limits::DetailLimits;
+use crate::id::UploadId;
 use crate::intake::failure::{Failure, MAX_TARGET_CHARS, shortened};
 use crate::intake::fingerprint::FailureAt;
 use crate::intake::position::ReadUntil;
 use crate::intake::rejection::FailureGroup;
 use crate::intake::shape::JsonType;
+use crate::notification::closing::ClosedTotals;
 use crate::notification::kind::NoticeKind;
+use crate::notification::open_records::Amount;
 use crate::notification::problem::{Problem, ProblemStatus};
 use crate::time::Timestamp;
 use crate::upload::{Decision, QuarantineLocation, UploadState};
@@ -36,14 +39,18 @@ struct Document<'a> {
 #[serde(untagged)]
 enum Form<'a> {
     Failing {
-        problem: ProblemForm<'a>,
+        problem: Box<ProblemForm<'a>>,
         upload: Box<UploadForm<'a>>,
         profile: Option<ProfileForm>,
         others: Vec<OtherForm<'a>>,
         others_omitted: usize,
     },
+    Quiet {
+        quiet: Vec<ChangeForm<'a>>,
+        quiet_omitted: usize,
+    },
     Resolved {
-        resolved: Vec<ResolutionForm<'a>>,
+        resolved: Vec<ChangeForm<'a>>,
         resolved_omitted: usize,
     },
     Digest {
@@ -64,6 +71,9 @@ struct ProblemForm<'a> {
     first_seen: Timestamp,
     last_seen: Timestamp,
     uploads_since_opened: u64,
+    open: Amount,
+    closed: ClosedTotals,
+    quiet_at: Option<Timestamp>,
     resolved_at: Option<Timestamp>,
     regressions: u64,
 }
@@ -109,9 +119,9 @@ struct OtherForm<'a> {
 }
 
 #[derive(Serialize)]
-struct ResolutionForm<'a> {
+struct ChangeForm<'a> {
     problem: ProblemForm<'a>,
-    upload_id: &'a str,
+    upload_id: Option<&'a str>,
     at: Timestamp,
 }
 
@@ -125,6 +135,7 @@ struct DigestForm<'a> {
     first_seen: Option<Timestamp>,
     last_seen: Option<Timestamp>,
     regressions: u64,
+    quiet_periods: u64,
     resolutions: u64,
     largest: Vec<RepeatForm<'a>>,
     largest_omitted: u64,
@@ -137,8 +148,9 @@ struct RepeatForm<'a> {
     records: u64,
     first_seen: Timestamp,
     last_seen: Timestamp,
-    upload_id: &'a str,
+    upload_id: Option<&'a str>,
     regressions: u64,
+    quiet_periods: u64,
     resolutions: u64,
 }
 
@@ -156,7 +168,14 @@ pub(super) fn json(
         NoticeContents::Failing { first, others, .. } => {
             Form::failing(&FailureDetails::of(first)?, others, deployment, limits)
         }
-        NoticeContents::Resolved(resolutions) => Form::resolved(resolutions, limits),
+        NoticeContents::Quiet(changed) => {
+            let (quiet, quiet_omitted) = changes(changed, limits);
+            Form::Quiet { quiet, quiet_omitted }
+        }
+        NoticeContents::Resolved(changed) => {
+            let (resolved, resolved_omitted) = changes(changed, limits);
+            Form::Resolved { resolved, resolved_omitted }
+        }
         NoticeContents::Digest(digest) => Form::Digest { digest: DigestForm::of(digest, limits) },
     };
     serde_json::to_string(&Document { notice_version: VERSION, id, kind, owner, contents, text }).ok()
@@ -171,21 +190,20 @@ impl<'a> Form<'a> {
     ) -> Self {
         let max = MAX_PROBLEMS_IN_NOTICE - 1;
         Self::Failing {
-            problem: ProblemForm::of(details.problem, limits),
+            problem: Box::new(ProblemForm::of(details.problem, limits)),
             profile: profile(details, limits),
             upload: Box::new(UploadForm::of(details, deployment, limits)),
             others: others.iter().take(max).map(|other| OtherForm::of(other, limits)).collect(),
             others_omitted: others.len().saturating_sub(max),
         }
     }
+}
 
-    fn resolved(resolutions: &'a [ResolvedProblem], limits: DetailLimits) -> Self {
-        let max = MAX_PROBLEMS_IN_NOTICE;
-        Self::Resolved {
-            resolved: resolutions.iter().take(max).map(|one| ResolutionForm::of(one, limits)).collect(),
-            resolved_omitted: resolutions.len().saturating_sub(max),
-        }
-    }
+/// Returns the problems to list, and the number of the others.
+fn changes(changed: &[ChangedProblem], limits: DetailLimits) -> (Vec<ChangeForm<'_>>, usize) {
+    let max = MAX_PROBLEMS_IN_NOTICE;
+    let listed = changed.iter().take(max).map(|one| ChangeForm::of(one, limits)).collect();
+    (listed, changed.len().saturating_sub(max))
 }
 
 impl<'a> DigestForm<'a> {
@@ -202,6 +220,7 @@ impl<'a> DigestForm<'a> {
             first_seen: totals.first_seen,
             last_seen: totals.last_seen,
             regressions: totals.regressions,
+            quiet_periods: totals.quiet_periods,
             resolutions: totals.resolutions,
             largest: largest.map(|repeat| RepeatForm::of(repeat, limits)).collect(),
             largest_omitted: not_listed.saturating_add(digest.remainder.problems),
@@ -226,6 +245,9 @@ impl<'a> ProblemForm<'a> {
             first_seen: problem.first_seen,
             last_seen: problem.last_seen,
             uploads_since_opened: problem.uploads_since_opened,
+            open: problem.open.total(),
+            closed: problem.closed,
+            quiet_at: problem.quiet_at,
             resolved_at: problem.resolved_at,
             regressions: problem.regressions,
         }
@@ -295,10 +317,10 @@ impl<'a> OtherForm<'a> {
     }
 }
 
-impl<'a> ResolutionForm<'a> {
-    fn of(resolution: &'a ResolvedProblem, limits: DetailLimits) -> Self {
-        let ResolvedProblem { problem, upload_id, at } = resolution;
-        Self { problem: ProblemForm::of(problem, limits), upload_id: upload_id.as_str(), at: *at }
+impl<'a> ChangeForm<'a> {
+    fn of(ChangedProblem { problem, upload_id, at }: &'a ChangedProblem, limits: DetailLimits) -> Self {
+        let upload_id = upload_id.as_ref().map(UploadId::as_str);
+        Self { problem: ProblemForm::of(problem, limits), upload_id, at: *at }
     }
 }
 
@@ -310,8 +332,9 @@ impl<'a> RepeatForm<'a> {
             records: counts.records,
             first_seen: counts.first_seen,
             last_seen: counts.last_seen,
-            upload_id: counts.last_upload_id.as_str(),
+            upload_id: counts.last_upload_id.as_ref().map(UploadId::as_str),
             regressions: counts.regressions,
+            quiet_periods: counts.quiet_periods,
             resolutions: counts.resolutions,
         }
     }

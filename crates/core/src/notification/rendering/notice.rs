@@ -3,7 +3,7 @@
 use super::contents::{DeploymentInfo, NoticeContents};
 use super::details::FailureDetails;
 use super::limits::DetailLimits;
-use super::{digest, failing, machine, resolved, subject};
+use super::{digest, failing, machine, quiet, resolved, subject};
 use crate::notification::kind::NoticeKind;
 use crate::notification::problem::Problem;
 
@@ -36,7 +36,7 @@ pub struct Notice {
 
 impl Notice {
     /// Renders a notice to an owner. Returns `None` if the featured upload was not rejected and quarantined, or if no
-    /// problem is resolved.
+    /// problem is quiet or resolved.
     #[must_use]
     pub fn render(
         id: &str,
@@ -69,9 +69,12 @@ impl Notice {
                 let text = failing::text(owner, *kind, &details, others, deployment, limits);
                 (subject::failing(*kind, &details, others.len()), text)
             }
-            NoticeContents::Resolved([]) => return None,
-            NoticeContents::Resolved(resolutions) => {
-                (subject::resolved(resolutions), resolved::text(owner, resolutions, deployment, limits))
+            NoticeContents::Quiet([]) | NoticeContents::Resolved([]) => return None,
+            NoticeContents::Quiet(changed) => {
+                (subject::quiet(changed), quiet::text(owner, changed, deployment, limits))
+            }
+            NoticeContents::Resolved(changed) => {
+                (subject::resolved(changed), resolved::text(owner, changed, deployment, limits))
             }
             NoticeContents::Digest(contents) => {
                 (subject::digest(contents), digest::text(owner, contents, deployment, limits))

@@ -39,13 +39,21 @@ pub(super) fn list(text: &mut Text, deployment: &DeploymentInfo<'_>) {
     text.url(&format!("{}/quarantine", deployment.api_url));
 }
 
+/// Writes the omitted number of problems, if any are omitted.
+pub(super) fn omitted(text: &mut Text, omitted: usize) {
+    if omitted > 0 {
+        text.blank();
+        text.paragraph("  ", &format!("And {omitted} more."));
+    }
+}
+
 /// Writes how to change the subscription.
 pub(super) fn preferences(text: &mut Text) {
     text.heading("Your notifications");
     text.paragraph(
         "  ",
-        "By default, you receive a notice when a problem is new, when it comes back and when it is resolved. Digests \
-         count repeated rejections. To show, change or stop your notifications:",
+        "By default, you receive a notice when a problem is new, when it comes back, when it is quiet and when it is \
+         resolved. Digests count repeated rejections. To show, change or stop your notifications:",
     );
     text.command("eventpulse notifications");
     text.command("eventpulse notifications on --kinds new,regressed");

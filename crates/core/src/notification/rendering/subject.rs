@@ -1,11 +1,12 @@
 //! Subjects: printable ASCII of fewer than 100 characters. They always end with the schema, even if names are long.
 
-use super::contents::{DigestContents, ResolvedProblem};
+use super::contents::{ChangedProblem, DigestContents};
 use super::details::{Extent, FailureDetails};
 use super::limits::DetailLimits;
 use super::words;
 use crate::intake::fingerprint::NO_SCHEMA;
 use crate::notification::kind::NoticeKind;
+use crate::notification::open_records::Amount;
 
 /// SNS accepts fewer than 100 characters.
 const MAX_CHARS: usize = 99;
@@ -45,25 +46,40 @@ pub(super) fn failing(kind: NoticeKind, details: &FailureDetails<'_>, others: us
 }
 
 /// `[EventPulse] Resolved: REQUIRED /items/* (orders 1.0)`.
-pub(super) fn resolved(resolutions: &[ResolvedProblem]) -> String {
-    let Some((first, others)) = resolutions.split_first() else { return format!("{NAME} Resolved") };
+pub(super) fn resolved(resolved: &[ChangedProblem]) -> String {
+    changed("Resolved", resolved)
+}
+
+/// `[EventPulse] Quiet, 42 records in quarantine: REQUIRED /items/* (orders 1.0)`.
+pub(super) fn quiet(quiet: &[ChangedProblem]) -> String {
+    let open = quiet.iter().map(|one| one.problem.open.total()).fold(Amount::default(), Amount::plus);
+    if open.is_zero() {
+        return changed("Quiet", quiet);
+    }
+    changed(&format!("Quiet, {} in quarantine", words::records(open)), quiet)
+}
+
+fn changed(change: &str, problems: &[ChangedProblem]) -> String {
+    let Some((first, others)) = problems.split_first() else { return format!("{NAME} {change}") };
     let (code, pointer, _) = words::primary_failure(&first.problem, DetailLimits::ALL[0]);
     if others.is_empty() {
-        return assemble(&format!("{NAME} Resolved: {code}"), &pointer, &in_brackets(&first.problem.schema));
+        return assemble(&format!("{NAME} {change}: {code}"), &pointer, &in_brackets(&first.problem.schema));
     }
     let is_one_schema = others.iter().all(|other| other.problem.schema == first.problem.schema);
     let tail = if is_one_schema { in_brackets(&first.problem.schema) } else { String::new() };
-    assemble(&format!("{NAME} Resolved: {} problems", resolutions.len()), "", &tail)
+    assemble(&format!("{NAME} {change}: {} problems", problems.len()), "", &tail)
 }
 
 /// `[EventPulse] Digest: 999 more uploads rejected, 3 known problems`.
 pub(super) fn digest(digest: &DigestContents<'_>) -> String {
     let totals = digest.totals();
     let problems = |problems| words::count(problems, "known problem");
-    let summary = match (totals.uploads, digest.resolved_problems(), digest.regressed_problems()) {
-        (0, 0, 0) => "nothing to report".to_owned(),
-        (0, 0, regressed) => format!("{} came back", problems(regressed)),
-        (0, resolved, _) => format!("{} resolved", problems(resolved)),
+    let (resolved, quiet) = (digest.resolved_problems(), digest.quiet_problems());
+    let summary = match (totals.uploads, resolved, quiet, digest.regressed_problems()) {
+        (0, 0, 0, 0) => "nothing to report".to_owned(),
+        (0, 0, 0, regressed) => format!("{} came back", problems(regressed)),
+        (0, 0, quiet, _) => format!("{} quiet", problems(quiet)),
+        (0, resolved, ..) => format!("{} resolved", problems(resolved)),
         (uploads, ..) => format!("{} rejected, {}", words::count(uploads, "more upload"), problems(totals.problems)),
     };
     assemble(&format!("{NAME} Digest: {summary}"), "", "")

@@ -4,6 +4,7 @@ use super::limits::DetailLimits;
 use crate::intake::failure::{FailureCode, shortened};
 use crate::intake::json::escaped;
 use crate::intake::rejection::FailureGroup;
+use crate::notification::open_records::Amount;
 use crate::notification::problem::Problem;
 use crate::time::Timestamp;
 
@@ -88,6 +89,23 @@ pub(super) fn extent(uploads: u64, records: u64) -> String {
     match records {
         0 => count(uploads, "upload"),
         records => format!("{} with {}", count(uploads, "upload"), count(records, "rejected record")),
+    }
+}
+
+/// `14 uploads with 42 records`, `42 records`, `14 uploads`.
+pub(super) fn amount(amount: Amount) -> String {
+    match (amount.uploads, amount.records) {
+        (uploads, 0) => count(uploads, "upload"),
+        (0, records) => count(records, "record"),
+        (uploads, records) => format!("{} with {}", count(uploads, "upload"), count(records, "record")),
+    }
+}
+
+/// `42 records`. Uploads that were rejected as a whole count no records: `14 uploads`.
+pub(super) fn records(amount: Amount) -> String {
+    match amount.records {
+        0 => count(amount.uploads, "upload"),
+        records => count(records, "record"),
     }
 }
 

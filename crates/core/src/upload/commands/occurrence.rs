@@ -9,7 +9,7 @@ use crate::upload::event::UploadEvent;
 pub enum RecordableOccurrence {
     /// Records were rejected: the occurrence belongs to problems.
     Rejection,
-    /// All records are accepted: the occurrence resolves problems of the same kinds, if any are open.
+    /// All records are accepted: the occurrence shows that uploads of these kinds pass, if open problems await that.
     Pass,
 }
 
@@ -25,10 +25,12 @@ pub fn recordable_occurrence(upload: &Upload) -> Option<RecordableOccurrence> {
     }
 }
 
-/// Records that the rejection is stored for the owner's notices. Returns no events if that is not the next step.
+/// Records that the occurrence is stored for the owner's notices: the rejection, or the acceptance of a retry. Returns no
+/// events if that is not the next step.
 #[must_use]
-pub fn record_rejection(upload: &Upload) -> Vec<UploadEvent> {
-    match upload.rejection() {
+pub fn record_occurrence(upload: &Upload) -> Vec<UploadEvent> {
+    let rejection = upload.rejection().or_else(|| upload.open_rejection().map(|open| open.rejection));
+    match rejection {
         Some(rejection) if upload.next_step() == Some(Step::RecordOccurrence) => {
             let problems = rejection.fingerprints.iter().map(|fingerprint| fingerprint.id.clone()).collect();
             vec![UploadEvent::OccurrenceRecorded { problems }]

@@ -252,17 +252,26 @@ fn the_decision_determines_the_occurrence() {
 }
 
 #[test]
-fn a_rejection_is_recorded_once_and_after_quarantine() {
+fn an_occurrence_is_recorded_once_and_after_quarantine() {
     let problems: Vec<_> = rejection().fingerprints.into_iter().map(|fingerprint| fingerprint.id).collect();
     assert!(!problems.is_empty());
     let recorded = vec![UploadEvent::OccurrenceRecorded { problems }];
+    let recorded_again = recorded.clone();
+    let retried = |decided: UploadEvent| {
+        let form = RetryForm::Corrected;
+        [in_quarantine(), vec![retry_requested(form), retry_received(form), decided]].concat()
+    };
     for (name, events, expected) in [
         ("accepted", vec![issued(), received(), accepted(None)], vec![]),
         ("not quarantined", vec![issued(), received(), rejected()], vec![]),
         ("quarantined", vec![issued(), received(), rejected(), quarantined()], recorded),
         ("recorded", in_quarantine(), vec![]),
+        ("a retry, accepted", retried(accepted(None)), recorded_again.clone()),
+        ("a retry of bytes that are accepted already", retried(duplicate()), recorded_again.clone()),
+        ("a retry, rejected and not quarantined", retried(rejected()), vec![]),
+        ("a retry, recorded", [retried(accepted(None)), recorded_again].concat(), vec![]),
     ] {
-        assert_eq!(record_rejection(&upload(events)), expected, "{name}");
+        assert_eq!(record_occurrence(&upload(events)), expected, "{name}");
     }
 }
 

@@ -203,7 +203,7 @@ impl Run {
                     QuarantineLocation { bucket: "q".repeat(63), key, records, report_key: report_key(&self.upload) };
                 vec![UploadEvent::Quarantined { location }]
             }
-            (5, Some(Step::RecordOccurrence)) => record_rejection(&self.upload),
+            (5, Some(Step::RecordOccurrence)) => record_occurrence(&self.upload),
             (14, Some(Step::Process)) => wait(&self.upload, &"0".repeat(64), &id()),
             (6, _) => return self.fail(0),
             (7, _) => return self.fail(POISON_DEATHS),
