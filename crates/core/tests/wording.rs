@@ -3,7 +3,7 @@
 
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::intake::failure::Failure;
-use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{Bounds, InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Format, Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use proptest::prelude::*;
@@ -64,6 +64,7 @@ fn spec(format: Format, input: InputForm) -> InspectionSpec {
         default_schema: SchemaRef::parse("reading/1.0").unwrap(),
         max_rejected: None,
         limits: Limits::default(),
+        bounds: Bounds::UPLOAD,
     }
 }
 

@@ -227,15 +227,6 @@ impl Upload {
 }
 
 impl Attempt {
-    /// Returns the rejection of the records of this attempt, or of its whole object.
-    pub(super) fn rejection(&self) -> Option<&Rejection> {
-        match self.decision.as_ref()? {
-            Decision::Accepted { rejection, .. } => rejection.as_ref(),
-            Decision::Rejected { rejection } => Some(rejection),
-            Decision::Duplicate { .. } => None,
-        }
-    }
-
     /// Returns the number of records that this attempt accepted.
     pub(super) fn accepted(&self) -> u64 {
         match self.decision {

@@ -96,7 +96,7 @@ fn largest<T: Serialize>(mut elements: Vec<T>, most: usize) -> (Vec<T>, u64) {
 }
 
 fn bounded_rejection(rejection: Rejection) -> Rejection {
-    let Rejection { rejected, upload_failure, mut groups, groups_omitted, mut fingerprints } = rejection;
+    let Rejection { rejected, upload_failure, mut groups, groups_omitted, mut fingerprints, read_until } = rejection;
     for group in &mut groups {
         bound_message(&mut group.first);
     }
@@ -115,7 +115,8 @@ fn bounded_rejection(rejection: Rejection) -> Rejection {
         }
     }
     let (fingerprints, _) = largest(fingerprints, MAX_FINGERPRINTS_BYTES);
-    Rejection { rejected, upload_failure, groups, groups_omitted: groups_omitted + omitted, fingerprints }
+    let groups_omitted = groups_omitted + omitted;
+    Rejection { rejected, upload_failure, groups, groups_omitted, fingerprints, read_until }
 }
 
 fn bound_message(failure: &mut Failure) {

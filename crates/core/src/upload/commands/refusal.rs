@@ -24,7 +24,9 @@ pub enum Refusal {
     #[error("another retry was requested at the same time: wait for its outcome, which the receipt shows")]
     RetriedMeanwhile,
     /// The history has no room for another attempt, or chunk keys cannot number it.
-    #[error("the upload has had {retries} retries and takes no more: send the data as a new upload, and discard this one")]
+    #[error(
+        "the upload has had {retries} retries and takes no more: send the data as a new upload, and discard this one"
+    )]
     TooManyRetries {
         /// The number of retries requested.
         retries: u32,

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::intake::failure::{FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
 use crate::intake::fingerprint::{FailureAt, Fingerprint, MAX_FINGERPRINTS, MAX_LISTED_FAILURES, ProblemId};
+use crate::intake::position::ReadUntil;
 use crate::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY};
 use crate::statistics::series_statistics::SeriesStatistics;
 use crate::time::Timestamp;
@@ -57,6 +58,7 @@ fn worst_rejection() -> Rejection {
         groups: vec![group; MAX_GROUPS_IN_HISTORY],
         groups_omitted: 1,
         fingerprints: vec![fingerprint; MAX_FINGERPRINTS],
+        read_until: Some(ReadUntil { records: u64::MAX, line: u64::MAX, byte_offset: u64::MAX }),
     }
 }
 
