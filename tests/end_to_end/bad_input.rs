@@ -6,7 +6,7 @@ use eventpulse_cli::dev::report_on;
 use eventpulse_cli::dev::samples::Sample;
 use eventpulse_core::id::UploadId;
 use eventpulse_core::intake::inspection::MaxRejected;
-use eventpulse_core::upload::{UploadEvent, UploadState};
+use eventpulse_core::upload::UploadState;
 
 use crate::TestResult;
 use crate::poll::{SOON, found, poll};
