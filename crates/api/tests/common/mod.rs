@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -61,7 +62,8 @@ fn app_over(sdk: &SdkConfig, limits: Limits) -> Arc<App> {
         key_cache_seconds: 60,
         limits,
     };
-    let quotas = Quotas::new(services.usage.clone(), limits);
+    // The stand-in shares its processors with other tests.
+    let quotas = Quotas::new(services.usage.clone(), limits).with_patience(Duration::from_secs(60));
     Arc::new(App { services, keys: Some(keys), quotas, config, clock: || Timestamp::from_micros(0) })
 }
 

@@ -27,6 +27,7 @@ const MAX_ALLOWANCES: usize = 10_000;
 pub struct Quotas {
     store: UsageStore,
     limits: Limits,
+    patience: Duration,
     allowances: Mutex<HashMap<OwnerId, RequestAllowance>>,
 }
 
@@ -34,7 +35,13 @@ impl Quotas {
     /// Creates the quotas of a deployment.
     #[must_use]
     pub fn new(store: UsageStore, limits: Limits) -> Self {
-        Self { store, limits, allowances: Mutex::default() }
+        Self { store, limits, patience: PATIENCE, allowances: Mutex::default() }
+    }
+
+    /// Changes the time within which the table answers, for tests on a slow machine.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Returns the limits.
@@ -52,7 +59,7 @@ impl Quotas {
             Admission::Refused(exceeded) => return Some(exceeded),
             Admission::NeedsSlice(window) => window,
         };
-        let is_granted = match in_time("take a slice", self.store.take_slice(owner, window)).await {
+        let is_granted = match in_time("take a slice", self.patience, self.store.take_slice(owner, window)).await {
             Ok(is_granted) => is_granted,
             Err(error) => {
                 warn(&error);
@@ -75,7 +82,7 @@ impl Quotas {
     /// # Errors
     /// Returns the refusal, if a quota is exceeded. Then nothing is charged.
     pub async fn charge(&self, owner: &OwnerId, charge: &Charge, now: Timestamp) -> Result<Option<DayUsage>, Exceeded> {
-        let usage = match in_time("charge", self.store.add(owner, charge, now)).await {
+        let usage = match in_time("charge", self.patience, self.store.add(owner, charge, now)).await {
             Ok(usage) => usage,
             Err(error) => {
                 warn(&error);
@@ -96,14 +103,15 @@ impl Quotas {
         if charge.counters(now).is_empty() {
             return;
         }
-        if let Err(error) = in_time("take back a charge", self.store.take_back(owner, charge, now)).await {
+        if let Err(error) = in_time("take back a charge", self.patience, self.store.take_back(owner, charge, now)).await
+        {
             warn(&error);
         }
     }
 
     /// Returns the counters of an owner's day; `None` if they are not known.
     pub async fn day(&self, owner: &OwnerId, now: Timestamp) -> Option<DayUsage> {
-        in_time("read", self.store.day(owner, now)).await.inspect_err(warn).ok()
+        in_time("read", self.patience, self.store.day(owner, now)).await.inspect_err(warn).ok()
     }
 
     /// Returns the use of all quotas. The requests are those of which slices are taken.
@@ -137,13 +145,17 @@ pub(crate) async fn count(store: &UsageStore, owner: &OwnerId, charge: &Charge, 
     if charge.counters(now).is_empty() {
         return;
     }
-    if let Err(error) = in_time("count", store.add(owner, charge, now)).await {
+    if let Err(error) = in_time("count", PATIENCE, store.add(owner, charge, now)).await {
         warn(&error);
     }
 }
 
-async fn in_time<T>(op: &'static str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    match tokio::time::timeout(PATIENCE, call).await {
+async fn in_time<T>(
+    op: &'static str,
+    patience: Duration,
+    call: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(patience, call).await {
         Ok(result) => result,
         Err(_) => Err(Error::new(op, "the usage table", Kind::Unreachable)),
     }
