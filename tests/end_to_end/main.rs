@@ -105,6 +105,7 @@ fn main() -> ExitCode {
         Shared upload_store::idempotency_key_belongs_to_the_first_upload_until_it_expires,
         Shared upload_store::late_versions_are_counted_outside_the_history,
         Shared upload_store::full_history_is_a_kind_of_failure_and_a_final_state,
+        Shared upload_store::counters_of_open_uploads_equal_a_recount,
         Shared upload_store::lists_are_paged_to_the_end_newest_first,
         Shared chunk_store::chunks_written_twice_count_once,
         Shared chunk_store::chunks_of_one_attempt_are_deleted,

@@ -40,8 +40,6 @@ pub struct ApiConfig {
     pub user_pool_client_id: String,
     /// `COGNITO_ENDPOINT`: the endpoint for signing in.
     pub cognito_endpoint: String,
-    /// `QUARANTINE_RETENTION_DAYS`: the retention of rejected uploads and records in days.
-    pub quarantine_retention_days: i64,
     /// `DEVICE_API_URL`: the URL of the stage for devices, without a slash at the end.
     pub device_api_url: String,
     /// `KEY_CACHE_SECONDS`: the maximum time for which a revoked key may still be accepted, in seconds.
@@ -80,7 +78,6 @@ impl ApiConfig {
             user_pool_issuer: environment.required("USER_POOL_ISSUER"),
             user_pool_client_id: environment.required("USER_POOL_CLIENT_ID"),
             cognito_endpoint: environment.required("COGNITO_ENDPOINT"),
-            quarantine_retention_days: environment.number("QUARANTINE_RETENTION_DAYS", 1..=36_500),
             device_api_url: environment.required("DEVICE_API_URL").trim_end_matches('/').to_owned(),
             key_cache_seconds: environment.number("KEY_CACHE_SECONDS", 0..=3_600),
             limits: limits(&mut environment),
@@ -108,7 +105,6 @@ mod tests {
         let environment = Environment::new(|name| match name {
             "API_URL" => Some("https://x/v1".to_owned()),
             "CURSOR_KEY" => Some("short".to_owned()),
-            "QUARANTINE_RETENTION_DAYS" => Some("many".to_owned()),
             "KEY_CACHE_SECONDS" => Some("a minute".to_owned()),
             _ => None,
         });
@@ -117,7 +113,6 @@ mod tests {
             "USER_POOL_ISSUER",
             "USER_POOL_CLIENT_ID",
             "COGNITO_ENDPOINT",
-            "QUARANTINE_RETENTION_DAYS (expected a whole number from 1 to 36500)",
             "DEVICE_API_URL",
             "KEY_CACHE_SECONDS (expected a whole number from 0 to 3600)",
             "OWNER_REQUESTS_PER_SECOND",

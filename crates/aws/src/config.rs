@@ -1,5 +1,7 @@
 //! The configuration that functions read from their environment. `template.yaml` sets the variables.
 
+use std::time::Duration;
+
 use eventpulse_core::intake::schema::SchemaRef;
 
 use crate::environment::{ConfigError, Environment};
@@ -15,6 +17,8 @@ pub struct Config {
     pub process_bucket: String,
     /// `QUARANTINE_BUCKET`: rejected uploads and their reports.
     pub quarantine_bucket: String,
+    /// `QUARANTINE_RETENTION_DAYS`: the retention of rejected uploads and records in days.
+    pub quarantine_retention_days: u32,
     /// `NOTICES_TOPIC_ARN`: the SNS topic of the notices.
     pub notices_topic_arn: String,
     /// `NOTICES_TABLE`: problems, pending notices and subscriptions.
@@ -28,6 +32,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Returns the retention of rejected uploads and records.
+    #[must_use]
+    pub fn quarantine_retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.quarantine_retention_days) * 86_400)
+    }
+
     /// Reads the process's environment.
     ///
     /// # Errors
@@ -45,6 +55,7 @@ impl Config {
         let chunks_table = environment.required("CHUNKS_TABLE");
         let process_bucket = environment.required("PROCESS_BUCKET");
         let quarantine_bucket = environment.required("QUARANTINE_BUCKET");
+        let quarantine_retention_days = environment.number("QUARANTINE_RETENTION_DAYS", 1..=36_500);
         let notices_topic_arn = environment.required("NOTICES_TOPIC_ARN");
         let notices_table = environment.required("NOTICES_TABLE");
         let usage_table = environment.required("USAGE_TABLE");
@@ -56,6 +67,7 @@ impl Config {
             chunks_table,
             process_bucket,
             quarantine_bucket,
+            quarantine_retention_days,
             notices_topic_arn,
             notices_table,
             usage_table,
@@ -102,6 +114,7 @@ mod tests {
             "UPLOADS_TABLE",
             "PROCESS_BUCKET",
             "QUARANTINE_BUCKET",
+            "QUARANTINE_RETENTION_DAYS (expected a whole number from 1 to 36500)",
             "NOTICES_TOPIC_ARN",
             "NOTICES_TABLE",
             "USAGE_TABLE",
@@ -112,7 +125,14 @@ mod tests {
 
     #[test]
     fn a_malformed_default_schema_is_an_error() {
-        let lookup = |name: &str| Some(if name == "DEFAULT_SCHEMA" { "reading" } else { "x" }.to_owned());
+        let lookup = |name: &str| {
+            let value = match name {
+                "DEFAULT_SCHEMA" => "reading",
+                "QUARANTINE_RETENTION_DAYS" => "90",
+                _ => "x",
+            };
+            Some(value.to_owned())
+        };
         let error = Config::read(Environment::new(lookup)).unwrap_err();
         assert_eq!(error.0, ["DEFAULT_SCHEMA (expected <name>/<major>.<minor>)"]);
     }

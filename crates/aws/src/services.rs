@@ -82,9 +82,10 @@ impl Services {
         let (dynamodb, sns) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sns::Client::new(sdk));
         let (table, topic_arn) = (config.notices_table.clone(), config.notices_topic_arn.clone());
         let (uploads, chunks) = (config.uploads_table.clone(), config.chunks_table.clone());
+        let retention = config.quarantine_retention();
         Self {
             objects: object_store::ObjectStore::new(aws_sdk_s3::Client::from_conf(s3)),
-            uploads: upload_store::UploadStore::new(dynamodb.clone(), uploads, chunks.clone()),
+            uploads: upload_store::UploadStore::new(dynamodb.clone(), uploads, chunks.clone(), retention),
             chunks: chunk_store::ChunkStore::new(dynamodb.clone(), chunks),
             usage: usage_store::UsageStore::new(dynamodb.clone(), config.usage_table.clone()),
             notices: notice_store::NoticeStore::new(dynamodb.clone(), table.clone()),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, GlobalSecondaryIndex};
 use eventpulse_aws::adapters::notice_store::{AwaitingProblems, Changes, MAX_CHANGES, NoticeStore, StoredOutbox};
 use eventpulse_aws::adapters::upload_store::Append;
+use eventpulse_aws::adapters::upload_store::open_counters::StoredState;
 use eventpulse_cli::BoxError;
 use eventpulse_core::id::OwnerId;
 use eventpulse_core::intake::failure::FailureCode;
@@ -149,9 +150,13 @@ pub async fn occurrence_is_recorded_only_with_its_event(world: Arc<World>) -> Te
     let Received { upload, events } = received(&owner, 0)?;
     let (first, second) = (rejection(0, "/a"), rejection(1, "/b"));
     let action = notices.occurrence_action(&owner, &first)?;
-    assert_eq!(uploads.append_with(&upload, 0, &events, action).await?, Append::Done);
+    assert_eq!(uploads.append_with(&upload, &StoredState::NOTHING, &events, action).await?, Append::Done);
     let action = notices.occurrence_action(&owner, &second)?;
-    assert_eq!(uploads.append_with(&upload, 0, &events, action).await?, Append::Conflict, "a stale revision");
+    assert_eq!(
+        uploads.append_with(&upload, &StoredState::NOTHING, &events, action).await?,
+        Append::Conflict,
+        "a stale revision"
+    );
     let page = notices.occurrences(&owner).await?;
     assert_eq!(page.items.into_iter().map(|keyed| keyed.value).collect::<Vec<_>>(), [first]);
     Ok(())

@@ -152,7 +152,7 @@ pub(crate) async fn get(
         accepted: upload.accepted(),
         rejected: upload.rejected(),
         quarantined_at: Time(at),
-        kept_until: Time(at + Duration::from_secs(app.config.quarantine_retention_days.unsigned_abs() * 86_400)),
+        kept_until: Time(at + app.services.config.quarantine_retention()),
         report,
         download,
         history: history.into_iter().map(HistoryEntry::from).collect(),

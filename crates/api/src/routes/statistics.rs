@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use eventpulse_aws::adapters::upload_store::lists;
+use eventpulse_aws::adapters::upload_store::lists::open;
 use eventpulse_core::statistics::series::Series;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ pub(crate) struct Provenance {
 /// Uploads that no statistics include. Their contents are unknown, so these are all of your uploads in these states.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ExcludedUploads {
-    /// Uploads with quarantined data.
+    /// Uploads with quarantined data that has not expired.
     quarantined: UploadCount,
     /// Uploads that arrived and are not decided yet.
     pending: UploadCount,
@@ -118,8 +118,8 @@ pub(crate) struct UploadCount {
     upload_ids: Vec<String>,
 }
 
-impl From<lists::OpenCount> for UploadCount {
-    fn from(lists::OpenCount { count, upload_ids }: lists::OpenCount) -> Self {
+impl From<open::OpenCount> for UploadCount {
+    fn from(open::OpenCount { count, upload_ids }: open::OpenCount) -> Self {
         Self { count, upload_ids }
     }
 }
@@ -180,8 +180,10 @@ async fn respond(
     params: &StatisticsParams,
 ) -> Result<Response, ApiError> {
     let (series, range) = resolve_query(app, owner, device, params).await?;
-    let (answer, open) =
-        tokio::join!(app.services.chunks.answer(&series, range.0, range.1), app.services.uploads.count_open(&owner.0));
+    let (answer, open) = tokio::join!(
+        app.services.chunks.answer(&series, range.0, range.1),
+        app.services.uploads.count_open(&owner.0, (app.clock)())
+    );
     let Some(answer) = answer? else { return Err(no_data(&series)) };
     let (open, statistics) = (open?, answer.statistics);
     let content = DeviceStatistics {

@@ -46,7 +46,12 @@ pub fn app_at(endpoint: &str) -> Arc<App> {
 
 fn app_over(sdk: &SdkConfig, limits: Limits) -> Arc<App> {
     let config = Config::read(Environment::new(|name| {
-        Some(if name == "DEFAULT_SCHEMA" { "reading/1.0" } else { "x" }.to_owned())
+        let value = match name {
+            "DEFAULT_SCHEMA" => "reading/1.0",
+            "QUARANTINE_RETENTION_DAYS" => "90",
+            _ => "x",
+        };
+        Some(value.to_owned())
     }));
     let keys = Keys::new(KeysConfig::read(Environment::new(|_| Some("x".to_owned()))).unwrap(), sdk);
     let services = Services::new(config.unwrap(), sdk, Catalog::bundled().unwrap());
@@ -57,7 +62,6 @@ fn app_over(sdk: &SdkConfig, limits: Limits) -> Arc<App> {
         user_pool_issuer: "https://cognito-idp.eu-central-1.amazonaws.com/pool".to_owned(),
         user_pool_client_id: "client".to_owned(),
         cognito_endpoint: "https://cognito-idp.eu-central-1.amazonaws.com/".to_owned(),
-        quarantine_retention_days: 90,
         device_api_url: "https://devices.example/v1".to_owned(),
         key_cache_seconds: 60,
         limits,

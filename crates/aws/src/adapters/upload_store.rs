@@ -8,9 +8,10 @@
 //!   the bytes;
 //! - a header `Idempotency-Key`: `pk = idempotency#<owner>#<sha256 of the header>`, `upload_id` of the first message with
 //!   it, `sha256` of that message's body, and `expires_at`;
-//! - such a header of `POST /uploads`: see [`issue_key`].
+//! - such a header of `POST /uploads`: see [`issue_key`];
+//! - a counter of an owner's open uploads: see [`open_counters`].
 //!
-//! Claims and idempotency keys are written by expressions of two to four attributes, without a mapping.
+//! Claims, idempotency keys and counters are written by expressions of two to five attributes, without a mapping.
 
 mod attributes;
 pub mod batch;
@@ -18,11 +19,15 @@ mod beside_history;
 mod claims;
 pub mod issue_key;
 pub mod lists;
+pub mod open_counters;
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, TransactWriteItem, Update};
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::statistics::chunk::Chunk;
@@ -34,10 +39,11 @@ use crate::adapters::dynamodb::item::{Item, number, s, text};
 use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, reasons, transaction};
 use crate::error::{Error, Kind, is_condition_failed};
 use attributes::ListAttributes;
+use open_counters::{CountedTransaction, CounterChanges, MAX_CHANGES, StoredState};
 
 /// A transaction takes [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html),
-/// two of which are not chunks.
-const MAX_CHUNKS_IN_TRANSACTION: usize = 98;
+/// of which one is the append, one the claim, and some change counters.
+const MAX_CHUNKS_IN_TRANSACTION: usize = 98 - MAX_CHANGES;
 /// It takes 4 MB; the rest is for names and the history.
 const MAX_CHUNK_BYTES_IN_TRANSACTION: usize = 3 << 20;
 
@@ -47,6 +53,8 @@ pub struct UploadStore {
     client: Client,
     table: String,
     chunks_table: String,
+    /// How long S3 keeps an object in quarantine.
+    retention: Duration,
 }
 
 /// The attribute that counts the objects that arrived late and were removed.
@@ -86,10 +94,11 @@ pub enum ClaimOutcome {
 }
 
 impl UploadStore {
-    /// Creates an adapter over an SDK client. A transaction writes both tables.
+    /// Creates an adapter over an SDK client. A transaction writes both tables. `retention`: how long S3 keeps an object
+    /// in quarantine.
     #[must_use]
-    pub fn new(client: Client, table: String, chunks_table: String) -> Self {
-        Self { client, table, chunks_table }
+    pub fn new(client: Client, table: String, chunks_table: String, retention: Duration) -> Self {
+        Self { client, table, chunks_table, retention }
     }
 
     /// Reads a history. It is empty if there is no such upload.
@@ -130,13 +139,23 @@ impl UploadStore {
         Ok(Some(StoredUpload { upload, history, late_versions }))
     }
 
-    /// Appends events, if the history still has `revision` events. `after` is the upload with the events applied.
+    /// Appends events, if the stored history is still `stored`. `after` is the upload with the events applied.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
-    pub async fn append(&self, after: &Upload, revision: usize, events: &[RecordedEvent]) -> Result<Append, Error> {
+    pub async fn append(
+        &self,
+        after: &Upload,
+        stored: &StoredState,
+        events: &[RecordedEvent],
+    ) -> Result<Append, Error> {
+        let changes = CounterChanges::of_append(after, stored);
+        if !changes.is_empty() {
+            let actions = vec![self.append_action(after, stored.revision, events)?];
+            return self.append_counted(after, actions, changes).await;
+        }
         let AppendExpressions { expression, condition, names, values } =
-            self.append_expressions(after, revision, events)?;
+            self.append_expressions(after, stored.revision, events)?;
         let update = self.client.update_item().table_name(&self.table).key("pk", s(upload_pk(after.id())));
         let update = update.update_expression(expression).condition_expression(condition);
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
@@ -154,12 +173,34 @@ impl UploadStore {
     pub async fn append_with(
         &self,
         after: &Upload,
-        revision: usize,
+        stored: &StoredState,
         events: &[RecordedEvent],
         other: TransactWriteItem,
     ) -> Result<Append, Error> {
-        let actions = vec![self.append_action(after, revision, events)?, other];
-        transact(&self.client, actions, || self.target(after.id())).await
+        let actions = vec![self.append_action(after, stored.revision, events)?, other];
+        self.append_counted(after, actions, CounterChanges::of_append(after, stored)).await
+    }
+
+    async fn append_counted(
+        &self,
+        after: &Upload,
+        actions: Vec<TransactWriteItem>,
+        changes: CounterChanges,
+    ) -> Result<Append, Error> {
+        match self.counted(after.id(), actions, changes).send().await? {
+            None => Ok(Append::Done),
+            Some(error) => conflict_or_error(error, || self.target(after.id())),
+        }
+    }
+
+    fn counted<'a>(
+        &'a self,
+        upload_id: &'a UploadId,
+        actions: Vec<TransactWriteItem>,
+        changes: CounterChanges,
+    ) -> CountedTransaction<'a> {
+        let Self { client, table, retention, .. } = self;
+        CountedTransaction { client, table, actions, changes, upload_id, retention: *retention }
     }
 
     /// Returns whether chunks fit one transaction with a claim and an append.
@@ -178,16 +219,16 @@ impl UploadStore {
         claim: &str,
         chunks: &[Chunk],
         after: &Upload,
-        revision: usize,
+        stored: &StoredState,
         events: &[RecordedEvent],
     ) -> Result<ClaimOutcome, Error> {
-        let mut actions = vec![self.append_action(after, revision, events)?, self.claim_action(after, claim)?];
+        let mut actions = vec![self.append_action(after, stored.revision, events)?, self.claim_action(after, claim)?];
         for chunk in chunks {
             actions.push(self.chunk_action(chunk)?);
         }
-        match transaction(&self.client).set_transact_items(Some(actions)).send().await {
-            Ok(_) => Ok(ClaimOutcome::Acquired),
-            Err(error) => outcome_of_canceled(reasons(&error)).ok_or_else(|| failed(self.target(after.id()), error)),
+        match self.counted(after.id(), actions, CounterChanges::of_append(after, stored)).send().await? {
+            None => Ok(ClaimOutcome::Acquired),
+            Some(error) => outcome_of_canceled(reasons(&error)).ok_or_else(|| failed(self.target(after.id()), error)),
         }
     }
 
@@ -283,6 +324,13 @@ pub(crate) async fn transact(
     let Err(error) = transaction(client).set_transact_items(Some(actions)).send().await else {
         return Ok(Append::Done);
     };
+    conflict_or_error(error, target)
+}
+
+fn conflict_or_error(
+    error: SdkError<TransactWriteItemsError>,
+    target: impl FnOnce() -> String,
+) -> Result<Append, Error> {
     let reasons = reasons(&error);
     if is_contended(reasons) || reasons.iter().any(is_refused) {
         return Ok(Append::Conflict);

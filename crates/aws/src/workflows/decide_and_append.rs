@@ -9,6 +9,7 @@ use eventpulse_core::upload::{RecordedEvent, Upload, UploadEvent};
 
 use crate::Services;
 use crate::adapters::upload_store::Append;
+use crate::adapters::upload_store::open_counters::StoredState;
 use crate::error::{Error, Kind};
 use crate::workflows::conflict_retry::ConflictRetry;
 
@@ -81,7 +82,7 @@ async fn append(
     events: Vec<UploadEvent>,
     now: Timestamp,
 ) -> Result<Append, Error> {
-    let before = upload.clone();
+    let (before, stored) = (upload.clone(), StoredState::of(upload));
     let events: Vec<RecordedEvent> = events.into_iter().map(|event| RecordedEvent::new(now, event)).collect();
     for event in &events {
         upload.apply(event);
@@ -90,10 +91,10 @@ async fn append(
         return Ok(Append::Done);
     }
     match Occurrence::of_command(&before, upload, now) {
-        None => services.uploads.append(upload, before.revision(), &events).await,
+        None => services.uploads.append(upload, &stored, &events).await,
         Some(occurrence) => {
             let action = services.notices.occurrence_action(&upload.origin().owner, &occurrence)?;
-            services.uploads.append_with(upload, before.revision(), &events, action).await
+            services.uploads.append_with(upload, &stored, &events, action).await
         }
     }
 }

@@ -21,5 +21,5 @@ pub(crate) async fn fail_if_full(services: &Services, id: &UploadId, error: Erro
         services.chunks.delete_of_upload(id, Some(stored.write_number())).await?;
         services.uploads.release(&stored.origin().owner, claim, id).await?;
     }
-    services.uploads.mark_full(id).await
+    services.uploads.mark_full(&stored).await
 }

@@ -16,6 +16,7 @@ use crate::Services;
 use crate::adapters::object_store::presign::{Presigned, PutOptions};
 use crate::adapters::upload_store::Append;
 use crate::adapters::upload_store::issue_key::{EarlierIssue, IssueAppend, IssueKey};
+use crate::adapters::upload_store::open_counters::StoredState;
 use crate::error::{Error, Kind};
 use crate::workflows::conflict_retry::ConflictRetry;
 
@@ -111,7 +112,7 @@ pub async fn issue(
 ) -> Result<Issued, Error> {
     let upload_id = UploadId::new(now, random);
     let (upload, events) = request.upload(&upload_id, now)?;
-    if services.uploads.append(&upload, 0, &events).await? == Append::Conflict {
+    if services.uploads.append(&upload, &StoredState::NOTHING, &events).await? == Append::Conflict {
         return Err(Error::new("issue", upload_id.as_str(), Kind::Contended)); // 80 random bits were equal
     }
     sign(services, request, &upload, now).await

@@ -10,6 +10,7 @@ use eventpulse_core::upload::{ObjectVersion, RecordedEvent, Upload, UploadEvent,
 
 use crate::Services;
 use crate::adapters::object_store::Object;
+use crate::adapters::upload_store::open_counters::StoredState;
 use crate::adapters::upload_store::{Append, ClaimOutcome};
 use crate::error::{Error, Kind};
 
@@ -39,11 +40,13 @@ pub(crate) struct UploadWork<'a, C> {
     pub(crate) upload: Upload,
     pub(crate) object: ObjectVersion,
     clock: C,
+    /// The state before the unstored events. The next append is conditional on it.
+    stored: StoredState,
     unstored: Vec<RecordedEvent>,
 }
 
 impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
-    /// Begins or resumes the work on an upload. `unstored`: the latest events of its history, if they are not stored yet.
+    /// Begins or resumes the work on an upload. `unstored`: its whole history, if nothing of it is stored yet; else empty.
     pub(crate) fn new(
         services: &'a Services,
         upload: Upload,
@@ -51,7 +54,8 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
         unstored: Vec<RecordedEvent>,
         clock: C,
     ) -> Self {
-        Self { services, upload, object, clock, unstored }
+        let stored = if unstored.is_empty() { StoredState::of(&upload) } else { StoredState::NOTHING };
+        Self { services, upload, object, clock, stored, unstored }
     }
 
     /// Returns the present time.
@@ -92,7 +96,7 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
         if self.unstored.is_empty() {
             return Ok(Append::Done);
         }
-        let append = self.services.uploads.append(&self.upload, self.stored_revision(), &self.unstored).await?;
+        let append = self.services.uploads.append(&self.upload, &self.stored, &self.unstored).await?;
         Ok(self.appended(append))
     }
 
@@ -101,8 +105,8 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub(crate) async fn store_with(&mut self, other: TransactWriteItem) -> Result<Append, Error> {
-        let (upload, revision) = (&self.upload, self.stored_revision());
-        let append = self.services.uploads.append_with(upload, revision, &self.unstored, other).await?;
+        let uploads = &self.services.uploads;
+        let append = uploads.append_with(&self.upload, &self.stored, &self.unstored, other).await?;
         Ok(self.appended(append))
     }
 
@@ -111,8 +115,8 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub(crate) async fn store_releasing(&mut self, claim: &str) -> Result<Append, Error> {
-        let (upload, revision) = (&self.upload, self.stored_revision());
-        let append = self.services.uploads.append_releasing(upload, revision, &self.unstored, claim).await?;
+        let uploads = &self.services.uploads;
+        let append = uploads.append_releasing(&self.upload, &self.stored, &self.unstored, claim).await?;
         Ok(self.appended(append))
     }
 
@@ -129,10 +133,10 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     ) -> Result<ClaimOutcome, Error> {
         let before = (self.upload.clone(), self.unstored.clone());
         self.record(events);
-        let (upload, revision) = (&self.upload, self.stored_revision());
-        let outcome = self.services.uploads.claim(claim, chunks, upload, revision, &self.unstored).await?;
+        let (uploads, upload) = (&self.services.uploads, &self.upload);
+        let outcome = uploads.claim(claim, chunks, upload, &self.stored, &self.unstored).await?;
         match outcome {
-            ClaimOutcome::Acquired => self.unstored.clear(),
+            ClaimOutcome::Acquired => self.note_stored(),
             ClaimOutcome::TakenBy(_) | ClaimOutcome::Conflict => (self.upload, self.unstored) = before,
         }
         Ok(outcome)
@@ -177,15 +181,15 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
         self.services.objects.delete_version(bucket, key, version_id).await
     }
 
-    /// Returns the number of stored events. The next append is conditional on it.
-    fn stored_revision(&self) -> usize {
-        self.upload.revision() - self.unstored.len()
-    }
-
     fn appended(&mut self, append: Append) -> Append {
         if append == Append::Done {
-            self.unstored.clear();
+            self.note_stored();
         }
         append
+    }
+
+    fn note_stored(&mut self) {
+        self.unstored.clear();
+        self.stored = StoredState::of(&self.upload);
     }
 }

@@ -73,6 +73,7 @@ impl Client {
             chunks_table: output("ChunksTableName")?,
             process_bucket: output("ProcessBucketName")?,
             quarantine_bucket: output("QuarantineBucketName")?,
+            quarantine_retention_days: output("QuarantineRetentionDays")?.parse()?,
             notices_topic_arn: output("NoticesTopicArn")?,
             notices_table: output("NoticesTableName")?,
             usage_table: output("UsageTableName")?,

@@ -76,7 +76,8 @@ pub(crate) struct QuarantineEntry {
 
 /// List quarantined uploads
 ///
-/// Returns the uploads whose quarantined data waits for you or is being retried, newest first, one page at a time.
+/// Returns the uploads whose quarantined data waits for you or is being retried, newest first, one page at a time. An
+/// upload whose data has expired is not listed.
 #[utoipa::path(get, path = "/quarantine", operation_id = "list_quarantined_uploads", tag = "quarantine",
     params(ListParams),
     responses((status = 200, description = "A page of quarantined uploads.", body = QuarantineList)))]

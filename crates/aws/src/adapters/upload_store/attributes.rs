@@ -62,8 +62,8 @@ impl ListAttributes {
         let (state, origin) = (upload.state(), upload.origin());
         let url_expires_at = origin.expires_at.filter(|_| upload.object().is_none());
         let keep_from = url_expires_at.or_else(|| origin.owner.is_synthetic_check().then_some(upload.created_at()));
-        let open_since = open_since(upload, state);
-        let is_quarantined = open_since.as_ref().is_some_and(|open| open.starts_with(QUARANTINED));
+        let open = OpenPosition::of(upload);
+        let is_quarantined = matches!(open, Some(OpenPosition::Quarantined(_)));
         let rejection = upload.rejection().filter(|_| is_quarantined);
         Self {
             owner: origin.owner.clone(),
@@ -76,8 +76,8 @@ impl ListAttributes {
             changed_at: upload.changed_at(),
             url_expires_at: url_expires_at.map(Timestamp::sortable),
             expires_at: keep_from.map(|at| epoch_seconds(at + KEEP_UNSENT)),
-            open_owner: open_since.is_some().then(|| origin.owner.clone()),
-            open_since,
+            open_owner: open.map(|_| origin.owner.clone()),
+            open_since: open.map(|open| open.text(upload)),
             codes: rejection.and_then(|rejection| non_empty(codes(rejection))),
             schemas: rejection.and_then(|rejection| non_empty(schemas(rejection))),
             quarantined_at: upload.quarantined_at().filter(|_| is_quarantined),
@@ -91,15 +91,35 @@ fn position(at: Timestamp, upload: &Upload) -> String {
     format!("{}#{}", at.sortable(), upload.id())
 }
 
-fn open_since(upload: &Upload, state: UploadState) -> Option<String> {
-    // As if every pending retry had expired: then the upload is open again.
-    let status = upload.quarantine_status(Timestamp::MAX);
-    match (state, status, upload.quarantined_at()) {
-        (UploadState::Received | UploadState::Waiting | UploadState::Failed, _, _) => {
-            Some(format!("{PENDING}#{}", position(upload.changed_at(), upload)))
+/// The position of an upload in the index `by_open`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OpenPosition {
+    /// Received and not decided; the time of the latest event.
+    Pending(Timestamp),
+    /// Something is in quarantine; the time of its move there.
+    Quarantined(Timestamp),
+}
+
+impl OpenPosition {
+    /// Returns the position of an upload; `None` if the upload waits for nothing.
+    pub(super) fn of(upload: &Upload) -> Option<Self> {
+        // As if every pending retry had expired: then the upload is open again.
+        let status = upload.quarantine_status(Timestamp::MAX);
+        match (upload.state(), status, upload.quarantined_at()) {
+            _ if upload.is_history_full() => None,
+            (UploadState::Received | UploadState::Waiting | UploadState::Failed, _, _) => {
+                Some(Self::Pending(upload.changed_at()))
+            }
+            (_, Some(QuarantineStatus::Open), Some(at)) => Some(Self::Quarantined(at)),
+            _ => None,
         }
-        (_, Some(QuarantineStatus::Open), Some(at)) => Some(format!("{QUARANTINED}#{}", position(at, upload))),
-        _ => None,
+    }
+
+    fn text(self, upload: &Upload) -> String {
+        match self {
+            Self::Pending(at) => format!("{PENDING}#{}", position(at, upload)),
+            Self::Quarantined(at) => format!("{QUARANTINED}#{}", position(at, upload)),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{RecordedEvent, Upload};
 
+use super::open_counters::{CounterChanges, StoredState};
 use super::{UploadStore, claim_pk, upload_pk};
 use crate::adapters::dynamodb::item::{Item, epoch_seconds, n, s, text};
 use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, reasons, transaction};
@@ -76,7 +77,8 @@ pub(super) fn idempotency_pk(owner: &OwnerId, key: &IdempotencyKey) -> String {
 }
 
 impl UploadStore {
-    /// Stores new uploads, their claims and their chunks: all or nothing.
+    /// Stores new uploads, their claims and their chunks: all or nothing. Accepted uploads change no counter; one more
+    /// action counts the others.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -88,6 +90,7 @@ impl UploadStore {
     ) -> Result<BatchAppend, Error> {
         let mut actions = Vec::new();
         let mut upload_of_action = Vec::new();
+        let mut changes = CounterChanges::default();
         for new in uploads {
             actions.push(self.append_action(&new.upload, 0, &new.events)?);
             actions.push(self.claim_action(&new.upload, &new.sha256)?);
@@ -95,11 +98,13 @@ impl UploadStore {
                 actions.push(self.idempotency_action(&new.upload, key, now)?);
             }
             upload_of_action.resize(actions.len(), new.upload.id());
+            changes.add(&new.upload, &StoredState::NOTHING);
         }
         for chunk in chunks {
             actions.push(self.chunk_action(chunk)?);
         }
-        let Err(error) = transaction(&self.client).set_transact_items(Some(actions)).send().await else {
+        let Some(first) = uploads.first() else { return Ok(BatchAppend::Done) };
+        let Some(error) = self.counted(first.upload.id(), actions, changes).send().await? else {
             return Ok(BatchAppend::Done);
         };
         let reasons = reasons(&error);

@@ -4,9 +4,10 @@ use aws_sdk_dynamodb::types::{Delete, Put, ReturnValuesOnConditionCheckFailure, 
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::upload::{RecordedEvent, Upload};
 
+use super::open_counters::{CounterChanges, StoredState};
 use super::{Append, UploadStore, claim_pk};
 use crate::adapters::dynamodb::item::{s, text};
-use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, reasons, transaction};
+use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, reasons};
 use crate::error::{Error, Kind, is_condition_failed};
 
 impl UploadStore {
@@ -18,17 +19,18 @@ impl UploadStore {
     pub async fn append_releasing(
         &self,
         after: &Upload,
-        revision: usize,
+        stored: &StoredState,
         events: &[RecordedEvent],
         claim: &str,
     ) -> Result<Append, Error> {
-        let actions = vec![self.append_action(after, revision, events)?, self.release_action(after, claim)?];
-        let Err(error) = transaction(&self.client).set_transact_items(Some(actions)).send().await else {
+        let actions = vec![self.append_action(after, stored.revision, events)?, self.release_action(after, claim)?];
+        let changes = CounterChanges::of_append(after, stored);
+        let Some(error) = self.counted(after.id(), actions, changes).send().await? else {
             return Ok(Append::Done);
         };
         match reasons(&error) {
-            [append, _] if is_refused(append) => Ok(Append::Conflict),
-            [_, release] if is_refused(release) => self.append(after, revision, events).await,
+            [append, ..] if is_refused(append) => Ok(Append::Conflict),
+            [_, release, ..] if is_refused(release) => self.append(after, stored, events).await,
             reasons if is_contended(reasons) => Ok(Append::Conflict),
             _ => Err(failed(self.target(after.id()), error)),
         }

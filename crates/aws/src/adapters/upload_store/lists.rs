@@ -2,6 +2,8 @@
 //!
 //! The indexes behind them follow their table within moments.
 
+pub mod open;
+
 use std::collections::HashMap;
 
 use eventpulse_core::id::{OwnerId, UploadId};
@@ -12,7 +14,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
-use super::attributes::{PENDING, QUARANTINED};
+use super::attributes::QUARANTINED;
+use super::open_counters::first_kept_day;
 use super::{UploadStore, upload_pk};
 use crate::adapters::dynamodb::item::{Item, s, text};
 use crate::adapters::page::Page;
@@ -20,8 +23,6 @@ use crate::error::{Error, Kind};
 
 /// The most items read for one page. With a filter that few uploads pass, pages are short instead of slow.
 const MAX_READ_FOR_PAGE: usize = 2_000;
-/// The most ids in an [`OpenCount`].
-const MAX_IDS: usize = 10;
 
 /// An upload in a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,24 +88,6 @@ pub struct QuarantineFilter {
     pub to: Option<Timestamp>,
 }
 
-/// A number of uploads, and the newest of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OpenCount {
-    /// The number of uploads.
-    pub count: u64,
-    /// The newest uploads, at most 10.
-    pub upload_ids: Vec<String>,
-}
-
-/// The uploads of an owner that answers do not include, or not fully.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OpenUploads {
-    /// The uploads with something in quarantine.
-    pub quarantined: OpenCount,
-    /// The uploads that are received and not decided.
-    pub pending: OpenCount,
-}
-
 /// A query of an index, newest first.
 struct Listing<'a> {
     index: &'static str,
@@ -167,7 +150,7 @@ impl UploadStore {
         after: Option<&str>,
         now: Timestamp,
     ) -> Result<Page<QuarantineSummary>, Error> {
-        let mut listing = Listing::of_open(owner, QUARANTINED, filter.from, filter.to);
+        let mut listing = self.quarantine_listing(owner, filter, now);
         if let Some(code) = filter.code {
             listing.values.insert(":code".to_owned(), s(code.as_str()));
             listing.filter.push("contains(codes, :code)");
@@ -179,26 +162,14 @@ impl UploadStore {
         self.page(&listing, limit, after, |id, item: OpenIndexItem| item.summary(id, now)).await
     }
 
-    /// Counts an owner's uploads that answers do not include, or not fully.
-    ///
-    /// # Errors
-    /// Returns an [AWS failure](crate::error).
-    pub async fn count_open(&self, owner: &OwnerId) -> Result<OpenUploads, Error> {
-        let count = async |kind: &str| {
-            let listing = Listing::of_open(owner, kind, None, None);
-            let mut open = OpenCount::default();
-            let mut pages = self.query(&listing)?.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| self.refused(error))?;
-                open.count += page.items().len() as u64;
-                let room = MAX_IDS.saturating_sub(open.upload_ids.len());
-                let ids = page.items().iter().take(room).filter_map(|item| Some(id_of(item)?.to_string()));
-                open.upload_ids.extend(ids);
-            }
-            Ok(open)
-        };
-        let (quarantined, pending) = (count(QUARANTINED).await?, count(PENDING).await?);
-        Ok(OpenUploads { quarantined, pending })
+    /// Lists the uploads whose quarantine objects have not expired.
+    fn quarantine_listing<'a>(&self, owner: &'a OwnerId, filter: &QuarantineFilter, now: Timestamp) -> Listing<'a> {
+        let (from, to) = range(&format!("{QUARANTINED}#"), filter.from, filter.to);
+        let first_kept = format!("{QUARANTINED}#{}", first_kept_day(now, self.retention));
+        let from = from.max(first_kept);
+        // DynamoDB refuses a range that ends before it begins.
+        let to = to.max(from.clone());
+        Listing::of_open(owner, (from, to))
     }
 
     fn query(
@@ -261,14 +232,14 @@ impl UploadStore {
 }
 
 impl<'a> Listing<'a> {
-    /// Lists the uploads that wait for something.
-    fn of_open(owner: &'a OwnerId, kind: &str, from: Option<Timestamp>, to: Option<Timestamp>) -> Self {
+    /// Lists items of the index `by_open`.
+    fn of_open(owner: &'a OwnerId, range: (String, String)) -> Self {
         Self {
             index: "by_open",
             owner_attribute: "open_owner",
             sort_attribute: "open_since",
             owner,
-            range: range(&format!("{kind}#"), from, to),
+            range,
             filter: Vec::new(),
             names: HashMap::new(),
             values: Item::new(),

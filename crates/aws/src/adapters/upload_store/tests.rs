@@ -7,7 +7,7 @@ use serde_json::json;
 
 fn store() -> UploadStore {
     let client = Client::from_conf(Config::builder().behavior_version(BehaviorVersion::latest()).build());
-    UploadStore::new(client, "uploads".to_owned(), "chunks".to_owned())
+    UploadStore::new(client, "uploads".to_owned(), "chunks".to_owned(), Duration::from_secs(90 * 86_400))
 }
 
 fn at(time: &str) -> Timestamp {
