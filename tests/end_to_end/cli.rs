@@ -14,7 +14,10 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::TestResult;
+use crate::devices::keys::refused;
+use crate::devices::{acknowledged, key, outcome, send};
 use crate::owners::lines;
+use crate::poll::{SOON, found, poll};
 use crate::world::{World, reading};
 
 /// The output of a command and its exit code.
@@ -70,6 +73,17 @@ impl Person {
         } else {
             Err(format!("{arguments:?}: {} {} {}", said.code, said.out, said.err).into())
         }
+    }
+
+    /// Runs `eventpulse admin` with the operator's credentials. Returns its output as JSON.
+    async fn administers(&self, world: &World, code: i32, arguments: &[&str]) -> Result<Value, BoxError> {
+        let mut command = Command::new(&self.binary);
+        command.arg("admin").args(arguments).arg("--json").envs(world.stack.environment());
+        let output = command.output().await?;
+        if output.status.code() != Some(code) {
+            return Err(format!("{arguments:?}: {} {}", output.status, String::from_utf8_lossy(&output.stderr)).into());
+        }
+        Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
     }
 }
 
@@ -230,5 +244,58 @@ pub async fn cli_manages_keys_and_simulates_a_fleet(world: Arc<World>) -> TestRe
     // With an invalid key, the simulation stops after the first message.
     let refused = person.exits(1, &["simulate", "--events", "50", "--key", secret, "--json"]).await?.json()?;
     assert_eq!((&refused["well"], &refused["acknowledged"]), (&json!(false), &json!(0)), "{refused:#}");
+    Ok(())
+}
+
+pub async fn admin_offboards_an_owner_and_leaves_others_alone(world: Arc<World>) -> TestResult {
+    let (person, user, other) = (Person::new()?, world.user(), world.user());
+    let (key_id, secret) = key(&world, &user, "standard").await?;
+    let (_, secret_of_other) = key(&world, &other, "standard").await?;
+    let body = |device: &str, second| reading(device, second, 1.0);
+    acknowledged(send(&world, &secret, &body("offboarded", 0)).await?)?;
+    let owner = user.owner.as_str();
+
+    let offboarded = person.administers(&world, 0, &["offboard", owner]).await?;
+    assert_eq!(offboarded, json!({ "owner": owner, "user": "disabled", "revoked_keys": [key_id] }));
+    let again = person.administers(&world, 0, &["offboard", owner]).await?;
+    assert_eq!(again["revoked_keys"], json!([]), "a repeated call has nothing left to do");
+    refused(&world, &secret).await?;
+    acknowledged(send(&world, &secret_of_other, &body("others", 0)).await?)?;
+
+    let upload = json!({ "file_name": "a.json", "content_type": "application/json", "size": 10 });
+    for (path, body) in [("/keys", json!({})), ("/uploads", upload.clone())] {
+        world.call(&user, "POST", path, body).await?.problem(403, "offboarded")?;
+    }
+    world.call(&user, "POST", &format!("/keys/{key_id}/rotate"), json!({})).await?.problem(403, "offboarded")?;
+    let at = discover(&world.http, &world.client.api).await?;
+    let mut ask = |_: Prompt| unreachable!("the user is disabled");
+    let signed_in = sign_in(&world.http, &world.client.api, &at, &user.name, PASSWORD, &mut ask).await;
+    assert!(signed_in.is_err(), "the user is disabled");
+
+    let reinstated = person.administers(&world, 0, &["reinstate", owner]).await?;
+    assert_eq!(reinstated, json!({ "owner": owner, "user": "enabled", "was_offboarded": true }));
+    sign_in(&world.http, &world.client.api, &at, &user.name, PASSWORD, &mut ask).await?;
+    assert_eq!(send(&world, &secret, &body("offboarded", 1)).await?.status, 403, "revoked keys stay revoked");
+    let (_, new) = key(&world, &user, "standard").await?;
+    acknowledged(send(&world, &new, &body("offboarded", 2)).await?)?;
+    Ok(())
+}
+
+pub async fn admin_revokes_keys_and_recounts_open_uploads(world: Arc<World>) -> TestResult {
+    let (person, user) = (Person::new()?, world.user());
+    let (key_id, secret) = key(&world, &user, "standard").await?;
+    let rejected = acknowledged(send(&world, &secret, &json!({ "device_id": "recounted", "value": 1 })).await?)?;
+    outcome(&world, &user, &rejected).await?;
+    let recount = poll(SOON, async || {
+        let counted = person.administers(&world, 0, &["recount", user.owner.as_str()]).await?;
+        let is_counted = counted["counters"]["quarantined"] == 1;
+        found(is_counted.then_some(counted.clone()), || format!("the counters are {counted}"))
+    });
+    assert_eq!(recount.await?["histories"], json!({ "quarantined": 1, "pending": 0 }));
+    let revoked = person.administers(&world, 0, &["revoke-key", &key_id]).await?;
+    assert_eq!((&revoked["key_id"], &revoked["owner"]), (&json!(key_id), &json!(user.owner)));
+    refused(&world, &secret).await?;
+    person.administers(&world, 3, &["revoke-key", "key_00000000000000000000000000"]).await?;
+    person.administers(&world, 3, &["--stack", "nowhere", "offboard", "x"]).await?;
     Ok(())
 }

@@ -190,6 +190,8 @@ fn main() -> ExitCode {
         Shared cli::cli_uploads_many_large_files_in_parallel,
         Shared cli::invited_user_chooses_a_password,
         Shared cli::cli_manages_keys_and_simulates_a_fleet,
+        Shared cli::admin_offboards_an_owner_and_leaves_others_alone,
+        Shared cli::admin_revokes_keys_and_recounts_open_uploads,
         Shared messages::bad_message_does_not_affect_its_batch,
         Shared messages::message_of_501_records_is_quarantined_without_the_gateway,
         Shared messages::repeated_message_counts_once,

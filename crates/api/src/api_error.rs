@@ -112,6 +112,14 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized", detail)
     }
 
+    /// Creates the 403 of an owner who was offboarded.
+    #[must_use]
+    pub fn offboarded() -> Self {
+        let detail =
+            "The operator of this service ended your access. You can read until your token expires, but not send.";
+        Self::new(StatusCode::FORBIDDEN, "offboarded", "Access ended", detail)
+    }
+
     /// Creates a 404: the resource does not exist, or belongs to another owner.
     #[must_use]
     pub fn not_found(detail: impl Into<String>) -> Self {
@@ -245,6 +253,7 @@ impl From<KeyRefusal> for ApiError {
     fn from(refusal: KeyRefusal) -> Self {
         match refusal {
             KeyRefusal::NotFound => Self::not_found("You have no key with this id. GET /keys lists your keys."),
+            KeyRefusal::OwnerOffboarded => Self::offboarded(),
             reason => Self::conflict(conflict_detail(reason)),
         }
     }

@@ -65,6 +65,17 @@ impl Claims {
     }
 }
 
+impl Owner {
+    /// Checks that the operator did not end the owner's access: a token outlives its user by up to an hour.
+    ///
+    /// # Errors
+    /// Returns 403 if the owner is offboarded.
+    pub(crate) async fn require_active(&self, app: &App) -> Result<(), ApiError> {
+        let keys = app.keys.as_ref().ok_or_else(ApiError::internal)?;
+        if keys.store().is_offboarded(&self.0).await? { Err(ApiError::offboarded()) } else { Ok(()) }
+    }
+}
+
 impl FromRequestParts<Arc<App>> for Owner {
     type Rejection = ApiError;
 

@@ -1,6 +1,7 @@
-//! The commands of `eventpulse`. These commands use HTTP only (the REST API, Cognito, `POST /data`), except `validate`,
-//! which works offline. Any other client can do the same.
+//! The commands of `eventpulse`. The commands of owners use HTTP only (the REST API, Cognito, `POST /data`), except
+//! `validate`, which works offline. Any other client can do the same. `admin` is the operator: it uses AWS.
 
+pub mod admin;
 pub mod keys;
 pub mod notifications;
 mod output;
@@ -25,7 +26,7 @@ pub use output::{CommandResult, Global};
 /// The exit code when an upload was rejected or a file is invalid.
 const SOME_REJECTED: u8 = 1;
 
-/// The commands of an owner.
+/// The commands of owners and of the operator.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Sign in, and store the tokens in a file that only you can read.
@@ -52,6 +53,8 @@ pub enum Command {
     Simulate(simulate::Args),
     /// Check files on this machine with the validator of the service. Exits with 0 only if all records are valid.
     Validate(validate::Args),
+    /// As the operator: end or restore the access of an owner, revoke any key, check counters. Needs AWS credentials.
+    Admin(admin::Args),
 }
 
 /// Runs a command. Prints its answer to standard output, and errors to standard error.
@@ -71,6 +74,7 @@ async fn dispatch(command: Command, global: &Global) -> Result<CommandResult, Cl
         Command::Login(args) => session::login(&args, global).await,
         Command::Logout => session::logout(global),
         Command::Validate(args) => validate::run(&args, global),
+        Command::Admin(args) => admin::run(args, global).await,
         Command::Upload(args) => upload::run(&api(global)?, &args, global).await,
         Command::Uploads(args) => uploads::run(&api(global)?, args, global).await,
         Command::Stats(args) => statistics::stats(&api(global)?, &args, global).await,

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod commands;
 pub mod dev;
+pub mod operator;
 pub mod stack;
 
 /// Any error, for the person at the terminal.

@@ -3,7 +3,7 @@
 
 use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequestTypeRequest as Event;
 use eventpulse_aws::adapters::key_store::CredentialLookup;
-use eventpulse_aws::clock;
+use eventpulse_aws::{Error, clock};
 use eventpulse_core::device::key::{ApiKey, Credential, CredentialStatus};
 use eventpulse_core::time::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
@@ -55,8 +55,8 @@ enum Presented {
     Malformed,
     /// No such key was issued.
     Unknown,
-    /// The key was issued. It may be revoked or replaced.
-    Known(Credential),
+    /// The key was issued. It may be revoked or replaced, or its owner offboarded.
+    Known { credential: Credential, is_owner_offboarded: bool },
 }
 
 /// The decision on a key.
@@ -82,9 +82,8 @@ async fn decide(keys: &CredentialLookup, event: &Event) -> Result<Answer, Diagno
     let arn = arn.ok_or_else(|| failed("Event".to_owned(), "the event has no method ARN".to_owned()))?;
     let presented = match sent(event) {
         Some(key) => {
-            let known = keys.look_up(&key.digest()).await;
-            let known = known.map_err(|error| failed(format!("{:?}", error.kind), error.chain()))?;
-            known.map_or(Presented::Unknown, Presented::Known)
+            let presented = look_up(keys, &key).await;
+            presented.map_err(|error| failed(format!("{:?}", error.kind), error.chain()))?
         }
         None => Presented::Malformed,
     };
@@ -97,6 +96,13 @@ async fn decide(keys: &CredentialLookup, event: &Event) -> Result<Answer, Diagno
         Decision::Denied { reason, credential: None } => tracing::info!(reason, "the key is denied"),
     }
     Ok(answer(decision, arn))
+}
+
+/// Looks up a key and its owner.
+async fn look_up(keys: &CredentialLookup, key: &ApiKey) -> Result<Presented, Error> {
+    let Some(credential) = keys.look_up(&key.digest()).await? else { return Ok(Presented::Unknown) };
+    let is_owner_offboarded = keys.is_offboarded(&credential.owner).await?;
+    Ok(Presented::Known { credential, is_owner_offboarded })
 }
 
 /// Returns the key of the request. `None` if it is missing, malformed or not the only one.
@@ -114,10 +120,11 @@ fn judge(presented: Presented, now: Timestamp) -> Decision {
     match presented {
         Presented::Malformed => denied("malformed", None),
         Presented::Unknown => denied("unknown", None),
-        Presented::Known(known) => match known.status(now) {
-            CredentialStatus::Good => Decision::Allowed(known),
-            CredentialStatus::Revoked => denied("revoked", Some(known)),
-            CredentialStatus::Replaced => denied("replaced", Some(known)),
+        Presented::Known { credential, is_owner_offboarded: true } => denied("offboarded", Some(credential)),
+        Presented::Known { credential, is_owner_offboarded: false } => match credential.status(now) {
+            CredentialStatus::Good => Decision::Allowed(credential),
+            CredentialStatus::Revoked => denied("revoked", Some(credential)),
+            CredentialStatus::Replaced => denied("replaced", Some(credential)),
         },
     }
 }
@@ -180,6 +187,10 @@ mod tests {
         serde_json::from_value(event).unwrap()
     }
 
+    fn known(credential: Credential) -> Presented {
+        Presented::Known { credential, is_owner_offboarded: false }
+    }
+
     fn credential(state: KeyState, valid_until: Option<i64>) -> Credential {
         Credential {
             owner: "u1".parse().unwrap(),
@@ -214,7 +225,7 @@ mod tests {
 
     #[test]
     fn valid_keys_may_call_one_method_for_their_owner() {
-        let decision = judge(Presented::Known(credential(KeyState::Active, None)), Timestamp::from_micros(10));
+        let decision = judge(known(credential(KeyState::Active, None)), Timestamp::from_micros(10));
         assert_eq!(
             serde_json::to_value(answer(decision, resource(ARN).unwrap())).unwrap(),
             json!({
@@ -232,9 +243,13 @@ mod tests {
         for (name, presented) in [
             ("malformed", Presented::Malformed),
             ("unknown", Presented::Unknown),
-            ("revoked", Presented::Known(credential(KeyState::Revoked, None))),
-            ("revoked", Presented::Known(credential(KeyState::Revoked, Some(99)))),
-            ("replaced", Presented::Known(credential(KeyState::Active, Some(10)))),
+            ("revoked", known(credential(KeyState::Revoked, None))),
+            ("revoked", known(credential(KeyState::Revoked, Some(99)))),
+            ("replaced", known(credential(KeyState::Active, Some(10)))),
+            (
+                "offboarded",
+                Presented::Known { credential: credential(KeyState::Active, None), is_owner_offboarded: true },
+            ),
         ] {
             let decision = judge(presented, Timestamp::from_micros(10));
             assert!(matches!(&decision, Decision::Denied { reason, .. } if *reason == name), "{name}: {decision:?}");
@@ -249,7 +264,7 @@ mod tests {
                 "{name}"
             );
         }
-        let replaced = judge(Presented::Known(credential(KeyState::Active, Some(11))), Timestamp::from_micros(10));
+        let replaced = judge(known(credential(KeyState::Active, Some(11))), Timestamp::from_micros(10));
         assert!(matches!(replaced, Decision::Allowed(_)), "a replaced secret is valid until its end");
     }
 

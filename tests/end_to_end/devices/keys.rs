@@ -18,7 +18,7 @@ fn body() -> Value {
 }
 
 /// Waits until the gateway refuses a key. Its cache keeps a decision for [`KEY_CACHE`].
-async fn refused(world: &World, secret: &str) -> TestResult {
+pub async fn refused(world: &World, secret: &str) -> TestResult {
     poll(SOON, async || {
         let reply = send(world, secret, &body()).await?;
         let is_refused = reply.status == 403;

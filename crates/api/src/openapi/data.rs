@@ -4,7 +4,7 @@
 use eventpulse_core::intake::schema::SchemaId;
 use serde_json::{Map, Value, json};
 
-use super::errors::{add_header, error_response};
+use super::errors::{add_header, error_response, refused_key};
 use crate::state::App;
 
 /// The most records of a request.
@@ -71,7 +71,7 @@ pub(super) fn operation(app: &App) -> Value {
             },
             "400": error_response("400", "The body is not a record of a deployed schema. `detail` names the schemas."),
             "401": error_response("401", "The header `x-api-key` is missing."),
-            "403": error_response("403", "The key is unknown, revoked or replaced."),
+            "403": refused_key("The key is unknown, revoked or replaced."),
             "413": error_response("413", "The body is too large. Send fewer records, or use `POST /uploads`."),
             "415": error_response("415", "The body is not JSON."),
             "429": error_response("429", "The key exceeds its usage plan. Wait for the seconds in `Retry-After`."),

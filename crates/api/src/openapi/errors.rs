@@ -60,6 +60,15 @@ pub(super) fn error_response(status: &str, description: &str) -> Value {
     })
 }
 
+/// Returns the description of the error response to a device whose key is refused.
+pub(super) fn refused_key(description: &str) -> Value {
+    let detail = "The API key is unknown, revoked or replaced. Send a valid key in the header x-api-key.";
+    let error = ApiError::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", detail);
+    let mut response = error_response("403", description);
+    response["content"][PROBLEM_JSON]["example"] = with_request_id(error);
+    response
+}
+
 /// Adds a header to the description of a response.
 pub(super) fn add_header(response: &mut Value, name: &str, description: &str) {
     response["headers"] = json!({ name: { "description": description, "schema": { "type": "string" } } });
@@ -71,12 +80,7 @@ fn example(status: &str) -> Value {
         "401" => ApiError::unauthorized(
             "The token is not an ID token. Sign in, and send the ID token, not the access token.",
         ),
-        "403" => ApiError::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "Forbidden",
-            "The key is unknown, revoked or replaced. Create a key with POST /keys.",
-        ),
+        "403" => ApiError::offboarded(), // of an owner; `POST /data` has another
         "404" => ApiError::not_found("You have no resource with this id."),
         "409" => ApiError::conflict(
             "The request conflicts with the state of the resource: the upload was withdrawn: send the data as a new upload.",
@@ -105,5 +109,9 @@ fn example(status: &str) -> Value {
         "400" => ApiError::parameter("from", "expected an RFC 3339 date-time such as 2025-02-28T12:00:00Z"),
         _ => ApiError::internal(),
     };
+    with_request_id(error)
+}
+
+fn with_request_id(error: ApiError) -> Value {
     serde_json::to_value(error.with_request_id("8f0c1d9e-5a43-4c1b-9a66-0d5c2f3b7e11")).unwrap_or_default()
 }

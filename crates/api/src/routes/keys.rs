@@ -190,6 +190,7 @@ fn keys_of(app: &App) -> Result<&Keys, ApiError> {
         (status = 201, description = "The key with its secret, `api_key`. No other response contains it.",
             body = KeyWithSecret,
             headers(("Location" = String, description = "The URL of the key."))),
+        (status = 403, description = "The operator of the service ended your access."),
         (status = 409, description = "You have 100 active keys. Revoke one."),
         (status = 413, description = "The body of the request is too large."),
         (status = 415, description = "The body of the request is not JSON."),
@@ -267,6 +268,7 @@ pub(crate) async fn get(
     responses(
         (status = 200, description = "The key with its secret, `api_key`. No other response contains it.",
             body = KeyWithSecret),
+        (status = 403, description = "The operator of the service ended your access."),
         (status = 404, description = "You have no key with this id."),
         (status = 409, description = "The key is revoked, 10 earlier secrets are still valid, or a concurrent request \
                                       changed the key. `detail` says which."),

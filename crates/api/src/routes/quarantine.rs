@@ -216,6 +216,7 @@ pub(crate) struct RetryAccepted {
     responses(
         (status = 202, description = "The retry is being processed. The receipt will show its outcome.",
             body = RetryAccepted),
+        (status = 403, description = "The operator of the service ended your access."),
         (status = 404, description = "You have no upload with this id."),
         (status = 409, description = "No data of this upload waits in quarantine. `detail` says why."),
         (status = 413, description = "The correction is larger than 4 MiB, or than your quota of bytes."),
@@ -237,6 +238,7 @@ pub(crate) async fn retry(
             Some(Correction { content_type, content_encoding, body: body.to_vec() })
         }
     };
+    owner.require_active(&app).await?;
     let charge = Charge { bytes: body.len() as u64, ..Charge::default() };
     usage::charge(&app, &owner, &charge, now).await?;
     let outcome = match correction {
@@ -303,6 +305,7 @@ pub(crate) struct NewCorrection {
         (status = 201, description = "The presigned URL. Send the correction to `url` with `PUT` and `headers`.",
             body = PresignedUpload,
             headers(("Location" = String, description = "The URL of the receipt."))),
+        (status = 403, description = "The operator of the service ended your access."),
         (status = 404, description = "You have no upload with this id."),
         (status = 409, description = "No data of this upload waits in quarantine. `detail` says why."),
         (status = 413, description = "The body of the request is too large."),
@@ -326,6 +329,7 @@ pub(crate) async fn correction(
         now,
         expires_in: lifetime(new.expires_in)?,
     };
+    owner.require_active(&app).await?;
     let url_expires_at = Some(now + options.expires_in);
     let charge = Charge { bytes: options.size, url_expires_at, ..Charge::default() };
     let usage = usage::charge(&app, &owner, &charge, now).await?;

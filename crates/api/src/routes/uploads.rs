@@ -145,6 +145,7 @@ impl PresignedUpload {
                                       request returns the same upload with another URL, until the file arrives.",
             body = PresignedUpload,
             headers(("Location" = String, description = "The URL of the receipt."))),
+        (status = 403, description = "The operator of the service ended your access."),
         (status = 413, description = "The body of the request is too large, or the file is larger than your quota of bytes."),
         (status = 415, description = "The body of the request is not JSON."),
         (status = 422, description = "The `Idempotency-Key` was sent before with another request."),
@@ -177,6 +178,7 @@ pub(crate) async fn create(
         max_rejected,
         expires_in,
     };
+    owner.require_active(&app).await?;
     respond(&app, &owner, &request, key.map(|key| request.issue_key(key)), (app.clock)()).await
 }
 

@@ -1,12 +1,15 @@
 //! DynamoDB: the keys of devices.
 //!
-//! There are two kinds of item. An item per key, `pk = id#<key id>`, holds the key's state and the digests of its
+//! There are three kinds of item. An item per key, `pk = id#<key id>`, holds the key's state and the digests of its
 //! secrets; the index `by_owner` lists these by `listed`. An item per secret, `pk = key#<sha256>`, holds the credential
 //! that the authorizer reads; the secret cannot be derived from it. Both are written in one transaction, on condition
 //! of the key's `revision`. Keys are read by a consistent GetItem; only lists and the count follow within moments.
+//! The third kind is the tombstone of an owner, `pk = owner#<owner>` with `offboarded_at`: while it exists, no key of the
+//! owner works.
 
 mod items;
 pub mod lookup;
+mod tombstone;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -14,6 +17,7 @@ use aws_sdk_dynamodb::types::{Put, Select, TransactWriteItem};
 use eventpulse_core::device::key::{KeyId, KeyState};
 use eventpulse_core::device::key_commands::{Key, KeyChange};
 use eventpulse_core::id::OwnerId;
+use eventpulse_core::time::Timestamp;
 pub use lookup::CredentialLookup;
 
 use crate::adapters::dynamodb::item::{Item, number, s, text};
@@ -69,11 +73,18 @@ impl KeyStore {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn get(&self, owner: &OwnerId, id: &KeyId) -> Result<Option<Key>, Error> {
+        Ok(self.get_of_any_owner(id).await?.filter(|key| key.owner == *owner))
+    }
+
+    /// Reads a key, whoever its owner is: for the operator.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn get_of_any_owner(&self, id: &KeyId) -> Result<Option<Key>, Error> {
         let get = self.client.get_item().table_name(&self.table).key("pk", s(key_pk(id))).consistent_read(true);
         let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.target(id), error))?;
         let Some(item) = output.item else { return Ok(None) };
-        let key = key_of(item).map_err(|error| self.corrupt("GetItem", error))?;
-        Ok((key.owner == *owner).then_some(key))
+        key_of(item).map(Some).map_err(|error| self.corrupt("GetItem", error))
     }
 
     /// Counts the active keys of an owner by the index, so that concurrent creations may exceed a limit by a few.
@@ -128,6 +139,30 @@ impl KeyStore {
             return Ok(KeyWrite::Conflict);
         }
         Err(Error::sdk("TransactWriteItems", self.target(&key.key_id), error))
+    }
+
+    /// Marks an owner as offboarded. Returns `false` if the owner was already.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn offboard(&self, owner: &OwnerId, now: Timestamp) -> Result<bool, Error> {
+        tombstone::put(&self.client, &self.table, owner, now).await
+    }
+
+    /// Removes the mark. Returns `false` if there was none.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn reinstate(&self, owner: &OwnerId) -> Result<bool, Error> {
+        tombstone::remove(&self.client, &self.table, owner).await
+    }
+
+    /// Returns whether an owner is offboarded. The read is consistent.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn is_offboarded(&self, owner: &OwnerId) -> Result<bool, Error> {
+        tombstone::exists(&self.client, &self.table, owner).await
     }
 
     fn of_owner(&self, owner: &OwnerId) -> QueryFluentBuilder {

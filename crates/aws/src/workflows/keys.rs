@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use eventpulse_core::device::key::{ApiKey, KeyId, UsagePlan};
+use eventpulse_core::device::key::{ApiKey, KeyId, KeyState, UsagePlan};
 use eventpulse_core::device::key_commands::{self, Key, KeyRandom, KeyRefusal};
 use eventpulse_core::id::OwnerId;
 use eventpulse_core::time::Timestamp;
@@ -14,6 +14,9 @@ use crate::adapters::key_store::{KeyStore, KeyWrite};
 use crate::config::KeysConfig;
 use crate::environment::{ConfigError, Environment};
 use crate::error::{Error, Kind};
+
+/// The number of keys listed at a time.
+const PAGE: usize = 100;
 
 /// The result of a command on a key.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +88,11 @@ impl Keys {
         now: Timestamp,
         random: &KeyRandom,
     ) -> Result<KeyOutcome<(Key, ApiKey)>, Error> {
-        let active_keys = self.store.count_active(owner).await?;
+        let (active_keys, is_offboarded) =
+            tokio::try_join!(self.store.count_active(owner), self.store.is_offboarded(owner))?;
+        if is_offboarded {
+            return Ok(KeyOutcome::Refused(KeyRefusal::OwnerOffboarded));
+        }
         let draft = match key_commands::create(owner, name, plan, active_keys, now, random) {
             Ok(draft) => draft,
             Err(refusal) => return Ok(KeyOutcome::Refused(refusal)),
@@ -111,7 +118,11 @@ impl Keys {
         now: Timestamp,
         random: [u8; 32],
     ) -> Result<KeyOutcome<(Key, ApiKey)>, Error> {
-        let Some(key) = self.store.get(owner, id).await? else { return Ok(KeyOutcome::Refused(KeyRefusal::NotFound)) };
+        let (key, is_offboarded) = tokio::try_join!(self.store.get(owner, id), self.store.is_offboarded(owner))?;
+        if is_offboarded {
+            return Ok(KeyOutcome::Refused(KeyRefusal::OwnerOffboarded));
+        }
+        let Some(key) = key else { return Ok(KeyOutcome::Refused(KeyRefusal::NotFound)) };
         let secret = ApiKey::new(random);
         let change = match key_commands::rotate(key, &secret, now, overlap) {
             Ok(change) => change,
@@ -138,6 +149,42 @@ impl Keys {
         self.gateway.delete(&key.usage_key_id).await?;
         Ok(KeyOutcome::Done(key))
     }
+
+    /// Revokes a key, whoever its owner is: for the operator.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn revoke_of_any_owner(&self, id: &KeyId, now: Timestamp) -> Result<KeyOutcome<Key>, Error> {
+        match self.store.get_of_any_owner(id).await? {
+            Some(key) => self.revoke(&key.owner, id, now).await,
+            None => Ok(KeyOutcome::Refused(KeyRefusal::NotFound)),
+        }
+    }
+
+    /// Ends the access of an owner: no key works any more, and none can be created. Returns the keys that this call
+    /// revoked. A call that failed can be repeated, and completes the rest.
+    ///
+    /// The tombstone is written first: it also ends the keys that the index does not list yet.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn offboard(&self, owner: &OwnerId, now: Timestamp) -> Result<Vec<Key>, Error> {
+        self.store.offboard(owner, now).await?;
+        let (mut revoked, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store.list(owner, PAGE, after.as_deref()).await?;
+            for key in page.items.into_iter().filter(|key| key.state == KeyState::Active) {
+                if let KeyOutcome::Done(key) = self.revoke(owner, &key.key_id, now).await? {
+                    revoked.push(key);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(revoked);
+            }
+        }
+    }
+
     /// Returns the revoked key, or `None` if the owner has no such key.
     async fn revoke_in_store(&self, owner: &OwnerId, id: &KeyId, now: Timestamp) -> Result<Option<Key>, Error> {
         let mut tries = ConflictRetry::COMMAND.tries();

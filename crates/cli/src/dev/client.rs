@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
+use eventpulse_aws::Services;
 use eventpulse_aws::adapters::object_store::presign::Presigned;
 use eventpulse_aws::workflows::issue::Issued;
-use eventpulse_aws::{Config, Services};
 use eventpulse_core::id::{OwnerId, UploadId, upload_key};
-use eventpulse_core::intake::schema::{Catalog, SchemaRef};
+use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::Upload;
 use serde::Deserialize;
@@ -21,6 +21,7 @@ use crate::BoxError;
 use crate::client::http::http_client;
 use crate::dev::mailbox;
 use crate::dev::samples::Sample;
+use crate::operator::Outputs;
 use crate::stack::{PASSWORD, Stack};
 
 /// The time that an upload has to reach its outcome.
@@ -67,19 +68,7 @@ impl Client {
     /// # Errors
     /// Returns an error if the stack lacks an output.
     pub async fn new(stack: &Stack) -> Result<Self, BoxError> {
-        let output = |name: &str| stack.outputs.get(name).cloned().ok_or(format!("the stack has no output {name}"));
-        let config = Config {
-            uploads_table: output("UploadsTableName")?,
-            chunks_table: output("ChunksTableName")?,
-            process_bucket: output("ProcessBucketName")?,
-            quarantine_bucket: output("QuarantineBucketName")?,
-            quarantine_retention_days: output("QuarantineRetentionDays")?.parse()?,
-            notices_topic_arn: output("NoticesTopicArn")?,
-            notices_table: output("NoticesTableName")?,
-            usage_table: output("UsageTableName")?,
-            default_schema: SchemaRef::parse("reading/1.0")?,
-            s3_path_style: true,
-        };
+        let outputs: Outputs = stack.outputs.iter().collect();
         let credentials =
             Credentials::new(&stack.access_key_id, &stack.secret_access_key, None, None, "the local stack's operator");
         let sdk = aws_config::defaults(BehaviorVersion::latest())
@@ -93,10 +82,10 @@ impl Client {
         let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
         Ok(Self {
             s3: aws_sdk_s3::Client::from_conf(s3),
-            services: Services::new(config, &sdk, catalog),
+            services: Services::new(outputs.config(true)?, &sdk, catalog),
             http: http_client()?,
-            api: output("ApiUrl")?,
-            sign_in: (stack.endpoint.clone(), output("UserPoolClientId")?),
+            api: outputs.get("ApiUrl")?,
+            sign_in: (stack.endpoint.clone(), outputs.get("UserPoolClientId")?),
             sdk,
         })
     }

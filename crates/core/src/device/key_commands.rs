@@ -101,6 +101,9 @@ pub enum KeyRefusal {
         "another request changed this key at the same time: look at the key, and rotate it again if that is still needed"
     )]
     ChangedMeanwhile,
+    /// The operator ended the owner's access.
+    #[error("the operator of this service ended your access")]
+    OwnerOffboarded,
 }
 
 /// The random bytes of a new key.

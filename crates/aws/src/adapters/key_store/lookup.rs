@@ -1,14 +1,16 @@
-//! The authorizer's read: one item, by the digest of the secret that a device sent.
+//! The reads of the authorizer: the secret that a device sent, by its digest, and the tombstone of its owner.
 
 use aws_sdk_dynamodb::Client;
 use eventpulse_core::device::key::Credential;
+use eventpulse_core::id::OwnerId;
 
 use super::items::{credential_of, secret_pk};
+use super::tombstone;
 use crate::adapters::dynamodb::item::s;
 use crate::environment::{ConfigError, Environment};
 use crate::error::{Error, Kind};
 
-/// The table of keys, for reading one secret at a time.
+/// The table of keys, for checking one secret at a time.
 #[derive(Debug, Clone)]
 pub struct CredentialLookup {
     client: Client,
@@ -44,5 +46,13 @@ impl CredentialLookup {
         let output = get.send().await.map_err(|error| Error::sdk("GetItem", self.table.as_str(), error))?;
         let corrupt = |error| Error::new("GetItem", self.table.as_str(), Kind::Corrupt).with_source(error);
         output.item.map(credential_of).transpose().map_err(corrupt)
+    }
+
+    /// Returns whether an owner is offboarded. The read is consistent.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn is_offboarded(&self, owner: &OwnerId) -> Result<bool, Error> {
+        tombstone::exists(&self.client, &self.table, owner).await
     }
 }
