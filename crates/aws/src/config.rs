@@ -114,7 +114,7 @@ mod tests {
             "UPLOADS_TABLE",
             "PROCESS_BUCKET",
             "QUARANTINE_BUCKET",
-            "QUARANTINE_RETENTION_DAYS (expected a whole number from 1 to 36500)",
+            "QUARANTINE_RETENTION_DAYS",
             "NOTICES_TOPIC_ARN",
             "NOTICES_TABLE",
             "USAGE_TABLE",
