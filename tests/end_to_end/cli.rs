@@ -284,7 +284,8 @@ pub async fn admin_offboards_an_owner_and_leaves_others_alone(world: Arc<World>)
 pub async fn admin_revokes_keys_and_recounts_open_uploads(world: Arc<World>) -> TestResult {
     let (person, user) = (Person::new()?, world.user());
     let (key_id, secret) = key(&world, &user, "standard").await?;
-    let rejected = acknowledged(send(&world, &secret, &json!({ "device_id": "recounted", "value": 1 })).await?)?;
+    let wrong = json!({ "device_id": "recounted", "timestamp": "2025-02-28T00:00:00Z", "value": "wrong" });
+    let rejected = acknowledged(send(&world, &secret, &wrong).await?)?;
     outcome(&world, &user, &rejected).await?;
     let recount = poll(SOON, async || {
         let counted = person.administers(&world, 0, &["recount", user.owner.as_str()]).await?;

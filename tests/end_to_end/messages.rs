@@ -251,11 +251,13 @@ pub async fn messages_with_one_idempotency_key_count_once(world: Arc<World>) -> 
 
     // The first acknowledged message gets the key, whatever its place in the batch, its readings and its outcome.
     let posted = |sent: Sent, second: u32| posted_at(sent, 1_740_744_000_000 + i64::from(second) * 1_000);
-    let late = posted(keyed(&user, "keyed-a", 8.0, "order"), 2);
-    let early = posted(keyed(&user, "keyed-b", 9.0, "order"), 1);
-    let wrong = json!({ "device_id": "keyed", "timestamp": "2025-02-28T00:00:00Z", "value": "wrong" });
+    let ordered =
+        |name: &str, value: f64, key: &str| with_key(message(&user, name, &reading("ordered", 0, value)), key);
+    let late = posted(ordered("keyed-a", 8.0, "order"), 2);
+    let early = posted(ordered("keyed-b", 9.0, "order"), 1);
+    let wrong = json!({ "device_id": "ordered", "timestamp": "2025-02-28T00:00:00Z", "value": "wrong" });
     let early_wrong = posted(with_key(message(&user, "keyed-c", &wrong), "wrong first"), 1);
-    let late_right = posted(keyed(&user, "keyed-d", 10.0, "wrong first"), 2);
+    let late_right = posted(ordered("keyed-d", 10.0, "wrong first"), 2);
     let batch = [&late, &early, &late_right, &early_wrong];
     assert_eq!(deliver(&world, &batch).await?, Vec::<usize>::new());
     assert_eq!(states(&world, &batch).await?, ["quarantined", "accepted", "quarantined", "quarantined"]);

@@ -142,6 +142,11 @@ pub(crate) fn is_condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E
     error.code() == Some("ConditionalCheckFailedException")
 }
 
+/// Returns whether a write failed because a transaction was writing the same item.
+pub(crate) fn is_in_transaction<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.code() == Some("TransactionConflictException")
+}
+
 /// Returns whether DynamoDB refused an item because of its size. The code says no more than that a request is invalid.
 pub(crate) fn is_item_too_large(code: &str, message: &str) -> bool {
     matches!(code, "ValidationException" | "ValidationError")

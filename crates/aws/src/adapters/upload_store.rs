@@ -37,7 +37,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use crate::adapters::chunk_store::chunk_item;
 use crate::adapters::dynamodb::item::{Item, number, s, text};
 use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, reasons, transaction};
-use crate::error::{Error, Kind, is_condition_failed};
+use crate::error::{Error, Kind, is_condition_failed, is_in_transaction};
 use attributes::ListAttributes;
 use open_counters::{CountedTransaction, CounterChanges, MAX_CHANGES, StoredState};
 
@@ -161,7 +161,7 @@ impl UploadStore {
         let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
         match update.send().await {
             Ok(_) => Ok(Append::Done),
-            Err(error) if is_condition_failed(&error) => Ok(Append::Conflict),
+            Err(error) if is_condition_failed(&error) || is_in_transaction(&error) => Ok(Append::Conflict),
             Err(error) => Err(Error::sdk("UpdateItem", self.target(after.id()), error)),
         }
     }
