@@ -54,7 +54,7 @@ fn quarantined(number: u8, time: &str) -> Upload {
     let location =
         QuarantineLocation { bucket: "q".to_owned(), key: None, records: false, report_key: "report".to_owned() };
     let upload = apply(rejected(number), time, [UploadEvent::Quarantined { location }]);
-    let events = commands::record_rejection(&upload);
+    let events = commands::record_occurrence(&upload);
     apply(upload, time, events)
 }
 
