@@ -270,12 +270,13 @@ pub async fn admin_offboards_an_owner_and_leaves_others_alone(world: Arc<World>)
     let at = discover(&world.http, &Retrier::default(), &world.client.api).await?;
     let mut ask = |_: Prompt| unreachable!("the user is disabled");
     let signed_in =
-        sign_in(&world.http, &Retrier::default(), &world.client.api, &at, &user.name, PASSWORD, &mut ask).await;
+        sign_in(&world.http, &Retrier::default(), &world.client.api, &at, &address(&user.name), PASSWORD, &mut ask)
+            .await;
     assert!(signed_in.is_err(), "the user is disabled");
 
     let reinstated = person.administers(&world, 0, &["reinstate", owner]).await?;
     assert_eq!(reinstated, json!({ "owner": owner, "user": "enabled", "was_offboarded": true }));
-    sign_in(&world.http, &Retrier::default(), &world.client.api, &at, &user.name, PASSWORD, &mut ask).await?;
+    sign_in(&world.http, &Retrier::default(), &world.client.api, &at, &address(&user.name), PASSWORD, &mut ask).await?;
     assert_eq!(send(&world, &secret, &body("offboarded", 1)).await?.status, 403, "revoked keys stay revoked");
     let (_, new) = key(&world, &user, "standard").await?;
     acknowledged(send(&world, &new, &body("offboarded", 2)).await?)?;
