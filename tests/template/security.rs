@@ -16,7 +16,7 @@ fn policy_statements(kind: &str, target: &str, name: &str) -> Vec<&'static Value
 fn every_bucket_queue_and_topic_refuses_requests_without_tls() {
     for (kind, policy, target, actions, count) in [
         ("AWS::S3::Bucket", "AWS::S3::BucketPolicy", "Bucket", "s3:*", 2),
-        ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues", "sqs:*", 5),
+        ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues", "sqs:*", 6),
         ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "Topics", "sns:Publish", 2),
     ] {
         let protected = resources(kind);
