@@ -27,6 +27,13 @@ fn a_waiting_upload_is_delivered_again_until_it_counts_as_failed() {
     assert_eq!(actions, needed);
 }
 
+/// The function sends a waiting upload back to the queue that invokes it. See
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>.
+#[test]
+fn lambda_does_not_stop_a_long_wait_as_a_recursive_loop() {
+    assert_eq!(properties("IngestObject")["RecursiveLoop"], "Allow");
+}
+
 #[test]
 fn the_stream_of_notices_invokes_notify_for_occurrences_only() {
     let filters = list(&properties("Notify")["Events"]["Occurrences"]["Properties"]["FilterCriteria"]["Filters"]);
