@@ -205,13 +205,16 @@ impl Upload {
         self.current.rejected()
     }
 
-    /// Returns the number of records that an attempt rejected beside accepted ones, less those that later attempts
-    /// accepted. A correction may hold as many. `None` if no record is accepted: a correction then replaces the whole upload.
+    /// Returns the number of records that an attempt before this one rejected beside accepted ones, less those that later
+    /// attempts before this one accepted. A correction may hold as many. `None` if no record was accepted: a correction then
+    /// replaces the whole upload.
+    ///
+    /// The decision of this attempt changes nothing, so that its object is read in the same way before and after it.
     #[must_use]
     pub fn uncorrected(&self) -> Option<u64> {
-        let mut attempts = self.attempts();
-        let first = attempts.find(|attempt| attempt.accepted() > 0)?;
-        let corrected: u64 = attempts.map(Attempt::accepted).sum();
+        let mut earlier = self.earlier.iter();
+        let first = earlier.find(|attempt| attempt.accepted() > 0)?;
+        let corrected: u64 = earlier.map(Attempt::accepted).sum();
         Some(first.rejected().saturating_sub(corrected))
     }
 

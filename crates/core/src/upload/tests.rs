@@ -385,6 +385,7 @@ fn a_correction_holds_at_most_the_records_that_are_still_rejected() {
             history(vec![partly(7), retry(Corrected), partly(1), retry(Corrected)]),
             Some(4),
         ),
+        ("read again after its decision", history(vec![partly(7), retry(Corrected), partly(4)]), Some(7)),
         ("unchanged records", history(vec![partly(7), retry(UnchangedRecords)]), None),
     ] {
         let default_schema = SchemaRef::parse("reading/1.0").unwrap();
