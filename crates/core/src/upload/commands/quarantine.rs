@@ -41,8 +41,11 @@ pub fn plan_quarantine(upload: &Upload) -> QuarantinePlan {
         None if records && is_read => QuarantineAction::ReplaceRecords,
         _ => QuarantineAction::MoveObject,
     };
-    let is_reason_in_object = !upload_failure.is_some_and(|failure| {
-        matches!(failure.code, FailureCode::ProcessingFailed | FailureCode::IdempotencyKeyReused)
+    let is_reason_in_object = upload_failure.is_none_or(|failure| match failure.code {
+        FailureCode::ProcessingFailed | FailureCode::IdempotencyKeyReused => false,
+        // The records of a message are counted before an inspection, those of a correction by it.
+        FailureCode::TooManyRecords => upload.retry_form().is_some(),
+        _ => true,
     });
     QuarantinePlan { action, records, is_reason_in_object }
 }

@@ -307,6 +307,12 @@ fn the_rejection_determines_the_way_into_quarantine() {
         ("not JSON", first(upload_failed(FailureCode::NotJson)), plan(MoveObject, false, true)),
         ("kills the worker", first(upload_failed(FailureCode::ProcessingFailed)), plan(MoveObject, false, false)),
         ("key reused", first(upload_failed(FailureCode::IdempotencyKeyReused)), plan(MoveObject, false, false)),
+        ("large message", first(upload_failed(FailureCode::TooManyRecords)), plan(MoveObject, false, false)),
+        (
+            "large correction",
+            retry(RetryForm::Corrected, upload_failed(FailureCode::TooManyRecords)),
+            plan(MoveObject, false, true),
+        ),
         (
             "unchanged records partly rejected",
             retry(RetryForm::UnchangedRecords, partly()),
