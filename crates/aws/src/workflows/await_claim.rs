@@ -74,7 +74,8 @@ async fn end_lapsed_claim<C: Fn() -> Timestamp>(
 ) -> Result<(), Error> {
     let (services, now) = (work.services, work.now());
     let Some(holder) = holder.filter(|holder| holder.open_claim() == Some(claim)) else {
-        // The holder is gone, or is being withdrawn: it never claims these bytes again.
+        // The holder is gone, or its withdrawal stopped. Chunks that it left must not count beside those of this upload.
+        services.chunks.delete_of_upload(holder_id, None).await?;
         return services.uploads.release(&work.upload.origin().owner, claim, holder_id).await;
     };
     let missing = || Error::new("roll back", holder_id.as_str(), Kind::Corrupt);
