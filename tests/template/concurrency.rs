@@ -38,8 +38,11 @@ fn the_defaults_deploy_to_an_account_of_ten_concurrent_executions() {
         shared.as_u64().unwrap()
     };
     let (messages, failures) = (maximum("IngestMessage", "Messages"), maximum("IngestFailed", "Failures"));
-    // SQS allows no less than 2. Three executions remain for the authorizer, queries and the owners' requests.
+    let waiting = maximum("IngestObject", "Waiting");
+    // SQS allows no less than 2. Three executions remain for the authorizer, queries and the owners' requests, or one while
+    // many uploads wait for others.
     assert!(messages >= 2 && failures >= 2 && messages + failures <= 7, "{messages} + {failures}");
+    assert!(waiting >= 2 && messages + failures + waiting <= 9, "{messages} + {failures} + {waiting}");
 }
 
 /// At least 100 executions of an account must remain unreserved. See
@@ -52,7 +55,8 @@ fn reserved_concurrency_separates_the_paths_and_fits_an_account_of_a_thousand() 
     assert_eq!(names, all);
     let sum: u64 = reserved.iter().map(|(_, number)| number).sum();
     assert!(sum <= 900, "{sum}: {reserved:?}");
-    for (function, event) in [("IngestMessage", "Messages"), ("IngestFailed", "Failures")] {
+    let queues = [("IngestMessage", "Messages"), ("IngestFailed", "Failures"), ("IngestObject", "Waiting")];
+    for (function, event) in queues {
         let scaling = &properties(function)["Events"][event]["Properties"]["ScalingConfig"]["MaximumConcurrency"];
         let maximum = scaling.as_u64().or_else(|| scaling["Fn::If"][1].as_u64()).unwrap();
         let (_, own) = reserved.iter().find(|(name, _)| *name == function).unwrap();
