@@ -4,7 +4,7 @@ use eventpulse_core::intake::reader::Media;
 
 use crate::api_error::ApiError;
 
-/// The most characters of an announced header.
+/// The maximum number of characters of an announced header.
 const MAX_CHARS: usize = 255;
 
 /// The headers of a file as its sender announces them. The presigned URL signs exactly these texts, so the sender may

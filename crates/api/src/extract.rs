@@ -113,7 +113,7 @@ pub(crate) fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str>
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The most characters of a header `Idempotency-Key`.
+/// The maximum number of characters of a header `Idempotency-Key`.
 const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
 
 /// Reads the header `Idempotency-Key`.

@@ -26,9 +26,9 @@ pub const MESSAGES_PREFIX: &str = "messages/";
 /// The file name of a message whose body is an object.
 pub const MESSAGE_FILE_NAME: &str = "message.json";
 
-/// The most bytes of an owner id.
+/// The maximum number of bytes of an owner id.
 const MAX_OWNER_BYTES: usize = 128;
-/// The most bytes of a device id: the entity of its series.
+/// The maximum number of bytes of a device id: the entity of its series.
 pub const MAX_DEVICE_BYTES: usize = 1024;
 
 /// Names the owner of uploads, keys and statistics: the `sub` of an ID token, or a reserved name.

@@ -1,4 +1,4 @@
-//! The Lambda function that processes an object of the process bucket. EventBridge invokes it, and the waiting queue does.
+//! The Lambda function that processes an object of the process bucket. EventBridge and the waiting queue invoke it.
 
 mod handler;
 

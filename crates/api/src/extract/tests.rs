@@ -75,7 +75,7 @@ fn invalid_bodies_have_a_place_and_a_remedy() {
     assert_eq!(plan(json!(1)), ("/plan".into(), "expected one of: standard, fast".into()));
     let kinds = |kinds: Value| problem(json::<SubscriptionRequest>(json!({ "kinds": kinds }).to_string().as_bytes()));
     assert_eq!(kinds(json!("new")), ("/kinds".into(), "expected an array, but found a string".into()));
-    let options = "expected one of: new, regressed, resolved, digest";
+    let options = "expected one of: new, regressed, quiet, resolved, digest";
     assert_eq!(kinds(json!(["new", "old"])), ("/kinds/1".into(), options.into()));
 }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectionLimit {
-    /// The most rejected records.
+    /// The maximum number of rejected records.
     Count(u64),
     /// The largest share of rejected records, from 0 to 1.
     Ratio(f64),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::errors::{add_header, error_response, refused_key};
 use crate::state::App;
 
-/// The most records of a request.
+/// The maximum number of records of a request.
 const MAX_RECORDS: usize = 500;
 
 /// Returns the security scheme of device keys.

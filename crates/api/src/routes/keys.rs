@@ -23,7 +23,7 @@ use crate::extract::{Json, KeyPath, NoParams, Path, Query, key_id};
 use crate::model::{SelfLink, Time};
 use crate::state::App;
 
-/// The most characters of the name of a key.
+/// The maximum number of characters of the name of a key.
 const MAX_NAME_CHARS: usize = 100;
 /// The longest time for which a replaced secret stays valid: 7 days.
 const MAX_KEEP_SECONDS: u64 = 604_800;

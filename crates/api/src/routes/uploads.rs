@@ -33,7 +33,7 @@ use receipt::UploadReceipt;
 
 /// [A single PUT](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html) is limited to 5 GiB.
 const MAX_BYTES: u64 = 5 << 30;
-/// The most characters of a file name.
+/// The maximum number of characters of a file name.
 pub(crate) const MAX_FILE_NAME_CHARS: usize = 1024;
 
 /// A request for an upload.

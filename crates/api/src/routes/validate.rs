@@ -20,9 +20,9 @@ use crate::extract::{Query, Raw, media};
 use crate::routes::uploads::{MAX_FILE_NAME_CHARS, known_schema};
 use crate::state::App;
 
-/// The most bytes after decompression.
+/// The maximum number of bytes after decompression.
 const MAX_CONTENT_BYTES: u64 = 16 << 20;
-/// The most members of a gzip stream.
+/// The maximum number of members of a gzip stream.
 const MAX_GZIP_MEMBERS: u64 = 10_000;
 /// The time for an inspection. [`Bounds::REQUEST`] and the size allow about a second; this is for a slow machine.
 const MAX_TIME: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::common::{app, call, request};
 
-/// An upload id of nobody.
+/// The id of an upload that does not exist.
 const ID: &str = "up_00000000000000000000000000";
 
 /// Returns a request with this media type for each entrance.

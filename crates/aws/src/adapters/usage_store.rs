@@ -17,7 +17,7 @@ use eventpulse_core::usage::{Charge, DayUsage, RequestWindow};
 use crate::adapters::dynamodb::item::{Item, epoch_seconds, n, s};
 use crate::error::{Error, is_condition_failed};
 
-/// How long counters are kept after their period.
+/// The time for which counters are kept after their period.
 const KEEP: Duration = Duration::from_secs(86_400);
 
 /// The table of counters.

@@ -1,4 +1,4 @@
-//! The encounter with another upload that claims the same bytes.
+//! The decision about a claim that another upload holds on the same bytes.
 //!
 //! While that upload is not decided, it may still be rolled back, so the upload at hand waits. Its delivery comes again
 //! after a pause: from the waiting queue or, for a message, from the message queue. Nothing has to wake it, so no
@@ -15,7 +15,7 @@ use crate::workflows::roll_back::roll_back;
 use crate::workflows::upload_work::{StepOutcome, UploadWork};
 
 /// The reason in the history of an upload whose claim lapsed.
-const LAPSED: &str = "processing gave no sign of life for an hour, and another upload with the same bytes took over";
+const LAPSED: &str = "processing recorded nothing for an hour, and another upload with the same bytes took over";
 
 /// Looks at the claim that the upload waits for, without reading the object. Returns `None` if the claim is free, or the
 /// upload does not wait: the object must be processed.
@@ -64,8 +64,8 @@ pub(crate) async fn await_claim<C: Fn() -> Timestamp>(
     }
 }
 
-/// Ends the claim of a holder that gives no sign of life: fails its delivery and rolls it back. A worker of the holder that
-/// is alive nevertheless finds its history changed, and stores nothing.
+/// Ends the claim of a holder that recorded nothing for an hour: fails its delivery and rolls it back. A worker of the holder
+/// that is still alive finds the history changed, and stores nothing.
 async fn end_lapsed_claim<C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
     claim: &str,

@@ -1,7 +1,7 @@
-//! Quotas: admits requests of an owner, and charges uploads to it.
+//! Quotas: admission of an owner's requests, and charges for uploads.
 //!
 //! Quotas fail open: when the table of counters does not answer within a second, the request is admitted and a line is
-//! logged. Quotas protect other owners from one; their loss must not stop all.
+//! logged. Quotas protect owners from each other; their loss must not stop all of them.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -50,7 +50,7 @@ impl Quotas {
         &self.limits
     }
 
-    /// Decides about a request of an owner. Calls DynamoDB only when the requests of this process use up a slice of the
+    /// Decides on a request of an owner. Calls DynamoDB only when the requests of this process use up a slice of the
     /// owner's budget.
     pub async fn admit(&self, owner: &OwnerId, now: Timestamp) -> Option<Exceeded> {
         let rate = self.limits.requests_per_second?;

@@ -12,11 +12,11 @@ use super::http::{CALL, now};
 use super::profile::Profile;
 use super::retry::{Failed, Failure, Retrier, Safety};
 
-/// The most attempts at an authenticator code.
+/// The maximum number of attempts at an authenticator code.
 const CODES: u32 = 3;
-/// The most attempts at a new password that the user pool refuses.
+/// The maximum number of attempts at a new password that the user pool refuses.
 const NEW_PASSWORDS: u32 = 3;
-/// The most challenges in one sign-in.
+/// The maximum number of challenges in one sign-in.
 const CHALLENGES: u32 = 10;
 
 /// The user pool of an API.

@@ -16,9 +16,9 @@ use crate::client::text::file_name;
 
 /// The largest correction that is sent with the call. A larger one is sent by presigned URL.
 const MAX_BYTES_IN_CALL: u64 = 4 << 20;
-/// The most codes in one row of a list.
+/// The maximum number of codes in one row of a list.
 const CODES_SHOWN: usize = 3;
-/// The most rejected records to show.
+/// The maximum number of rejected records to show.
 const RECORDS_SHOWN: usize = 20;
 
 /// The arguments of `eventpulse quarantine`.

@@ -11,10 +11,10 @@ use crate::statistics::series::Series;
 use crate::time::Timestamp;
 use crate::upload::SharedChunk;
 
-/// The most actions in a transaction, after
+/// The maximum number of actions in a transaction, after
 /// [TransactWriteItems](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 pub const MAX_ACTIONS: usize = 100;
-/// The most bytes in a batch: a transaction takes 4 MB, and the rest is for names and keys.
+/// The maximum number of bytes in a batch: a transaction takes 4 MB, and the rest is for names and keys.
 const MAX_BYTES: usize = 3 << 20;
 
 /// An accepted message with the size of its writes.

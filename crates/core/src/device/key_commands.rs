@@ -11,9 +11,9 @@ use super::key::{ApiKey, KeyId, KeyState, UsageKey, UsagePlan};
 use crate::id::OwnerId;
 use crate::time::Timestamp;
 
-/// The most active keys of an owner.
+/// The maximum number of active keys of an owner.
 pub const MAX_ACTIVE_KEYS: usize = 100;
-/// The most replaced secrets of a key that work at the same time.
+/// The maximum number of replaced secrets of a key that work at the same time.
 pub const MAX_REPLACED: usize = 10;
 
 /// A key.

@@ -2,7 +2,7 @@
 
 use crate::time::Timestamp;
 
-/// Longer texts are not looked at.
+/// The maximum length of a text that is examined, in bytes.
 const MAX_BYTES: usize = 64;
 
 macro_rules! mistakes {
@@ -48,7 +48,7 @@ mistakes! {
     Hour24 "write 00:00:00 of the next day instead of 24:00:00";
     NoSuchTime "hours go to 23, minutes and seconds to 59";
     NoSuchLeapSecond "a leap second is 23:59:60 in UTC, write 59 for any other second";
-    PointWithoutDigits "add digits behind the decimal point of the seconds, or remove the point";
+    PointWithoutDigits "add digits after the decimal point of the seconds, or remove the point";
     DecimalComma "write a decimal point in the seconds, not a comma";
     NoZone "add Z or an offset such as +01:00";
     OffsetWithoutColon "write a colon in the offset, such as +01:00";
@@ -111,7 +111,7 @@ fn number(text: &str) -> Option<TimeMistake> {
     })
 }
 
-/// Collects the mistakes of a text that has the parts of a date-time; returns none where it can no longer be followed.
+/// Collects the mistakes of a text that has the parts of a date-time; returns `None` where it can no longer be followed.
 fn date_time(text: &str, mistakes: &mut Vec<TimeMistake>) -> Option<()> {
     let bytes = text.as_bytes();
     let (date, rest) = text.split_at_checked(10)?;
@@ -152,13 +152,13 @@ fn date_time(text: &str, mistakes: &mut Vec<TimeMistake>) -> Option<()> {
     Some(())
 }
 
-/// Adds the mistake behind which a text cannot be followed.
+/// Adds the mistake after which a text cannot be followed.
 fn only(mistakes: &mut Vec<TimeMistake>, mistake: TimeMistake) -> Option<()> {
     mistakes.push(mistake);
     Some(())
 }
 
-/// Collects the mistakes of a time of day; returns the text behind it.
+/// Collects the mistakes of a time of day; returns the text after it.
 fn time_of_day<'a>(time: &'a str, mistakes: &mut Vec<TimeMistake>) -> Option<&'a str> {
     let [h1, h2, b':', m1, m2, rest @ ..] = time.as_bytes() else {
         let padded = time.bytes().take(4).filter(u8::is_ascii_digit).count();

@@ -16,14 +16,14 @@ impl TextPosition {
     /// The position of the first byte.
     pub const START: TextPosition = TextPosition { line: 1, byte_offset: 0 };
 
-    /// Moves behind `text`, which begins at this position.
+    /// Moves after `text`, which begins at this position.
     pub(crate) fn advance(&mut self, text: &[u8]) {
         self.byte_offset += text.len() as u64;
         self.line += memchr_iter(b'\n', text).count() as u64;
     }
 }
 
-/// The last record of an upload that was read, if the records behind it were not.
+/// The last record of an upload that was read, if the records after it were not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadUntil {
     /// The number of records that were read.

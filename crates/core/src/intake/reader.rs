@@ -81,7 +81,7 @@ impl Reader {
         }
     }
 
-    /// Returns the next frame after the end of the input; `None` behind the last one.
+    /// Returns the next frame after the end of the input; `None` after the last one.
     ///
     /// # Errors
     /// Returns the failure of the upload as a whole, after the records before it.

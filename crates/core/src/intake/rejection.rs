@@ -95,7 +95,7 @@ struct LineHead<'a> {
     failures_omitted: u64,
 }
 
-/// Returns whether a record with this failure is JSON that any parser accepts. Behind a repeated name, no more is parsed.
+/// Returns whether a record with this failure is JSON that any parser accepts. Parsing ends at a repeated name.
 fn is_portable(code: FailureCode) -> bool {
     !matches!(
         code,
@@ -233,7 +233,7 @@ impl Rejections {
         self.read_until = read_until;
     }
 
-    /// Returns the last record that was read, if the records behind it were not.
+    /// Returns the last record that was read, if the records after it were not.
     #[must_use]
     pub fn read_until(&self) -> Option<ReadUntil> {
         self.read_until

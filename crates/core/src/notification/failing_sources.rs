@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::source::Source;
 use crate::time::Timestamp;
 
-/// The highest number of sources of a problem. With more, those that pass again and those that failed longest ago are
+/// The maximum number of sources of a problem. With more, those that pass again and those that failed longest ago are
 /// left out.
 pub const MAX_SOURCES: usize = 20;
 

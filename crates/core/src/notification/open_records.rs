@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// The highest number of periods. By default, quarantine keeps data for 90 days.
+/// The maximum number of periods. By default, quarantine keeps data for 90 days.
 const MAX_PERIODS: usize = 100;
 const DAY: Duration = Duration::from_secs(86_400);
 

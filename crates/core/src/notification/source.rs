@@ -9,7 +9,7 @@ use crate::upload::Upload;
 
 /// The endings of a file name that are no part of its stem.
 const EXTENSIONS: [&str; 7] = [".json", ".ndjson", ".jsonl", ".txt", ".gz", ".zst", ".zstd"];
-/// The highest number of characters of a stem that are compared.
+/// The maximum number of characters of a stem that are compared.
 const MAX_STEM_CHARS: usize = 64;
 
 /// The sender of uploads: `key:<id>`, `file:<stem>`, or `message` for messages without a key.

@@ -12,7 +12,7 @@ use crate::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY, RejectedReco
 use crate::statistics::series_statistics::SeriesStatistics;
 use crate::time::Timestamp;
 
-/// The most rejected records that a verdict lists.
+/// The maximum number of rejected records that a verdict lists.
 pub const MAX_RECORDS: usize = 100;
 
 /// The state that an upload of the same contents would reach.

@@ -101,7 +101,7 @@ impl DayUsage {
         ]
     }
 
-    /// Decides about a request whose charge these counters include. Returns the refusal that lasts longest.
+    /// Decides on a request whose charge these counters include. Returns the refusal that lasts longest.
     #[must_use]
     pub fn exceeded(&self, charge: &Charge, limits: &Limits, now: Timestamp) -> Option<Exceeded> {
         let refusals = self.quotas(limits, now).into_iter().filter_map(|usage| {

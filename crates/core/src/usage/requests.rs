@@ -60,7 +60,7 @@ impl RequestWindow {
 pub enum Admission {
     /// The request is admitted.
     Admitted,
-    /// Take a slice of the budget of this window first, tell the result to [`RequestAllowance::lease`], and ask again.
+    /// Take a slice of the budget of this window first, pass the result to [`RequestAllowance::lease`], and ask again.
     NeedsSlice(RequestWindow),
     /// The budget of this window is used up.
     Refused(Exceeded),
@@ -75,7 +75,7 @@ pub struct RequestAllowance {
 }
 
 impl RequestAllowance {
-    /// Decides about a request.
+    /// Decides on a request.
     pub fn admit(&mut self, requests_per_second: u64, now: Timestamp) -> Admission {
         let window = RequestWindow::at(now, requests_per_second);
         if self.window_start != Some(window.start) {

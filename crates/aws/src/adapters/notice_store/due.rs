@@ -16,7 +16,7 @@ pub(super) const OUTBOX_PARTITION: &str = "outbox";
 pub(super) const PROBLEM_PARTITION: &str = "problem";
 /// The number of partitions of occurrences: DynamoDB writes a thousand items per second to one partition.
 const OCCURRENCE_PARTITIONS: u8 = 16;
-/// The highest number of pages that are read of one partition, to find other owners behind one with many occurrences.
+/// The maximum number of pages that are read of one partition, to find other owners behind one with many occurrences.
 const MAX_PAGES: usize = 10;
 
 /// Returns the partition of an owner's occurrences.

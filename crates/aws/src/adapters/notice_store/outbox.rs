@@ -20,7 +20,7 @@ use crate::adapters::dynamodb::item::{Item, n, s, text};
 use crate::adapters::upload_store::{Append, transact};
 use crate::error::Error;
 
-/// The highest number of items that a change writes or deletes beside the outbox: a transaction takes
+/// The maximum number of items that a change writes or deletes beside the outbox: a transaction takes
 /// [100 actions](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 pub const MAX_CHANGES: usize = 99;
 /// The counts of a digest are kept for this time.

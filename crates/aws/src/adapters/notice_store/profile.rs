@@ -22,7 +22,7 @@ use crate::error::{Error, is_condition_failed};
 
 /// A profile is kept for this time after the last upload.
 const KEEP_PROFILE: Duration = Duration::from_secs(400 * 86_400);
-/// The highest number of sources in an open mark. With more, it stands for any source.
+/// The maximum number of sources in an open mark. With more, it stands for any source.
 const MAX_AWAITED_SOURCES: usize = 50;
 
 /// The open mark of a kind of upload.

@@ -20,7 +20,7 @@ pub struct PutOptions<'a> {
     pub size: u64,
     /// `x-amz-checksum-sha256`, base 64.
     pub sha256_base64: Option<&'a str>,
-    /// The begin of validity of the URL. It ends at this time plus `expires_in`, independent of the time of signing.
+    /// The start of the URL's validity. It ends `expires_in` later, whenever the URL is signed.
     pub now: Timestamp,
     /// The validity of the URL.
     pub expires_in: Duration,

@@ -15,7 +15,7 @@ use crate::adapters::dynamodb::item::{Item, epoch_seconds, n, s, text};
 use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, reasons, transaction};
 use crate::error::{Error, Kind};
 
-/// How long a header `Idempotency-Key` is remembered: as long as a queue keeps a message.
+/// The lifetime of an `Idempotency-Key`: as long as a queue keeps a message.
 const REMEMBER_KEY: Duration = Duration::from_secs(14 * 86_400);
 
 /// A header `Idempotency-Key` as it is stored.

@@ -13,7 +13,7 @@ use crate::adapters::dynamodb::item::{Item, epoch_seconds, n, s, text};
 use crate::adapters::dynamodb::transaction::{is_contended, is_refused, reasons, transaction};
 use crate::error::{Error, Kind};
 
-/// How long a key is remembered.
+/// The lifetime of a key.
 const REMEMBER_KEY: Duration = Duration::from_secs(86_400);
 
 /// An idempotency key as it is stored.

@@ -21,7 +21,7 @@ use crate::adapters::dynamodb::item::{Item, s, text};
 use crate::adapters::page::Page;
 use crate::error::{Error, Kind};
 
-/// The most items read for one page. With a filter that few uploads pass, pages are short instead of slow.
+/// The maximum number of items read for one page. With a filter that few uploads pass, pages are short instead of slow.
 const MAX_READ_FOR_PAGE: usize = 2_000;
 
 /// An upload in a list.

@@ -27,15 +27,15 @@ use crate::adapters::dynamodb::item::{Item, epoch_seconds, n, s, text};
 use crate::adapters::dynamodb::transaction::{is_conflict, reasons, transaction};
 use crate::error::{Error, Kind};
 
-/// The most counters that an append changes: an upload leaves one and enters another.
+/// The maximum number of counters that an append changes: an upload leaves one and enters another.
 pub(super) const MAX_CHANGES: usize = 2;
 /// The number of items per counter.
 const SHARDS: u64 = 4;
-/// How often a transaction is repeated because of contended counters.
+/// The maximum number of repetitions of a transaction because of contended counters.
 const REPEATS: u64 = 5;
 /// The pause before the first repetition. It doubles with each, 155 ms to 310 ms in all.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long a counter stays after its day has expired, in case the retention is made longer.
+/// The time for which a counter is kept after its day has expired, in case the retention is made longer.
 const KEEP_EXPIRED: Duration = Duration::from_secs(30 * 86_400);
 /// The prefix of `open_since` of a counter.
 const COUNT: &str = "count#";

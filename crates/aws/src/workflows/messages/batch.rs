@@ -18,7 +18,7 @@ use crate::adapters::upload_store::batch::{BatchAppend, NewUpload};
 use crate::error::{Error, Kind};
 use crate::workflows::record_occurrence::record_pass;
 
-/// How often the messages of a refused batch are planned again.
+/// The maximum number of times that the messages of a refused batch are planned again.
 const ATTEMPTS: u32 = 8;
 /// The pause after the first conflict. It doubles with each attempt, 13 s in all.
 const PAUSE: Duration = Duration::from_millis(50);

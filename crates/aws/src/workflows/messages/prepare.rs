@@ -11,7 +11,7 @@ use eventpulse_core::upload::{Decision, message_limits};
 
 use super::stages::{Acceptance, MEDIA_TYPE, ParsedMessage, PreparedMessage};
 
-/// The most chunks of a message in a batch; a message with more gains nothing from a shared transaction.
+/// The maximum number of chunks of a message in a batch; a message with more gains nothing from a shared transaction.
 const MAX_CHUNKS: usize = 24;
 
 /// The result of preparing messages.

@@ -14,7 +14,7 @@ use crate::adapters::upload_store::batch::{IdempotencyKey, item_keys};
 
 /// The media type of every body; API Gateway refuses others.
 pub(super) const MEDIA_TYPE: &str = "application/json";
-/// The most characters of a header `Idempotency-Key` that a history keeps.
+/// The maximum number of characters of a header `Idempotency-Key` that a history keeps.
 const MAX_KEY_CHARS: usize = 255;
 /// The approximate size of an upload's item beside its events, in bytes.
 const ITEM_BYTES: usize = 2_048;

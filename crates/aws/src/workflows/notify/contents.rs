@@ -18,7 +18,7 @@ use eventpulse_core::upload::Upload;
 use super::notifier::Notifier;
 use crate::error::{Error, Kind};
 
-/// The highest number of problems that are loaded for a digest. It has the totals of the others.
+/// The maximum number of problems that are loaded for a digest. It has the totals of the others.
 const MAX_REPEATS: usize = 500;
 
 /// A pending notice with its problem.

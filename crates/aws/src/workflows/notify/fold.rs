@@ -14,7 +14,7 @@ use crate::adapters::notice_store::{Changes, Keyed, MAX_CHANGES, StoredOutbox};
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
 
-/// The highest number of conflicts in succession.
+/// The maximum number of conflicts in succession.
 pub(super) const MAX_CONFLICTS: u32 = 20;
 /// The first pause after a conflict.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -17,9 +17,9 @@ use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
 use crate::workflows::subscribe;
 
-/// The highest number of pending notices that are loaded to combine a notice.
+/// The maximum number of pending notices that are loaded to combine a notice.
 const MAX_PENDING_LOADED: usize = 4 * MAX_PROBLEMS_IN_NOTICE;
-/// The highest number of attempts to finish a publication while others change the outbox.
+/// The maximum number of attempts to finish a publication while others change the outbox.
 const MAX_ATTEMPTS: u32 = 12;
 /// The first pause between two of them.
 const PAUSE: Duration = Duration::from_millis(20);

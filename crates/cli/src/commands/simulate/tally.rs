@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub use self::text::text;
 use crate::client::text::clean;
 
-/// The most distinct reasons. All others count as one, because a reason may contain a changing text.
+/// The maximum number of distinct reasons. All others count as one, because a reason may contain a changing text.
 const REASONS: usize = 20;
 
 /// An acknowledged message, which must get an outcome.

@@ -218,7 +218,7 @@ fn too_large(frame: &Frame<'_>, most: usize) -> RejectedRecord {
     rejected_record(frame, None, vec![failure], 0)
 }
 
-/// Makes the position of a failure within its record that within the upload.
+/// Converts the position of a failure within its record to its position within the upload.
 fn move_into_upload(failure: &mut Failure, frame: &Frame<'_>) {
     let (line, byte_offset) = (failure.line.unwrap_or(1), failure.byte_offset.unwrap_or(0));
     failure.line = Some(frame.position.line + line - 1);

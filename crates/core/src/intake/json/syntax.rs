@@ -98,7 +98,7 @@ impl Scanner<'_> {
         Ok(Next::Value { first: false })
     }
 
-    /// Behind a value in an array or an object.
+    /// After a value in an array or an object.
     fn comma(&mut self, after: u8) -> Scanned<Next> {
         let is_array = self.open.last() == Some(&b'[');
         let Some(byte) = self.peek() else {
@@ -130,7 +130,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Behind the whole text; `first` is its first byte.
+    /// After the whole text; `first` is its first byte.
     fn end(&mut self, first: u8) -> Scanned {
         let Some(byte) = self.peek() else { return Ok(()) };
         let is_structure = matches!(first, b'{' | b'[');

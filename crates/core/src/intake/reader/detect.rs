@@ -7,7 +7,7 @@ use super::scan::{End, Scan};
 use super::text::BYTE_ORDER_MARK;
 use crate::intake::failure::{Failure, FailureCode};
 
-/// The most bytes of a first line. A document without a line break in so many bytes is no NDJSON.
+/// The maximum number of bytes of a first line. A document without a line break in so many bytes is no NDJSON.
 const MAX_FIRST_LINE_BYTES: usize = 1 << 20;
 
 /// Returns the format that the first bytes of the content indicate; `None` if that takes more of them.

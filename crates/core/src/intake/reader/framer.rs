@@ -70,13 +70,13 @@ enum State {
     Element { first: bool },
     /// In a value.
     Value { in_array: bool },
-    /// In the first document, behind a byte that breaks it. The rest of the upload is part of it.
+    /// In the first document, after a byte that breaks it. The rest of the upload is part of it.
     Rest { broken: TextPosition },
-    /// Behind an element of an array.
+    /// After an element of an array.
     Separator,
-    /// Behind a document.
+    /// After a document.
     End { is_object: bool },
-    /// Behind a byte that breaks the structure of the upload.
+    /// After a byte that breaks the structure of the upload.
     Failed { broken: TextPosition },
 }
 
@@ -332,7 +332,7 @@ impl Framer {
         }
     }
 
-    /// Ends the current record before the index `end` of the content. Returns none for an empty line of NDJSON.
+    /// Ends the current record before the index `end` of the content. Returns `None` for an empty line of NDJSON.
     #[inline]
     fn end_record(&mut self, end: usize, decides_upload: bool) -> Option<Record> {
         self.advance_in_record(end);

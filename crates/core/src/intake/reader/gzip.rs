@@ -25,11 +25,11 @@ pub(super) struct Gzip {
 
 enum Place {
     Member(Box<GzDecoder<Vec<u8>>>),
-    /// Behind a member.
+    /// After a member.
     Between,
-    /// Behind the first byte of what may be another member.
+    /// After the first byte of what may be another member.
     Magic,
-    /// In the zero bytes behind the stream.
+    /// In the zero bytes after the stream.
     Padding,
 }
 

@@ -19,8 +19,8 @@ const HEAD_BYTES: usize = 16 << 10;
 /// A document that does not end within the head spans lines if it holds this many line feeds.
 const LINE_FEEDS_OF_OPEN_DOCUMENT: usize = 3;
 
-/// Checks the first bytes of the content, and detects the format if none is declared. Returns none if that takes more content;
-/// `is_end` if no more follows.
+/// Checks the first bytes of the content, and detects the format if none is declared. Returns `None` if that takes more
+/// content; `is_end` if no more follows.
 pub(super) fn format_of(declared: Format, content: &[u8], is_end: bool) -> Result<Option<Format>, Failure> {
     if content.len() < HEAD_BYTES && !is_end {
         return Ok(None);
@@ -68,7 +68,7 @@ struct Indented {
 }
 
 impl Indented {
-    /// Finds indented documents. Returns none if a document takes one line, as a record of NDJSON does.
+    /// Finds indented documents. Returns `None` if a document takes one line, as a record of NDJSON does.
     fn find(head: &[u8], is_whole: bool) -> Option<Self> {
         let mut documents = serde_json::Deserializer::from_slice(head).into_iter::<IgnoredAny>();
         let mut first: Option<Self> = None;

@@ -18,7 +18,7 @@ const BLOCK: usize = 64;
 pub(super) enum End {
     /// The value has this many bytes.
     Complete(usize),
-    /// The last of this many bytes breaks the structure, or belongs to the character behind one that does.
+    /// The last of this many bytes breaks the structure, or belongs to the character after one that does.
     Broken(usize),
 }
 
@@ -67,7 +67,7 @@ impl Scan {
         self.is_object
     }
 
-    /// Finds the end of the value, if it is within `bytes`: behind its closing quote or bracket or, for a number or a literal,
+    /// Finds the end of the value, if it is within `bytes`: after its closing quote or bracket or, for a number or a literal,
     /// before the first other byte. Finds the end of every value that is valid JSON; whether it is, the parser decides.
     pub(super) fn end(&mut self, bytes: &[u8]) -> Option<End> {
         let mut at = 0;
@@ -115,7 +115,7 @@ impl Scan {
         None
     }
 
-    /// Returns the token that is expected behind this byte; none if the byte breaks the structure.
+    /// Returns the token that is expected after this byte; `None` if the byte breaks the structure.
     #[inline]
     fn token(&mut self, byte: u8, expected: Expected) -> Option<Expected> {
         let in_object = self.kinds & 1 == 1;

@@ -11,7 +11,7 @@ const OUTPUT_BYTES: usize = 128 << 10;
 /// The maximum window: 32 MiB. A larger one would not fit a function with 256 MiB.
 const WINDOW_LOG_MAX: u32 = 25;
 
-/// A stream of one or more frames. Skippable frames may come before, between and behind them, and zero bytes may follow.
+/// A stream of one or more frames. Skippable frames may come before, between and after them, and zero bytes may follow.
 pub(super) struct Zstd {
     decoder: Decoder<'static>,
     output: Vec<u8>,
@@ -29,7 +29,7 @@ enum Place {
     Frame,
     /// In a skippable frame, of which this many bytes remain.
     Skippable(u64),
-    /// In the zero bytes behind the stream.
+    /// In the zero bytes after the stream.
     Padding,
 }
 
@@ -40,7 +40,7 @@ enum Header {
         window_bytes: u64,
         has_dictionary: bool,
     },
-    /// A skippable frame, with the number of bytes behind its header.
+    /// A skippable frame, with the number of bytes after its header.
     Skippable(u64),
     /// Not a frame.
     Foreign,

@@ -12,9 +12,9 @@ use crate::upload::Upload;
 
 /// The version of the JSON form.
 pub const VERSION: &str = "1.0";
-/// The highest number of problems in one notice.
+/// The maximum number of problems in one notice.
 pub const MAX_PROBLEMS_IN_NOTICE: usize = 50;
-/// The highest number of problems that the JSON form of a digest lists.
+/// The maximum number of problems that the JSON form of a digest lists.
 pub const MAX_REPEATS_LISTED: usize = 10;
 
 /// The deployment that a notice comes from.

@@ -8,7 +8,7 @@ use super::words;
 
 /// The number of problems that the text describes.
 const MAX_LARGEST: usize = 3;
-/// The highest number of problems that came back, became quiet, or were resolved, in the text.
+/// The maximum number of problems that came back, became quiet, or were resolved, in the text.
 const MAX_NAMED: usize = 10;
 
 /// Writes the body of the e-mail.

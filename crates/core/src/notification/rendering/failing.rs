@@ -16,7 +16,7 @@ use crate::notification::problem::Problem;
 /// The introduction of the synthetic check.
 const SYNTHETIC_CHECK: &str = "This is the synthetic check of EventPulse. It sent an invalid record on purpose, and the \
                                record was rejected and reported as expected. There is nothing to do.";
-/// The highest number of kinds of failure in the text.
+/// The maximum number of kinds of failure in the text.
 const MAX_FAILURES: usize = 5;
 
 /// Writes the body of the e-mail.

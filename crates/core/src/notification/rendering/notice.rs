@@ -7,7 +7,7 @@ use super::{digest, failing, machine, quiet, resolved, subject};
 use crate::notification::kind::NoticeKind;
 use crate::notification::problem::Problem;
 
-/// The highest number of codes, and of schemas, in the message attributes.
+/// The maximum number of codes, and of schemas, in the message attributes.
 const MAX_ATTRIBUTE_VALUES: usize = 30;
 /// SNS accepts 256 KiB for both forms in one JSON document and the attributes. The attributes need less than the
 /// difference.

@@ -25,7 +25,7 @@ pub enum ClaimStatus {
     Pending,
     /// The holder does not hold the claim any more: read the claim again.
     Released,
-    /// The holder gives no sign of life, or is gone: end its claim.
+    /// The holder has recorded nothing for [`CLAIM_LAPSE`], or is gone: end its claim.
     Lapsed,
 }
 

@@ -10,7 +10,7 @@ use crate::adapters::upload_store::attributes::PENDING;
 use crate::adapters::upload_store::open_counters::{Counter, CounterSum, OpenTotals, counter_range, first_kept_day};
 use crate::error::{Error, Kind};
 
-/// The most ids in an [`OpenCount`].
+/// The maximum number of ids in an [`OpenCount`].
 const MAX_IDS: i32 = 10;
 /// The number of uploads listed at a time for a recount.
 const RECOUNT_PAGE: usize = 100;

@@ -231,7 +231,7 @@ proptest! {
         prop_assert_eq!(found.is_some(), refused.is_some(), "{:?} {:?} {:?}", text, found, refused);
         if let (Some((mistake, offset)), Some(refused)) = (found, refused) {
             prop_assert!(offset <= text.len() && text.is_char_boundary(offset));
-            // Nothing that serde_json read without complaint is blamed behind the place where it stopped.
+            // Nothing that serde_json read without complaint is blamed after the place where it stopped.
             let place = text.lines().take(refused.line().saturating_sub(1)).map(|line| line.len() + 1).sum::<usize>();
             prop_assert!(offset <= place + refused.column() + 4, "{:?} {:?} {:?}", text, mistake, refused);
             prop_assert_ne!(mistake, Mistake::Unknown);

@@ -109,7 +109,7 @@ fn path(members: &Map<String, Value>, name: &str, parent: &str, found: &mut Prob
             let steps: Vec<Step> = text.split('/').skip(1).map(step).collect();
             match steps.last() {
                 Some(Step::Member(_) | Step::Each) if is_pointer(text) => return Some(Path { steps, pointer }),
-                _ => problem("is no JSON Pointer: behind a ~ comes 0 or 1"),
+                _ => problem("is no JSON Pointer: write ~0 for ~ and ~1 for /"),
             }
         }
         Some(_) => problem("must be a string: a path such as \"/timestamp\""),

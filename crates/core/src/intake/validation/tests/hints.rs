@@ -13,7 +13,7 @@ fn date_time_failures_have_advice() {
         ("2025-02-28T12:00:00+0100", ": write a colon in the offset, such as +01:00"),
         ("2025-02-28T12:00Z", ": add the seconds, such as :00"),
         ("2025-02-28T24:00:00Z", ": write 00:00:00 of the next day instead of 24:00:00"),
-        ("2025-02-28T12:00:07.Z", ": add digits behind the decimal point of the seconds, or remove the point"),
+        ("2025-02-28T12:00:07.Z", ": add digits after the decimal point of the seconds, or remove the point"),
         ("2025-02-28", ": add the time of day, such as T00:00:00Z"),
         ("2025-02-28 12:00:00Z", ": put a T between date and time"),
         ("2025-02-28 12:00:00", ": put a T between date and time, and add Z or an offset such as +01:00"),
