@@ -26,8 +26,8 @@ pub enum Input {
 /// Processes a delivery until its upload is settled, or waits for another upload with the same bytes.
 ///
 /// # Errors
-/// Fails if the delivery failed. Lambda repeats an event of EventBridge and, after the third error, sends it to the failure
-/// queue. The waiting queue repeats a message and, after the fifth error, moves it to the failure queue.
+/// Fails if the delivery failed. Lambda repeats an event of EventBridge and, after the third error, sends it to the
+/// failure queue. The waiting queue repeats a message and, after the fifth error, moves it to the failure queue.
 pub async fn handle(services: &Services, queue: &WaitingQueue, event: LambdaEvent<Input>) -> Result<(), Diagnostic> {
     let request_id = &event.context.request_id;
     match event.payload {

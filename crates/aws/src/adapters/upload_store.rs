@@ -94,8 +94,8 @@ pub enum ClaimOutcome {
 }
 
 impl UploadStore {
-    /// Creates an adapter over an SDK client. A transaction writes both tables. `retention`: the time for which S3 keeps
-    /// an object in quarantine.
+    /// Creates an adapter over an SDK client. A transaction writes both tables. `retention`: the time for which S3
+    /// keeps an object in quarantine.
     #[must_use]
     pub fn new(client: Client, table: String, chunks_table: String, retention: Duration) -> Self {
         Self { client, table, chunks_table, retention }

@@ -64,8 +64,8 @@ pub(crate) async fn await_claim<C: Fn() -> Timestamp>(
     }
 }
 
-/// Ends the claim of a holder that recorded nothing for an hour: fails its delivery and rolls it back. A worker of the holder
-/// that is still alive finds the history changed, and stores nothing.
+/// Ends the claim of a holder that recorded nothing for an hour: fails its delivery and rolls it back. A worker of the
+/// holder that is still alive finds the history changed, and stores nothing.
 async fn end_lapsed_claim<C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
     claim: &str,

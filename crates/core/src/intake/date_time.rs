@@ -111,7 +111,8 @@ fn number(text: &str) -> Option<TimeMistake> {
     })
 }
 
-/// Collects the mistakes of a text that has the parts of a date-time; returns `None` where it can no longer be followed.
+/// Collects the mistakes of a text that has the parts of a date-time; returns `None` where it can no longer be
+/// followed.
 fn date_time(text: &str, mistakes: &mut Vec<TimeMistake>) -> Option<()> {
     let bytes = text.as_bytes();
     let (date, rest) = text.split_at_checked(10)?;

@@ -4,8 +4,8 @@ use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::fingerprint::FailureAt;
 use crate::intake::rejection::RejectedRecord;
 
-/// The number of records at the beginning of an upload after which reading stops, if all are rejected for the same reason:
-/// those after them have the same mistake, or their sender has to correct the first ones anyway.
+/// The number of records at the beginning of an upload after which reading stops, if all are rejected for the same
+/// reason: those after them have the same mistake, or their sender has to correct the first ones anyway.
 pub const MAX_SAME_REASON_RECORDS: u64 = 10_000;
 
 /// The bounds of an inspection. Beyond one of them, the upload is rejected as a whole, and the rest of it is not read.
@@ -106,8 +106,8 @@ impl RejectionMeter {
         };
     }
 
-    /// Returns whether [`MAX_SAME_REASON_RECORDS`] are rejected for the same reason and none is accepted: the rest is not
-    /// worth reading.
+    /// Returns whether [`MAX_SAME_REASON_RECORDS`] are rejected for the same reason and none is accepted: the rest is
+    /// not worth reading.
     pub(super) fn is_one_reason(&self) -> bool {
         self.rejected >= MAX_SAME_REASON_RECORDS && matches!(self.reason, Reason::One(..))
     }

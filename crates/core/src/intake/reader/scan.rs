@@ -67,8 +67,9 @@ impl Scan {
         self.is_object
     }
 
-    /// Finds the end of the value, if it is within `bytes`: after its closing quote or bracket or, for a number or a literal,
-    /// before the first other byte. Finds the end of every value that is valid JSON; whether it is, the parser decides.
+    /// Finds the end of the value, if it is within `bytes`: after its closing quote or bracket or, for a number or a
+    /// literal, before the first other byte. Finds the end of every value that is valid JSON; whether it is, the parser
+    /// decides.
     pub(super) fn end(&mut self, bytes: &[u8]) -> Option<End> {
         let mut at = 0;
         let mut expected = self.expected;

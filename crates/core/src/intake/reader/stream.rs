@@ -15,13 +15,15 @@ pub(super) fn damaged(compression: Compression) -> Failure {
     Failure::new(FailureCode::CorruptCompression, "", message)
 }
 
-/// Returns the failure of a stream that ends before it is complete. A wrong checksum at the very end has the same failure.
+/// Returns the failure of a stream that ends before it is complete. A wrong checksum at the very end has the same
+/// failure.
 pub(super) fn ends_early(compression: Compression) -> Failure {
     let message = format!("the {} data ends early, or is damaged: send the whole file as it was", compression.as_str());
     Failure::new(FailureCode::CorruptCompression, "", message)
 }
 
-/// Returns the failure of bytes after the stream that do not begin another one; `at` is the offset in the compressed bytes.
+/// Returns the failure of bytes after the stream that do not begin another one; `at` is the offset in the compressed
+/// bytes.
 pub(super) fn trailing_bytes(compression: Compression, at: u64) -> Failure {
     let message =
         format!("bytes follow the compressed stream, at byte {at}: send nothing but {} data", compression.as_str());
