@@ -193,7 +193,7 @@ impl Retries {
         Self { policy, safety, random, failures: 0 }
     }
 
-    /// Returns the pause before the next attempt, or nothing if the failure stands. `spent` is the time since the call began.
+    /// Returns the pause before the next attempt; `None` if the failure stands. `spent` is the time since the call began.
     ///
     /// The pause is random between zero and a bound that doubles
     /// ([full jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)), so that clients that

@@ -1,6 +1,6 @@
 //! Recognises UTF-16 and UTF-32, which is not read here, by the first bytes of a text.
 
-/// The number of bytes that are looked at.
+/// The number of bytes that are examined.
 const LOOKED_AT: usize = 64;
 
 /// Returns whether a text begins as UTF-16 or UTF-32: with a byte order mark, or with characters of ASCII, each next to its

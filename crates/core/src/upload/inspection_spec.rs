@@ -55,7 +55,7 @@ pub fn inspection_spec(
 }
 
 /// Returns whether an operator copied the object into the bucket. Tools send no useful type for unknown endings, and no
-/// answer told the sender which to send.
+/// answer named the supported types to the sender.
 fn is_found(upload: &Upload) -> bool {
     upload.origin().owner == OwnerId::operator()
 }

@@ -106,8 +106,8 @@ impl RejectionMeter {
         };
     }
 
-    /// Returns whether [`MAX_SAME_REASON_RECORDS`] are rejected for the same reason and none is accepted: the rest is
-    /// not worth reading.
+    /// Returns whether at least [`MAX_SAME_REASON_RECORDS`] are rejected, the first of them all for the same reason. The
+    /// rest is not worth reading if no record is accepted.
     pub(super) fn is_one_reason(&self) -> bool {
         self.rejected >= MAX_SAME_REASON_RECORDS && matches!(self.reason, Reason::One(..))
     }

@@ -1,7 +1,7 @@
 //! Finds the first mistake in a text that `serde_json` refused. Runs for refused records only.
 //!
-//! `serde_json` tells its errors apart only by their texts, which are written for programmers. This scan of the same grammar
-//! knows what stands around the mistake, so it can say what to write instead.
+//! The errors of `serde_json` differ only in their texts, which are written for programmers. This scan of the same grammar
+//! knows the text around the mistake, so it can say what to write instead.
 
 mod mistake;
 mod number;
@@ -21,7 +21,7 @@ pub(crate) fn first_mistake(text: &str) -> Option<(Mistake, usize)> {
     scanner.document().err()
 }
 
-/// Returns the message about a character that stands nowhere outside of strings, such as the beginning of a comment, if `rest`
+/// Returns the message about a character that is allowed only in strings, such as the beginning of a comment, if `rest`
 /// begins with one.
 pub(crate) fn stray_character(rest: &[u8]) -> Option<&'static str> {
     // The longest character takes four bytes, the longest sign of a comment two.
@@ -209,7 +209,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Returns the mistake of a character that stands nowhere outside of strings.
+    /// Returns the mistake of a character that is allowed only in strings.
     fn stray(&self, byte: u8) -> Option<Mistake> {
         let character = self.text.get(self.at..).and_then(|rest| rest.chars().next()).unwrap_or_default();
         match byte {

@@ -7,7 +7,7 @@ use super::stream::take;
 use super::zstandard::Zstd;
 use crate::intake::failure::{Failure, FailureCode};
 
-/// The number of bytes by which compressions are told apart.
+/// The number of bytes that distinguish the compressions.
 const HEAD_BYTES: usize = 16;
 /// The number of bytes of an uncompressed upload that one step copies.
 const PLAIN_BYTES: usize = 64 << 10;

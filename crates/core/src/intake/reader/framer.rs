@@ -264,7 +264,7 @@ impl Framer {
         if self.current.dropped > 0 { Err(not_json(broken)) } else { Ok(()) }
     }
 
-    /// Checks the size of the first document, which is the whole upload as far as anyone can tell. A large document among
+    /// Checks the size of the first document, which may be the whole upload. A large document among
     /// others costs only itself.
     fn check_first_document(&self, in_array: bool) -> Result<(), Failure> {
         let most = self.limits.record_bytes;
