@@ -150,7 +150,7 @@ async fn find(pool: &UserPool<'_>, name: &str) -> Result<(OwnerId, Option<PoolUs
         (None, Who::Owner(id)) => id,
         (None, Who::Email(email)) => {
             let detail =
-                "if the user was deleted, give the owner id, which is in the log of ingest-object and in the lists";
+                "if the user was deleted, give the owner id, which the log of authorize names for each API key";
             return Err(ClientError::Other(format!("no user has the e-mail address {email}: {detail}")));
         }
     };
