@@ -1,0 +1,112 @@
+//! The inputs of a run, from its seed: files, messages, and the owners' commands that follow.
+
+use std::collections::BTreeSet;
+
+use eventpulse_core::statistics::series::Series;
+
+/// The owners.
+const OWNERS: [&str; 2] = ["owner-a", "owner-b"];
+
+/// An uploaded file.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// The owner.
+    pub owner: &'static str,
+    /// NDJSON.
+    pub content: String,
+}
+
+/// A posted message.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The owner.
+    pub owner: &'static str,
+    /// JSON.
+    pub body: String,
+}
+
+/// A command of an owner on one of the files, by its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Withdraws the accepted records.
+    Withdraw(usize),
+    /// Retries the rejected records unchanged.
+    Retry(usize),
+    /// Discards the rejected records.
+    Discard(usize),
+}
+
+/// The inputs of a run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The files.
+    pub files: Vec<File>,
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// The commands.
+    pub commands: Vec<Command>,
+}
+
+impl Plan {
+    /// Draws the inputs of a seed.
+    pub fn new(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut files: Vec<File> = Vec::new();
+        for index in 0..random.usize(2..5) {
+            let owner = OWNERS[random.usize(0..OWNERS.len())];
+            // More series than one transaction stores, in one file of eight.
+            let devices = if random.u32(0..8) == 0 { 120 } else { random.usize(1..6) };
+            let bad_percent = [0, 0, 10, 60, 100][random.usize(0..5)];
+            files.push(File { owner, content: records(&mut random, index, devices, bad_percent) });
+        }
+        if random.bool() {
+            files.push(files[0].clone()); // the same bytes twice
+        }
+        let message = |random: &mut fastrand::Rng, index: usize| Message {
+            owner: OWNERS[random.usize(0..OWNERS.len())],
+            body: record(random.usize(0..6), 100_000 + index, random.u32(0..10) == 0, random),
+        };
+        let mut messages: Vec<Message> = (0..random.usize(3..16)).map(|index| message(&mut random, index)).collect();
+        messages.extend(random.bool().then(|| messages[0].clone()));
+        let commands = (1..files.len().min(4)).filter_map(|index| match random.u32(0..4) {
+            0 if files[index].content != files[0].content => Some(Command::Withdraw(index)),
+            1 => Some(Command::Retry(index)),
+            2 => Some(Command::Discard(index)),
+            _ => None,
+        });
+        let commands = commands.collect();
+        Self { files, messages, commands }
+    }
+
+    /// Returns every series that the inputs may have.
+    pub fn series(&self) -> BTreeSet<(&'static str, String)> {
+        let device = |line: &str| line.split('"').nth(3).unwrap_or_default().to_owned();
+        let of_files = self.files.iter().flat_map(|file| file.content.lines().map(|line| (file.owner, device(line))));
+        let of_messages = self.messages.iter().map(|message| (message.owner, device(&message.body)));
+        of_files.chain(of_messages).collect()
+    }
+}
+
+/// Returns the series of a device.
+pub fn series(owner: &str, device: &str) -> Series {
+    Series { owner: owner.parse().expect("an owner"), entity: device.to_owned(), measure: "value".to_owned() }
+}
+
+fn records(random: &mut fastrand::Rng, file: usize, devices: usize, bad_percent: u32) -> String {
+    let count = devices + random.usize(0..8);
+    let line = |index: usize, random: &mut fastrand::Rng| {
+        let is_bad = random.u32(0..100) < bad_percent;
+        record(index % devices, file * 1_000 + index, is_bad, random) + "\n"
+    };
+    (0..count).map(|index| line(index, random)).collect()
+}
+
+/// A record of a device. Whole numbers have exact sums, in any order.
+fn record(device: usize, second: usize, is_bad: bool, random: &mut fastrand::Rng) -> String {
+    let (day, hour, minute) = (1 + second / 86_400, second / 3_600 % 24, second / 60 % 60);
+    let value = if is_bad { "\"warm\"".to_owned() } else { random.i32(-50..50).to_string() };
+    let second = second % 60;
+    format!(
+        r#"{{"device_id":"device-{device}","timestamp":"2025-02-{day:02}T{hour:02}:{minute:02}:{second:02}Z","value":{value}}}"#
+    )
+}
