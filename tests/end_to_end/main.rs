@@ -16,6 +16,7 @@ mod http;
 mod identity;
 mod large;
 mod messages;
+mod neighbour;
 mod notices;
 mod notifications;
 mod owners;
@@ -211,6 +212,7 @@ fn main() -> ExitCode {
         Shared keys::rotated_key_replaces_the_old_secret,
         Shared keys::rotated_key_keeps_the_old_secret_on_request_until_it_is_revoked,
         Shared limits::each_key_is_throttled_separately,
+        Exclusive neighbour::hostile_owner_neither_slows_nor_fails_another_one,
         Shared notifications::subscription_passes_through_every_state,
         Shared notifications::parallel_subscribe_calls_send_one_mail,
         Shared notifications::owners_see_and_change_only_their_own_subscription,
