@@ -62,6 +62,7 @@ impl Tables {
         let tables = BTreeMap::from([
             ("uploads", table(false, &[("by_owner", ("owner", "listed")), ("by_open", ("open_owner", "open_since"))])),
             ("chunks", table(true, &[("by_upload", ("upload_id", "sk")), ("by_owner", ("owner", "series"))])),
+            ("usage", table(false, &[])),
             ("notices", table(true, &[("by_due", ("due", "due_at"))])),
         ]);
         Self { tables, tokens: Default::default(), largest_item: (0, String::new()) }

@@ -75,7 +75,7 @@ fn check(seed: u64) -> (u64, usize) {
         let (bytes, item) = &outcome.largest_item;
         assert!(*bytes <= MAX_ITEM_BYTES, "seed {seed}, {name}: {item} has {bytes} bytes");
         for (index, state) in outcome.states.iter().enumerate() {
-            let is_settled = !matches!(state, UploadState::Issued | UploadState::Received | UploadState::Failed);
+            let is_settled = !matches!(state, UploadState::Issued | UploadState::Received | UploadState::Waiting | UploadState::Failed);
             assert!(is_settled, "seed {seed}, {name}: upload {index} is {state:?}");
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use eventpulse_aws::Services;
 use eventpulse_aws::config::Config;
-use eventpulse_aws::workflows::delivery::Delivery;
+use eventpulse_aws::workflows::delivery::{Delivery, DeliveryOutcome};
 use eventpulse_aws::workflows::failed_delivery::{FailedDelivery, record_failed_delivery};
 use eventpulse_aws::workflows::issue::{Request, issue};
 use eventpulse_aws::workflows::messages::{ParsedMessage, process_messages};
@@ -67,6 +67,7 @@ impl World {
             quarantine_bucket: QUARANTINE.to_owned(),
             notices_topic_arn: "arn:aws:sns:eu-central-1:1:notices".to_owned(),
             notices_table: "notices".to_owned(),
+            usage_table: "usage".to_owned(),
             default_schema: SchemaRef::parse("reading/1.0").expect("a schema"),
             s3_path_style: true,
         };
@@ -128,8 +129,12 @@ impl World {
         let correlation_id = format!("event-{version_id}");
         let delivery = Delivery { bucket, key, version_id: Some(version_id), size, correlation_id };
         let (mut deaths, mut reason) = (0, String::new());
-        for _ in 0..DELIVERIES {
+        let mut attempts = 0;
+        while attempts < DELIVERIES {
+            attempts += 1;
             match self.invoke(process_upload(&self.services, &delivery, || self.now())).await {
+                // The waiting queue delivers the upload again.
+                Some(Ok(DeliveryOutcome::Waiting(_))) => (attempts, deaths) = (0, 0),
                 Some(Ok(_)) => return,
                 Some(Err(error)) => reason = error.to_string(),
                 None => deaths += 1,
