@@ -159,11 +159,8 @@ impl Strike {
 
 async fn validate(world: &World, user: &User, body: &[u8]) -> Result<Reply, BoxError> {
     let token = format!("Bearer {}", user.token);
-    let headers = [
-        ("authorization", token.as_str()),
-        ("content-type", "application/x-ndjson"),
-        ("content-encoding", "gzip"),
-    ];
+    let headers =
+        [("authorization", token.as_str()), ("content-type", "application/x-ndjson"), ("content-encoding", "gzip")];
     world.send("POST", "/validate", &headers, body.to_vec()).await
 }
 

@@ -9,7 +9,7 @@
 //! - no item exceeds 300 KB;
 //! - nothing is `failed` unless AWS failed;
 //! - the statistics equal those of the run without faults;
-//! - the owners' rejected data lies in quarantine.
+//! - the owners' rejected data lies in quarantine, and the counters of open uploads equal the histories.
 
 mod dynamodb;
 mod expression;
@@ -75,7 +75,10 @@ fn check(seed: u64) -> (u64, usize) {
         let (bytes, item) = &outcome.largest_item;
         assert!(*bytes <= MAX_ITEM_BYTES, "seed {seed}, {name}: {item} has {bytes} bytes");
         for (index, state) in outcome.states.iter().enumerate() {
-            let is_settled = !matches!(state, UploadState::Issued | UploadState::Received | UploadState::Waiting | UploadState::Failed);
+            let is_settled = !matches!(
+                state,
+                UploadState::Issued | UploadState::Received | UploadState::Waiting | UploadState::Failed
+            );
             assert!(is_settled, "seed {seed}, {name}: upload {index} is {state:?}");
         }
     }
@@ -162,6 +165,12 @@ async fn outcome(world: &World, plan: &Plan, uploads: &[UploadId], dead: usize) 
             let text = format!("{} {sum} {:?} {} {}", s.count, s.median, s.min, s.max);
             outcome.statistics.insert((owner, device), text);
         }
+    }
+    for owner in plan::OWNERS {
+        let owner = owner.parse().expect("an owner");
+        let counted = world.services.uploads.open_totals(&owner, world.now()).await.expect("counters");
+        let recounted = world.services.uploads.recount_open(&owner, world.now()).await.expect("histories");
+        assert_eq!(counted, recounted, "the counters of the open uploads of {owner}");
     }
     let state = world.network.state();
     outcome.faults = state.faults;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use eventpulse_core::statistics::series::Series;
 
 /// The owners.
-const OWNERS: [&str; 2] = ["owner-a", "owner-b"];
+pub const OWNERS: [&str; 2] = ["owner-a", "owner-b"];
 
 /// An uploaded file.
 #[derive(Debug, Clone)]

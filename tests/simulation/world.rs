@@ -65,6 +65,7 @@ impl World {
             chunks_table: "chunks".to_owned(),
             process_bucket: PROCESS.to_owned(),
             quarantine_bucket: QUARANTINE.to_owned(),
+            quarantine_retention_days: 90,
             notices_topic_arn: "arn:aws:sns:eu-central-1:1:notices".to_owned(),
             notices_table: "notices".to_owned(),
             usage_table: "usage".to_owned(),
