@@ -1,8 +1,9 @@
 //! The inputs of a run, from its seed: files, messages, and the owners' commands that follow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eventpulse_core::statistics::series::Series;
+use serde_json::Value;
 
 /// The owners.
 pub const OWNERS: [&str; 2] = ["owner-a", "owner-b"];
@@ -78,12 +79,24 @@ impl Plan {
         Self { files, messages, commands }
     }
 
-    /// Returns every series that the inputs may have.
-    pub fn series(&self) -> BTreeSet<(&'static str, String)> {
-        let device = |line: &str| line.split('"').nth(3).unwrap_or_default().to_owned();
-        let of_files = self.files.iter().flat_map(|file| file.content.lines().map(|line| (file.owner, device(line))));
-        let of_messages = self.messages.iter().map(|message| (message.owner, device(&message.body)));
-        of_files.chain(of_messages).collect()
+    /// Returns every series that the inputs may have, with its count and sum as they must be in the end: equal bytes of an
+    /// owner count once, wrong records and withdrawn files do not count.
+    pub fn expected(&self) -> BTreeMap<(&'static str, String), (u64, i64)> {
+        let withdrawn = |index| self.commands.contains(&Command::Withdraw(index));
+        let files = self.files.iter().enumerate().map(|(index, file)| (file.owner, &file.content, withdrawn(index)));
+        let messages = self.messages.iter().map(|message| (message.owner, &message.body, false));
+        let mut expected = BTreeMap::new();
+        for (owner, content, is_withdrawn) in files.chain(messages).collect::<BTreeSet<_>>() {
+            for line in content.lines() {
+                let record: Value = serde_json::from_str(line).expect("JSON");
+                let device = record["device_id"].as_str().expect("a device").to_owned();
+                let (count, sum) = expected.entry((owner, device)).or_insert((0, 0));
+                if let Some(value) = record["value"].as_i64().filter(|_| !is_withdrawn) {
+                    (*count, *sum) = (*count + 1, *sum + value);
+                }
+            }
+        }
+        expected
     }
 }
 

@@ -1,6 +1,5 @@
 //! A run: EventPulse over the simulated network, with deliveries as Lambda and SQS make them.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -254,6 +253,3 @@ pub fn in_virtual_time<T>(run: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     LocalSet::new().block_on(&runtime.expect("a runtime"), run)
 }
-
-/// The statistics of each series with points: the count, the mean, the median and the range of the values.
-pub type Statistics = BTreeMap<(&'static str, String), String>;
