@@ -88,7 +88,7 @@ pub async fn subscription_passes_through_every_state(world: Arc<World>) -> TestR
 
     let pending = put(&world, &user, json!({})).await?;
     assert_eq!((&pending["state"], &pending["email"]), (&json!("pending"), &json!(email)), "{pending:#}");
-    assert_eq!(pending["kinds"], json!(["new", "regressed", "resolved", "digest"]));
+    assert_eq!(pending["kinds"], json!(["new", "regressed", "quiet", "resolved", "digest"]));
     let first = link(&world, &email, 1).await?;
     let again = put(&world, &user, json!({})).await?;
     assert_eq!((&again["state"], &again["requested_at"]), (&json!("pending"), &pending["requested_at"]));
