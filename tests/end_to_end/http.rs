@@ -103,7 +103,7 @@ impl World {
     /// Waits until a receipt shows an outcome. Returns the receipt.
     pub async fn outcome(&self, user: &User, id: &str) -> Result<Value, BoxError> {
         self.receipt(user, id, |receipt| {
-            !matches!(receipt["state"].as_str(), Some("issued" | "received"))
+            !matches!(receipt["state"].as_str(), Some("issued" | "received" | "waiting"))
                 && receipt["quarantine"]["status"] != "retrying"
         })
         .await

@@ -40,7 +40,7 @@ pub struct World {
 }
 
 /// The number of users created for the tests.
-const USERS: usize = 100;
+const USERS: usize = 160;
 
 /// The address that is subscribed to every notice.
 pub const OPERATOR_ADDRESS: &str = "operator@example.com";

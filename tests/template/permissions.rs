@@ -46,6 +46,15 @@ fn manage_and_ingest_failed_have_no_more_access_to_notices_than_they_need() {
 }
 
 #[test]
+fn validation_may_only_count_requests_and_write_logs() {
+    let allowed: Vec<_> = statements("ValidateRole").into_iter().map(|statement| &statement["Resource"]).collect();
+    assert_eq!(
+        allowed,
+        [&json!({ "Fn::GetAtt": ["UsageTable", "Arn"] }), &json!({ "Fn::GetAtt": ["ManageLogs", "Arn"] })]
+    );
+}
+
+#[test]
 fn every_function_may_write_traces() {
     let roles = function_roles();
     for (name, function) in resources("AWS::Serverless::Function") {

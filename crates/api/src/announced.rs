@@ -25,6 +25,9 @@ impl<'a> Announced<'a> {
     /// Returns a 400 that names the member for any text that the upload could not have.
     pub(crate) fn parse(content_type: &'a str, encoding: Option<&'a str>, file_name: &str) -> Result<Self, ApiError> {
         let content_type = header("/content_type", content_type)?;
+        if content_type.is_empty() {
+            return Err(ApiError::member("/content_type", "expected a media type, such as application/json"));
+        }
         let encoding = encoding.map(|encoding| header("/content_encoding", encoding)).transpose()?;
         // S3 decodes this encoding, which only a signed stream has.
         let is_chunked = encoding.is_some_and(|encoding| encoding.to_ascii_lowercase().contains("aws-chunked"));
@@ -82,6 +85,7 @@ mod tests {
         let long = format!("application/json; x={}", "y".repeat(255));
         for (name, content_type, encoding, file_name, pointer) in [
             ("another type", "text/csv", None, "a.json", "/content_type"),
+            ("no type", " ", None, "a.json", "/content_type"),
             ("another charset", "application/json; charset=latin1", None, "a.json", "/content_type"),
             ("two types", "application/json, text/csv", None, "a.json", "/content_type"),
             ("a second header", "application/json;\r\nx: y", None, "a.json", "/content_type"),

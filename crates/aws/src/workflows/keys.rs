@@ -143,10 +143,14 @@ impl Keys {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn revoke(&self, owner: &OwnerId, id: &KeyId, now: Timestamp) -> Result<KeyOutcome<Key>, Error> {
-        let Some(key) = self.revoke_in_store(owner, id, now).await? else {
+        let Some((key, is_repeated)) = self.revoke_in_store(owner, id, now).await? else {
             return Ok(KeyOutcome::Refused(KeyRefusal::NotFound));
         };
-        self.gateway.delete(&key.usage_key_id).await?;
+        match self.gateway.delete(&key.usage_key_id).await {
+            // An earlier call deleted the gateway's key: without its tag, IAM does not know that it was ours.
+            Err(error) if is_repeated && error.kind == Kind::Denied => {}
+            deleted => deleted?,
+        }
         Ok(KeyOutcome::Done(key))
     }
 
@@ -185,14 +189,14 @@ impl Keys {
         }
     }
 
-    /// Returns the revoked key, or `None` if the owner has no such key.
-    async fn revoke_in_store(&self, owner: &OwnerId, id: &KeyId, now: Timestamp) -> Result<Option<Key>, Error> {
+    /// Returns the revoked key, and whether an earlier call revoked it; `None` if the owner has no such key.
+    async fn revoke_in_store(&self, owner: &OwnerId, id: &KeyId, now: Timestamp) -> Result<Option<(Key, bool)>, Error> {
         let mut tries = ConflictRetry::COMMAND.tries();
         while tries.next().await {
             let Some(key) = self.store.get(owner, id).await? else { return Ok(None) };
-            let Some(change) = key_commands::revoke(key.clone(), now) else { return Ok(Some(key)) };
+            let Some(change) = key_commands::revoke(key.clone(), now) else { return Ok(Some((key, true))) };
             if self.store.write(&change).await? == KeyWrite::Done {
-                return Ok(Some(change.key));
+                return Ok(Some((change.key, false)));
             }
         }
         Err(tries.exhausted("revoke key", id.as_str()))
