@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use eventpulse_core::id::{OwnerId, UploadId};
-use eventpulse_core::intake::inspection::{InputForm, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::inspection::{Bounds, InputForm, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 
@@ -21,6 +21,7 @@ pub fn findings(media: Media, bytes: &[u8], piece: usize) -> String {
         default_schema: SchemaRef::parse("reading/1.0").expect("a schema"),
         max_rejected: None,
         limits: Limits { record_bytes: 1 << 16, decompressed_bytes: 1 << 20, ..Limits::default() },
+        bounds: Bounds::UPLOAD,
     };
     let mut inspector = Inspector::new(&CATALOG, spec, Retention::Bounded);
     for mut piece in bytes.chunks(piece) {

@@ -11,6 +11,9 @@
 //! - the statistics are those of the records that were sent;
 //! - the owners' rejected data lies in quarantine, and the counters of open uploads equal the histories.
 
+// A test may panic to fail.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod dynamodb;
 mod expression;
 mod network;
