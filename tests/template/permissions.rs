@@ -54,6 +54,19 @@ fn validation_may_only_count_requests_and_write_logs() {
     );
 }
 
+/// A chunk that several messages share is rewritten when one of them is withdrawn: by `manage` or, if that stopped, by an
+/// upload of the same bytes.
+#[test]
+fn the_functions_that_complete_a_withdrawal_may_rewrite_shared_chunks() {
+    let table = json!({ "Fn::GetAtt": ["ChunksTable", "Arn"] });
+    for role in ["ManageRole", "IngestObjectRole", "IngestMessageRole"] {
+        let actions = actions(role, &table);
+        for needed in ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"] {
+            assert!(actions.contains(&needed), "{role}: {needed} in {actions:?}");
+        }
+    }
+}
+
 #[test]
 fn every_function_may_write_traces() {
     let roles = function_roles();

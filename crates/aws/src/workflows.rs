@@ -8,7 +8,8 @@
 //! - Quotas of owners: [`quotas`], for the REST API.
 //! - Steps of an upload: `process_object` (with `await_claim`), `roll_back`, `quarantine`, `record_occurrence`;
 //!   `take_steps` takes them in order.
-//! - Shared parts: `begin_delivery`, `upload_work`, `inspect_object`, `decide_and_append`, `conflict_retry`, `full_history`.
+//! - Shared parts: `begin_delivery`, `upload_work`, `inspect_object`, `decide_and_append`, `conflict_retry`, `full_history`,
+//!   `remove_chunks`.
 
 mod await_claim;
 mod begin_delivery;
@@ -27,6 +28,7 @@ pub mod process_upload;
 mod quarantine;
 pub mod quotas;
 pub(crate) mod record_occurrence;
+mod remove_chunks;
 mod roll_back;
 pub mod subscribe;
 pub mod synthetic_check;

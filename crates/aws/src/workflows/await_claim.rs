@@ -11,6 +11,7 @@ use eventpulse_core::upload::{Decision, Step, Upload};
 
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
+use crate::workflows::remove_chunks::remove_chunks;
 use crate::workflows::roll_back::roll_back;
 use crate::workflows::upload_work::{StepOutcome, UploadWork};
 
@@ -73,11 +74,19 @@ async fn end_lapsed_claim<C: Fn() -> Timestamp>(
     holder: Option<Upload>,
 ) -> Result<(), Error> {
     let (services, now) = (work.services, work.now());
-    let Some(holder) = holder.filter(|holder| holder.open_claim() == Some(claim)) else {
-        // The holder is gone, or its withdrawal stopped. Chunks that it left must not count beside those of this upload.
+    let owner = &work.upload.origin().owner;
+    let Some(holder) = holder else {
+        // Chunks that the holder left must not count beside those of this upload. Only its history named those that it
+        // shared with other messages.
         services.chunks.delete_of_upload(holder_id, None).await?;
-        return services.uploads.release(&work.upload.origin().owner, claim, holder_id).await;
+        return services.uploads.release(owner, claim, holder_id).await;
     };
+    if holder.open_claim() != Some(claim) {
+        // The withdrawal of the holder stopped. A repeated call of its owner completes it. The index of chunks knows all of
+        // them: the last write is an hour old.
+        remove_chunks(services, &holder, 0).await?;
+        return services.uploads.release(owner, claim, holder_id).await;
+    }
     let missing = || Error::new("roll back", holder_id.as_str(), Kind::Corrupt);
     let object = holder.object().cloned().ok_or_else(missing)?;
     let mut other = UploadWork::new(services, holder, object, Vec::new(), || now);

@@ -3,20 +3,16 @@
 use std::time::Duration;
 
 use eventpulse_core::id::{OwnerId, UploadId};
-use eventpulse_core::statistics::series::Series;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::{SharedChunk, Upload, commands};
+use eventpulse_core::upload::{Upload, commands};
 
 use crate::Services;
 use crate::error::Error;
 use crate::workflows::decide_and_append::{CommandOutcome, decide_and_append, load_owned};
+use crate::workflows::remove_chunks::remove_chunks;
 
 /// The time for the removal of chunks before the call answers: API Gateway waits 29 s.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(20);
-/// The pause before the index of chunks is queried again: it lags behind the table.
-const INDEX_PAUSE: Duration = Duration::from_millis(250);
-/// The number of queries: 10 s in all.
-const INDEX_QUERIES: u32 = 40;
 
 /// The outcome of a withdrawal.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,23 +54,4 @@ pub async fn withdraw(
     }
     let outcome = decide_and_append(services, owner, id, now, commands::complete_withdrawal).await?;
     Ok(outcome.map(|upload| Withdrawal::Done(Box::new(upload))))
-}
-
-/// Removes the upload from its shared chunks, and its own chunks until at least `expected` are removed. Stops querying
-/// after [`INDEX_QUERIES`]: another call may have removed some.
-async fn remove_chunks(services: &Services, upload: &Upload, expected: u64) -> Result<(), Error> {
-    let owner = &upload.origin().owner;
-    for SharedChunk { entity, measure, sort_key } in upload.shared_chunks() {
-        let series = Series { owner: owner.clone(), entity: entity.clone(), measure: measure.clone() };
-        services.chunks.remove_upload(&series, sort_key, upload.id()).await?;
-    }
-    let mut removed = 0;
-    for _ in 0..INDEX_QUERIES {
-        removed += services.chunks.delete_of_upload(upload.id(), None).await?;
-        if removed >= expected {
-            break;
-        }
-        tokio::time::sleep(INDEX_PAUSE).await;
-    }
-    Ok(())
 }
