@@ -28,7 +28,8 @@ use crate::Services;
 use crate::workflows::quotas;
 pub use stages::{FailedMessage, ParsedMessage};
 
-/// Processes messages, and returns those that must be delivered again because AWS failed.
+/// Processes messages, and returns those that must be delivered again: AWS failed, or they wait for an upload with the same
+/// bytes.
 ///
 /// Of messages with the same `Idempotency-Key`, the first acknowledged one is processed before the others, so that it gets
 /// the key. If it fails, the others are delivered again, too. `log_name` names the object of the batch in the raw log, and

@@ -14,7 +14,7 @@ use super::stages::{FailedMessage, MEDIA_TYPE, ParsedMessage};
 use crate::Services;
 use crate::adapters::upload_store::batch::IdempotencyClaim;
 use crate::error::{Error, Kind};
-use crate::workflows::conflict_retry::ConflictRetry;
+use crate::workflows::conflict_retry::{ConflictRetry, Try};
 use crate::workflows::quotas;
 use crate::workflows::take_steps::take_steps;
 use crate::workflows::upload_work::{StepOutcome, UploadWork};
@@ -22,7 +22,15 @@ use crate::workflows::upload_work::{StepOutcome, UploadWork};
 /// The number of messages that are processed at a time.
 const CONCURRENCY: usize = 8;
 
-/// Processes each message as a single upload. Returns those that AWS failed.
+/// A message after its steps.
+enum Processed {
+    /// The upload has no steps left.
+    Settled(Upload),
+    /// The upload waits for another upload with the same bytes.
+    Waiting(Upload),
+}
+
+/// Processes each message as a single upload. Returns those that the queue must deliver again: AWS failed, or they wait.
 pub(super) async fn process_singles(
     services: &Services,
     messages: Vec<ParsedMessage>,
@@ -30,8 +38,10 @@ pub(super) async fn process_singles(
 ) -> Vec<FailedMessage> {
     let processing = messages.into_iter().map(|message| async move {
         let span = message.span();
-        let processed = process_single(services, &message, clock).instrument(span).await;
-        processed.err().map(|_| message.fail())
+        match process_single(services, &message, clock).instrument(span).await {
+            Ok(Processed::Settled(_)) => None,
+            Ok(Processed::Waiting(_)) | Err(_) => Some(message.fail()),
+        }
     });
     stream::iter(processing).buffer_unordered(CONCURRENCY).filter_map(|failed| async move { failed }).collect().await
 }
@@ -41,59 +51,72 @@ async fn process_single(
     services: &Services,
     message: &ParsedMessage,
     clock: impl Fn() -> Timestamp + Copy,
-) -> Result<(), Error> {
+) -> Result<Processed, Error> {
     let mut written = None;
-    match try_until_processed(services, message, &mut written, clock).await {
-        Ok(upload) => {
-            if let Some(ObjectVersion { bucket, key, version_id, .. }) =
-                written.filter(|written| upload.arrival(written) == Arrival::Late)
-            {
-                // The history names the object of another delivery of the message.
-                services.objects.delete_version(&bucket, &key, &version_id).await?;
-            }
-            let (accepted, rejected) = (upload.accepted(), upload.rejected());
-            tracing::info!(state = upload.state().as_str(), accepted, rejected, "the message is processed");
-            Ok(())
-        }
-        Err(error) => {
-            tracing::error!(error = error.chain(), "processing the message failed; the queue delivers it again");
-            Err(error)
+    let processed = try_until_processed(services, message, &mut written, clock).await.inspect_err(|error| {
+        tracing::error!(error = error.chain(), "processing the message failed; the queue delivers it again");
+    })?;
+    let (Processed::Settled(upload) | Processed::Waiting(upload)) = &processed;
+    if let Some(ObjectVersion { bucket, key, version_id, .. }) =
+        written.filter(|written| upload.arrival(written) == Arrival::Late)
+    {
+        // The history names the object of another delivery of the message.
+        services.objects.delete_version(&bucket, &key, &version_id).await?;
+    }
+    let (state, accepted, rejected) = (upload.state().as_str(), upload.accepted(), upload.rejected());
+    match &processed {
+        Processed::Settled(_) => tracing::info!(state, accepted, rejected, "the message is processed"),
+        Processed::Waiting(_) => {
+            tracing::info!(state, "the message waits for an upload with the same bytes; the queue delivers it again");
         }
     }
+    Ok(processed)
 }
 
+/// Tries until no other worker interferes. A message that waits is not tried again: its next delivery by the queue ends its
+/// wait. Its tries would take the time of the other messages.
 async fn try_until_processed(
     services: &Services,
     message: &ParsedMessage,
     written: &mut Option<ObjectVersion>,
     clock: impl Fn() -> Timestamp + Copy,
-) -> Result<Upload, Error> {
+) -> Result<Processed, Error> {
     let mut tries = ConflictRetry::MESSAGE.tries();
     while tries.next().await {
         match process_once(services, message, written, clock).await {
-            Ok(Some(upload)) => return Ok(upload),
+            Ok(Try::Done(processed)) => return Ok(processed),
             Err(error) if error.kind != Kind::Contended => return Err(error),
-            Ok(None) | Err(_) => {}
+            Ok(Try::Conflict) | Err(_) => {}
         }
     }
     Err(tries.exhausted("ingest", message.upload_id.as_str()))
 }
 
-/// Takes the steps that the message needs. Returns `None` if another delivery works on it, or if it
-/// waits for an upload with the same bytes. Sets `written` to the object
-/// that it writes.
+/// Takes the steps that the message needs. Sets `written` to the object that it writes.
 async fn process_once(
     services: &Services,
     message: &ParsedMessage,
     written: &mut Option<ObjectVersion>,
     clock: impl Fn() -> Timestamp + Copy,
-) -> Result<Option<Upload>, Error> {
+) -> Result<Try<Processed>, Error> {
     let mut work = begin(services, message, written, clock).await?;
     if work.upload.attempt() > 0 {
-        return Ok(Some(work.upload)); // its retries arrive as objects
+        return Ok(Try::Done(Processed::Settled(work.upload))); // its retries arrive as objects
     }
-    let is_done = !work.is_held_by_another_worker() && take_steps(&mut work).await? == StepOutcome::Done;
-    Ok(is_done.then_some(work.upload))
+    if work.is_held_by_another_worker() {
+        return Ok(Try::Conflict);
+    }
+    let outcome = take_steps(&mut work).await?;
+    Ok(after_steps(outcome, work.upload))
+}
+
+/// Returns whether a message needs another try after its steps.
+fn after_steps(outcome: StepOutcome, upload: Upload) -> Try<Processed> {
+    match outcome {
+        StepOutcome::Done => Try::Done(Processed::Settled(upload)),
+        StepOutcome::Waiting => Try::Done(Processed::Waiting(upload)),
+        StepOutcome::Conflict => Try::Conflict,
+    }
 }
 
 /// Loads the history of a message. Writes its object and begins a history if there is none.
@@ -161,4 +184,37 @@ async fn claim_idempotency_key<C: Fn() -> Timestamp + Copy>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eventpulse_core::id::UploadId;
+
+    #[test]
+    fn a_message_that_waits_is_not_tried_again() {
+        let message = ParsedMessage {
+            message_id: "m".to_owned(),
+            upload_id: UploadId::of_message("correlation").unwrap(),
+            owner: "u1".parse().unwrap(),
+            correlation_id: "correlation".to_owned(),
+            key_id: None,
+            idempotency_key: None,
+            posted_at: Timestamp::from_micros(0),
+            body: b"{}".to_vec(),
+        };
+        let upload = Upload::fold(message.upload_id.clone(), &[message.posted_event()]).unwrap();
+        let name = |processed| match processed {
+            Try::Done(Processed::Settled(_)) => "settled",
+            Try::Done(Processed::Waiting(_)) => "waiting",
+            Try::Conflict => "tried again",
+        };
+        for (outcome, expected) in [
+            (StepOutcome::Done, "settled"),
+            (StepOutcome::Waiting, "waiting"),
+            (StepOutcome::Conflict, "tried again"),
+        ] {
+            assert_eq!(name(after_steps(outcome, upload.clone())), expected, "{outcome:?}");
+        }
+    }
 }
