@@ -6,17 +6,15 @@
 
 use eventpulse_core::id::UploadId;
 use eventpulse_core::time::Timestamp;
-use eventpulse_core::upload::commands::{self, ClaimStatus, FailedDeliveryAction, FailedDeliveryReport};
-use eventpulse_core::upload::{Decision, Step, Upload};
+use eventpulse_core::upload::commands::{self, ClaimStatus};
+use eventpulse_core::upload::{Decision, Upload};
 
 use crate::adapters::upload_store::Append;
 use crate::error::{Error, Kind};
+use crate::workflows::full_history::fail_if_full;
 use crate::workflows::remove_chunks::remove_chunks;
 use crate::workflows::roll_back::roll_back;
 use crate::workflows::upload_work::{StepOutcome, UploadWork};
-
-/// The reason in the history of an upload whose claim lapsed.
-const LAPSED: &str = "processing recorded nothing for an hour, and another upload with the same bytes took over";
 
 /// Looks at the claim that the upload waits for, without reading the object. Returns `None` if the claim is free, or the
 /// upload does not wait: the object must be processed.
@@ -65,8 +63,9 @@ pub(crate) async fn await_claim<C: Fn() -> Timestamp>(
     }
 }
 
-/// Ends the claim of a holder that recorded nothing for an hour: fails its delivery and rolls it back. A worker of the
-/// holder that is still alive finds the history changed, and stores nothing.
+/// Ends the claim of a holder that recorded nothing for an hour: fails its delivery and rolls it back. Its other steps are
+/// left to its next delivery: the role of this function may not read its object. A worker of the holder that is still alive
+/// finds the history changed, and stores nothing.
 async fn end_lapsed_claim<C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
     claim: &str,
@@ -90,14 +89,11 @@ async fn end_lapsed_claim<C: Fn() -> Timestamp>(
     let missing = || Error::new("roll back", holder_id.as_str(), Kind::Corrupt);
     let object = holder.object().cloned().ok_or_else(missing)?;
     let mut other = UploadWork::new(services, holder, object, Vec::new(), || now);
-    if other.upload.next_step() != Some(Step::RollBack) {
-        let correlation_id = work.upload.correlation_id().unwrap_or_default();
-        let report = FailedDeliveryReport { reason: LAPSED, correlation_id, deaths: 0 };
-        match commands::on_failed_delivery(&other.upload, &report, &other.requested_schema()) {
-            FailedDeliveryAction::Record(events) | FailedDeliveryAction::Finish(events) => other.record(events),
-            FailedDeliveryAction::Nothing => {}
-        }
+    let correlation_id = work.upload.correlation_id().unwrap_or_default();
+    other.record(commands::end_lapsed_claim(&other.upload, correlation_id));
+    match roll_back(&mut other).await {
+        Ok(_) => Ok(()),
+        // The history at hand has room; that of the holder has none.
+        Err(error) => fail_if_full(services, holder_id, error).await,
     }
-    roll_back(&mut other).await?;
-    Ok(())
 }

@@ -25,5 +25,5 @@ pub use process::{begin_acceptance, receive, record_decision, reject};
 pub use quarantine::{QuarantineAction, QuarantinePlan, plan_quarantine};
 pub use refusal::Refusal;
 pub use retry::{request_correction, retry_unchanged, retryable_location};
-pub use waiting::{CLAIM_LAPSE, ClaimStatus, claim_status, look_again_after, wait};
+pub use waiting::{CLAIM_LAPSE, ClaimStatus, claim_status, end_lapsed_claim, look_again_after, wait};
 pub use withdraw::{complete_withdrawal, request_withdrawal};

@@ -5,7 +5,8 @@
 //! history below [`MAX_HISTORY_BYTES`]:
 //!
 //! - the texts in an event have a limit each, and a decision keeps only the largest series and groups of failures;
-//! - an attempt records at most [`MAX_FAILED_DELIVERIES`] failed deliveries while the upload stays `failed`;
+//! - an attempt records at most [`MAX_FAILED_DELIVERIES`] failed deliveries while the upload stays `failed`; a claim that
+//!   lapses adds one, which takes an hour and an operator's delivery each time;
 //! - a retry is refused unless [`ATTEMPT_BYTES`] are left: room for everything that the attempt may record, and for the
 //!   owner's last commands.
 

@@ -10,7 +10,7 @@ use crate::id::UploadId;
 use crate::time::Timestamp;
 use crate::upload::aggregate::Upload;
 use crate::upload::event::UploadEvent;
-use crate::upload::limits::MAX_FAILED_DELIVERIES;
+use crate::upload::limits::{MAX_CORRELATION_ID_BYTES, MAX_FAILED_DELIVERIES, shortened_to};
 
 /// The time after the latest event of a holder at which its claim lapses. It is longer than three invocations of 900 s
 /// with the pauses between them: after these, a working deployment has recorded a failed delivery, which ends the claim.
@@ -28,6 +28,9 @@ pub enum ClaimStatus {
     /// The holder has recorded nothing for [`CLAIM_LAPSE`], or is gone: end its claim.
     Lapsed,
 }
+
+/// The reason in the history of an upload whose claim lapsed.
+const LAPSED: &str = "processing recorded nothing for an hour, and another upload with the same bytes took over";
 
 /// Returns the status of a claim that `holder` holds according to the claim's item. `None`: the holder is gone.
 #[must_use]
@@ -61,4 +64,18 @@ pub fn wait(upload: &Upload, claim: &str, holder: &UploadId) -> Vec<UploadEvent>
         return Vec::new();
     }
     vec![UploadEvent::WaitingBegan { claim: claim.to_owned(), holder: holder.clone() }]
+}
+
+/// Ends an attempt whose claim lapsed: the upload is `failed`, and its roll back is next. Returns no events if it has failed
+/// already. `correlation_id`: the id of the delivery that ends it.
+///
+/// It is never rejected, however often it has failed: the upload that ends the claim does not take the further steps of a
+/// rejection. A later delivery of the failed upload decides it.
+#[must_use]
+pub fn end_lapsed_claim(holder: &Upload, correlation_id: &str) -> Vec<UploadEvent> {
+    if holder.failure_reason().is_some() {
+        return Vec::new();
+    }
+    let correlation_id = shortened_to(correlation_id, MAX_CORRELATION_ID_BYTES);
+    vec![UploadEvent::DeliveryFailed { reason: LAPSED.to_owned(), correlation_id }]
 }

@@ -153,3 +153,26 @@ fn a_waiting_upload_becomes_a_duplicate_or_is_accepted() {
     let decided = record_decision(&upload(vec![issued(), received(), waiting()]), Decision::Duplicate { of: id() });
     assert_eq!(decided, [duplicate()]);
 }
+
+#[test]
+fn the_holder_of_a_lapsed_claim_fails_and_is_not_rejected() {
+    let failed_often = || [vec![issued(), received()], vec![delivery_failed(); 5], vec![acceptance_began()]].concat();
+    // The history of the holder, the number of events that end its claim, and its next step after the roll back.
+    let rows: Vec<(&str, Vec<UploadEvent>, usize, Step)> = vec![
+        ("chunks being written", holding(), 1, Step::Process),
+        ("chunks being written, failed five times before", failed_often(), 1, Step::Process),
+        ("failed, not rolled back", [holding(), vec![delivery_failed()]].concat(), 0, Step::Process),
+        ("rejected, not rolled back", [holding(), vec![rejected()]].concat(), 1, Step::Quarantine),
+    ];
+    for (name, events, expected, step) in rows {
+        let mut holder = upload(events);
+        let ended = end_lapsed_claim(&holder, "c9");
+        assert_eq!(ended.len(), expected, "{name}");
+        ended.into_iter().for_each(|event| holder.apply(&RecordedEvent::new(at(LATE), event)));
+        assert_eq!((holder.state(), holder.next_step()), (UploadState::Failed, Some(Step::RollBack)), "{name}");
+        holder.apply(&RecordedEvent::new(at(LATE), UploadEvent::RolledBack));
+        // It needs a delivery, and an operator sees that.
+        assert_eq!((holder.state(), holder.next_step()), (UploadState::Failed, Some(step)), "{name}");
+        assert_eq!(end_lapsed_claim(&holder, "c9"), [], "{name}, once");
+    }
+}
