@@ -13,6 +13,7 @@
 //! | [`Kind::Missing`] | a missing table, bucket, topic or object that must exist | no |
 //! | [`Kind::Invalid`] | a parameter that the service never accepts | no |
 //! | [`Kind::TooLarge`] | an item that DynamoDB refuses by its size | no |
+//! | [`Kind::HistoryFull`] | the item of an upload that DynamoDB does not let grow | no |
 //! | [`Kind::Corrupt`] | a stored value that cannot be read | no |
 //! | [`Kind::Other`] | any other refusal | no |
 //!
@@ -63,6 +64,8 @@ pub enum Kind {
     Invalid,
     /// An item of more than 400 KB: DynamoDB never accepts it.
     TooLarge,
+    /// An append that makes the item of an upload larger than 400 KB: its history takes no further event.
+    HistoryFull,
     /// Concurrent writes of the same item.
     Contended,
     /// A stored value that cannot be read.
@@ -81,6 +84,7 @@ impl fmt::Display for Kind {
             Self::Missing => "not found",
             Self::Invalid => "invalid request",
             Self::TooLarge => "the item is too large",
+            Self::HistoryFull => "the history of the upload is full",
             Self::Contended => "concurrent writes",
             Self::Corrupt => "the stored value cannot be read",
             Self::Other => "refused",

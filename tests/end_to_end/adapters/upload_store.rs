@@ -147,10 +147,10 @@ pub async fn full_history_is_a_kind_of_failure_and_a_final_state(world: Arc<Worl
             }
         }
     }
-    assert_eq!(refused, Some(Kind::TooLarge));
+    assert_eq!(refused, Some(Kind::HistoryFull));
     let (before, event) = (StoredState::of(&stored), RecordedEvent::new(at(1), failed()));
     let claimed = uploads.claim("digest", &[], &upload, &before, &[event]).await;
-    assert_eq!(claimed.err().map(|error| error.kind), Some(Kind::TooLarge), "in a transaction");
+    assert_eq!(claimed.err().map(|error| error.kind), Some(Kind::HistoryFull), "in a transaction");
     let counted = async || uploads.open_totals(&owner, at(2)).await.map(|totals| totals.pending);
     assert_eq!(counted().await?, 1);
     uploads.mark_full(&stored).await?;

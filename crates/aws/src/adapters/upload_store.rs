@@ -36,7 +36,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
 use crate::adapters::chunk_store::chunk_item;
 use crate::adapters::dynamodb::item::{Item, number, s, text};
-use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, reasons, transaction};
+use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, is_too_large, reasons, transaction};
 use crate::error::{Error, Kind, is_condition_failed, is_in_transaction};
 use attributes::ListAttributes;
 use open_counters::{CountedTransaction, CounterChanges, MAX_CHANGES, StoredState};
@@ -162,7 +162,10 @@ impl UploadStore {
         match update.send().await {
             Ok(_) => Ok(Append::Done),
             Err(error) if is_condition_failed(&error) || is_in_transaction(&error) => Ok(Append::Conflict),
-            Err(error) => Err(Error::sdk("UpdateItem", self.target(after.id()), error)),
+            Err(error) => match Error::sdk("UpdateItem", self.target(after.id()), error) {
+                error if error.kind == Kind::TooLarge => Err(Error { kind: Kind::HistoryFull, ..error }),
+                error => Err(error),
+            },
         }
     }
 
@@ -181,6 +184,7 @@ impl UploadStore {
         self.append_counted(after, actions, CounterChanges::of_append(after, stored)).await
     }
 
+    /// Performs actions of which the first is an append.
     async fn append_counted(
         &self,
         after: &Upload,
@@ -189,7 +193,8 @@ impl UploadStore {
     ) -> Result<Append, Error> {
         match self.counted(after.id(), actions, changes).send().await? {
             None => Ok(Append::Done),
-            Some(error) => conflict_or_error(error, || self.target(after.id())),
+            Some(error) if is_conflicting(reasons(&error)) => Ok(Append::Conflict),
+            Some(error) => Err(append_failed(self.target(after.id()), error)),
         }
     }
 
@@ -228,7 +233,7 @@ impl UploadStore {
         }
         match self.counted(after.id(), actions, CounterChanges::of_append(after, stored)).send().await? {
             None => Ok(ClaimOutcome::Acquired),
-            Some(error) => outcome_of_canceled(reasons(&error)).ok_or_else(|| failed(self.target(after.id()), error)),
+            Some(error) => outcome_of_canceled(reasons(&error)).ok_or_else(|| append_failed(self.target(after.id()), error)),
         }
     }
 
@@ -324,18 +329,21 @@ pub(crate) async fn transact(
     let Err(error) = transaction(client).set_transact_items(Some(actions)).send().await else {
         return Ok(Append::Done);
     };
-    conflict_or_error(error, target)
+    if is_conflicting(reasons(&error)) { Ok(Append::Conflict) } else { Err(failed(target(), error)) }
 }
 
-fn conflict_or_error(
-    error: SdkError<TransactWriteItemsError>,
-    target: impl FnOnce() -> String,
-) -> Result<Append, Error> {
-    let reasons = reasons(&error);
-    if is_contended(reasons) || reasons.iter().any(is_refused) {
-        return Ok(Append::Conflict);
-    }
-    Err(failed(target(), error))
+fn is_conflicting(reasons: &[CancellationReason]) -> bool {
+    is_contended(reasons) || reasons.iter().any(is_refused)
+}
+
+/// Returns the error of a transaction whose first action is an append. Only that one's item holds a history.
+fn append_failed<R>(target: String, error: SdkError<TransactWriteItemsError, R>) -> Error
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let is_full = reasons(&error).first().is_some_and(is_too_large);
+    let error = failed(target, error);
+    if is_full { Error { kind: Kind::HistoryFull, ..error } } else { error }
 }
 
 /// Returns the outcome of a cancelled claim, whose first action is the append and second the claim. `None` is a failure.

@@ -66,7 +66,7 @@ pub(crate) async fn decide_and_append(
         match append(services, &mut upload, events, now).await {
             Ok(Append::Done) => return Ok(CommandOutcome::Done(upload)),
             Ok(Append::Conflict) => {}
-            Err(error) if error.kind == Kind::TooLarge => {
+            Err(error) if error.kind == Kind::HistoryFull => {
                 tracing::error!(error = error.chain(), upload_id = id.as_str(), "the history of the upload is full");
                 return Ok(CommandOutcome::Refused(Refusal::HistoryFull));
             }

@@ -7,12 +7,12 @@ use crate::Services;
 use crate::error::{Error, Kind};
 
 /// Removes the points that an unfinished acceptance wrote, and marks the upload as failed for good. Returns other errors
-/// than [`Kind::TooLarge`].
+/// than [`Kind::HistoryFull`] of this upload, such as that of a chunk or a notice that is too large.
 ///
 /// # Errors
 /// Returns an [AWS failure](crate::error).
 pub(crate) async fn fail_if_full(services: &Services, id: &UploadId, error: Error) -> Result<(), Error> {
-    if error.kind != Kind::TooLarge {
+    if error.kind != Kind::HistoryFull {
         return Err(error);
     }
     tracing::error!(error = error.chain(), "the history of the upload is full; the upload fails for good");

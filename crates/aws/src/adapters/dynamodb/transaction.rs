@@ -39,13 +39,15 @@ pub(crate) fn failed<R>(target: impl Into<String>, error: SdkError<TransactWrite
 where
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    let is_too_large = |reason: &CancellationReason| {
-        is_item_too_large(reason.code().unwrap_or_default(), reason.message().unwrap_or_default())
-    };
     if reasons(&error).iter().any(is_too_large) {
         return Error::new("TransactWriteItems", target, Kind::TooLarge).with_source(error);
     }
     Error::sdk("TransactWriteItems", target, error)
+}
+
+/// Returns whether DynamoDB refuses the item of this action by its size.
+pub(crate) fn is_too_large(reason: &CancellationReason) -> bool {
+    is_item_too_large(reason.code().unwrap_or_default(), reason.message().unwrap_or_default())
 }
 
 /// Returns whether the condition of this action did not hold.

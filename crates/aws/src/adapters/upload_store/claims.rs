@@ -5,9 +5,9 @@ use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::upload::{RecordedEvent, Upload};
 
 use super::open_counters::{CounterChanges, StoredState};
-use super::{Append, UploadStore, claim_pk};
+use super::{Append, UploadStore, append_failed, claim_pk};
 use crate::adapters::dynamodb::item::{s, text};
-use crate::adapters::dynamodb::transaction::{failed, is_contended, is_refused, reasons};
+use crate::adapters::dynamodb::transaction::{is_contended, is_refused, reasons};
 use crate::error::{Error, Kind, is_condition_failed};
 
 impl UploadStore {
@@ -32,7 +32,7 @@ impl UploadStore {
             [append, ..] if is_refused(append) => Ok(Append::Conflict),
             [_, release, ..] if is_refused(release) => self.append(after, stored, events).await,
             reasons if is_contended(reasons) => Ok(Append::Conflict),
-            _ => Err(failed(self.target(after.id()), error)),
+            _ => Err(append_failed(self.target(after.id()), error)),
         }
     }
 

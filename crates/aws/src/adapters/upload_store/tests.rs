@@ -1,6 +1,7 @@
 use super::*;
 use crate::adapters::dynamodb::golden::json_of;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config};
+use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{ObjectVersion, Origin, UploadEvent};
 use serde_json::json;
@@ -88,5 +89,24 @@ fn an_append_is_conditional_on_the_revision_and_removes_what_no_longer_holds() {
     assert!(expression.starts_with("SET #history = list_append(#history, :events), #revision = :revision"));
     for removed in ["#url_expires_at", "#expires_at"] {
         assert!(expression.split_once(" REMOVE ").unwrap().1.contains(removed), "{removed}: {expression}");
+    }
+}
+
+#[test]
+fn only_the_item_of_the_upload_makes_its_history_full() {
+    let none = || CancellationReason::builder().code("None").build();
+    let too_large = || {
+        let message = "Item size to update has exceeded the maximum allowed size";
+        CancellationReason::builder().code("ValidationError").message(message).build()
+    };
+    for (name, reasons, expected) in [
+        ("the append", vec![too_large(), none(), none()], Kind::HistoryFull),
+        ("a chunk or a notice", vec![none(), none(), too_large()], Kind::TooLarge),
+        ("the append and a chunk", vec![too_large(), none(), too_large()], Kind::HistoryFull),
+        ("no reason", vec![], Kind::Other),
+    ] {
+        let canceled = TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons)).build();
+        let error = TransactWriteItemsError::TransactionCanceledException(canceled);
+        assert_eq!(append_failed("uploads/x".to_owned(), SdkError::service_error(error, ())).kind, expected, "{name}");
     }
 }
