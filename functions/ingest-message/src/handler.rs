@@ -10,6 +10,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use crate::message;
 
 /// A message that was received so often may be the one that kills the function: it is processed after the others, by itself.
+/// It may lose its `Idempotency-Key` to a later message of the batch, see `docs/devices.md`.
 const SUSPECT_AFTER: u32 = 3;
 
 /// The messages of an invocation.
