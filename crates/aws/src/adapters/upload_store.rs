@@ -233,7 +233,9 @@ impl UploadStore {
         }
         match self.counted(after.id(), actions, CounterChanges::of_append(after, stored)).send().await? {
             None => Ok(ClaimOutcome::Acquired),
-            Some(error) => outcome_of_canceled(reasons(&error)).ok_or_else(|| append_failed(self.target(after.id()), error)),
+            Some(error) => {
+                outcome_of_canceled(reasons(&error)).ok_or_else(|| append_failed(self.target(after.id()), error))
+            }
         }
     }
 

@@ -209,11 +209,9 @@ mod tests {
             Try::Done(Processed::Waiting(_)) => "waiting",
             Try::Conflict => "tried again",
         };
-        for (outcome, expected) in [
-            (StepOutcome::Done, "settled"),
-            (StepOutcome::Waiting, "waiting"),
-            (StepOutcome::Conflict, "tried again"),
-        ] {
+        for (outcome, expected) in
+            [(StepOutcome::Done, "settled"), (StepOutcome::Waiting, "waiting"), (StepOutcome::Conflict, "tried again")]
+        {
             assert_eq!(name(after_steps(outcome, upload.clone())), expected, "{outcome:?}");
         }
     }
