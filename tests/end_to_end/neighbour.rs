@@ -50,7 +50,6 @@ pub async fn hostile_owner_neither_slows_nor_fails_another_one(world: Arc<World>
     let attacked = attacked.map_err(|error| format!("{error} (answers to the attacker: {answers:?})"))?;
 
     println!("answers to the attacker: {answers:?}");
-    assert!(answers.contains_key(&429), "the flood exceeds a quota: {answers:?}");
     for (kind, durations) in &attacked {
         let most = quiet[kind].iter().max().copied().unwrap_or_default().max(LEAST / SLOWDOWN) * SLOWDOWN;
         let slowest = durations.iter().max().copied().unwrap_or_default();
