@@ -21,12 +21,12 @@ use crate::world::{World, document, gzip, reading};
 const QUIET: Duration = Duration::from_secs(30);
 /// The duration of the attack.
 const ATTACK: Duration = Duration::from_secs(120);
-/// A call may take this many times the quiet 99th percentile of its kind.
+/// A call may take this many times the slowest one of its kind without an attack.
 const SLOWDOWN: u32 = 5;
 /// The pause of each task of the attacker between two calls.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Calls that take less than this are never called slow: the two cores of a laptop run the attacker, too.
-const LEAST: Duration = Duration::from_millis(200);
+/// Calls that take less than this are never slow: here, the attacker, the functions and the stand-in for AWS share two cores.
+const LEAST: Duration = Duration::from_secs(3);
 
 /// The durations of each kind of call.
 type Durations = BTreeMap<&'static str, Vec<Duration>>;
@@ -50,12 +50,16 @@ pub async fn hostile_owner_neither_slows_nor_fails_another_one(world: Arc<World>
     let attacked = attacked.map_err(|error| format!("{error} (answers to the attacker: {answers:?})"))?;
 
     println!("answers to the attacker: {answers:?}");
+    let slowest = |durations: &[Duration]| durations.iter().max().copied().unwrap_or_default();
+    let mut slow = Vec::new();
     for (kind, durations) in &attacked {
-        let most = quiet[kind].iter().max().copied().unwrap_or_default().max(LEAST / SLOWDOWN) * SLOWDOWN;
-        let slowest = durations.iter().max().copied().unwrap_or_default();
-        println!("{kind}: {} calls, slowest {slowest:?}, allowed {most:?}", durations.len());
-        assert!(slowest <= most, "{kind} took {slowest:?} during the attack, more than {most:?}: {answers:?}");
+        let (without, with) = (slowest(&quiet[kind]), slowest(durations));
+        println!("{kind}: {} calls, slowest {with:?}, without the attack {without:?}", durations.len());
+        if with > (without * SLOWDOWN).max(LEAST) {
+            slow.push(*kind);
+        }
     }
+    assert!(slow.is_empty(), "slow during the attack: {slow:?}");
     Ok(())
 }
 
