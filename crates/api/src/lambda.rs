@@ -1,7 +1,7 @@
 //! Runs a router behind API Gateway: adds the verified claims to each request, and logs one line per request.
 //!
 //! A request reaches the router through the conversion of `lambda_http`, which panics on values that a client can choose. So
-//! the event is made safe for it [before](safe_event), and a panic that is left becomes a 500.
+//! the event is made safe for it before, and a panic that is left becomes a 500.
 
 mod safe_event;
 

@@ -11,7 +11,7 @@ pub struct Frame<'a> {
     pub position: TextPosition,
     /// Its length in bytes.
     pub byte_length: u64,
-    /// Its bytes; none if they exceed [`Limits::record_bytes`].
+    /// Its bytes; none if they exceed [`Limits::record_bytes`](super::Limits::record_bytes).
     pub bytes: Option<&'a [u8]>,
     /// Whether the upload as a whole is not JSON if this record is not: it is an element of a top-level array, or the end of
     /// the record is unknown and others came before.
