@@ -77,21 +77,6 @@ fn inspect(catalog: &Catalog, default_schema: &SchemaRef, message: &ParsedMessag
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eventpulse_core::id::UploadId;
-    use eventpulse_core::time::Timestamp;
-
-    fn message(body: &[u8]) -> ParsedMessage {
-        ParsedMessage {
-            message_id: "m".to_owned(),
-            upload_id: UploadId::of_message("correlation").unwrap(),
-            owner: "u1".parse().unwrap(),
-            correlation_id: "correlation".to_owned(),
-            key_id: None,
-            idempotency_key: None,
-            posted_at: Timestamp::from_micros(0),
-            body: body.to_vec(),
-        }
-    }
 
     /// Readings of one device, one a day.
     fn readings(days: std::ops::RangeInclusive<u32>, device: impl Fn(u32) -> String) -> String {
@@ -129,10 +114,10 @@ mod tests {
             ),
         ] {
             let Preparation { accepted, handed_on } =
-                prepare_messages(&catalog, &schema, vec![message(body.as_bytes())]);
+                prepare_messages(&catalog, &schema, vec![ParsedMessage::example(body.as_bytes())]);
             assert_eq!((accepted.len(), handed_on.len()), (is_accepted.into(), (!is_accepted).into()), "{name}");
         }
-        let not_utf8 = prepare_messages(&catalog, &schema, vec![message(b"\xff")]);
+        let not_utf8 = prepare_messages(&catalog, &schema, vec![ParsedMessage::example(b"\xff")]);
         assert_eq!((not_utf8.accepted.len(), not_utf8.handed_on.len()), (0, 1));
     }
 }

@@ -189,20 +189,10 @@ async fn claim_idempotency_key<C: Fn() -> Timestamp + Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eventpulse_core::id::UploadId;
 
     #[test]
     fn a_message_that_waits_is_not_tried_again() {
-        let message = ParsedMessage {
-            message_id: "m".to_owned(),
-            upload_id: UploadId::of_message("correlation").unwrap(),
-            owner: "u1".parse().unwrap(),
-            correlation_id: "correlation".to_owned(),
-            key_id: None,
-            idempotency_key: None,
-            posted_at: Timestamp::from_micros(0),
-            body: b"{}".to_vec(),
-        };
+        let message = ParsedMessage::example(b"{}");
         let upload = Upload::fold(message.upload_id.clone(), &[message.posted_event()]).unwrap();
         let name = |processed| match processed {
             Try::Done(Processed::Settled(_)) => "settled",

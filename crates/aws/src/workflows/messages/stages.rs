@@ -40,6 +40,23 @@ pub struct ParsedMessage {
     pub body: Vec<u8>,
 }
 
+#[cfg(test)]
+impl ParsedMessage {
+    /// Returns a message with this body, for tests.
+    pub(super) fn example(body: &[u8]) -> Self {
+        Self {
+            message_id: "m".to_owned(),
+            upload_id: UploadId::of_message("correlation").unwrap(),
+            owner: "u1".parse().unwrap(),
+            correlation_id: "correlation".to_owned(),
+            key_id: None,
+            idempotency_key: None,
+            posted_at: Timestamp::from_micros(0),
+            body: body.to_vec(),
+        }
+    }
+}
+
 impl ParsedMessage {
     /// Returns the first event of the upload's history. Every delivery of the message has the same.
     pub(super) fn posted_event(&self) -> RecordedEvent {
