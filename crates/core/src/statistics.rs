@@ -4,6 +4,8 @@
 
 pub mod answer;
 pub mod chunk;
+pub(crate) mod exact;
 pub mod series;
 pub mod series_statistics;
 pub mod summary;
+mod varint;

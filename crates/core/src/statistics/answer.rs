@@ -9,7 +9,7 @@ pub use buckets::{Bucket, Buckets, BucketsError, MAX_BUCKETS, TooMuch};
 pub use median::MAX_KEPT_VALUES;
 
 use crate::statistics::chunk::{Chunk, CorruptChunk};
-use crate::statistics::summary::{Merger, Statistics, Summary};
+use crate::statistics::summary::{Statistics, Summary};
 use crate::time::Timestamp;
 use median::{Changed, Median, MedianPass};
 use range::{overlaps, points_within};
@@ -47,7 +47,7 @@ use range::{overlaps, points_within};
 pub struct Answer {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
-    merger: Merger,
+    total: Option<Summary>,
     median: Median,
     /// The numbers of chunks and points in this pass, and in the previous one.
     seen: (u64, u64),
@@ -91,7 +91,7 @@ impl Answer {
     /// Returns an answer that keeps at most `values` values of 8 bytes each, instead of [`MAX_KEPT_VALUES`].
     #[must_use]
     pub fn keeping(values: usize, from: Option<Timestamp>, to: Option<Timestamp>) -> Answer {
-        Answer { from, to, merger: Merger::default(), median: Median::new(values), seen: (0, 0), seen_before: None }
+        Answer { from, to, total: None, median: Median::new(values), seen: (0, 0), seen_before: None }
     }
 
     /// Adds a chunk; at most once in each pass, in any order. Returns the number of its points in the range, in the first pass.
@@ -112,9 +112,10 @@ impl Answer {
         let points = chunk.points()?;
         let inside = points_within(&points, self.from, self.to);
         if is_first_pass {
-            let summary = if inside.len() == points.len() { Some(*summary) } else { Summary::of(inside) };
-            if let Some(summary) = summary {
-                self.merger.add(summary);
+            if inside.len() == points.len() {
+                summary.merge_into(&mut self.total);
+            } else if let Some(summary) = Summary::of(inside) {
+                summary.merge_into(&mut self.total);
             }
         }
         for point in inside {
@@ -135,7 +136,7 @@ impl Answer {
         match self.median.end_pass()? {
             MedianPass::Empty => Ok(Pass::Complete(None)),
             MedianPass::Complete(median) => {
-                Ok(Pass::Complete(self.merger.total().map(|total| total.statistics(median))))
+                Ok(Pass::Complete(self.total.as_ref().map(|total| total.statistics(median))))
             }
             MedianPass::Again => Ok(Pass::Again),
         }

@@ -14,6 +14,8 @@ pub struct SeriesStatistics {
     pub entity: String,
     /// The measure.
     pub measure: String,
+    /// The summary of the points, from which the numbers of all attempts are computed.
+    pub summary: Summary,
     /// The number of points.
     pub count: u64,
     /// The arithmetic mean.
@@ -41,6 +43,7 @@ impl SeriesStatistics {
         Self {
             entity,
             measure,
+            summary: summary.clone(),
             count: summary.count(),
             mean: summary.mean(),
             median,
@@ -52,17 +55,11 @@ impl SeriesStatistics {
         }
     }
 
-    fn summary(&self) -> Option<Summary> {
-        let times = (self.first, self.last);
-        Summary::of_statistics(self.count, self.mean, self.standard_deviation, (self.min, self.max), times)
-    }
-
-    /// Returns the statistics of both sets of points, exact but for the last one or two digits and without a median.
+    /// Returns the statistics of both sets of points, without a median.
     fn merged(self, other: &Self) -> Self {
-        match (self.summary(), other.summary()) {
-            (Some(one), Some(two)) => Self::new((self.entity, self.measure), &one.merge(&two), None),
-            _ => self,
-        }
+        let mut summary = self.summary;
+        summary.merge(&other.summary);
+        Self::new((self.entity, self.measure), &summary, None)
     }
 }
 

@@ -169,8 +169,9 @@ impl Verdict {
 
 impl From<SeriesStatistics> for AcceptedSeries {
     fn from(statistics: SeriesStatistics) -> Self {
-        let SeriesStatistics { entity, measure, count, mean, median, standard_deviation, min, max, first, last } =
-            statistics;
+        let SeriesStatistics {
+            entity, measure, count, mean, median, standard_deviation, min, max, first, last, ..
+        } = statistics;
         Self { device_id: entity, measure, count, mean, median, standard_deviation, min, max, first, last }
     }
 }

@@ -7,7 +7,7 @@ use crate::statistics::answer::{Answer, Pass};
 use crate::statistics::chunk::{Chunk, ChunkBuilder};
 use crate::statistics::series::SeriesPoint;
 use crate::statistics::series_statistics::SeriesStatistics;
-use crate::statistics::summary::{Merger, Summary};
+use crate::statistics::summary::Summary;
 
 /// The maximum size of the chunks that are retained of one upload in bytes, by [`Retention::Bounded`].
 const MAX_BOUNDED_BYTES: usize = 16 << 20;
@@ -36,7 +36,7 @@ struct Chunks {
     dropped: bool,
     /// The number of chunks, retained or not.
     count: u64,
-    series: BTreeMap<Name, Merger>,
+    series: BTreeMap<Name, Summary>,
     series_omitted: u64,
 }
 
@@ -123,10 +123,10 @@ impl Chunks {
 
     fn add_to_series(&mut self, chunk: &Chunk) {
         let name = (chunk.series().entity.clone(), chunk.series().measure.clone());
-        if let Some(merger) = self.series.get_mut(&name) {
-            merger.add(*chunk.summary());
+        if let Some(total) = self.series.get_mut(&name) {
+            total.merge(chunk.summary());
         } else if self.series.len() < MAX_SERIES {
-            self.series.entry(name).or_default().add(*chunk.summary());
+            self.series.insert(name, chunk.summary().clone());
         } else {
             self.series_omitted += 1;
         }
@@ -134,8 +134,7 @@ impl Chunks {
 
     /// Returns the statistics of the series, largest first, and the number of further series.
     fn series_statistics(&self) -> (Vec<SeriesStatistics>, u64) {
-        let mut series: Vec<(&Name, Summary)> =
-            self.series.iter().filter_map(|(name, merger)| Some((name, merger.total()?))).collect();
+        let mut series: Vec<(&Name, &Summary)> = self.series.iter().collect();
         series.sort_by_key(|(_, summary)| std::cmp::Reverse(summary.count())); // stable: equal counts stay sorted by name
         let mut name_bytes = 0;
         let reported = series.iter().take(MAX_REPORTED_SERIES).take_while(|((entity, measure), _)| {
@@ -148,7 +147,7 @@ impl Chunks {
         let medians = self.medians(series.iter().map(|(name, _)| *name));
         let statistics = series.into_iter().map(|(name, summary)| {
             let median = medians.get(name).copied().flatten();
-            SeriesStatistics::new(name.clone(), &summary, median)
+            SeriesStatistics::new(name.clone(), summary, median)
         });
         (statistics.collect(), omitted)
     }

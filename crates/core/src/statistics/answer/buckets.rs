@@ -7,7 +7,7 @@ use super::median::{MAX_KEPT_VALUES, Median, MedianPass};
 use super::range::{overlaps, points_within};
 use crate::statistics::chunk::{Chunk, CorruptChunk};
 use crate::statistics::series::Point;
-use crate::statistics::summary::{Merger, Statistics, Summary};
+use crate::statistics::summary::{Statistics, Summary};
 use crate::time::Timestamp;
 
 /// The maximum number of buckets of one answer.
@@ -49,7 +49,7 @@ pub struct Buckets {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     width_micros: i64,
-    open: BTreeMap<i64, (Merger, Median)>,
+    open: BTreeMap<i64, (Option<Summary>, Median)>,
     points: usize,
 }
 
@@ -78,10 +78,9 @@ impl Buckets {
         while let Some(first) = rest.first() {
             let index = self.index(first);
             let (bucket, after) = rest.split_at(rest.partition_point(|point| self.index(point) <= index));
-            let (merger, median) =
-                self.open.entry(index).or_insert_with(|| (Merger::default(), Median::new(MAX_KEPT_VALUES)));
+            let (total, median) = self.open.entry(index).or_insert_with(|| (None, Median::new(MAX_KEPT_VALUES)));
             if let Some(summary) = Summary::of(bucket) {
-                merger.add(summary);
+                summary.merge_into(total);
             }
             for point in bucket {
                 median.add(point.value);
@@ -99,10 +98,10 @@ impl Buckets {
     #[must_use]
     pub fn finish(self) -> Vec<Bucket> {
         let width = self.width_micros;
-        let bucket = |(index, (merger, mut median)): (i64, (Merger, Median))| {
+        let bucket = |(index, (total, mut median)): (i64, (Option<Summary>, Median))| {
             let Ok(MedianPass::Complete(median)) = median.end_pass() else { return None };
             let start = Timestamp::from_micros(index.saturating_mul(width)).max(Timestamp::MIN);
-            Some(Bucket { start, statistics: merger.total()?.statistics(median) })
+            Some(Bucket { start, statistics: total?.statistics(median) })
         };
         self.open.into_iter().filter_map(bucket).collect()
     }

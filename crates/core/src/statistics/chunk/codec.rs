@@ -11,6 +11,7 @@
 use zstd::bulk::{Compressor, decompress};
 
 use crate::statistics::series::Point;
+use crate::statistics::varint::{Reader, push_signed, push_unsigned};
 use crate::time::Timestamp;
 
 /// The maximum number of points of a chunk. They fit the 400 KB of a DynamoDB item, compressed or not.
@@ -238,46 +239,6 @@ fn read_planes(bytes: &[u8], points: &mut [Point]) -> Option<()> {
         }
     }
     Some(())
-}
-
-fn push_unsigned(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-fn push_signed(bytes: &mut Vec<u8>, number: i64) {
-    push_unsigned(bytes, (number << 1 ^ number >> 63) as u64);
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let (byte, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*byte)
-    }
-
-    /// Reads a varint of at most ten bytes; drops bits beyond the 64th.
-    fn unsigned(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn signed(&mut self) -> Option<i64> {
-        let number = self.unsigned()?;
-        Some((number >> 1) as i64 ^ -((number & 1) as i64))
-    }
 }
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ impl Chunk {
             + self.upload_id().len()
             + 64;
         // The names of the attributes and the overhead of each.
-        self.points.len() + self.origins.len() + Summary::BYTES + names + keys + 128
+        self.points.len() + self.origins.len() + self.summary.to_bytes().len() + names + keys + 128
     }
 
     /// Returns the partition key: one per series, at most 2,048 bytes.
@@ -183,11 +183,7 @@ impl Chunk {
     /// Returns an error if the stored bytes are not the points of the summary. Takes bounded memory and time for any bytes.
     pub fn points(&self) -> Result<Vec<Point>, CorruptChunk> {
         let points = codec::decode(&self.points).ok_or(CorruptChunk::Points)?;
-        let ends = points.first().zip(points.last()).map(|(first, last)| (first.time, last.time));
-        if points.len() as u64 != self.summary.count() || ends != Some((self.summary.first(), self.summary.last())) {
-            return Err(CorruptChunk::Mismatch);
-        }
-        Ok(points)
+        if Summary::of(&points).as_ref() == Some(&self.summary) { Ok(points) } else { Err(CorruptChunk::Mismatch) }
     }
 }
 

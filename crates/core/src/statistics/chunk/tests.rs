@@ -63,8 +63,11 @@ fn size_is_an_upper_bound() {
         let listing_key = chunk.series().listing_key();
         assert!(listing_key.len() <= 1024, "{}", listing_key.len());
         let keys = chunk.partition_key().len() + chunk.sort_key().len() + listing_key.len();
-        let attributes =
-            "u1".len() + 2 * name.len() + chunk.upload_id().len() + Summary::BYTES + chunk.compressed_points().len();
+        let attributes = "u1".len()
+            + 2 * name.len()
+            + chunk.upload_id().len()
+            + chunk.summary().to_bytes().len()
+            + chunk.compressed_points().len();
         let least = keys + attributes + "pkskupload_idownerseriesentitymeasuresegmentsummarypoints".len();
         assert!((least..least + 1000).contains(&chunk.size_bytes()), "{} {least}", chunk.size_bytes());
     }

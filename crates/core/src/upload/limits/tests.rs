@@ -9,7 +9,9 @@ use crate::intake::failure::{FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, M
 use crate::intake::fingerprint::{FailureAt, Fingerprint, MAX_FINGERPRINTS, MAX_LISTED_FAILURES, ProblemId};
 use crate::intake::position::ReadUntil;
 use crate::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY};
+use crate::statistics::series::Point;
 use crate::statistics::series_statistics::SeriesStatistics;
+use crate::statistics::summary::Summary;
 use crate::time::Timestamp;
 use crate::upload::commands::*;
 use crate::upload::tests::given::{at, id};
@@ -66,6 +68,7 @@ fn worst_acceptance(rejection: Option<Rejection>) -> Decision {
     let series = SeriesStatistics {
         entity: worst(1024),
         measure: "value".to_owned(),
+        summary: Summary::of(&[Point { time: Timestamp::from_micros(1), value: 0.1 }]).expect("a point"),
         count: u64::MAX,
         mean: -1.797_693_134_862_315_7e308,
         median: Some(-1.797_693_134_862_315_7e308),
