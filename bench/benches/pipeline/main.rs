@@ -10,6 +10,7 @@ mod ours;
 mod plain;
 #[path = "../shared/text.rs"]
 mod text;
+#[path = "../shared/timing.rs"]
 mod timing;
 
 use std::hint::black_box;

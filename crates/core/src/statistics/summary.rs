@@ -86,14 +86,17 @@ impl Summary {
     /// Summarizes points in any order; `None` for no points. The values are finite.
     #[must_use]
     pub fn of(points: &[Point]) -> Option<Summary> {
-        let (head, tail) = points.split_first()?;
-        let (mut min, mut max, mut first, mut last) = (head.value, head.value, head.time, head.time);
-        for point in tail {
-            min = smaller(min, point.value);
-            max = larger(max, point.value);
+        let head = points.first()?;
+        let (mut min, mut max) = (order(head.value), order(head.value));
+        let (mut first, mut last) = (head.time, head.time);
+        for point in points {
+            let value = order(point.value);
+            min = min.min(value);
+            max = max.max(value);
             first = first.min(point.time);
             last = last.max(point.time);
         }
+        let (min, max) = (of_order(min), of_order(max));
         Some(Summary { count: points.len() as u64, sums: Sums::of(points), min, max, first, last })
     }
 
@@ -101,8 +104,8 @@ impl Summary {
     pub fn merge(&mut self, other: &Summary) {
         self.count = self.count.saturating_add(other.count);
         self.sums.add(&other.sums);
-        self.min = smaller(self.min, other.min);
-        self.max = larger(self.max, other.max);
+        self.min = of_order(order(self.min).min(order(other.min)));
+        self.max = of_order(order(self.max).max(order(other.max)));
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
     }
@@ -227,13 +230,16 @@ pub(crate) fn unavailable(count: u64, numbers: &[(&'static str, Option<f64>)]) -
     missing.map(|(name, _)| (*name, reason(name))).collect()
 }
 
-/// Returns the smaller value by `total_cmp`, so that the signs of zeros do not make the result depend on the order.
-fn smaller(a: f64, b: f64) -> f64 {
-    if b.total_cmp(&a).is_lt() { b } else { a }
+/// Returns an integer with the order of [`f64::total_cmp`], in which -0.0 is smaller than 0.0: extremes do not depend on the
+/// order of the values.
+fn order(value: f64) -> i64 {
+    let bits = value.to_bits() as i64;
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
 }
 
-fn larger(a: f64, b: f64) -> f64 {
-    if b.total_cmp(&a).is_gt() { b } else { a }
+/// Returns the value with this place in the [`order`].
+fn of_order(order: i64) -> f64 {
+    f64::from_bits((order ^ ((order >> 63) as u64 >> 1) as i64) as u64)
 }
 
 #[cfg(test)]

@@ -5,8 +5,12 @@ use smallvec::{SmallVec, smallvec};
 use super::{Integer, decompose};
 use crate::statistics::series::Point;
 
-/// The maximum number of values in one set of bins: the squares of 2^22 significands of 53 bits fit into 128 bits.
-const MAX_BINNED: usize = 1 << 22;
+/// The maximum number of values in one set of bins. The squares of 2^12 significands of 53 bits have 118 bits.
+const MAX_BINNED: usize = 1 << 12;
+/// The number of successive bins whose sums fit into 128 bits together: 53 + 12 + 31 bits and a sign.
+const SUMS_AT_ONCE: usize = 32;
+/// The number of successive bins whose sums of squares fit into 128 bits together: 118 + 2 * 4 bits and a reserve.
+const SQUARES_AT_ONCE: usize = 4;
 
 /// The exact sum of some finite doubles, in units of 2^-1074, and of their squares, in units of 2^-2148.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,12 +40,9 @@ impl Sums {
     }
 
     fn add_binned(&mut self, points: &[Point]) {
-        let (mut lowest, mut highest) = (u32::MAX, 0);
-        for point in points {
-            let (_, position) = decompose(point.value);
-            lowest = lowest.min(position);
-            highest = highest.max(position);
-        }
+        let magnitudes = || points.iter().map(|point| point.value.abs().to_bits());
+        let position = |magnitude: Option<u64>| decompose(f64::from_bits(magnitude.unwrap_or(0))).1;
+        let (lowest, highest) = (position(magnitudes().min()), position(magnitudes().max()));
         let mut bins: SmallVec<[Bin; 16]> = smallvec![Bin::default(); (highest - lowest + 1) as usize];
         for point in points {
             let (significand, position) = decompose(point.value);
@@ -51,9 +52,13 @@ impl Sums {
                 bin.squares += magnitude * magnitude;
             }
         }
-        for (position, bin) in (lowest..).zip(bins).filter(|(_, bin)| bin.squares > 0) {
-            self.values.add(&Integer::signed(bin.significands, position));
-            self.squares.add(&Integer::unsigned(bin.squares, 2 * position));
+        for (position, bins) in (lowest..).step_by(SUMS_AT_ONCE).zip(bins.chunks(SUMS_AT_ONCE)) {
+            let sum = bins.iter().rev().fold(0, |sum, bin| (sum << 1) + bin.significands);
+            self.values.add(&Integer::signed(sum, position));
+        }
+        for (position, bins) in (lowest..).step_by(SQUARES_AT_ONCE).zip(bins.chunks(SQUARES_AT_ONCE)) {
+            let sum = bins.iter().rev().fold(0, |sum, bin| (sum << 2) + bin.squares);
+            self.squares.add(&Integer::unsigned(sum, 2 * position));
         }
     }
 
