@@ -1,23 +1,23 @@
 //! Answers: the exact statistics of a series over a time range, from its chunks.
 
 mod buckets;
-mod median;
+mod order_statistics;
 mod range;
 
 pub use crate::statistics::chunk::{KeyRange, key_ranges};
 pub use buckets::{Bucket, Buckets, BucketsError, MAX_BUCKETS, TooMuch};
-pub use median::MAX_KEPT_VALUES;
+pub use order_statistics::MAX_KEPT_VALUES;
 
 use crate::statistics::chunk::{Chunk, CorruptChunk};
 use crate::statistics::summary::{Statistics, Summary};
 use crate::time::Timestamp;
-use median::{Changed, Median, MedianPass};
+use order_statistics::{Changed, Search, SearchPass, middle_ranks};
 use range::{overlaps, points_within};
 
 /// The exact statistics of all points with `from <= time < to`, from the chunks of one series.
 ///
 /// Chunks are added in passes. One pass is enough for [`MAX_KEPT_VALUES`] points, two or three for any number in practice, and
-/// five for any values. [`key_ranges`] returns the keys of the chunks that matter; others are ignored.
+/// four for any values. [`key_ranges`] returns the keys of the chunks that matter; others are ignored.
 ///
 /// ```
 /// use eventpulse_core::statistics::answer::{Answer, AnswerError, Pass};
@@ -48,7 +48,7 @@ pub struct Answer {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     total: Option<Summary>,
-    median: Median,
+    search: Search,
     /// The numbers of chunks and points in this pass, and in the previous one.
     seen: (u64, u64),
     seen_before: Option<(u64, u64)>,
@@ -59,7 +59,7 @@ pub struct Answer {
 pub enum Pass {
     /// The statistics; `None` if the range has no points.
     Complete(Option<Statistics>),
-    /// The median needs another pass: add the same chunks again.
+    /// Some ranks need another pass: add the same chunks again.
     Again,
 }
 
@@ -91,7 +91,7 @@ impl Answer {
     /// Returns an answer that keeps at most `values` values of 8 bytes each, instead of [`MAX_KEPT_VALUES`].
     #[must_use]
     pub fn keeping(values: usize, from: Option<Timestamp>, to: Option<Timestamp>) -> Answer {
-        Answer { from, to, total: None, median: Median::new(values), seen: (0, 0), seen_before: None }
+        Answer { from, to, total: None, search: Search::new(values), seen: (0, 0), seen_before: None }
     }
 
     /// Adds a chunk; at most once in each pass, in any order. Returns the number of its points in the range, in the first pass.
@@ -106,7 +106,7 @@ impl Answer {
         self.seen.0 += 1;
         self.seen.1 = self.seen.1.saturating_add(summary.count());
         let is_first_pass = self.seen_before.is_none();
-        if !is_first_pass && !self.median.wants(summary.min(), summary.max()) {
+        if !is_first_pass && !self.search.wants(summary.min(), summary.max()) {
             return Ok(0);
         }
         let points = chunk.points()?;
@@ -119,7 +119,7 @@ impl Answer {
             }
         }
         for point in inside {
-            self.median.add(point.value);
+            self.search.add(point.value);
         }
         Ok(inside.len())
     }
@@ -133,13 +133,12 @@ impl Answer {
         if self.seen_before.replace(seen).is_some_and(|before| before != seen) {
             return Err(AnswerError::Changed);
         }
-        match self.median.end_pass()? {
-            MedianPass::Empty => Ok(Pass::Complete(None)),
-            MedianPass::Complete(median) => {
-                Ok(Pass::Complete(self.total.as_ref().map(|total| total.statistics(median))))
-            }
-            MedianPass::Again => Ok(Pass::Again),
-        }
+        let found = match self.search.end_pass(middle_ranks)? {
+            SearchPass::Complete(found) => found,
+            SearchPass::Again => return Ok(Pass::Again),
+        };
+        let statistics = found.median().zip(self.total.as_ref()).map(|(median, total)| total.statistics(median));
+        Ok(Pass::Complete(statistics))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::median::{MAX_KEPT_VALUES, Median, MedianPass};
+use super::order_statistics::{MAX_KEPT_VALUES, Search, SearchPass, middle_ranks};
 use super::range::{overlaps, points_within};
 use crate::statistics::chunk::{Chunk, CorruptChunk};
 use crate::statistics::series::Point;
@@ -49,7 +49,7 @@ pub struct Buckets {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     width_micros: i64,
-    open: BTreeMap<i64, (Option<Summary>, Median)>,
+    open: BTreeMap<i64, (Option<Summary>, Search)>,
     points: usize,
 }
 
@@ -78,12 +78,12 @@ impl Buckets {
         while let Some(first) = rest.first() {
             let index = self.index(first);
             let (bucket, after) = rest.split_at(rest.partition_point(|point| self.index(point) <= index));
-            let (total, median) = self.open.entry(index).or_insert_with(|| (None, Median::new(MAX_KEPT_VALUES)));
+            let (total, search) = self.open.entry(index).or_insert_with(|| (None, Search::new(MAX_KEPT_VALUES)));
             if let Some(summary) = Summary::of(bucket) {
                 summary.merge_into(total);
             }
             for point in bucket {
-                median.add(point.value);
+                search.add(point.value);
             }
             rest = after;
         }
@@ -98,10 +98,10 @@ impl Buckets {
     #[must_use]
     pub fn finish(self) -> Vec<Bucket> {
         let width = self.width_micros;
-        let bucket = |(index, (total, mut median)): (i64, (Option<Summary>, Median))| {
-            let Ok(MedianPass::Complete(median)) = median.end_pass() else { return None };
+        let bucket = |(index, (total, mut search)): (i64, (Option<Summary>, Search))| {
+            let Ok(SearchPass::Complete(found)) = search.end_pass(middle_ranks) else { return None };
             let start = Timestamp::from_micros(index.saturating_mul(width)).max(Timestamp::MIN);
-            Some(Bucket { start, statistics: total?.statistics(median) })
+            Some(Bucket { start, statistics: total?.statistics(found.median()?) })
         };
         self.open.into_iter().filter_map(bucket).collect()
     }
