@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use eventpulse_core::statistics::quantile::{OrderNumbers, QuantileValues};
 use eventpulse_core::statistics::series::{Point, Series};
 use eventpulse_core::statistics::summary::{Statistics, Summary};
 use eventpulse_core::time::Timestamp;
@@ -60,7 +61,8 @@ fn statistics(values: &[(u32, f64)]) -> Statistics {
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     let median = if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 };
-    Summary::of(&points).expect("points").statistics(median)
+    let order = OrderNumbers { median, interquartile_range: None, quantiles: QuantileValues::default() };
+    Summary::of(&points).expect("points").statistics(order)
 }
 
 pub async fn devices_measures_and_buckets_are_listed(world: Arc<World>) -> TestResult {

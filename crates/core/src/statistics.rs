@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod chunk;
 pub(crate) mod exact;
+pub mod quantile;
 pub mod series;
 pub mod series_statistics;
 pub mod summary;

@@ -9,9 +9,10 @@ pub use buckets::{Bucket, Buckets, BucketsError, MAX_BUCKETS, TooMuch};
 pub use order_statistics::MAX_KEPT_VALUES;
 
 use crate::statistics::chunk::{Chunk, CorruptChunk};
+use crate::statistics::quantile::Quantiles;
 use crate::statistics::summary::{Statistics, Summary};
 use crate::time::Timestamp;
-use order_statistics::{Changed, Search, SearchPass, middle_ranks};
+use order_statistics::{Changed, Search, SearchPass};
 use range::{overlaps, points_within};
 
 /// The exact statistics of all points with `from <= time < to`, from the chunks of one series.
@@ -49,13 +50,14 @@ pub struct Answer {
     to: Option<Timestamp>,
     total: Option<Summary>,
     search: Search,
+    quantiles: Quantiles,
     /// The numbers of chunks and points in this pass, and in the previous one.
     seen: (u64, u64),
     seen_before: Option<(u64, u64)>,
 }
 
 /// The result of a pass over the chunks.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Pass {
     /// The statistics; `None` if the range has no points.
     Complete(Option<Statistics>),
@@ -91,7 +93,14 @@ impl Answer {
     /// Returns an answer that keeps at most `values` values of 8 bytes each, instead of [`MAX_KEPT_VALUES`].
     #[must_use]
     pub fn keeping(values: usize, from: Option<Timestamp>, to: Option<Timestamp>) -> Answer {
-        Answer { from, to, total: None, search: Search::new(values), seen: (0, 0), seen_before: None }
+        let (search, quantiles) = (Search::new(values), Quantiles::default());
+        Answer { from, to, total: None, search, quantiles, seen: (0, 0), seen_before: None }
+    }
+
+    /// Asks for quantiles, before the first pass.
+    #[must_use]
+    pub fn with_quantiles(self, quantiles: Quantiles) -> Answer {
+        Answer { quantiles, ..self }
     }
 
     /// Adds a chunk; at most once in each pass, in any order. Returns the number of its points in the range, in the first pass.
@@ -133,12 +142,12 @@ impl Answer {
         if self.seen_before.replace(seen).is_some_and(|before| before != seen) {
             return Err(AnswerError::Changed);
         }
-        let found = match self.search.end_pass(middle_ranks)? {
+        let found = match self.search.end_pass(|count| self.quantiles.ranks(count))? {
             SearchPass::Complete(found) => found,
             SearchPass::Again => return Ok(Pass::Again),
         };
-        let statistics = found.median().zip(self.total.as_ref()).map(|(median, total)| total.statistics(median));
-        Ok(Pass::Complete(statistics))
+        let order = self.quantiles.values(found.count, |rank| found.at(rank));
+        Ok(Pass::Complete(self.total.as_ref().zip(order).map(|(total, order)| total.statistics(order))))
     }
 }
 

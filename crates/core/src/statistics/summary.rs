@@ -12,6 +12,7 @@ use num_bigint::{BigInt, BigUint};
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::exact::{Sums, UNIT, round};
+use crate::statistics::quantile::{OrderNumbers, QuantileValues};
 use crate::statistics::series::Point;
 use crate::time::Timestamp;
 
@@ -41,7 +42,7 @@ pub struct Summary {
 }
 
 /// The statistics of a series over a time range. All numbers are finite. A zero has no sign.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Statistics {
     /// The number of points, at least 1.
     pub count: u64,
@@ -55,6 +56,11 @@ pub struct Statistics {
     pub variance: Option<f64>,
     /// The standard deviation of the sample (n - 1). `None` for a single point, and if it exceeds the largest `f64`.
     pub standard_deviation: Option<f64>,
+    /// The difference of the quantiles 0.75 and 0.25. `None` if it exceeds the largest `f64`.
+    pub interquartile_range: Option<f64>,
+    /// The quantiles that were asked for.
+    #[serde(skip_serializing_if = "QuantileValues::is_empty")]
+    pub quantiles: QuantileValues,
     /// The smallest value.
     pub min: f64,
     /// The largest value.
@@ -192,16 +198,19 @@ impl Summary {
         Some((numerator.to_biguint()?, denominator, 2 * UNIT + lowest))
     }
 
-    /// Returns the statistics of the points, whose median is `median`.
+    /// Returns the statistics of the points, from the numbers that depend on the order of their values.
     #[must_use]
-    pub fn statistics(&self, median: f64) -> Statistics {
+    pub fn statistics(&self, order: OrderNumbers) -> Statistics {
+        let OrderNumbers { median, interquartile_range, quantiles } = order;
         Statistics {
             count: self.count,
             sum: self.sum(),
             mean: self.mean(),
-            median: median + 0.0,
+            median,
             variance: self.variance(),
             standard_deviation: self.standard_deviation(),
+            interquartile_range,
+            quantiles,
             min: self.min + 0.0,
             max: self.max + 0.0,
             first: self.first,
@@ -214,7 +223,12 @@ impl Statistics {
     /// Returns the reason for each number that is `None`, by the name of its field.
     #[must_use]
     pub fn unavailable(&self) -> BTreeMap<&'static str, Unavailable> {
-        let numbers = [("sum", self.sum), ("variance", self.variance), ("standard_deviation", self.standard_deviation)];
+        let numbers = [
+            ("sum", self.sum),
+            ("variance", self.variance),
+            ("standard_deviation", self.standard_deviation),
+            ("interquartile_range", self.interquartile_range),
+        ];
         unavailable(self.count, &numbers)
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::order_statistics::{MAX_KEPT_VALUES, Search, SearchPass, middle_ranks};
+use super::order_statistics::{MAX_KEPT_VALUES, Search, SearchPass};
 use super::range::{overlaps, points_within};
 use crate::statistics::chunk::{Chunk, CorruptChunk};
+use crate::statistics::quantile::Quantiles;
 use crate::statistics::series::Point;
 use crate::statistics::summary::{Statistics, Summary};
 use crate::time::Timestamp;
@@ -14,7 +15,7 @@ use crate::time::Timestamp;
 pub const MAX_BUCKETS: usize = 2_000;
 
 /// One bucket.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Bucket {
     /// The beginning of the bucket. It ends at the beginning of the next one.
     pub start: Timestamp,
@@ -51,6 +52,7 @@ pub struct Buckets {
     width_micros: i64,
     open: BTreeMap<i64, (Option<Summary>, Search)>,
     points: usize,
+    quantiles: Quantiles,
 }
 
 impl Buckets {
@@ -58,7 +60,13 @@ impl Buckets {
     #[must_use]
     pub fn new(from: Option<Timestamp>, to: Option<Timestamp>, width: Duration) -> Self {
         let width_micros = i64::try_from(width.as_micros()).unwrap_or(i64::MAX).max(1);
-        Self { from, to, width_micros, open: BTreeMap::new(), points: 0 }
+        Self { from, to, width_micros, open: BTreeMap::new(), points: 0, quantiles: Quantiles::default() }
+    }
+
+    /// Asks for quantiles of each bucket.
+    #[must_use]
+    pub fn with_quantiles(self, quantiles: Quantiles) -> Self {
+        Self { quantiles, ..self }
     }
 
     /// Adds a chunk, once, in any order.
@@ -97,11 +105,14 @@ impl Buckets {
     /// Returns the buckets that have points, in the order of time.
     #[must_use]
     pub fn finish(self) -> Vec<Bucket> {
-        let width = self.width_micros;
+        let (width, quantiles) = (self.width_micros, self.quantiles);
         let bucket = |(index, (total, mut search)): (i64, (Option<Summary>, Search))| {
-            let Ok(SearchPass::Complete(found)) = search.end_pass(middle_ranks) else { return None };
+            let Ok(SearchPass::Complete(found)) = search.end_pass(|count| quantiles.ranks(count)) else {
+                return None;
+            };
+            let order = quantiles.values(found.count, |rank| found.at(rank))?;
             let start = Timestamp::from_micros(index.saturating_mul(width)).max(Timestamp::MIN);
-            Some(Bucket { start, statistics: total?.statistics(found.median()?) })
+            Some(Bucket { start, statistics: total?.statistics(order) })
         };
         self.open.into_iter().filter_map(bucket).collect()
     }
@@ -143,6 +154,16 @@ mod tests {
             (at(120), 1, 5.0, 5.0, 5.0, 5.0),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn buckets_have_the_quantiles_that_were_asked_for() {
+        let asked = Quantiles::parse("0.5,0.1").unwrap();
+        let mut buckets = Buckets::new(None, None, Duration::from_secs(60)).with_quantiles(asked);
+        buckets.add(&chunk(0, &[(0, 1.0), (1, 2.0), (60, 5.0)])).unwrap();
+        let quantiles = |bucket: Bucket| serde_json::to_string(&bucket.statistics.quantiles).unwrap();
+        let found: Vec<String> = buckets.finish().into_iter().map(quantiles).collect();
+        assert_eq!(found, [r#"{"0.5":1.5,"0.1":1.1}"#, r#"{"0.5":5.0,"0.1":5.0}"#]);
     }
 
     #[test]

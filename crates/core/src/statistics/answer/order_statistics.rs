@@ -56,22 +56,6 @@ impl OrderStatistics {
     pub(super) fn at(&self, rank: u64) -> Option<f64> {
         self.by_rank.get(&rank).copied()
     }
-
-    /// Returns the median, if [`middle_ranks`] were wanted; `None` for no values.
-    pub(super) fn median(&self) -> Option<f64> {
-        let (lower, upper) = (self.at(self.count.saturating_sub(1) / 2)?, self.at(self.count / 2)?);
-        Some(lower.midpoint(upper))
-    }
-}
-
-/// Returns the ranks of the one or two middle values.
-pub(super) fn middle_ranks(count: u64) -> Vec<u64> {
-    if count == 0 {
-        return Vec::new();
-    }
-    let mut ranks = vec![(count - 1) / 2, count / 2];
-    ranks.dedup();
-    ranks
 }
 
 impl Search {
