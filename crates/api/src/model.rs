@@ -15,4 +15,4 @@ pub(crate) use quota::quotas_of;
 pub use quota::{QuotaName, QuotaState};
 pub use rejection_limit::RejectionLimit;
 pub use states::{QuarantineStatus, SubscriptionState, UploadState};
-pub use time::Time;
+pub use time::{LocalTime, Time};

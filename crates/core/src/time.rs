@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
-const SECONDS_PER_DAY: i64 = 86_400;
+pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
+pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
 const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted, within the years 0000 to 9999 of UTC.
@@ -192,9 +192,9 @@ const fn days_in_month(year: i64, month: i64) -> i64 {
 /// The days of 400 years.
 const DAYS_PER_ERA: u32 = 146_097;
 
-/// Returns the days from 1970-01-01 to a date of the proleptic Gregorian calendar, for years from 0. After Howard
+/// Returns the days from 1970-01-01 to a date of the proleptic Gregorian calendar, for years from -399. After Howard
 /// Hinnant, <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>.
-const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     // Counts from one era earlier, so that no number is negative: small unsigned divisions are fast.
     let year = (if month <= 2 { year + 399 } else { year + 400 }) as u32;
     let (era, year_of_era) = (year / 400, year % 400);
@@ -204,7 +204,7 @@ const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Returns year, month and day: the inverse of [`days_from_civil`], from the same page.
-const fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(crate) const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);

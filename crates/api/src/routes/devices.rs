@@ -3,13 +3,12 @@
 mod links;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
 use eventpulse_aws::adapters::chunk_store::answers::BucketsAnswer;
 use eventpulse_aws::adapters::chunk_store::devices::Device;
-use eventpulse_core::statistics::answer::{Bucket, TooMuch};
+use eventpulse_core::statistics::answer::{Bucket, BucketWidth, BucketWidthError, TooMuch};
 use eventpulse_core::statistics::summary::Statistics;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -20,14 +19,11 @@ use crate::auth::Owner;
 use crate::cursor::Seal;
 use crate::etag::tagged;
 use crate::extract::{DevicePath, Path, Query};
-use crate::model::Time;
+use crate::model::{LocalTime, Time};
 use crate::routes::paging::{PageLimit, page_limit, position};
 use crate::routes::statistics::{StatisticsParams, no_data, resolve_query};
 use crate::state::App;
 use links::DeviceLinks;
-
-/// The width of the widest bucket, in days.
-const MAX_BUCKET_DAYS: u64 = 3_660;
 
 /// The query parameters of `GET /devices`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -106,10 +102,19 @@ pub(crate) struct SeriesParams {
     /// Include values measured before this time.
     #[param(format = DateTime)]
     to: Option<String>,
-    /// The width of a bucket: a number of seconds, minutes, hours or days; `1d` by default. Buckets are aligned to
-    /// 1970-01-01T00:00:00Z.
-    #[param(pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "1h")]
+    /// The width of a bucket: a number and `s`, `m`, `h` (seconds, minutes, hours), `d`, `w`, `mo` or `y` (days, weeks,
+    /// months, years); `1d` by default; at most `3660d`, `522w`, `1200mo` or `100y`.
+    ///
+    /// Seconds, minutes and hours are aligned to 1970-01-01T00:00:00Z. The others follow the calendar of the time zone
+    /// `tz`: days are counted from 1970-01-01, weeks begin on Monday and are counted from 1970-01-05, and months and years
+    /// are counted from the year 0000, so `3mo` are quarters and `10y` decades. Where clocks change, a day has 23 or 25
+    /// hours.
+    #[param(pattern = "^[1-9][0-9]{0,8}(s|m|h|d|w|mo|y)$", example = "1mo")]
     bucket: Option<String>,
+    /// The time zone of buckets of days, weeks, months and years, as a name of the IANA database in any case; UTC by
+    /// default. An error with buckets of seconds, minutes and hours.
+    #[param(example = "Europe/Berlin")]
+    tz: Option<String>,
 }
 
 /// The query parameters of `GET /series`.
@@ -128,10 +133,19 @@ pub(crate) struct DeviceSeriesParams {
     /// Include values measured before this time.
     #[param(format = DateTime)]
     to: Option<String>,
-    /// The width of a bucket: a number of seconds, minutes, hours or days; `1d` by default. Buckets are aligned to
-    /// 1970-01-01T00:00:00Z.
-    #[param(pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "1h")]
+    /// The width of a bucket: a number and `s`, `m`, `h` (seconds, minutes, hours), `d`, `w`, `mo` or `y` (days, weeks,
+    /// months, years); `1d` by default; at most `3660d`, `522w`, `1200mo` or `100y`.
+    ///
+    /// Seconds, minutes and hours are aligned to 1970-01-01T00:00:00Z. The others follow the calendar of the time zone
+    /// `tz`: days are counted from 1970-01-01, weeks begin on Monday and are counted from 1970-01-05, and months and years
+    /// are counted from the year 0000, so `3mo` are quarters and `10y` decades. Where clocks change, a day has 23 or 25
+    /// hours.
+    #[param(pattern = "^[1-9][0-9]{0,8}(s|m|h|d|w|mo|y)$", example = "1mo")]
     bucket: Option<String>,
+    /// The time zone of buckets of days, weeks, months and years, as a name of the IANA database in any case; UTC by
+    /// default. An error with buckets of seconds, minutes and hours.
+    #[param(example = "Europe/Berlin")]
+    tz: Option<String>,
 }
 
 /// The statistics of one measure of a device, in buckets of time.
@@ -143,6 +157,9 @@ pub(crate) struct DeviceSeries {
     measure: String,
     /// The width of a bucket.
     bucket: String,
+    /// The time zone of the buckets, as the IANA database writes it; null for UTC by default.
+    #[schema(required)]
+    tz: Option<String>,
     /// The start of the range of time (inclusive); null for no bound.
     #[schema(required)]
     from: Option<Time>,
@@ -160,8 +177,11 @@ pub(crate) struct DeviceSeries {
 /// The exact statistics of one bucket.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct BucketStatistics {
-    /// The start of the bucket (inclusive).
-    start: Time,
+    /// The start of the bucket (inclusive), with the offset of the time zone `tz`; in UTC without one. It may lie before
+    /// `from`. Times before the introduction of standard time, whose offset has seconds, are in UTC.
+    start: LocalTime,
+    /// The end of the bucket (exclusive), in the form of `start`.
+    end: LocalTime,
     /// The number of values.
     #[schema(minimum = 1)]
     count: u64,
@@ -178,10 +198,11 @@ pub(crate) struct BucketStatistics {
     max: f64,
 }
 
-impl From<Bucket> for BucketStatistics {
-    fn from(Bucket { start, statistics }: Bucket) -> Self {
+impl BucketStatistics {
+    fn new(width: &BucketWidth, Bucket { start, end, statistics }: Bucket) -> Self {
         let Statistics { count, mean, median, standard_deviation, min, max, .. } = statistics;
-        Self { start: Time(start), count, mean, median, standard_deviation, min, max }
+        let [start, end] = [start, end].map(|time| LocalTime(width.rfc3339(time)));
+        Self { start, end, count, mean, median, standard_deviation, min, max }
     }
 }
 
@@ -230,8 +251,8 @@ pub(crate) async fn get_series_by_query(
     headers: HeaderMap,
     Query(params): Query<DeviceSeriesParams>,
 ) -> Result<Response, ApiError> {
-    let DeviceSeriesParams { device_id, measure, from, to, bucket } = params;
-    respond_with_series(&app, &owner, &headers, &device_id, SeriesParams { measure, from, to, bucket }).await
+    let DeviceSeriesParams { device_id, measure, from, to, bucket, tz } = params;
+    respond_with_series(&app, &owner, &headers, &device_id, SeriesParams { measure, from, to, bucket, tz }).await
 }
 
 async fn respond_with_series(
@@ -241,11 +262,11 @@ async fn respond_with_series(
     device_id: &str,
     params: SeriesParams,
 ) -> Result<Response, ApiError> {
-    let SeriesParams { measure, from, to, bucket } = params;
+    let SeriesParams { measure, from, to, bucket, tz } = params;
     let bucket = bucket.unwrap_or_else(|| "1d".to_owned());
-    let width = width(&bucket)?;
+    let width = BucketWidth::parse(&bucket, tz.as_deref()).map_err(invalid_width)?;
     let (series, range) = resolve_query(app, owner, device_id, &StatisticsParams { measure, from, to }).await?;
-    let buckets = match app.services.chunks.buckets(&series, range.0, range.1, width).await? {
+    let buckets = match app.services.chunks.buckets(&series, range.0, range.1, &width).await? {
         BucketsAnswer::Complete(buckets) => buckets,
         BucketsAnswer::TooMuch(reason) => return Err(too_much(reason)),
     };
@@ -256,10 +277,11 @@ async fn respond_with_series(
         device_id: series.entity,
         measure: series.measure,
         bucket,
+        tz: width.time_zone().map(str::to_owned),
         from: range.0.map(Time),
         to: range.1.map(Time),
         as_of: None,
-        buckets: buckets.into_iter().map(BucketStatistics::from).collect(),
+        buckets: buckets.into_iter().map(|bucket| BucketStatistics::new(&width, bucket)).collect(),
     };
     let body = DeviceSeries { as_of: Some(Time((app.clock)())), ..content.clone() };
     tagged(headers, &content, &body)
@@ -274,47 +296,10 @@ fn too_much(too_much: TooMuch) -> ApiError {
     }
 }
 
-/// Parses the width of a bucket.
-fn width(bucket: &str) -> Result<Duration, ApiError> {
-    let invalid = || {
-        ApiError::parameter(
-            "bucket",
-            format!("expected a number and one of s, m, h and d, such as 15m, at most {MAX_BUCKET_DAYS}d"),
-        )
+fn invalid_width(error: BucketWidthError) -> ApiError {
+    let parameter = match error {
+        BucketWidthError::Width => "bucket",
+        BucketWidthError::TimeZone | BucketWidthError::FixedWidthInZone => "tz",
     };
-    let (digits, unit) = bucket.split_at_checked(bucket.len().saturating_sub(1)).ok_or_else(invalid)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(invalid()),
-    };
-    if digits.starts_with('0')
-        || digits.is_empty()
-        || digits.len() > 9
-        || !digits.bytes().all(|digit| digit.is_ascii_digit())
-    {
-        return Err(invalid());
-    }
-    let seconds = digits.parse::<u64>().map_err(|_| invalid())? * seconds;
-    if (1..=MAX_BUCKET_DAYS * 86_400).contains(&seconds) { Ok(Duration::from_secs(seconds)) } else { Err(invalid()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bucket_widths_are_parsed_strictly() {
-        for (bucket, expected) in
-            [("1s", Some(1)), ("15m", Some(900)), ("1h", Some(3_600)), ("3660d", Some(316_224_000))]
-        {
-            assert_eq!(width(bucket).ok(), expected.map(Duration::from_secs), "{bucket}");
-        }
-        for bucket in ["", "d", "0s", "01s", "1", "1w", "-1s", "+1s", "1.5h", "3661d", "999999999d", "1 h", "1é", "é"]
-        {
-            assert!(width(bucket).is_err(), "{bucket}");
-        }
-    }
+    ApiError::parameter(parameter, error.to_string())
 }

@@ -174,7 +174,17 @@ async fn unverified_email_address_cannot_subscribe() {
 #[tokio::test]
 async fn invalid_statistics_parameters_are_named() {
     for (path, names) in [
-        ("/devices/%00/series?bucket=0s", "bucket"),
+        ("/devices/%00/series?bucket=0s", "parameter bucket: expected a number and one of s, m, h, d, w, mo and y"),
+        ("/series?device_id=a&bucket=month", "parameter bucket: expected"),
+        ("/series?device_id=a&tz=Berlin", "parameter tz: expected the IANA name of a time zone, such as Europe/Berlin"),
+        ("/devices/a/series?bucket=1mo&tz=", "parameter tz: expected the IANA name"),
+        ("/devices/a/series?bucket=1mo&tz=..%2F..%2Fetc%2Fpasswd", "parameter tz: expected the IANA name"),
+        ("/devices/a/series?tz=CET-1CEST", "parameter tz: expected the IANA name"),
+        ("/devices/a/series?tz=Etc/GMT+1", "parameter tz: expected the IANA name"),
+        (
+            "/devices/a/series?bucket=1h&tz=Europe/Berlin",
+            "parameter tz: expected no time zone with a bucket in s, m or h",
+        ),
         ("/devices/a%2Fb%20c/stats?from=x", "from"),
         ("/?from=2025-01-01T00:00:00Z", "device_id"),
         ("/?device_id=", "device_id"),

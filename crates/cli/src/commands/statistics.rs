@@ -27,9 +27,12 @@ pub struct StatsArgs {
 pub struct SeriesArgs {
     #[command(flatten)]
     of: StatsArgs,
-    /// The width of a bucket: a number and s, m, h or d.
+    /// The width of a bucket: a number and s, m, h, d, w, mo or y.
     #[arg(long, default_value = "1d")]
     bucket: String,
+    /// The time zone of days, weeks, months and years, such as Europe/Berlin [default: UTC].
+    #[arg(long)]
+    tz: Option<String>,
 }
 
 impl StatsArgs {
@@ -91,6 +94,7 @@ pub async fn devices(api: &Api, global: &Global) -> Result<CommandResult, Client
 pub async fn series(api: &Api, args: &SeriesArgs, global: &Global) -> Result<CommandResult, ClientError> {
     let mut query = args.of.query();
     query.extend([("device_id", args.of.device.as_str()), ("bucket", args.bucket.as_str())]);
+    query.extend(given(&[("tz", args.tz.as_deref())]));
     let answer = api.get("/series", &query).await?;
     let headers = ["start", "count", "mean", "median", "std. dev.", "min", "max"];
     show(global, &answer, || {

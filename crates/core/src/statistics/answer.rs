@@ -1,10 +1,13 @@
 //! Answers: the exact statistics of a series over a time range, from its chunks.
 
+mod bucket_width;
 mod buckets;
 mod order_statistics;
 mod range;
+mod zone;
 
 pub use crate::statistics::chunk::{KeyRange, key_ranges};
+pub use bucket_width::{BucketWidth, BucketWidthError};
 pub use buckets::{Bucket, Buckets, BucketsError, MAX_BUCKETS, TooMuch};
 pub use order_statistics::MAX_KEPT_VALUES;
 

@@ -146,9 +146,9 @@ fn serializes_as_text() {
 
 #[test]
 fn calendar_days_are_consecutive() {
-    let (mut year, mut month, mut day) = (0, 1, 1);
-    let mut number = Timestamp::MIN.as_micros() / MICROS_PER_DAY;
-    while year < 10_000 {
+    let (mut year, mut month, mut day) = (-399, 1, 1);
+    let mut number = Timestamp::MIN.as_micros() / MICROS_PER_DAY - (146_097 - 366);
+    while year < 10_400 {
         assert_eq!(civil_from_days(number), (year, month, day));
         assert_eq!(days_from_civil(year, month, day), number);
         number += 1;

@@ -3,11 +3,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use eventpulse_core::id::UploadId;
 use eventpulse_core::statistics::answer::{
-    Answer, AnswerError, Bucket, Buckets, BucketsError, Pass, TooMuch, key_ranges,
+    Answer, AnswerError, Bucket, BucketWidth, Buckets, BucketsError, Pass, TooMuch, key_ranges,
 };
 use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::statistics::series::Series;
@@ -130,7 +129,7 @@ impl ChunkStore {
         series: &Series,
         from: Option<Timestamp>,
         to: Option<Timestamp>,
-        width: Duration,
+        width: &BucketWidth,
     ) -> Result<BucketsAnswer, Error> {
         let mut buckets = Buckets::new(from, to, width);
         let mut too_much = None;
