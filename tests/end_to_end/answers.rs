@@ -1,5 +1,6 @@
 //! Answers of the statistics routes, and the uploads behind them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,6 +124,67 @@ pub async fn devices_measures_and_buckets_are_listed(world: Arc<World>) -> TestR
     assert_eq!(buckets, expected);
     let unknown = world.call(&user, "GET", "/devices/nobody/series", Value::Null).await?;
     unknown.problem(404, "not-found")?;
+    Ok(())
+}
+
+pub async fn days_and_months_are_those_of_the_time_zone(world: Arc<World>) -> TestResult {
+    let user = world.user();
+    // A value at the half of each hour around both changes of the clocks in Berlin, so a count is a number of hours.
+    let records: Vec<Value> = ["2025-03-29T21:30:00Z", "2025-10-25T20:30:00Z"]
+        .iter()
+        .filter_map(|first| Timestamp::parse(first))
+        .flat_map(|first| (0..52).map(move |hour| first + Duration::from_secs(hour * 3_600)))
+        .map(|time| json!({ "device_id": "clock", "timestamp": time, "value": 1.5 }))
+        .collect();
+    let receipt = world.upload_by_rest(&user, &document("clock.ndjson", lines(&records))).await?;
+    assert_eq!(receipt["state"], "accepted", "{receipt:#}");
+
+    let hours = |answer: &Value| -> Vec<Value> {
+        let buckets = answer["buckets"].as_array().map(Vec::as_slice).unwrap_or_default();
+        buckets.iter().map(|bucket| json!([bucket["start"], bucket["end"], bucket["count"]])).collect()
+    };
+    let days = world.get(&user, "/devices/clock/series?bucket=1d&tz=europe%2FBERLIN").await?;
+    assert_eq!((&days["bucket"], &days["tz"]), (&json!("1d"), &json!("Europe/Berlin")));
+    let expected = [
+        json!(["2025-03-29T00:00:00+01:00", "2025-03-30T00:00:00+01:00", 2]),
+        json!(["2025-03-30T00:00:00+01:00", "2025-03-31T00:00:00+02:00", 23]),
+        json!(["2025-03-31T00:00:00+02:00", "2025-04-01T00:00:00+02:00", 24]),
+        json!(["2025-04-01T00:00:00+02:00", "2025-04-02T00:00:00+02:00", 3]),
+        json!(["2025-10-25T00:00:00+02:00", "2025-10-26T00:00:00+02:00", 2]),
+        json!(["2025-10-26T00:00:00+02:00", "2025-10-27T00:00:00+01:00", 25]),
+        json!(["2025-10-27T00:00:00+01:00", "2025-10-28T00:00:00+01:00", 24]),
+        json!(["2025-10-28T00:00:00+01:00", "2025-10-29T00:00:00+01:00", 1]),
+    ];
+    assert_eq!(hours(&days), expected);
+    let local = world.get(&user, "/series?device_id=clock&bucket=1mo&tz=Europe/Berlin&to=2025-04-30T00:00:00Z").await?;
+    let expected = [
+        json!(["2025-03-01T00:00:00+01:00", "2025-04-01T00:00:00+02:00", 49]),
+        json!(["2025-04-01T00:00:00+02:00", "2025-05-01T00:00:00+02:00", 3]),
+    ];
+    assert_eq!(hours(&local), expected);
+    let utc = world.get(&user, "/series?device_id=clock&bucket=1mo&to=2025-04-30T00:00:00Z").await?;
+    let expected = [
+        json!(["2025-03-01T00:00:00Z", "2025-04-01T00:00:00Z", 51]),
+        json!(["2025-04-01T00:00:00Z", "2025-05-01T00:00:00Z", 1]),
+    ];
+    assert_eq!((hours(&utc), &utc["tz"]), (expected.to_vec(), &Value::Null));
+
+    let mut tags = Vec::new();
+    for zone in ["Europe/Berlin", "europe/berlin", "Europe/Paris", "UTC"] {
+        let path = format!("/devices/clock/series?bucket=1y&tz={zone}");
+        tags.push(world.call(&user, "GET", &path, Value::Null).await?.header("etag").to_owned());
+    }
+    tags.push(
+        world.call(&user, "GET", "/devices/clock/series?bucket=1y", Value::Null).await?.header("etag").to_owned(),
+    );
+    assert_eq!(tags.remove(1), tags[0], "the case of the name does not matter");
+    assert_eq!(tags.iter().collect::<BTreeSet<_>>().len(), tags.len(), "{tags:?}");
+
+    for query in ["bucket=1d&tz=Berlin", "bucket=1h&tz=Europe/Berlin"] {
+        let refused = world.call(&user, "GET", &format!("/devices/clock/series?{query}"), Value::Null).await?;
+        let problem = refused.problem(400, "invalid-request")?;
+        assert_eq!(problem["errors"][0]["parameter"], "tz", "{problem:#}");
+    }
     Ok(())
 }
 

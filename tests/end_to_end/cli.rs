@@ -126,6 +126,10 @@ pub async fn cli_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<Wo
     let range = ["stats", "typed", "--from", "2025-02-28T00:00:01Z", "--to", "2025-02-28T00:00:02Z"];
     let range = person.exits(0, &range).await?;
     assert!(range.out.contains("count               1"), "{}", range.out);
+    let months = person.exits(0, &["series", "typed", "--bucket", "1mo", "--tz", "europe/berlin"]).await?;
+    assert!(months.out.contains("2025-02-01T00:00:00+01:00"), "{}", months.out);
+    let refused = person.runs(&["series", "typed", "--tz", "Berlin"], "").await?;
+    assert!(refused.code != 0 && refused.err.contains("such as Europe/Berlin"), "{}", refused.err);
 
     let listed = person.exits(0, &["quarantine", "list", "--code", "TYPE"]).await?;
     assert!(listed.out.contains(&id) && listed.out.lines().count() == 2, "{}", listed.out);

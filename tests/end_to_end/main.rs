@@ -175,6 +175,7 @@ fn main() -> ExitCode {
         Shared owners::cors_allows_the_console_origin_only,
         Shared answers::statistics_over_any_range_are_exact_and_name_their_uploads,
         Shared answers::devices_measures_and_buckets_are_listed,
+        Shared answers::days_and_months_are_those_of_the_time_zone,
         Shared answers::unchanged_answer_is_not_modified,
         Shared upload_commands::partially_accepted_upload_is_corrected_in_steps,
         Shared upload_commands::correction_with_more_records_than_are_rejected_counts_nothing,
