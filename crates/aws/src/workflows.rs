@@ -33,6 +33,7 @@ mod roll_back;
 pub mod subscribe;
 pub mod synthetic_check;
 mod take_steps;
+mod total_series;
 pub mod upload_commands;
 mod upload_work;
 pub mod wait;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use eventpulse_core::statistics::series::Series;
 use eventpulse_core::statistics::summary::Statistics;
-use eventpulse_core::upload::{Decision, SeriesStatistics, Upload};
+use eventpulse_core::upload::{SeriesStatistics, Upload};
 
 use crate::BoxError;
 use crate::stack::{Data, Options, PASSWORD, Port, Stack, USUAL_PORT};
@@ -214,9 +214,8 @@ async fn simulate(stack: &Stack, client: &Client) -> Result<bool, BoxError> {
 /// # Errors
 /// Returns an error if the stack does not answer.
 pub async fn statistics_of(client: &Client, upload: &Upload) -> Result<Vec<(SeriesStatistics, Statistics)>, BoxError> {
-    let Some(Decision::Accepted { series, .. }) = upload.decision() else { return Ok(Vec::new()) };
     let mut all = Vec::new();
-    for count in series.iter().take(show::SERIES_SHOWN) {
+    for count in upload.series_report().listed.iter().take(show::SERIES_SHOWN) {
         let (entity, measure) = (count.entity.clone(), count.measure.clone());
         let series = Series { owner: upload.origin().owner.clone(), entity, measure };
         if let Some(statistics) = client.services.chunks.of_upload(&series, upload.id()).await? {

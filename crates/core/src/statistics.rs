@@ -7,6 +7,8 @@ pub mod chunk;
 pub(crate) mod exact;
 pub mod quantile;
 pub mod series;
+pub mod series_median;
 pub mod series_statistics;
+pub mod series_summaries;
 pub mod summary;
 mod varint;

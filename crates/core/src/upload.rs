@@ -26,12 +26,13 @@ mod keys;
 pub mod limits;
 mod progress;
 pub mod report;
+pub mod series_totals;
 mod state;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
 
-pub use crate::statistics::series_statistics::SeriesStatistics;
+pub use crate::statistics::series_statistics::{SeriesReport, SeriesStatistics};
 pub use accessors::OpenRejection;
 pub use aggregate::{InvalidHistory, PendingRetry, Upload};
 pub use decision::{Arrival, Decision, SharedChunk, Step};

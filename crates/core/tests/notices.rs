@@ -393,7 +393,7 @@ proptest! {
             let decision = if accepted == 0 {
                 Decision::Rejected { rejection }
             } else {
-                Decision::Accepted { sha256: String::new(), accepted, chunks: 1, shared_chunks: Vec::new(), series: Vec::new(), series_omitted: 0, rejection: Some(rejection) }
+                Decision::Accepted { sha256: String::new(), accepted, chunks: 1, shared_chunks: Vec::new(), series: Box::default(), rejection: Some(rejection) }
             };
             let upload = changed(&upload, |draft| draft.decision = decision);
             check(&notice(&upload).unwrap());

@@ -84,7 +84,7 @@ fn a_laxer_schema_accepts_records_and_the_rest_stays_rejected() {
     let records: Vec<(u64, u64)> =
         again.rejections.records().iter().map(|record| (record.index, record.line)).collect();
     assert_eq!(records, [(1, 2), (2, 3)], "positions are within the upload");
-    assert_eq!(again.series[0].median, Some(3.0));
+    assert_eq!(again.series.listed[0].median, Some(3.0));
     let chunks = again.chunks.unwrap();
     assert_eq!(eventpulse_core::statistics::chunk::attempt_of_sort_key(&chunks[0].sort_key()), Some(1));
 }

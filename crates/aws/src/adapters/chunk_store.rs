@@ -10,6 +10,7 @@
 
 pub mod answers;
 pub mod devices;
+pub mod of_upload;
 mod shared;
 
 use std::collections::HashMap;

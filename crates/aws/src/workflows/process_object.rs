@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::workflows::await_claim::{await_claim, look_at_awaited_claim};
 use crate::workflows::inspect_object::{feed, inspect};
 use crate::workflows::record_occurrence::record_pass_or_mark_open;
+use crate::workflows::total_series::total_series;
 use crate::workflows::upload_work::{StepOutcome, UploadWork};
 
 /// The outcome of the step.
@@ -69,6 +70,9 @@ async fn accept<C: Fn() -> Timestamp>(
         // An earlier delivery made the claim.
         return write_chunks_and_decide(work, inspection, spec).await.map(StepOutcome::from);
     }
+    if inspection.chunks.as_deref().is_some_and(UploadStore::fits_one_transaction) {
+        total_series(work, inspection).await?;
+    }
     let one_transaction =
         inspection.chunks.as_deref().filter(|chunks: &&[Chunk]| UploadStore::fits_one_transaction(chunks));
     let (events, chunks) = match one_transaction {
@@ -90,14 +94,16 @@ async fn write_chunks_and_decide<C: Fn() -> Timestamp>(
     inspection: &mut Inspection,
     spec: InspectionSpec,
 ) -> Result<Append, Error> {
-    match inspection.chunks.take() {
-        Some(chunks) => work.services.chunks.write(&chunks).await?,
+    match &inspection.chunks {
+        Some(chunks) => work.services.chunks.write(chunks).await?,
         None => {
             let second = write_chunks_of_second_reading(work, spec).await?;
             inspection.chunk_count = second.chunk_count;
-            (inspection.series, inspection.series_omitted) = (second.series, second.series_omitted);
+            (inspection.series, inspection.summaries) = (second.series, second.summaries);
         }
     }
+    total_series(work, inspection).await?;
+    inspection.chunks = None;
     work.record(commands::record_decision(&work.upload, Decision::of(inspection)));
     let append = work.store().await?;
     if append == Append::Conflict {

@@ -123,8 +123,7 @@ mod tests {
             accepted: 1,
             chunks: 1,
             shared_chunks: Vec::new(),
-            series: Vec::new(),
-            series_omitted: 0,
+            series: Box::default(),
             rejection: None,
         };
         let events = [

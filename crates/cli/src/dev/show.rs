@@ -81,11 +81,9 @@ fn table(text: &mut String, upload: &Upload, statistics: &[(SeriesStatistics, St
         }
         let _ = writeln!(text);
     }
-    if let Some(Decision::Accepted { series, series_omitted, .. }) = upload.decision() {
-        let omitted = series.len() as u64 + series_omitted - statistics.len() as u64;
-        if omitted > 0 {
-            let _ = writeln!(text, "   ... and {omitted} further series");
-        }
+    let omitted = upload.series_report().count.saturating_sub(statistics.len() as u64);
+    if omitted > 0 {
+        let _ = writeln!(text, "   ... and {omitted} further series");
     }
 }
 

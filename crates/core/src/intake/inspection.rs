@@ -29,7 +29,8 @@ use crate::intake::rejection::Rejections;
 use crate::intake::schema::Catalog;
 use crate::intake::shape::Shape;
 use crate::statistics::chunk::Chunk;
-use crate::statistics::series_statistics::SeriesStatistics;
+use crate::statistics::series_statistics::SeriesReport;
+use crate::statistics::series_summaries::SeriesSummaries;
 pub use bounds::{Bounds, MAX_SAME_REASON_RECORDS, MaxRecords};
 use chunk_collector::Collection;
 use record_inspector::{Progress, RecordInspector};
@@ -62,7 +63,7 @@ pub use spec::{InputForm, InspectionSpec, MaxRejected, Retention};
 /// inspector.finish();
 /// let inspection = inspector.inspection();
 /// assert_eq!((inspection.accepted, inspection.rejections.rejected()), (1, 1));
-/// assert_eq!(inspection.series[0].mean, 22.5);
+/// assert_eq!(inspection.series.listed[0].summary.mean(), 22.5);
 /// ```
 pub struct Inspector<'c> {
     reader: Reader,
@@ -88,10 +89,10 @@ pub struct Inspection {
     pub rejected_records: Option<Vec<u8>>,
     /// The number of chunks, retained or not.
     pub chunk_count: u64,
-    /// The statistics of each series, largest first, at most 100.
-    pub series: Vec<SeriesStatistics>,
-    /// The number of further series.
-    pub series_omitted: u64,
+    /// The statistics of the largest series. For a correction, the workflow extends them to the attempts before it.
+    pub series: SeriesReport,
+    /// The summaries of the series of this object.
+    pub summaries: SeriesSummaries,
     /// The member types of the accepted records, by kind.
     pub shapes: Vec<Shape>,
 }
@@ -175,7 +176,7 @@ impl<'c> Inspector<'c> {
     pub fn inspection(self) -> Inspection {
         let Self { digest, records, .. } = self;
         let shapes = records.shapes();
-        let Collection { chunks, count, series, series_omitted } = records.chunks.finish();
+        let Collection { chunks, count, series, summaries } = records.chunks.finish();
         let (rejections, rejected_records) = records.rejections.finish();
         Inspection {
             sha256: hex::encode(digest.finalize()),
@@ -185,7 +186,7 @@ impl<'c> Inspector<'c> {
             rejected_records,
             chunk_count: count,
             series,
-            series_omitted,
+            summaries,
             shapes,
         }
     }
@@ -227,8 +228,8 @@ impl Inspection {
             chunks: Some(Vec::new()),
             rejected_records: Some(Vec::new()),
             chunk_count: 0,
-            series: Vec::new(),
-            series_omitted: 0,
+            series: SeriesReport::default(),
+            summaries: SeriesSummaries::default(),
             shapes: Vec::new(),
         }
     }

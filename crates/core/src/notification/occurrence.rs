@@ -182,8 +182,7 @@ mod tests {
             accepted: 3,
             chunks: 1,
             shared_chunks: Vec::new(),
-            series: Vec::new(),
-            series_omitted: 0,
+            series: Box::default(),
             rejection,
         };
         UploadEvent::Decided { decision, claim: None }

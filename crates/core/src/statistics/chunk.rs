@@ -11,5 +11,5 @@ mod shared;
 pub use builder::ChunkBuilder;
 pub use codec::MAX_POINTS;
 pub use data::{Chunk, CorruptChunk};
-pub use keys::{KeyRange, SpanClass, entity_prefix, key_ranges};
+pub use keys::{ChunkKey, KeyRange, SpanClass, entity_prefix, key_ranges};
 pub use segment::{MAX_ATTEMPTS, attempt_of_sort_key, first_segment};

@@ -1,11 +1,13 @@
 //! Read access to the state of an upload.
 
+use std::collections::BTreeMap;
+
 use super::aggregate::{Attempt, PendingRetry, Upload};
 use super::decision::{Decision, SharedChunk};
 use super::event::{MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RetryForm};
 use crate::id::UploadId;
 use crate::intake::rejection::Rejection;
-use crate::statistics::series_statistics::{SeriesStatistics, merge};
+use crate::statistics::series_statistics::SeriesReport;
 use crate::time::Timestamp;
 
 /// The rejected records of an upload that are open in quarantine.
@@ -218,17 +220,25 @@ impl Upload {
         Some(first.rejected().saturating_sub(corrected))
     }
 
-    /// Returns the statistics of the largest series over all attempts, largest first, and the number of series omitted.
+    /// Returns the statistics of the largest series over all accepted attempts.
     #[must_use]
-    pub fn series_statistics(&self) -> (Vec<SeriesStatistics>, u64) {
-        let (mut total, mut total_omitted) = (Vec::new(), 0);
-        for attempt in self.attempts() {
-            if let Some(Decision::Accepted { series, series_omitted, .. }) = &attempt.decision {
-                total = merge(&total, series);
-                total_omitted += series_omitted;
-            }
-        }
-        (total, total_omitted)
+    pub fn series_report(&self) -> SeriesReport {
+        let reports = self.attempts().filter_map(|attempt| match &attempt.decision {
+            Some(Decision::Accepted { series, .. }) => Some(series.as_ref()),
+            _ => None,
+        });
+        reports.fold(SeriesReport::default(), SeriesReport::followed_by)
+    }
+
+    /// Returns the number of chunks that each accepted attempt wrote, by the number under which it wrote them. These count:
+    /// their decisions were stored after them.
+    #[must_use]
+    pub fn chunks_by_write_number(&self) -> BTreeMap<u32, u64> {
+        let of_attempt = |attempt: &Attempt| match attempt.decision {
+            Some(Decision::Accepted { chunks, .. }) => Some((attempt.write_number, chunks)),
+            _ => None,
+        };
+        self.attempts().filter_map(of_attempt).collect()
     }
 
     /// Returns the upload under which the same bytes are accepted, if this upload is its duplicate.

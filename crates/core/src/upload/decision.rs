@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::UploadId;
 use crate::intake::inspection::Inspection;
 use crate::intake::rejection::Rejection;
-use crate::statistics::series_statistics::SeriesStatistics;
+use crate::statistics::series_statistics::SeriesReport;
 
 /// A step of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +57,8 @@ pub enum Decision {
         /// The chunks that it shares with other uploads.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         shared_chunks: Vec<SharedChunk>,
-        /// The statistics of each series, largest first, at most 100 series.
-        series: Vec<SeriesStatistics>,
-        /// The number of series beyond those.
-        series_omitted: u64,
+        /// The statistics of the largest series, over all accepted attempts until this one.
+        series: Box<SeriesReport>,
         /// The rejection of the other records, if any.
         rejection: Option<Rejection>,
     },
@@ -89,8 +87,7 @@ impl Decision {
             accepted: inspection.accepted,
             chunks: inspection.chunk_count,
             shared_chunks: Vec::new(),
-            series: inspection.series.clone(),
-            series_omitted: inspection.series_omitted,
+            series: Box::new(inspection.series.clone()),
             rejection: (rejection.rejected > 0).then_some(rejection),
         }
     }

@@ -18,6 +18,7 @@ use super::decision::Decision;
 use super::event::RecordedEvent;
 use crate::intake::failure::Failure;
 use crate::intake::rejection::Rejection;
+use crate::statistics::series_statistics::SeriesStatistics;
 
 /// The maximum size of a history in bytes: of its events as JSON, with DynamoDB's overhead.
 pub const MAX_HISTORY_BYTES: usize = 280_000;
@@ -34,7 +35,7 @@ pub(super) const MAX_REASON_BYTES: usize = 1_200;
 pub(super) const MAX_CORRELATION_ID_BYTES: usize = 200;
 /// The maximum size in bytes of the message of a failure, as JSON.
 const MAX_MESSAGE_BYTES: usize = 2_000;
-/// The maximum size in bytes of the series in a decision: 100 series with ordinary names.
+/// The maximum size in bytes of the series in a decision: 100 series with ordinary names and values.
 const MAX_SERIES_BYTES: usize = 36_000;
 /// The maximum size in bytes of the groups of failures in a decision.
 const MAX_GROUPS_BYTES: usize = 16_000;
@@ -71,16 +72,20 @@ impl Decision {
     #[must_use]
     pub fn bounded(self) -> Self {
         match self {
-            Self::Accepted { sha256, accepted, chunks, shared_chunks, series, series_omitted, rejection } => {
-                let (series, omitted) = largest(series, MAX_SERIES_BYTES);
-                let series_omitted = series_omitted + omitted;
+            Self::Accepted { sha256, accepted, chunks, shared_chunks, mut series, rejection } => {
+                (series.listed, _) = largest(std::mem::take(&mut series.listed), MAX_SERIES_BYTES);
                 let rejection = rejection.map(bounded_rejection);
-                Self::Accepted { sha256, accepted, chunks, shared_chunks, series, series_omitted, rejection }
+                Self::Accepted { sha256, accepted, chunks, shared_chunks, series, rejection }
             }
             Self::Rejected { rejection } => Self::Rejected { rejection: bounded_rejection(rejection) },
             duplicate @ Self::Duplicate { .. } => duplicate,
         }
     }
+}
+
+/// Returns whether the decision on an attempt can hold the statistics of all these series.
+pub(super) fn series_fit(series: &[SeriesStatistics]) -> bool {
+    series.iter().map(|series| json_bytes(series) + ",".len()).sum::<usize>() <= MAX_SERIES_BYTES
 }
 
 /// Returns the first elements whose sizes add up to at most `most` bytes, and the number of the others.

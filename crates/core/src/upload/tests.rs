@@ -3,6 +3,7 @@
 pub(super) mod given;
 mod inspection_spec;
 mod open_rejection;
+mod series_report;
 
 use super::*;
 use crate::time::Timestamp;
@@ -246,34 +247,6 @@ fn only_the_object_of_the_latest_requested_retry_is_processed() {
     assert_eq!(arrived.arrival(&object("v9")), Arrival::Late);
     let discarded = upload([in_quarantine(), vec![retry_requested(Corrected), discarded()]].concat());
     assert_eq!(discarded.arrival(&under(&key, "v2")), Arrival::Late);
-}
-
-#[test]
-fn series_statistics_cover_all_attempts() {
-    let points = |values: &[f64]| -> Vec<crate::statistics::series::Point> {
-        values
-            .iter()
-            .map(|value| crate::statistics::series::Point { time: Timestamp::from_micros(0), value: *value })
-            .collect()
-    };
-    let series = |values: &[f64]| {
-        let summary = crate::statistics::summary::Summary::of(&points(values)).unwrap();
-        vec![SeriesStatistics::new(("d".into(), "value".into()), &summary, Some(values[0]))]
-    };
-    let upload = upload(
-        [
-            vec![issued(), received(), accepted_with(Some(rejection()), series(&[35.0])), quarantined(), recorded()],
-            vec![retry_requested(Corrected), retry_received(Corrected)],
-            vec![accepted_with(None, series(&[40.0, 123.0]))],
-        ]
-        .concat(),
-    );
-    let (actual, _) = upload.series_statistics();
-    let expected = crate::statistics::summary::Summary::of(&points(&[35.0, 40.0, 123.0])).unwrap();
-    assert_eq!((actual.len(), actual[0].count, actual[0].median), (1, 3, None));
-    assert!((actual[0].mean - 66.0).abs() < 1e-9);
-    assert!((actual[0].standard_deviation.unwrap() - expected.standard_deviation().unwrap()).abs() < 1e-9);
-    assert_eq!(upload.chunk_count(), 4);
 }
 
 #[test]

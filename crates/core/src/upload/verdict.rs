@@ -2,6 +2,8 @@
 //!
 //! These types are the wire format of both. The histories of uploads and the reports in quarantine have their own.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::decision::Decision;
@@ -10,6 +12,7 @@ use crate::intake::inspection::Inspection;
 use crate::intake::position::ReadUntil;
 use crate::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY, RejectedRecord};
 use crate::statistics::series_statistics::SeriesStatistics;
+use crate::statistics::summary::{Unavailable, unavailable};
 use crate::time::Timestamp;
 
 /// The maximum number of rejected records that a verdict lists.
@@ -61,11 +64,15 @@ pub struct AcceptedSeries {
     pub measure: String,
     /// The number of values.
     pub count: u64,
+    /// The sum; `None` if it exceeds the largest double.
+    pub sum: Option<f64>,
     /// The arithmetic mean.
     pub mean: f64,
-    /// The median; `None` where it is not computed: for a large upload, and for an upload with accepted corrections.
+    /// The median; `None` if it is not computed, because the upload or one of its corrections is large.
     pub median: Option<f64>,
-    /// The sample standard deviation (n - 1); `None` for a single value.
+    /// The sample variance (n - 1); `None` for a single value, and if it exceeds the largest double.
+    pub variance: Option<f64>,
+    /// The sample standard deviation (n - 1); `None` for a single value, and if it exceeds the largest double.
     pub standard_deviation: Option<f64>,
     /// The smallest value.
     pub min: f64,
@@ -75,6 +82,9 @@ pub struct AcceptedSeries {
     pub first: Timestamp,
     /// The time of the latest value.
     pub last: Timestamp,
+    /// The reason for each number that is `None`, by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unavailable: BTreeMap<&'static str, Unavailable>,
 }
 
 /// A group of failures with the same code, pointer and schema.
@@ -142,13 +152,13 @@ impl Verdict {
     pub fn new(inspection: &Inspection) -> Self {
         let rejections = &inspection.rejections;
         let (groups, failures_omitted) = rejections.largest_groups(MAX_GROUPS_IN_HISTORY);
-        let (outcome, accepted, series, statistics_omitted) = match Decision::of(inspection) {
-            Decision::Accepted { rejection, accepted, series, series_omitted, .. } => {
+        let (outcome, accepted, series) = match Decision::of(inspection) {
+            Decision::Accepted { rejection, accepted, series, .. } => {
                 let outcome = if rejection.is_none() { Outcome::Accepted } else { Outcome::PartiallyAccepted };
-                (outcome, accepted, series, series_omitted)
+                (outcome, accepted, series)
             }
             // An upload that fails as a whole contributes nothing, its valid records included.
-            Decision::Rejected { .. } | Decision::Duplicate { .. } => (Outcome::Quarantined, 0, Vec::new(), 0),
+            Decision::Rejected { .. } | Decision::Duplicate { .. } => (Outcome::Quarantined, 0, Box::default()),
         };
         let records: Vec<RecordVerdict> =
             rejections.records().iter().take(MAX_RECORDS).map(RecordVerdict::from).collect();
@@ -157,8 +167,8 @@ impl Verdict {
             accepted,
             rejected: rejections.rejected(),
             read_until: rejections.read_until(),
-            statistics: series.into_iter().map(AcceptedSeries::from).collect(),
-            statistics_omitted,
+            statistics_omitted: series.omitted(),
+            statistics: series.listed.into_iter().map(AcceptedSeries::from).collect(),
             failures: groups.iter().map(FailureSummary::from).collect(),
             failures_omitted,
             records_omitted: rejections.rejected() - records.len() as u64,
@@ -168,11 +178,27 @@ impl Verdict {
 }
 
 impl From<SeriesStatistics> for AcceptedSeries {
-    fn from(statistics: SeriesStatistics) -> Self {
-        let SeriesStatistics {
-            entity, measure, count, mean, median, standard_deviation, min, max, first, last, ..
-        } = statistics;
-        Self { device_id: entity, measure, count, mean, median, standard_deviation, min, max, first, last }
+    fn from(SeriesStatistics { entity, measure, summary, median }: SeriesStatistics) -> Self {
+        let (sum, variance, standard_deviation) = (summary.sum(), summary.variance(), summary.standard_deviation());
+        let numbers =
+            [("sum", sum), ("median", median), ("variance", variance), ("standard_deviation", standard_deviation)];
+        let count = summary.count();
+        Self {
+            device_id: entity,
+            measure,
+            count,
+            sum,
+            mean: summary.mean(),
+            // A zero has no sign.
+            median: median.map(|median| median + 0.0),
+            variance,
+            standard_deviation,
+            min: summary.min() + 0.0,
+            max: summary.max() + 0.0,
+            first: summary.first(),
+            last: summary.last(),
+            unavailable: unavailable(count, &numbers),
+        }
     }
 }
 

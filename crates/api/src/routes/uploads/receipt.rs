@@ -102,7 +102,7 @@ impl UploadReceipt {
     pub(super) async fn new(app: &App, owner: &Owner, stored: StoredUpload, now: Timestamp) -> Self {
         let StoredUpload { upload, history, late_versions } = stored;
         let rejection = upload.rejection();
-        let (statistics, statistics_omitted) = upload.series_statistics();
+        let series = upload.series_report();
         let status = upload.quarantine_status(now);
         let (id, base) = (upload.id(), &app.config.api_url);
         Self {
@@ -119,8 +119,8 @@ impl UploadReceipt {
             rejected: upload.rejected(),
             read_until: rejection.and_then(|rejection| rejection.read_until),
             duplicate_of: upload.duplicate_of().map(ToString::to_string),
-            statistics: statistics.into_iter().map(AcceptedSeries::from).collect(),
-            statistics_omitted,
+            statistics_omitted: series.omitted(),
+            statistics: series.listed.into_iter().map(AcceptedSeries::from).collect(),
             failures: rejection
                 .map_or_else(Vec::new, |rejection| rejection.groups.iter().map(FailureSummary::from).collect()),
             failures_omitted: rejection.map_or(0, |rejection| rejection.groups_omitted),

@@ -74,8 +74,20 @@ fn verdict_has_the_members_of_the_api_response() {
         "statistics_omitted",
     ];
     assert_eq!(members(&actual), all);
-    let statistics =
-        ["count", "device_id", "first", "last", "max", "mean", "measure", "median", "min", "standard_deviation"];
+    let statistics = [
+        "count",
+        "device_id",
+        "first",
+        "last",
+        "max",
+        "mean",
+        "measure",
+        "median",
+        "min",
+        "standard_deviation",
+        "sum",
+        "variance",
+    ];
     assert_eq!(members(&actual["statistics"][0]), statistics);
     let group = ["byte_offset", "code", "count", "first_record", "line", "message", "pointer", "schema"];
     assert_eq!(members(&actual["failures"][0]), group);
@@ -89,9 +101,10 @@ fn verdict_has_the_members_of_the_api_response() {
 #[test]
 fn single_valid_reading_is_accepted() {
     let verdict = verdict_on(&sample("01-reading.json"), Some("reading/1.0")).unwrap();
-    let statistics = json!([{ "device_id": "12345", "measure": "value", "count": 1, "mean": 22.5, "median": 22.5,
-        "standard_deviation": null, "min": 22.5, "max": 22.5,
-        "first": "2025-02-28T12:00:00Z", "last": "2025-02-28T12:00:00Z" }]);
+    let statistics = json!([{ "device_id": "12345", "measure": "value", "count": 1, "sum": 22.5, "mean": 22.5, "median": 22.5,
+        "variance": null, "standard_deviation": null, "min": 22.5, "max": 22.5,
+        "first": "2025-02-28T12:00:00Z", "last": "2025-02-28T12:00:00Z",
+        "unavailable": { "variance": "one_value", "standard_deviation": "one_value" } }]);
     assert_eq!(serde_json::to_value(&verdict.statistics).unwrap(), statistics);
     assert_eq!(verdict_text(&verdict, "01-reading.json"), "01-reading.json: accepted: 1 record\n");
 }

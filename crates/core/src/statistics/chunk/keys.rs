@@ -42,6 +42,15 @@ pub struct KeyRange {
     pub hi: String,
 }
 
+/// The key of a chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkKey {
+    /// The series.
+    pub series: Series,
+    /// The sort key.
+    pub sort_key: String,
+}
+
 impl SpanClass {
     /// All classes, shortest first.
     pub const ALL: [SpanClass; 4] = [SpanClass::Day, SpanClass::Month, SpanClass::ThreeYears, SpanClass::Any];

@@ -10,7 +10,7 @@ use crate::intake::fingerprint::{FailureAt, Fingerprint, MAX_FINGERPRINTS, MAX_L
 use crate::intake::position::ReadUntil;
 use crate::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY};
 use crate::statistics::series::Point;
-use crate::statistics::series_statistics::SeriesStatistics;
+use crate::statistics::series_statistics::{SeriesReport, SeriesStatistics};
 use crate::statistics::summary::Summary;
 use crate::time::Timestamp;
 use crate::upload::commands::*;
@@ -64,40 +64,42 @@ fn worst_rejection() -> Rejection {
     }
 }
 
+fn summary(values: &[f64]) -> Summary {
+    let points: Vec<Point> = values.iter().map(|value| Point { time: at(1), value: *value }).collect();
+    Summary::of(&points).unwrap()
+}
+
+/// A summary with as many digits as possible.
+fn worst_summary() -> Summary {
+    summary(&[f64::MAX, 5e-324])
+}
+
 fn worst_acceptance(rejection: Option<Rejection>) -> Decision {
     let series = SeriesStatistics {
         entity: worst(1024),
         measure: "value".to_owned(),
-        summary: Summary::of(&[Point { time: Timestamp::from_micros(1), value: 0.1 }]).expect("a point"),
-        count: u64::MAX,
-        mean: -1.797_693_134_862_315_7e308,
+        summary: worst_summary(),
         median: Some(-1.797_693_134_862_315_7e308),
-        standard_deviation: Some(-1.797_693_134_862_315_7e308),
-        min: -1.797_693_134_862_315_7e308,
-        max: -1.797_693_134_862_315_7e308,
-        first: Timestamp::from_micros(1),
-        last: Timestamp::from_micros(1),
     };
     Decision::Accepted {
         sha256: "0".repeat(64),
         accepted: u64::MAX,
         chunks: u64::MAX / 100,
         shared_chunks: Vec::new(),
-        series: vec![series; 100],
-        series_omitted: 5,
+        series: Box::new(SeriesReport { listed: vec![series; 100], count: 105, is_whole: true }),
         rejection,
     }
 }
 
 #[test]
 fn a_decision_keeps_the_largest_series_and_groups_and_counts_the_others() {
-    let Decision::Accepted { series, series_omitted, rejection: Some(rejection), .. } =
+    let Decision::Accepted { series, rejection: Some(rejection), .. } =
         worst_acceptance(Some(worst_rejection())).bounded()
     else {
         panic!("the decision changed")
     };
-    assert!((1..100).contains(&series.len()));
-    assert_eq!(series.len() as u64 + series_omitted, 105);
+    assert!((1..100).contains(&series.listed.len()));
+    assert_eq!(series.listed.len() as u64 + series.omitted(), 105);
     assert!((1..10).contains(&rejection.groups.len()));
     assert_eq!(rejection.groups.len() as u64 + rejection.groups_omitted, 11);
     assert!(!rejection.fingerprints.is_empty());
@@ -108,17 +110,34 @@ fn a_decision_keeps_the_largest_series_and_groups_and_counts_the_others() {
     assert_eq!(bounded.clone().bounded(), bounded, "a second time changes nothing");
 }
 
+fn with_series(name: &str, values: &[f64]) -> Decision {
+    let mut decision = worst_acceptance(None);
+    let Decision::Accepted { series, .. } = &mut decision else { panic!("no acceptance") };
+    for listed in &mut series.listed {
+        listed.entity = name.to_owned();
+        listed.summary = summary(values);
+    }
+    decision
+}
+
 #[test]
-fn a_decision_with_ordinary_names_keeps_everything() {
-    let Decision::Accepted { mut series, .. } = worst_acceptance(None) else { panic!("no series") };
-    series.iter_mut().for_each(|series| series.entity = "0b3f6c9e-7a51-4d0c-9a58-1f5f6c0f9d11".to_owned());
-    let Decision::Accepted { sha256, accepted, chunks, shared_chunks, series_omitted, rejection, .. } =
-        worst_acceptance(None)
-    else {
-        panic!("no acceptance")
-    };
-    let decision = Decision::Accepted { sha256, accepted, chunks, shared_chunks, series, series_omitted, rejection };
+fn a_decision_with_ordinary_names_and_values_keeps_every_series() {
+    let decision = with_series("0b3f6c9e-7a51-4d0c-9a58-1f5f6c0f9d11", &[1_020.589_583, -17.942_145, 0.1, 1e6]);
     assert_eq!(decision.clone().bounded(), decision);
+}
+
+#[test]
+fn hostile_values_fill_no_more_of_a_history_than_hostile_names() {
+    for (name, decision) in [
+        ("names", worst_acceptance(None)),
+        ("values", with_series("a", &[f64::MAX, 5e-324])),
+        ("values of many points", with_series("a", &[[f64::MAX, -5e-324]; 1_000].concat())),
+    ] {
+        let Decision::Accepted { series, .. } = decision.bounded() else { panic!("no acceptance") };
+        let bytes = json_bytes(&series);
+        assert!((1..100).contains(&series.listed.len()), "{name}: {} series", series.listed.len());
+        assert!(bytes <= MAX_SERIES_BYTES + 100, "{name}: {bytes} bytes");
+    }
 }
 
 #[test]

@@ -5,8 +5,7 @@ use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::rejection::Rejection;
 use crate::time::Timestamp;
 use crate::upload::{
-    Decision, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, SeriesStatistics, Upload,
-    UploadEvent,
+    Decision, ObjectVersion, Origin, QuarantineLocation, RecordedEvent, RetryForm, SeriesReport, Upload, UploadEvent,
 };
 
 pub(in crate::upload) fn origin() -> Origin {
@@ -43,17 +42,16 @@ pub(in crate::upload) fn rejection() -> Rejection {
 }
 
 pub(in crate::upload) fn accepted(rejection: Option<Rejection>) -> UploadEvent {
-    accepted_with(rejection, Vec::new())
+    accepted_with(rejection, SeriesReport::default())
 }
 
-pub(in crate::upload) fn accepted_with(rejection: Option<Rejection>, series: Vec<SeriesStatistics>) -> UploadEvent {
+pub(in crate::upload) fn accepted_with(rejection: Option<Rejection>, series: SeriesReport) -> UploadEvent {
     let decision = Decision::Accepted {
         sha256: "00".into(),
         accepted: 3,
         chunks: 2,
         shared_chunks: Vec::new(),
-        series,
-        series_omitted: 0,
+        series: Box::new(series),
         rejection,
     };
     UploadEvent::Decided { decision, claim: Some("00".into()) }

@@ -1,0 +1,131 @@
+//! The summaries of the series of an attempt, from its chunks.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use crate::statistics::chunk::Chunk;
+use crate::statistics::series_statistics::SeriesName;
+use crate::statistics::summary::Summary;
+
+/// The maximum number of series whose summaries are kept.
+const MAX_KEPT: usize = 1_000;
+
+/// The summaries of the first 1,000 series, and the number of all.
+#[derive(Debug, Clone, Default)]
+pub struct SeriesSummaries {
+    kept: BTreeMap<SeriesName, Summary>,
+    all: SeriesSet,
+}
+
+/// A set of series, by digests of their partition keys: hundreds of thousands of names would not fit in memory.
+#[derive(Debug, Clone, Default)]
+pub struct SeriesSet {
+    digests: HashSet<u64>,
+}
+
+impl SeriesSummaries {
+    /// Adds a chunk.
+    pub fn add(&mut self, chunk: &Chunk) {
+        let name = (chunk.series().entity.clone(), chunk.series().measure.clone());
+        if let Some(summary) = self.kept.get_mut(&name) {
+            summary.merge(chunk.summary());
+            return;
+        }
+        self.all.insert(&chunk.partition_key());
+        if self.kept.len() < MAX_KEPT {
+            self.kept.insert(name, chunk.summary().clone());
+        }
+    }
+
+    /// Returns the summary of a series; `None` if it has no points, or is not kept.
+    #[must_use]
+    pub fn get(&self, name: &SeriesName) -> Option<&Summary> {
+        self.kept.get(name)
+    }
+
+    /// Returns the kept summaries, by name.
+    pub fn kept(&self) -> impl Iterator<Item = (&SeriesName, &Summary)> {
+        self.kept.iter()
+    }
+
+    /// Returns all series, kept or not.
+    #[must_use]
+    pub fn all(&self) -> &SeriesSet {
+        &self.all
+    }
+}
+
+impl SeriesSet {
+    /// Adds the series with this [partition key](crate::statistics::series::Series::partition_key).
+    pub fn insert(&mut self, partition_key: &str) {
+        self.digests.insert(digest(partition_key));
+    }
+
+    /// Returns whether the series with this partition key is in the set.
+    #[must_use]
+    pub fn contains(&self, partition_key: &str) -> bool {
+        self.digests.contains(&digest(partition_key))
+    }
+
+    /// Returns the number of series.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.digests.len() as u64
+    }
+
+    /// Returns whether there is no series.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.digests.is_empty()
+    }
+
+    /// Returns the number of series that are not in `other`.
+    #[must_use]
+    pub fn count_beyond(&self, other: &Self) -> u64 {
+        self.digests.difference(&other.digests).count() as u64
+    }
+}
+
+fn digest(partition_key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    partition_key.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::series::{Point, Series};
+    use crate::time::Timestamp;
+
+    fn chunk(entity: usize, values: &[f64]) -> Chunk {
+        let series = Series { owner: "u1".parse().unwrap(), entity: entity.to_string(), measure: "value".to_owned() };
+        let points = values.iter().map(|value| Point { time: Timestamp::from_secs(0), value: *value });
+        Chunk::new(series, "up_1", 0, points.collect()).unwrap()
+    }
+
+    #[test]
+    fn a_series_with_several_chunks_counts_once_kept_or_not() {
+        let mut summaries = SeriesSummaries::default();
+        for values in [[1.0, 2.0], [3.0, 6.0]] {
+            (0..MAX_KEPT + 7).for_each(|entity| summaries.add(&chunk(entity, &values)));
+        }
+        assert_eq!((summaries.kept().count(), summaries.all().len()), (MAX_KEPT, MAX_KEPT as u64 + 7));
+        let name = |entity: usize| (entity.to_string(), "value".to_owned());
+        let kept = summaries.get(&name(MAX_KEPT - 1)).unwrap();
+        assert_eq!((kept.count(), kept.mean()), (4, 3.0), "a kept summary has all points");
+        assert_eq!(summaries.get(&name(MAX_KEPT)), None);
+    }
+
+    #[test]
+    fn series_beyond_another_set_are_counted() {
+        let set = |keys: &[&str]| {
+            let mut set = SeriesSet::default();
+            keys.iter().for_each(|key| set.insert(key));
+            set
+        };
+        let (one, two) = (set(&["a", "b", "b"]), set(&["b", "c", "d"]));
+        assert_eq!((one.len(), one.contains("a"), one.contains("c")), (2, true, false));
+        assert_eq!((one.count_beyond(&two), two.count_beyond(&one)), (1, 2));
+    }
+}
