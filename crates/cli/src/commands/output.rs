@@ -64,6 +64,14 @@ pub(super) fn cell(value: &Value) -> String {
     }
 }
 
+/// Returns a number as a table cell; the reason, if it is not available.
+pub(super) fn number_or_reason(statistics: &Value, member: &str) -> String {
+    match statistics["unavailable"][member].as_str() {
+        Some(reason) => clean(&reason.replace('_', " ")),
+        None => cell(&statistics[member]),
+    }
+}
+
 /// Returns the elements of a list member.
 pub(super) fn items<'a>(answer: &'a Value, member: &str) -> &'a [Value] {
     answer[member].as_array().map_or(&[][..], Vec::as_slice)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::notifications::unmailed;
-use super::output::{CommandResult, Global, cell, failures, given, items, show, table, upload_id};
+use super::output::{CommandResult, Global, cell, failures, given, items, number_or_reason, show, table, upload_id};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::text::clean;
@@ -144,10 +144,36 @@ pub fn receipt_text(receipt: &Value) -> String {
 /// Returns the statistics of each series as a table.
 #[must_use]
 pub fn statistics_table(statistics: &[Value]) -> String {
-    let headers = ["device", "measure", "count", "mean", "median", "std. dev.", "min", "max"];
+    let headers = ["device", "measure", "count", "sum", "mean", "median", "variance", "std. dev.", "min", "max"];
     table(&headers, statistics, |series| {
-        ["device_id", "measure", "count", "mean", "median", "standard_deviation", "min", "max"]
-            .map(|member| cell(&series[member]))
-            .into()
+        let members = ["count", "sum", "mean", "median", "variance", "standard_deviation", "min", "max"];
+        let names = ["device_id", "measure"].map(|member| cell(&series[member]));
+        names.into_iter().chain(members.map(|member| number_or_reason(series, member))).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_statistics_names_the_reason_of_a_missing_number() {
+        let one = json!({ "device_id": "d", "measure": "value", "count": 1, "sum": 2.5, "mean": 2.5, "median": 2.5,
+            "variance": null, "standard_deviation": null, "min": 2.5, "max": 2.5,
+            "unavailable": { "variance": "one_value", "standard_deviation": "one_value" } });
+        let large = json!({ "device_id": "e", "measure": "value", "count": 2, "sum": null, "mean": 1e308, "median": null,
+            "variance": 0.5, "standard_deviation": 0.707_106_8, "min": 1e308, "max": 1e308,
+            "unavailable": { "sum": "too_large", "median": "not_computed" } });
+        let text = statistics_table(&[one, large]);
+        let cells = |line: &str| -> Vec<String> {
+            line.split("  ").map(|cell| cell.trim().to_owned()).filter(|cell| !cell.is_empty()).collect()
+        };
+        let lines: Vec<Vec<String>> = text.lines().map(cells).collect();
+        assert_eq!(
+            lines[0],
+            ["device", "measure", "count", "sum", "mean", "median", "variance", "std. dev.", "min", "max"]
+        );
+        assert_eq!(lines[1], ["d", "value", "1", "2.5", "2.5", "2.5", "one value", "one value", "2.5", "2.5"]);
+        assert_eq!(lines[2][3..8], ["too large", "1.00000e308", "not computed", "0.5", "0.707107"]);
+    }
 }
