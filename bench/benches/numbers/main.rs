@@ -47,9 +47,9 @@ fn accumulation(effort: Effort) {
     println!("|---|--:|--:|--:|--:|--:|--:|");
     for (name, values) in series() {
         let points = points(&values, 0);
-        let exact = || drop(black_box(Summary::of(black_box(&points))));
-        let rounded = || drop(black_box((black_box(&values).mean(), values.iter().variance())));
-        let plain = || drop(black_box(black_box(&values).iter().sum::<f64>()));
+        let exact = || consume(Summary::of(black_box(&points)));
+        let rounded = || consume((black_box(&values).mean(), values.iter().variance()));
+        let plain = || consume(black_box(&values).iter().sum::<f64>());
         let [exact, rounded, plain] = alternate([&exact, &rounded, &plain], effort);
         let per_value = |samples: &[f64]| median(samples) / POINTS as f64;
         let bytes = Summary::of(&points).map_or(0, |summary| summary.to_bytes().len());
@@ -84,16 +84,21 @@ fn merging(effort: Effort) {
             .collect();
         let stored: Vec<Vec<u8>> = summaries.iter().map(Summary::to_bytes).collect();
         let total = merged(summaries.iter().cloned());
-        let all = || drop(black_box(merged(summaries.iter().cloned()).as_ref().map(rounded)));
-        let rounding = || drop(black_box(total.as_ref().map(rounded)));
+        let all = || consume(merged(summaries.iter().cloned()).as_ref().map(rounded));
+        let rounding = || consume(total.as_ref().map(rounded));
         let read = || {
             let read = stored.iter().filter_map(|bytes| Summary::from_bytes(bytes).ok());
-            drop(black_box(merged(read).as_ref().map(rounded)));
+            consume(merged(read).as_ref().map(rounded));
         };
         let samples = alternate([&all, &rounding, &read], effort);
         let [all, rounding, read] = samples.map(|samples| median(&samples) / 1e6);
         println!("| {name} | {all:.2} ms | {rounding:.4} ms | {read:.2} ms |{}", beyond(all, MAX_MERGE_MS));
     }
+}
+
+/// Keeps the compiler from leaving out the computation of a value.
+fn consume<T>(value: T) {
+    black_box(value);
 }
 
 fn beyond(found: f64, limit: f64) -> String {
