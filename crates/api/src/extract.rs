@@ -10,6 +10,7 @@ use eventpulse_core::device::key::KeyId;
 use eventpulse_core::id::{DeviceId, MAX_DEVICE_BYTES, UploadId};
 use eventpulse_core::intake::date_time::time_advice;
 use eventpulse_core::intake::reader::{Format, Media};
+use eventpulse_core::statistics::quantile::Quantiles;
 use eventpulse_core::time::Timestamp;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
@@ -180,6 +181,12 @@ pub(crate) fn time_range(from: Option<&str>, to: Option<&str>) -> Result<TimeRan
         (Some(from), Some(to)) if from >= to => Err(ApiError::parameter("from", "expected a time before `to`")),
         range => Ok(range),
     }
+}
+
+/// Parses the parameter `quantiles`; none if it is absent.
+pub(crate) fn quantiles(text: Option<&str>) -> Result<Quantiles, ApiError> {
+    let parsed = text.map(Quantiles::parse).transpose();
+    parsed.map(Option::unwrap_or_default).map_err(|error| ApiError::parameter("quantiles", error.to_string()))
 }
 
 #[cfg(test)]

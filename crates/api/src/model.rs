@@ -3,6 +3,7 @@
 
 mod history_entry;
 mod links;
+mod numbers;
 mod quota;
 mod rejection_limit;
 mod states;
@@ -11,6 +12,7 @@ pub(crate) mod verdict_refs;
 
 pub use history_entry::{HistoryEntry, retry_form};
 pub use links::SelfLink;
+pub use numbers::{Numbers, UnavailableReason};
 pub(crate) use quota::quotas_of;
 pub use quota::{QuotaName, QuotaState};
 pub use rejection_limit::RejectionLimit;

@@ -180,7 +180,7 @@ const PIECES: &[&str] = &[
     "é",
 ];
 const BODY: &str = r#"{"file_name":"a.json","content_type":"application/json","content_encoding":"gzip","size":2,"sha256":"00","schema":null,"max_rejected":{"count":5},"expires_in":60,"name":"n","plan":"fast","keep_old_seconds":5,"kinds":["new","digest"]}"#;
-const QUERY: &str = "limit=5&cursor=x&state=issued&from=2025-02-28T12%3A00%3A00Z&code=REQUIRED&device_id=a&bucket=1d&tz=UTC&measure=m&schema=s";
+const QUERY: &str = "limit=5&cursor=x&state=issued&from=2025-02-28T12%3A00%3A00Z&code=REQUIRED&device_id=a&bucket=1d&tz=UTC&quantiles=0.5&measure=m&schema=s";
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]

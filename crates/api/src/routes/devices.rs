@@ -9,7 +9,6 @@ use axum::response::Response;
 use eventpulse_aws::adapters::chunk_store::answers::BucketsAnswer;
 use eventpulse_aws::adapters::chunk_store::devices::Device;
 use eventpulse_core::statistics::answer::{Bucket, BucketWidth, BucketWidthError, TooMuch};
-use eventpulse_core::statistics::summary::Statistics;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,7 +18,7 @@ use crate::auth::Owner;
 use crate::cursor::Seal;
 use crate::etag::tagged;
 use crate::extract::{DevicePath, Path, Query};
-use crate::model::{LocalTime, Time};
+use crate::model::{LocalTime, Numbers, Time};
 use crate::routes::paging::{PageLimit, page_limit, position};
 use crate::routes::statistics::{StatisticsParams, no_data, resolve_query};
 use crate::state::App;
@@ -115,6 +114,12 @@ pub(crate) struct SeriesParams {
     /// default. An error with buckets of seconds, minutes and hours.
     #[param(example = "Europe/Berlin")]
     tz: Option<String>,
+    /// Quantiles to return: up to 20 different decimals from 0 to 1 with at most 15 decimal places, separated by commas.
+    #[param(
+        pattern = r"^(0(\.[0-9]{1,15})?|1(\.0{1,15})?)(,(0(\.[0-9]{1,15})?|1(\.0{1,15})?)){0,19}$",
+        example = "0.05,0.5,0.95"
+    )]
+    quantiles: Option<String>,
 }
 
 /// The query parameters of `GET /series`.
@@ -146,6 +151,12 @@ pub(crate) struct DeviceSeriesParams {
     /// default. An error with buckets of seconds, minutes and hours.
     #[param(example = "Europe/Berlin")]
     tz: Option<String>,
+    /// Quantiles to return: up to 20 different decimals from 0 to 1 with at most 15 decimal places, separated by commas.
+    #[param(
+        pattern = r"^(0(\.[0-9]{1,15})?|1(\.0{1,15})?)(,(0(\.[0-9]{1,15})?|1(\.0{1,15})?)){0,19}$",
+        example = "0.05,0.5,0.95"
+    )]
+    quantiles: Option<String>,
 }
 
 /// The statistics of one measure of a device, in buckets of time.
@@ -182,27 +193,14 @@ pub(crate) struct BucketStatistics {
     start: LocalTime,
     /// The end of the bucket (exclusive), in the form of `start`.
     end: LocalTime,
-    /// The number of values.
-    #[schema(minimum = 1)]
-    count: u64,
-    /// The arithmetic mean.
-    mean: f64,
-    /// The median.
-    median: f64,
-    /// The sample standard deviation (n - 1); null for a single value.
-    #[schema(required)]
-    standard_deviation: Option<f64>,
-    /// The smallest value.
-    min: f64,
-    /// The largest value.
-    max: f64,
+    #[serde(flatten)]
+    numbers: Numbers,
 }
 
 impl BucketStatistics {
     fn new(width: &BucketWidth, Bucket { start, end, statistics }: Bucket) -> Self {
-        let Statistics { count, mean, median, standard_deviation, min, max, .. } = statistics;
         let [start, end] = [start, end].map(|time| LocalTime(width.rfc3339(time)));
-        Self { start, end, count, mean, median, standard_deviation, min, max }
+        Self { start, end, numbers: statistics.into() }
     }
 }
 
@@ -251,8 +249,9 @@ pub(crate) async fn get_series_by_query(
     headers: HeaderMap,
     Query(params): Query<DeviceSeriesParams>,
 ) -> Result<Response, ApiError> {
-    let DeviceSeriesParams { device_id, measure, from, to, bucket, tz } = params;
-    respond_with_series(&app, &owner, &headers, &device_id, SeriesParams { measure, from, to, bucket, tz }).await
+    let DeviceSeriesParams { device_id, measure, from, to, bucket, tz, quantiles } = params;
+    let params = SeriesParams { measure, from, to, bucket, tz, quantiles };
+    respond_with_series(&app, &owner, &headers, &device_id, params).await
 }
 
 async fn respond_with_series(
@@ -262,11 +261,12 @@ async fn respond_with_series(
     device_id: &str,
     params: SeriesParams,
 ) -> Result<Response, ApiError> {
-    let SeriesParams { measure, from, to, bucket, tz } = params;
+    let SeriesParams { measure, from, to, bucket, tz, quantiles } = params;
     let bucket = bucket.unwrap_or_else(|| "1d".to_owned());
     let width = BucketWidth::parse(&bucket, tz.as_deref()).map_err(invalid_width)?;
-    let (series, range) = resolve_query(app, owner, device_id, &StatisticsParams { measure, from, to }).await?;
-    let buckets = match app.services.chunks.buckets(&series, range.0, range.1, &width).await? {
+    let params = StatisticsParams { measure, from, to, quantiles };
+    let (series, range, quantiles) = resolve_query(app, owner, device_id, &params).await?;
+    let buckets = match app.services.chunks.buckets(&series, range.0, range.1, &width, quantiles).await? {
         BucketsAnswer::Complete(buckets) => buckets,
         BucketsAnswer::TooMuch(reason) => return Err(too_much(reason)),
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use eventpulse_aws::adapters::upload_store::lists::open;
+use eventpulse_core::statistics::quantile::Quantiles;
 use eventpulse_core::statistics::series::Series;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api_error::ApiError;
 use crate::auth::Owner;
 use crate::etag::tagged;
-use crate::extract::{DevicePath, Path, Query, TimeRange, device_id, time_range};
-use crate::model::Time;
+use crate::extract::{DevicePath, Path, Query, TimeRange, device_id, quantiles, time_range};
+use crate::model::{Numbers, Time};
 use crate::state::App;
 
 /// The query parameters of `GET /`.
@@ -33,6 +34,12 @@ pub(crate) struct DeviceParams {
     /// Include values measured before this time.
     #[param(format = DateTime)]
     to: Option<String>,
+    /// Quantiles to return: up to 20 different decimals from 0 to 1 with at most 15 decimal places, separated by commas.
+    #[param(
+        pattern = r"^(0(\.[0-9]{1,15})?|1(\.0{1,15})?)(,(0(\.[0-9]{1,15})?|1(\.0{1,15})?)){0,19}$",
+        example = "0.05,0.5,0.95"
+    )]
+    quantiles: Option<String>,
 }
 
 /// The query parameters of `GET /devices/{device_id}/stats`.
@@ -48,6 +55,12 @@ pub(crate) struct StatisticsParams {
     /// Include values measured before this time.
     #[param(format = DateTime)]
     pub(crate) to: Option<String>,
+    /// Quantiles to return: up to 20 different decimals from 0 to 1 with at most 15 decimal places, separated by commas.
+    #[param(
+        pattern = r"^(0(\.[0-9]{1,15})?|1(\.0{1,15})?)(,(0(\.[0-9]{1,15})?|1(\.0{1,15})?)){0,19}$",
+        example = "0.05,0.5,0.95"
+    )]
+    pub(crate) quantiles: Option<String>,
 }
 
 /// The statistics of one measure of a device.
@@ -63,20 +76,8 @@ pub(crate) struct DeviceStatistics {
     /// The end of the range of time (exclusive); null for no bound.
     #[schema(required)]
     to: Option<Time>,
-    /// The number of values.
-    #[schema(minimum = 1)]
-    count: u64,
-    /// The arithmetic mean.
-    mean: f64,
-    /// The median: the middle value, or the mean of the two middle values.
-    median: f64,
-    /// The sample standard deviation (n - 1); null for a single value.
-    #[schema(required)]
-    standard_deviation: Option<f64>,
-    /// The smallest value.
-    min: f64,
-    /// The largest value.
-    max: f64,
+    #[serde(flatten)]
+    numbers: Numbers,
     /// The time of the earliest value.
     first: Time,
     /// The time of the latest value.
@@ -144,8 +145,8 @@ pub(crate) async fn get_by_query(
     headers: HeaderMap,
     Query(params): Query<DeviceParams>,
 ) -> Result<Response, ApiError> {
-    let DeviceParams { device_id, measure, from, to } = params;
-    respond(&app, &owner, &headers, &device_id, &StatisticsParams { measure, from, to }).await
+    let DeviceParams { device_id, measure, from, to, quantiles } = params;
+    respond(&app, &owner, &headers, &device_id, &StatisticsParams { measure, from, to, quantiles }).await
 }
 
 /// Get the statistics of a device
@@ -179,9 +180,9 @@ async fn respond(
     device: &str,
     params: &StatisticsParams,
 ) -> Result<Response, ApiError> {
-    let (series, range) = resolve_query(app, owner, device, params).await?;
+    let (series, range, quantiles) = resolve_query(app, owner, device, params).await?;
     let (answer, open) = tokio::join!(
-        app.services.chunks.answer(&series, range.0, range.1),
+        app.services.chunks.answer_with_quantiles(&series, range.0, range.1, &quantiles),
         app.services.uploads.count_open(&owner.0, (app.clock)())
     );
     let Some(answer) = answer? else { return Err(no_data(&series)) };
@@ -191,14 +192,9 @@ async fn respond(
         measure: series.measure,
         from: range.0.map(Time),
         to: range.1.map(Time),
-        count: statistics.count,
-        mean: statistics.mean,
-        median: statistics.median,
-        standard_deviation: statistics.standard_deviation,
-        min: statistics.min,
-        max: statistics.max,
         first: Time(statistics.first),
         last: Time(statistics.last),
+        numbers: statistics.into(),
         exact: true,
         as_of: None,
         uploads: Provenance {
@@ -210,20 +206,22 @@ async fn respond(
     tagged(headers, &content, &body)
 }
 
-/// Returns the series and the range of time that a request names. Looks up the measure if the request names none.
+/// Returns the series, the range of time and the quantiles that a request names. Looks up the measure if the request names
+/// none.
 pub(crate) async fn resolve_query(
     app: &App,
     owner: &Owner,
     device: &str,
     params: &StatisticsParams,
-) -> Result<(Series, TimeRange), ApiError> {
+) -> Result<(Series, TimeRange, Quantiles), ApiError> {
     let device = device_id(device)?;
     let range = time_range(params.from.as_deref(), params.to.as_deref())?;
+    let quantiles = quantiles(params.quantiles.as_deref())?;
     let measure = match &params.measure {
         Some(measure) => measure.clone(),
         None => only_measure(app, owner, &device).await?,
     };
-    Ok((Series { owner: owner.0.clone(), entity: device.into(), measure }, range))
+    Ok((Series { owner: owner.0.clone(), entity: device.into(), measure }, range, quantiles))
 }
 
 async fn only_measure(app: &App, owner: &Owner, device: &str) -> Result<String, ApiError> {

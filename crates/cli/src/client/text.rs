@@ -52,6 +52,13 @@ pub fn number(value: f64) -> String {
     if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.').to_owned() } else { digits }
 }
 
+/// Formats a number with the fewest digits that read back to the same bits.
+#[must_use]
+pub fn exact(value: f64) -> String {
+    let digits = format!("{value:?}");
+    digits.strip_suffix(".0").unwrap_or(&digits).to_owned()
+}
+
 /// Returns a table without borders, with two spaces between columns and a line feed after each row. Columns of numbers
 /// are aligned to the right. Cells are [`clean`]ed.
 #[must_use]
@@ -90,6 +97,22 @@ mod tests {
             (100.0, "100"),
         ] {
             assert_eq!(number(value), expected);
+        }
+    }
+
+    #[test]
+    fn exact_numbers_read_back_to_the_same_bits() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (66.0, "66"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (49.426_713_424_1, "49.4267134241"),
+            (f64::MAX, "1.7976931348623157e308"),
+            (-5e-324, "-5e-324"),
+            (123_456_789_012_345_680.0, "1.2345678901234568e17"),
+        ] {
+            assert_eq!(exact(value), expected);
+            assert_eq!(exact(value).parse::<f64>().map(f64::to_bits), Ok(value.to_bits()));
         }
     }
 

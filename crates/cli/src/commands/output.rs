@@ -64,11 +64,19 @@ pub(super) fn cell(value: &Value) -> String {
     }
 }
 
-/// Returns a number as a table cell; the reason, if it is not available.
-pub(super) fn number_or_reason(statistics: &Value, member: &str) -> String {
+/// Returns a number as a table cell that reads back to the same bits.
+pub(super) fn exact_cell(number: &Value) -> String {
+    match (number.as_u64(), number.as_f64()) {
+        (None, Some(number)) => crate::client::text::exact(number),
+        _ => cell(number),
+    }
+}
+
+/// Returns a number of some statistics as a table cell that reads back to the same bits, or the reason for its absence.
+pub(super) fn exact_or_reason(statistics: &Value, member: &str) -> String {
     match statistics["unavailable"][member].as_str() {
-        Some(reason) => clean(&reason.replace('_', " ")),
-        None => cell(&statistics[member]),
+        Some(reason) => format!("n/a ({})", clean(&reason.replace('_', " "))),
+        None => exact_cell(&statistics[member]),
     }
 }
 

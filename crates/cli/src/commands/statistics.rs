@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::output::{CommandResult, Global, cell, given, items, show, table};
+use super::output::{CommandResult, Global, cell, exact_cell, exact_or_reason, given, items, show, table};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
+use crate::client::text::clean;
 
 /// The arguments of `eventpulse stats`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,9 @@ pub struct StatsArgs {
     /// Only points before this time.
     #[arg(long)]
     to: Option<String>,
+    /// Up to 20 quantiles, separated by commas, such as 0.05,0.5,0.95.
+    #[arg(long)]
+    quantiles: Option<String>,
 }
 
 /// The arguments of `eventpulse series`.
@@ -37,7 +41,12 @@ pub struct SeriesArgs {
 
 impl StatsArgs {
     fn query(&self) -> Vec<(&'static str, &str)> {
-        given(&[("measure", self.measure.as_deref()), ("from", self.from.as_deref()), ("to", self.to.as_deref())])
+        given(&[
+            ("measure", self.measure.as_deref()),
+            ("from", self.from.as_deref()),
+            ("to", self.to.as_deref()),
+            ("quantiles", self.quantiles.as_deref()),
+        ])
     }
 }
 
@@ -55,10 +64,17 @@ pub async fn stats(api: &Api, args: &StatsArgs, global: &Global) -> Result<Comma
 
 fn stats_text(answer: &Value) -> String {
     let mut text = format!("{}  {}\n", cell(&answer["device_id"]), cell(&answer["measure"]));
-    let rows = ["count", "mean", "median", "standard_deviation", "min", "max", "first", "last"];
-    for name in rows {
-        let value = if answer[name].is_null() { "n/a".to_owned() } else { cell(&answer[name]) };
-        text.push_str(&format!("  {:<20}{value}\n", name.replace('_', " ")));
+    let mut row = |name: &str, value: String| text.push_str(&format!("  {name:<20}{value}\n"));
+    let numbers =
+        ["count", "sum", "mean", "median", "variance", "standard_deviation", "interquartile_range", "min", "max"];
+    for name in numbers {
+        row(&name.replace('_', " "), exact_or_reason(answer, name));
+    }
+    for (quantile, value) in quantiles(answer) {
+        row(&format!("quantile {quantile}"), exact_cell(value));
+    }
+    for name in ["first", "last"] {
+        row(name, cell(&answer[name]));
     }
     let uploads = &answer["uploads"];
     let excluded = &uploads["excluded"];
@@ -96,13 +112,83 @@ pub async fn series(api: &Api, args: &SeriesArgs, global: &Global) -> Result<Com
     query.extend([("device_id", args.of.device.as_str()), ("bucket", args.bucket.as_str())]);
     query.extend(given(&[("tz", args.tz.as_deref())]));
     let answer = api.get("/series", &query).await?;
-    let headers = ["start", "count", "mean", "median", "std. dev.", "min", "max"];
-    show(global, &answer, || {
-        table(&headers, items(&answer, "buckets"), |bucket| {
-            ["start", "count", "mean", "median", "standard_deviation", "min", "max"]
-                .map(|member| cell(&bucket[member]))
-                .into()
-        })
-    });
+    show(global, &answer, || series_text(&answer));
     Ok(CommandResult::Success)
+}
+
+fn series_text(answer: &Value) -> String {
+    let buckets = items(answer, "buckets");
+    let asked: Vec<String> = buckets.first().into_iter().flat_map(quantiles).map(|(name, _)| name).collect();
+    let headers = ["start", "count", "sum", "mean", "median", "variance", "std. dev.", "iqr", "min", "max"];
+    let headers: Vec<&str> = headers.into_iter().chain(asked.iter().map(String::as_str)).collect();
+    let numbers =
+        ["count", "sum", "mean", "median", "variance", "standard_deviation", "interquartile_range", "min", "max"];
+    table(&headers, buckets, |bucket| {
+        let mut cells = vec![cell(&bucket["start"])];
+        cells.extend(numbers.map(|name| exact_or_reason(bucket, name)));
+        cells.extend(quantiles(bucket).map(|(_, value)| exact_cell(value)));
+        cells
+    })
+}
+
+/// Returns the quantiles of an answer or a bucket, by name.
+fn quantiles(answer: &Value) -> impl Iterator<Item = (String, &Value)> {
+    let quantiles = answer["quantiles"].as_object().into_iter().flatten();
+    quantiles.map(|(name, value)| (clean(name), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_printed_to_the_last_bit_with_quantiles_and_reasons() {
+        let answer = json!({
+            "device_id": "d", "measure": "value", "from": null, "to": null, "count": 1, "sum": 0.1, "mean": 0.1,
+            "median": 0.1, "variance": null, "standard_deviation": null, "interquartile_range": 0.0, "min": -5e-324,
+            "max": 0.30000000000000004, "quantiles": { "0.05": 0.1, "0.95": 1e300 },
+            "unavailable": { "variance": "one_value", "standard_deviation": "one_value" },
+            "first": "2025-02-28T12:00:00Z", "last": "2025-02-28T12:00:00Z", "exact": true, "as_of": "2025-03-01T09:30:00Z",
+            "uploads": { "included": { "count": 1 }, "excluded": { "quarantined": { "count": 0 }, "pending": { "count": 0 } } },
+        });
+        let expected = "\
+d  value
+  count               1
+  sum                 0.1
+  mean                0.1
+  median              0.1
+  variance            n/a (one value)
+  standard deviation  n/a (one value)
+  interquartile range 0
+  min                 -5e-324
+  max                 0.30000000000000004
+  quantile 0.05       0.1
+  quantile 0.95       1e300
+  first               2025-02-28T12:00:00Z
+  last                2025-02-28T12:00:00Z
+from 1 uploads, exact as of 2025-03-01T09:30:00Z
+not included: 0 uploads in quarantine, 0 pending
+";
+        assert_eq!(stats_text(&answer), expected);
+    }
+
+    #[test]
+    fn buckets_are_a_table_with_a_column_for_each_quantile() {
+        let bucket = json!({
+            "start": "2025-02-28T12:00:00Z", "count": 2, "sum": null, "mean": 1e308, "median": 1e308, "variance": 0.5,
+            "standard_deviation": 49.426713424101, "interquartile_range": 0.5, "min": 1e308, "max": 1e308,
+            "quantiles": { "0.25": 1.5, "1": 2.0 }, "unavailable": { "sum": "too_large" },
+        });
+        let text = series_text(&json!({ "buckets": [bucket] }));
+        let cells = |line: &str| -> Vec<String> {
+            line.split("  ").map(|cell| cell.trim().to_owned()).filter(|cell| !cell.is_empty()).collect()
+        };
+        let lines: Vec<Vec<String>> = text.lines().map(cells).collect();
+        assert_eq!(
+            lines[0],
+            ["start", "count", "sum", "mean", "median", "variance", "std. dev.", "iqr", "min", "max", "0.25", "1"]
+        );
+        assert_eq!(lines[1][1..5], ["2", "n/a (too large)", "1e308", "1e308"]);
+        assert_eq!(lines[1][5..], ["0.5", "49.426713424101", "0.5", "1e308", "1e308", "1.5", "2"]);
+    }
 }

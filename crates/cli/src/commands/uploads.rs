@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::notifications::unmailed;
-use super::output::{CommandResult, Global, cell, failures, given, items, number_or_reason, show, table, upload_id};
+use super::output::{CommandResult, Global, cell, exact_or_reason, failures, given, items, show, table, upload_id};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::text::clean;
@@ -148,7 +148,7 @@ pub fn statistics_table(statistics: &[Value]) -> String {
     table(&headers, statistics, |series| {
         let members = ["count", "sum", "mean", "median", "variance", "standard_deviation", "min", "max"];
         let names = ["device_id", "measure"].map(|member| cell(&series[member]));
-        names.into_iter().chain(members.map(|member| number_or_reason(series, member))).collect()
+        names.into_iter().chain(members.map(|member| exact_or_reason(series, member))).collect()
     })
 }
 
@@ -173,7 +173,10 @@ mod tests {
             lines[0],
             ["device", "measure", "count", "sum", "mean", "median", "variance", "std. dev.", "min", "max"]
         );
-        assert_eq!(lines[1], ["d", "value", "1", "2.5", "2.5", "2.5", "one value", "one value", "2.5", "2.5"]);
-        assert_eq!(lines[2][3..8], ["too large", "1.00000e308", "not computed", "0.25", "0.5"]);
+        assert_eq!(
+            lines[1],
+            ["d", "value", "1", "2.5", "2.5", "2.5", "n/a (one value)", "n/a (one value)", "2.5", "2.5"]
+        );
+        assert_eq!(lines[2][3..8], ["n/a (too large)", "1e308", "n/a (not computed)", "0.25", "0.5"]);
     }
 }

@@ -9,6 +9,7 @@ use eventpulse_core::statistics::answer::{
     Answer, AnswerError, Bucket, BucketWidth, Buckets, BucketsError, Pass, TooMuch, key_ranges,
 };
 use eventpulse_core::statistics::chunk::Chunk;
+use eventpulse_core::statistics::quantile::Quantiles;
 use eventpulse_core::statistics::series::Series;
 use eventpulse_core::statistics::summary::Statistics;
 use eventpulse_core::time::Timestamp;
@@ -105,7 +106,21 @@ impl ChunkStore {
         from: Option<Timestamp>,
         to: Option<Timestamp>,
     ) -> Result<Option<SeriesAnswer>, Error> {
-        let (statistics, uploads) = self.read_statistics(series, (from, to), None).await?;
+        self.answer_with_quantiles(series, from, to, &Quantiles::default()).await
+    }
+
+    /// Returns the exact statistics of a series in `from <= time < to` with quantiles, or `None` if there are no points.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn answer_with_quantiles(
+        &self,
+        series: &Series,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        quantiles: &Quantiles,
+    ) -> Result<Option<SeriesAnswer>, Error> {
+        let (statistics, uploads) = self.read_statistics(series, (from, to), quantiles, None).await?;
         let upload_ids = uploads.last.into_iter().rev().collect();
         let uploads = IncludedUploads { count: uploads.digests.len() as u64, upload_ids };
         Ok(statistics.map(|statistics| SeriesAnswer { statistics, uploads }))
@@ -116,11 +131,11 @@ impl ChunkStore {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn of_upload(&self, series: &Series, upload: &UploadId) -> Result<Option<Statistics>, Error> {
-        let (statistics, _) = self.read_statistics(series, (None, None), Some(upload)).await?;
+        let (statistics, _) = self.read_statistics(series, (None, None), &Quantiles::default(), Some(upload)).await?;
         Ok(statistics)
     }
 
-    /// Returns the exact statistics of a series in buckets of `width`.
+    /// Returns the exact statistics of a series in buckets of `width`, with quantiles.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
@@ -130,8 +145,9 @@ impl ChunkStore {
         from: Option<Timestamp>,
         to: Option<Timestamp>,
         width: &BucketWidth,
+        quantiles: Quantiles,
     ) -> Result<BucketsAnswer, Error> {
-        let mut buckets = Buckets::new(from, to, width);
+        let mut buckets = Buckets::new(from, to, width).with_quantiles(quantiles);
         let mut too_much = None;
         let read = self.for_each_chunk(series, (from, to), |chunk| match buckets.add(chunk) {
             Ok(()) => Ok(ControlFlow::Continue(())),
@@ -153,11 +169,12 @@ impl ChunkStore {
         &self,
         series: &Series,
         range: Range,
+        quantiles: &Quantiles,
         of: Option<&UploadId>,
     ) -> Result<(Option<Statistics>, UploadsSeen), Error> {
         for _ in 0..ATTEMPTS {
             let mut uploads = UploadsSeen::default();
-            match self.try_read_statistics(series, range, of, &mut uploads).await {
+            match self.try_read_statistics(series, range, quantiles, of, &mut uploads).await {
                 Ok(statistics) => return Ok((statistics, uploads)),
                 Err(ReadError::Answer(AnswerError::Changed)) => {}
                 Err(error) => return Err(self.aws_failure(error)),
@@ -170,10 +187,11 @@ impl ChunkStore {
         &self,
         series: &Series,
         (from, to): Range,
+        quantiles: &Quantiles,
         of: Option<&UploadId>,
         uploads: &mut UploadsSeen,
     ) -> Result<Option<Statistics>, ReadError> {
-        let mut answer = Answer::new(from, to);
+        let mut answer = Answer::new(from, to).with_quantiles(quantiles.clone());
         loop {
             self.for_each_chunk(series, (from, to), |chunk| {
                 let part;
