@@ -8,12 +8,13 @@
 //! - every upload and every acknowledged message settles once;
 //! - no item exceeds 300 KB;
 //! - nothing is `failed` unless AWS failed;
-//! - the statistics are those of the records that were sent;
+//! - the statistics are those of the records that were sent, in answers and in receipts, also after corrections;
 //! - the owners' rejected data lies in quarantine, and the counters of open uploads equal the histories.
 
 // A test may panic to fail.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod corrections;
 mod dynamodb;
 mod expression;
 mod network;
@@ -24,6 +25,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use corrections::{check_receipt, complete_corrections, correct};
 use eventpulse_aws::workflows::upload_commands::{CommandOutcome, discard, retry_unchanged, withdraw};
 use eventpulse_core::id::UploadId;
 use eventpulse_core::upload::{Upload, UploadState};
@@ -119,17 +121,22 @@ async fn run(seed: u64, plan: &Plan, is_faulty: bool) -> Outcome {
     }
     world.run(tasks).await;
     dead += world.recover(&uploads).await;
+    complete_corrections(&world, plan, &files).await;
     // An interrupted withdrawal completes when its owner repeats it.
     for command in plan.commands.iter().filter(|command| matches!(command, Command::Withdraw(_))) {
         command_of_owner(world.clone(), plan.clone(), *command, files.clone()).await;
     }
-    outcome(&world, plan, &uploads, dead).await
+    outcome(seed, &world, plan, &uploads, dead).await
 }
 
 /// Sends a command as a client does: again, until it is answered.
 async fn command_of_owner(world: Rc<World>, plan: Plan, command: Command, files: Vec<UploadId>) {
+    if let Command::Correct(index) = command {
+        return correct(&world, &plan, index, &files[index]).await;
+    }
     for _ in 0..30 {
-        let (Command::Withdraw(index) | Command::Retry(index) | Command::Discard(index)) = command;
+        let (Command::Withdraw(index) | Command::Retry(index) | Command::Discard(index) | Command::Correct(index)) =
+            command;
         let owner = plan.files[index].owner.parse().expect("an owner");
         let (id, now) = (&files[index], world.now());
         let done = world.invoke(async {
@@ -137,6 +144,7 @@ async fn command_of_owner(world: Rc<World>, plan: Plan, command: Command, files:
                 Command::Withdraw(_) => is_answered(withdraw(&world.services, &owner, id, now).await),
                 Command::Retry(_) => is_answered(retry_unchanged(&world.services, &owner, id, now).await),
                 Command::Discard(_) => is_answered(discard(&world.services, &owner, id, now).await),
+                Command::Correct(_) => true,
             }
         });
         if done.await == Some(true) {
@@ -151,13 +159,14 @@ fn is_answered<T, E>(outcome: Result<CommandOutcome<T>, E>) -> bool {
     outcome.is_ok()
 }
 
-async fn outcome(world: &World, plan: &Plan, uploads: &[UploadId], dead: usize) -> Outcome {
+async fn outcome(seed: u64, world: &World, plan: &Plan, uploads: &[UploadId], dead: usize) -> Outcome {
     let mut outcome = Outcome { dead, ..Outcome::default() };
     // The indexes follow their tables.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    for id in uploads {
+    for (index, id) in uploads.iter().enumerate() {
         let upload = world.services.uploads.load(id).await.expect("a call without a fault").expect("an upload");
         check_quarantine(world, &upload);
+        check_receipt(&format!("seed {seed}, upload {index}"), plan, index, &upload);
         outcome.states.push(upload.state());
     }
     for (owner, device) in plan.expected().into_keys() {
