@@ -21,6 +21,7 @@ mod notices;
 mod notifications;
 mod owners;
 mod poll;
+mod receipts;
 mod requests;
 mod samples;
 mod upload_commands;
@@ -177,6 +178,9 @@ fn main() -> ExitCode {
         Shared answers::devices_measures_and_buckets_are_listed,
         Shared answers::days_and_months_are_those_of_the_time_zone,
         Shared answers::unchanged_answer_is_not_modified,
+        Shared receipts::corrected_upload_has_the_statistics_of_all_accepted_values,
+        Shared receipts::corrected_message_has_the_statistics_of_all_accepted_values,
+        Shared receipts::corrected_upload_of_many_devices_lists_the_largest_series_exactly,
         Shared upload_commands::partially_accepted_upload_is_corrected_in_steps,
         Shared upload_commands::correction_with_more_records_than_are_rejected_counts_nothing,
         Shared upload_commands::rejected_correction_updates_the_same_item,
