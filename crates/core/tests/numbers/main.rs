@@ -1,0 +1,11 @@
+//! Numbers that are exact to the last bit: those of the core, judged by exact fractions.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_precision_loss, reason = "a test may")]
+
+mod answers;
+mod fractions;
+mod million;
+mod oracle;
+mod oracle_check;
+mod product;
+mod splits;
+mod values;
