@@ -1,4 +1,4 @@
-//! Numbers that are exact to the last bit: those of the core, judged by exact fractions and by certified data sets.
+//! Numbers that are exact to the last bit: those of the core, judged by exact fractions, by certified data sets and by Python.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_precision_loss, reason = "a test may")]
 
 mod answers;
@@ -8,5 +8,6 @@ mod million;
 mod oracle;
 mod oracle_check;
 mod product;
+mod python;
 mod splits;
 mod values;
