@@ -9,5 +9,6 @@ mod oracle;
 mod oracle_check;
 mod product;
 mod python;
+mod reading;
 mod splits;
 mod values;
