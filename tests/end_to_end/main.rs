@@ -19,6 +19,7 @@ mod messages;
 mod neighbour;
 mod notices;
 mod notifications;
+mod numbers;
 mod owners;
 mod poll;
 mod receipts;
@@ -181,6 +182,8 @@ fn main() -> ExitCode {
         Shared receipts::corrected_upload_has_the_statistics_of_all_accepted_values,
         Shared receipts::corrected_message_has_the_statistics_of_all_accepted_values,
         Shared receipts::corrected_upload_of_many_devices_lists_the_largest_series_exactly,
+        Shared numbers::equal_values_have_equal_exact_numbers_however_they_arrive,
+        Shared numbers::numbers_are_exact_after_each_correction_and_withdrawal,
         Shared upload_commands::partially_accepted_upload_is_corrected_in_steps,
         Shared upload_commands::correction_with_more_records_than_are_rejected_counts_nothing,
         Shared upload_commands::rejected_correction_updates_the_same_item,
