@@ -172,9 +172,8 @@ async fn outcome(seed: u64, world: &World, plan: &Plan, uploads: &[UploadId], de
     for (owner, device) in plan.expected().into_keys() {
         let answer = world.services.chunks.answer(&series(owner, &device), None, None).await.expect("an answer");
         let counted = answer.map_or((0, 0), |answer| {
-            // All values are whole: so is the sum, while the last digits of the mean depend on the order of the chunks.
-            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
-            let sum = (answer.statistics.mean * answer.statistics.count as f64).round() as i64;
+            #[allow(clippy::cast_possible_truncation)] // all values are whole and small
+            let sum = answer.statistics.sum.expect("a small sum") as i64;
             (answer.statistics.count, sum)
         });
         outcome.statistics.insert((owner, device), counted);

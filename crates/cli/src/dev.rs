@@ -15,6 +15,7 @@ use eventpulse_core::statistics::summary::Statistics;
 use eventpulse_core::upload::{SeriesStatistics, Upload};
 
 use crate::BoxError;
+use crate::client::text::number;
 use crate::stack::{Data, Options, PASSWORD, Port, Stack, USUAL_PORT};
 use client::{Client, User};
 use mailbox::Mailbox;
@@ -270,7 +271,7 @@ pub fn differences(
     compare("rejected", expected.rejected.to_string(), upload.rejected().to_string());
     for series in &expected.statistics {
         let found = statistics.iter().find(|(name, _)| name.entity == series.entity && name.measure == series.measure);
-        let as_text = |all: [Option<f64>; 5], count: u64| format!("{count} points, {}", all.map(six_digits).join(" "));
+        let as_text = |all: [Option<f64>; 5], count: u64| format!("{count} points, {}", all.map(shown).join(" "));
         let wanted =
             [Some(series.mean), Some(series.median), series.standard_deviation, Some(series.min), Some(series.max)];
         let got = found.map_or_else(
@@ -296,8 +297,8 @@ pub fn differences(
     differences
 }
 
-fn six_digits(value: Option<f64>) -> String {
-    value.map_or_else(|| "none".to_owned(), |value| format!("{value:.5e}"))
+fn shown(value: Option<f64>) -> String {
+    value.map_or_else(|| "none".to_owned(), number)
 }
 
 fn usage_hints(args: &Args, stack: &Stack, client: &Client) -> String {

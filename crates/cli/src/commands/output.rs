@@ -51,7 +51,7 @@ pub(super) fn upload_id(text: &str) -> Result<String, InvalidUploadId> {
     UploadId::parse(text).map(|id| id.to_string())
 }
 
-/// Returns a member as a table cell: cleaned text, empty for `null`.
+/// Returns a member as a table cell: cleaned text, a number that reads back to the same bits, or nothing for `null`.
 pub(super) fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -64,19 +64,11 @@ pub(super) fn cell(value: &Value) -> String {
     }
 }
 
-/// Returns a number as a table cell that reads back to the same bits.
-pub(super) fn exact_cell(number: &Value) -> String {
-    match (number.as_u64(), number.as_f64()) {
-        (None, Some(number)) => crate::client::text::exact(number),
-        _ => cell(number),
-    }
-}
-
-/// Returns a number of some statistics as a table cell that reads back to the same bits, or the reason for its absence.
-pub(super) fn exact_or_reason(statistics: &Value, member: &str) -> String {
+/// Returns a number of some statistics as a table cell, or the reason for its absence.
+pub(super) fn number_or_reason(statistics: &Value, member: &str) -> String {
     match statistics["unavailable"][member].as_str() {
         Some(reason) => format!("n/a ({})", clean(&reason.replace('_', " "))),
-        None => exact_cell(&statistics[member]),
+        None => cell(&statistics[member]),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::output::{CommandResult, Global, cell, exact_cell, exact_or_reason, given, items, show, table};
+use super::output::{CommandResult, Global, cell, given, items, number_or_reason, show, table};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::text::clean;
@@ -68,10 +68,10 @@ fn stats_text(answer: &Value) -> String {
     let numbers =
         ["count", "sum", "mean", "median", "variance", "standard_deviation", "interquartile_range", "min", "max"];
     for name in numbers {
-        row(&name.replace('_', " "), exact_or_reason(answer, name));
+        row(&name.replace('_', " "), number_or_reason(answer, name));
     }
     for (quantile, value) in quantiles(answer) {
-        row(&format!("quantile {quantile}"), exact_cell(value));
+        row(&format!("quantile {quantile}"), cell(value));
     }
     for name in ["first", "last"] {
         row(name, cell(&answer[name]));
@@ -125,8 +125,8 @@ fn series_text(answer: &Value) -> String {
         ["count", "sum", "mean", "median", "variance", "standard_deviation", "interquartile_range", "min", "max"];
     table(&headers, buckets, |bucket| {
         let mut cells = vec![cell(&bucket["start"])];
-        cells.extend(numbers.map(|name| exact_or_reason(bucket, name)));
-        cells.extend(quantiles(bucket).map(|(_, value)| exact_cell(value)));
+        cells.extend(numbers.map(|name| number_or_reason(bucket, name)));
+        cells.extend(quantiles(bucket).map(|(_, value)| cell(value)));
         cells
     })
 }

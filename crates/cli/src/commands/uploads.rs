@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::notifications::unmailed;
-use super::output::{CommandResult, Global, cell, exact_or_reason, failures, given, items, show, table, upload_id};
+use super::output::{CommandResult, Global, cell, failures, given, items, number_or_reason, show, table, upload_id};
 use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::text::clean;
@@ -148,7 +148,7 @@ pub fn statistics_table(statistics: &[Value]) -> String {
     table(&headers, statistics, |series| {
         let members = ["count", "sum", "mean", "median", "variance", "standard_deviation", "min", "max"];
         let names = ["device_id", "measure"].map(|member| cell(&series[member]));
-        names.into_iter().chain(members.map(|member| exact_or_reason(series, member))).collect()
+        names.into_iter().chain(members.map(|member| number_or_reason(series, member))).collect()
     })
 }
 
