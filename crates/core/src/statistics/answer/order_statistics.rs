@@ -115,6 +115,8 @@ fn share(limit: usize, windows: &mut [Window]) {
         let size = window.expected.and_then(|expected| usize::try_from(expected).ok());
         let Some((size, rest)) = size.and_then(|size| Some((size, left.checked_sub(size)?))) else { return };
         (window.capacity, left) = (size, rest);
+        // Without the exact capacity, a vector that grows by doubling might take twice the memory.
+        window.state = State::Values(Vec::with_capacity(size));
     }
 }
 

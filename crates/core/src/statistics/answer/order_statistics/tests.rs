@@ -78,6 +78,12 @@ fn windows_share_the_limit() {
     assert_eq!(search.end_pass(|_| vec![3, 33, 55]), Ok(SearchPass::Again));
     let capacities: Vec<usize> = search.windows.iter().map(|window| window.capacity).collect();
     assert_eq!(capacities, [0, 10, 20]);
+    values.iter().for_each(|value| search.add(*value));
+    let allocated = search.windows.iter().map(|window| match &window.state {
+        State::Values(values) => values.capacity(),
+        State::Counts(_) => 0,
+    });
+    assert_eq!(allocated.collect::<Vec<_>>(), [0, 10, 20]);
     assert!(search.wants(-1.0, -1.0) && search.wants(0.5, 2.0) && !search.wants(-0.5, 0.5) && !search.wants(2e9, 3e9));
 }
 
