@@ -188,6 +188,42 @@ pub async fn days_and_months_are_those_of_the_time_zone(world: Arc<World>) -> Te
     Ok(())
 }
 
+pub async fn quantiles_are_served_as_asked_and_have_tags_of_their_own(world: Arc<World>) -> TestResult {
+    let user = world.user();
+    let records: Vec<Value> =
+        [(0, 0.1), (1, 0.2), (2, 0.7), (3_600, 8.0)].map(|(second, value)| reading("quantiles", second, value)).into();
+    world.upload_by_rest(&user, &document("q.ndjson", lines(&records))).await?;
+    let tag =
+        async |path: &str| world.call(&user, "GET", path, Value::Null).await.map(|it| it.header("etag").to_owned());
+
+    for path in ["/devices/quantiles/stats?quantiles=0.95,0.50", "/?device_id=quantiles&quantiles=0.95,0.50"] {
+        let response = world.call(&user, "GET", path, Value::Null).await?;
+        assert!(response.text.contains(r#""quantiles":{"0.95":"#), "{path}: {}", response.text);
+        let answer = response.expect(200)?;
+        assert_eq!(answer["quantiles"]["0.50"], answer["median"], "{path}");
+        assert_eq!(answer["unavailable"], Value::Null, "{path}");
+        assert_ne!(tag(path).await?, tag(&path.replace("0.50", "0.5")).await?, "{path}");
+        assert_ne!(tag(path).await?, tag("/devices/quantiles/stats").await?, "{path}");
+    }
+    for path in
+        ["/devices/quantiles/series?bucket=1h&quantiles=0.25", "/series?device_id=quantiles&bucket=1h&quantiles=0.25"]
+    {
+        let answer = world.get(&user, path).await?;
+        let buckets = answer["buckets"].as_array().ok_or("no buckets")?;
+        // Halfway from the double 0.1 to the double 0.2, rounded once.
+        assert_eq!(buckets[0]["quantiles"], json!({ "0.25": 0.15000000000000002 }), "{path}");
+        assert_eq!(buckets[1]["quantiles"], json!({ "0.25": 8.0 }), "{path}");
+        let reasons = json!({ "variance": "one_value", "standard_deviation": "one_value" });
+        assert_eq!(buckets[1]["unavailable"], reasons, "{path}");
+        assert_eq!((&buckets[1]["sum"], &buckets[1]["interquartile_range"]), (&json!(8.0), &json!(0.0)), "{path}");
+        assert_ne!(tag(path).await?, tag(&path.replace("0.25", "0.75")).await?, "{path}");
+    }
+    let refused = world.call(&user, "GET", "/devices/quantiles/stats?quantiles=1.5", Value::Null).await?;
+    let problem = refused.problem(400, "invalid-request")?;
+    assert_eq!(problem["errors"][0]["parameter"], "quantiles", "{problem}");
+    Ok(())
+}
+
 pub async fn unchanged_answer_is_not_modified(world: Arc<World>) -> TestResult {
     let user = world.user();
     world.upload_by_rest(&user, &document("a.json", reading("tagged", 0, 1.0).to_string())).await?;

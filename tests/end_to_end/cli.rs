@@ -154,6 +154,13 @@ pub async fn cli_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<Wo
     assert!(shown.out.contains("retry_requested") && shown.out.contains("corrected"), "{}", shown.out);
     assert!(person.exits(0, &["devices"]).await?.out.contains("typed"));
     assert!(person.exits(0, &["series", "typed", "--bucket", "1m"]).await?.out.contains("2025-02-28T00:00:00Z"));
+    let shown = person.exits(0, &["stats", "typed", "--quantiles", "0.05,1"]).await?;
+    assert!(
+        shown.out.contains("quantile 0.05       35.5") && shown.out.contains("variance            2443"),
+        "{}",
+        shown.out
+    );
+    person.exits(3, &["stats", "typed", "--quantiles", "2"]).await?;
     person.exits(0, &["uploads", "withdraw", &id]).await?;
     assert_eq!(person.exits(0, &["stats", "typed", "--json"]).await?.json()?["count"], 2);
     let partly = sent[1]["receipt"]["upload_id"].as_str().ok_or("no id")?;

@@ -178,6 +178,7 @@ fn main() -> ExitCode {
         Shared answers::statistics_over_any_range_are_exact_and_name_their_uploads,
         Shared answers::devices_measures_and_buckets_are_listed,
         Shared answers::days_and_months_are_those_of_the_time_zone,
+        Shared answers::quantiles_are_served_as_asked_and_have_tags_of_their_own,
         Shared answers::unchanged_answer_is_not_modified,
         Shared receipts::corrected_upload_has_the_statistics_of_all_accepted_values,
         Shared receipts::corrected_message_has_the_statistics_of_all_accepted_values,
