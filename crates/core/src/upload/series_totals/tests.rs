@@ -222,13 +222,13 @@ fn an_omitted_series_whose_chunks_are_unknown_stays_omitted() {
     let mut first = values("omitted", &[1.0]);
     (0..3).for_each(|_| first.extend(fleet(0..149, 1.0)));
     for (name, table, listed) in [
-        ("all are known", Table::Complete, Some(4)),
+        ("all are known", Table::Complete, Some(5)),
         ("the index lags", Table::Lagging, None),
         ("a chunk is lost", Table::Damaged, None),
     ] {
         let mut run = Run::accepted(&[first.clone(), values("omitted", &[1.0])]);
         run.begin_correction();
-        run.accept(&values("omitted", &[2.0, 3.0]), table);
+        run.accept(&values("omitted", &[2.0, 3.0, 4.0]), table);
         let report = run.report();
         let series = report.listed.iter().find(|series| series.entity == "omitted");
         assert_eq!(series.map(|series| series.summary.count()), listed, "{name}");
