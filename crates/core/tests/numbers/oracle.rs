@@ -8,7 +8,7 @@
 
 use std::cmp::Ordering;
 
-use num_bigint::{BigInt, Sign};
+use num_bigint::BigInt;
 use num_rational::BigRational;
 
 /// The bits of infinity, which stands for 2^1024 here: the neighbour of the largest double if exponents went on.
@@ -100,11 +100,12 @@ pub fn decimal(text: &str) -> BigRational {
 
 /// Returns the nearest double, ties to even; `None` if it is beyond the largest one.
 pub fn nearest(fraction: &BigRational) -> Option<f64> {
-    let size = if fraction.numer().sign() == Sign::Minus { -fraction } else { fraction.clone() };
+    let is_negative = *fraction < BigRational::from_integer(BigInt::ZERO);
+    let size = if is_negative { -fraction } else { fraction.clone() };
     let below = last_where(|double| *double <= size);
     let order = (&size - magnitude(below)).cmp(&(magnitude(below + 1) - &size));
     let nearest = nearer(below, order)?;
-    Some(if fraction.numer().sign() == Sign::Minus && nearest != 0.0 { -nearest } else { nearest })
+    Some(if is_negative && nearest != 0.0 { -nearest } else { nearest })
 }
 
 /// Returns the double nearest to the root of a fraction, ties to even; `None` if it is beyond the largest one.

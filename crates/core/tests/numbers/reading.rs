@@ -46,7 +46,7 @@ fn read(numbers: &[&str]) -> Vec<f64> {
 fn written_out(value: &num_rational::BigRational) -> String {
     // The denominator is a power of two, so the decimal is finite.
     let places = value.denom().bits() - 1;
-    let digits = value.numer() * num_bigint::BigInt::from(10).pow(u32::try_from(places).unwrap()) / value.denom();
+    let digits = value * decimal(&format!("1e{places}"));
     format!("{digits}e-{places}")
 }
 
