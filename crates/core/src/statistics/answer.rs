@@ -54,9 +54,9 @@ pub struct Answer {
     total: Option<Summary>,
     search: Search,
     quantiles: Quantiles,
-    /// The numbers of chunks and points in this pass, and in the previous one.
-    seen: (u64, u64),
-    seen_before: Option<(u64, u64)>,
+    /// The exact summary of all chunks in this pass, and in the first one. Other chunks have another summary.
+    seen: Option<Summary>,
+    seen_first: Option<Option<Summary>>,
 }
 
 /// The result of a pass over the chunks.
@@ -97,7 +97,7 @@ impl Answer {
     #[must_use]
     pub fn keeping(values: usize, from: Option<Timestamp>, to: Option<Timestamp>) -> Answer {
         let (search, quantiles) = (Search::new(values), Quantiles::default());
-        Answer { from, to, total: None, search, quantiles, seen: (0, 0), seen_before: None }
+        Answer { from, to, total: None, search, quantiles, seen: None, seen_first: None }
     }
 
     /// Asks for quantiles, before the first pass.
@@ -115,9 +115,8 @@ impl Answer {
         if !overlaps(chunk, self.from, self.to) {
             return Ok(0);
         }
-        self.seen.0 += 1;
-        self.seen.1 = self.seen.1.saturating_add(summary.count());
-        let is_first_pass = self.seen_before.is_none();
+        summary.merge_into(&mut self.seen);
+        let is_first_pass = self.seen_first.is_none();
         if !is_first_pass && !self.search.wants(summary.min(), summary.max()) {
             return Ok(0);
         }
@@ -141,8 +140,8 @@ impl Answer {
     /// # Errors
     /// Returns [`AnswerError::Changed`] if this pass had other chunks than the first.
     pub fn end_pass(&mut self) -> Result<Pass, AnswerError> {
-        let seen = std::mem::take(&mut self.seen);
-        if self.seen_before.replace(seen).is_some_and(|before| before != seen) {
+        let seen = self.seen.take();
+        if *self.seen_first.get_or_insert_with(|| seen.clone()) != seen {
             return Err(AnswerError::Changed);
         }
         let found = match self.search.end_pass(|count| self.quantiles.ranks(count))? {

@@ -116,7 +116,9 @@ fn memory_is_bounded_and_so_are_the_passes() {
 #[test]
 fn changed_chunks_between_passes_are_an_error() {
     let (a, b) = (chunk(0, &[(1, 1.0), (2, 1.0)]), chunk(1, &[(3, 1.0), (4, 5.0)]));
-    for second in [vec![a.clone()], vec![a.clone(), b.clone(), b.clone()], vec![]] {
+    // The same number of values in each window of the search.
+    let others = chunk(1, &[(3, 1.0), (4, 5.000_000_1)]);
+    for second in [vec![a.clone()], vec![a.clone(), b.clone(), b.clone()], vec![], vec![a.clone(), others]] {
         let mut answer = Answer::keeping(1, None, None);
         answer.add(&a).unwrap();
         answer.add(&b).unwrap();
