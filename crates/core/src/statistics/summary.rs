@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use num_bigint::{BigInt, BigUint};
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::exact::{Sums, UNIT, round};
+use crate::statistics::exact::{Place, Sums, UNIT, round};
 use crate::statistics::quantile::{OrderNumbers, QuantileValues};
 use crate::statistics::series::Point;
 use crate::time::Timestamp;
@@ -31,12 +31,12 @@ use crate::time::Timestamp;
 /// assert_eq!((summary.count(), summary.mean(), summary.max()), (3, 0.2, 0.3));
 /// assert_eq!(Some(summary), Summary::of(&points));
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     count: u64,
     sums: Sums,
-    min: f64,
-    max: f64,
+    min: Place,
+    max: Place,
     first: Timestamp,
     last: Timestamp,
 }
@@ -85,7 +85,7 @@ pub enum Unavailable {
 
 /// The bytes are not a summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("these bytes are no summary")]
+#[error("the bytes are not a summary")]
 pub struct InvalidSummary;
 
 impl Summary {
@@ -93,16 +93,15 @@ impl Summary {
     #[must_use]
     pub fn of(points: &[Point]) -> Option<Summary> {
         let head = points.first()?;
-        let (mut min, mut max) = (order(head.value), order(head.value));
+        let (mut min, mut max) = (Place::of(head.value), Place::of(head.value));
         let (mut first, mut last) = (head.time, head.time);
         for point in points {
-            let value = order(point.value);
-            min = min.min(value);
-            max = max.max(value);
+            let place = Place::of(point.value);
+            min = min.min(place);
+            max = max.max(place);
             first = first.min(point.time);
             last = last.max(point.time);
         }
-        let (min, max) = (of_order(min), of_order(max));
         Some(Summary { count: points.len() as u64, sums: Sums::of(points), min, max, first, last })
     }
 
@@ -110,8 +109,8 @@ impl Summary {
     pub fn merge(&mut self, other: &Summary) {
         self.count = self.count.saturating_add(other.count);
         self.sums.add(&other.sums);
-        self.min = of_order(order(self.min).min(order(other.min)));
-        self.max = of_order(order(self.max).max(order(other.max)));
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
     }
@@ -148,13 +147,13 @@ impl Summary {
     /// Returns the smallest value; -0.0 is smaller than 0.0.
     #[must_use]
     pub fn min(&self) -> f64 {
-        self.min
+        self.min.value()
     }
 
     /// Returns the largest value; 0.0 is larger than -0.0.
     #[must_use]
     pub fn max(&self) -> f64 {
-        self.max
+        self.max.value()
     }
 
     /// Returns the time of the earliest point.
@@ -188,7 +187,7 @@ impl Summary {
     /// Returns the variance as numerator, denominator and exponent of 2: (n Σx² - (Σx)²) / (n (n - 1)).
     fn variance_ratio(&self) -> Option<(BigUint, BigUint, i64)> {
         let count = BigUint::from(self.count);
-        let denominator = &count * self.count.checked_sub(2)?.checked_add(1)?;
+        let denominator = &count * (self.count > 1).then(|| self.count - 1)?;
         let (sum, position) = self.sums.values.to_big();
         let (squares, of_squares) = self.sums.squares.to_big();
         let (square_of_sum, of_sum) = (&sum * &sum, 2 * position);
@@ -211,8 +210,8 @@ impl Summary {
             standard_deviation: self.standard_deviation(),
             interquartile_range,
             quantiles,
-            min: self.min + 0.0,
-            max: self.max + 0.0,
+            min: self.min() + 0.0,
+            max: self.max() + 0.0,
             first: self.first,
             last: self.last,
         }
@@ -242,18 +241,6 @@ pub(crate) fn unavailable(count: u64, numbers: &[(&'static str, Option<f64>)]) -
         _ => Unavailable::TooLarge,
     };
     missing.map(|(name, _)| (*name, reason(name))).collect()
-}
-
-/// Returns an integer with the order of [`f64::total_cmp`], in which -0.0 is smaller than 0.0: extremes do not depend on the
-/// order of the values.
-fn order(value: f64) -> i64 {
-    let bits = value.to_bits() as i64;
-    bits ^ ((bits >> 63) as u64 >> 1) as i64
-}
-
-/// Returns the value with this place in the [`order`].
-fn of_order(order: i64) -> f64 {
-    f64::from_bits((order ^ ((order >> 63) as u64 >> 1) as i64) as u64)
 }
 
 #[cfg(test)]

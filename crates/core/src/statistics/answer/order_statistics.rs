@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 
 use statrs::statistics::{Data, OrderStatistics as _};
 
+use crate::statistics::exact::Place;
+
 /// The maximum number of values that are kept to select from, 32 MiB. More values need further passes.
 pub const MAX_KEPT_VALUES: usize = 4 << 20;
 
@@ -67,14 +69,14 @@ impl Search {
 
     /// Returns whether values between `min` and `max` can matter in this pass.
     pub(super) fn wants(&self, min: f64, max: f64) -> bool {
-        let (min, max) = (key_of(unsigned(min)), key_of(unsigned(max)));
+        let (min, max) = (Place::of(unsigned(min)).0, Place::of(unsigned(max)).0);
         self.windows.iter().any(|window| window.lo <= max && min <= window.hi)
     }
 
     /// Adds a finite value.
     pub(super) fn add(&mut self, value: f64) {
         let value = unsigned(value);
-        let key = key_of(value);
+        let key = Place::of(value).0;
         let index = self.windows.partition_point(|window| window.hi < key);
         if let Some(window) = self.windows.get_mut(index).filter(|window| window.lo <= key) {
             window.add(key, value);
@@ -157,7 +159,7 @@ impl Window {
             State::Values(values) => {
                 let mut counts = vec![0; 1 << BITS];
                 for value in std::mem::take(values) {
-                    count(&mut counts, key_of(value), self.bits);
+                    count(&mut counts, Place::of(value).0, self.bits);
                 }
                 count(&mut counts, key, self.bits);
                 self.state = State::Counts(counts);
@@ -188,7 +190,7 @@ impl Window {
             }
             let lo = self.lo | bin << bits;
             if bits == 0 {
-                found.extend(inside.into_iter().map(|rank| (rank, value_of(lo))));
+                found.extend(inside.into_iter().map(|rank| (rank, Place(lo).value())));
             } else if !inside.is_empty() {
                 next.push(Window::new(lo, bits, before, inside, Some(count), 0));
             }
@@ -236,16 +238,6 @@ fn partition(values: &mut [f64], is_first: impl Fn(f64) -> bool) -> (&mut [f64],
 /// Removes the sign of a zero.
 fn unsigned(value: f64) -> f64 {
     value + 0.0
-}
-
-/// Returns an integer with the order of `total_cmp` on values.
-fn key_of(value: f64) -> u64 {
-    let bits = value.to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
-}
-
-fn value_of(key: u64) -> f64 {
-    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
 }
 
 fn count(counts: &mut [u64], key: u64, bits: u32) {

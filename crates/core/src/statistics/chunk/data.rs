@@ -47,7 +47,7 @@ pub enum CorruptChunk {
     #[error("the chunk has invalid origins of its points")]
     Origins,
     /// The points are not those of the summary.
-    #[error("the chunk's points are not those of its summary")]
+    #[error("the chunk's points do not match its summary")]
     Mismatch,
 }
 

@@ -7,8 +7,8 @@ const LIMB_BITS: u32 = u64::BITS;
 /// The maximum position of the lowest bit in [`Integer::from_parts`]. The squares of doubles end below bit 4,196, and
 /// 2^64 of them below bit 4,260.
 const MAX_POSITION: u32 = 4_260;
-/// The maximum number of bytes in [`Integer::from_parts`].
-const MAX_BYTES: usize = 536;
+/// The maximum number of bytes in [`Integer::from_parts`]: 4,260 bits and a sign.
+const MAX_BYTES: usize = 533;
 
 /// A signed integer of any size.
 ///

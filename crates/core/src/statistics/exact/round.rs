@@ -3,10 +3,12 @@
 use num_bigint::{BigInt, BigUint, Sign};
 use num_integer::Integer as _;
 
+use super::double::UNIT;
+
 /// The number of bits of a significand.
 const PRECISION: i64 = 53;
 /// The exponent of the smallest double.
-const MIN_EXPONENT: i64 = super::UNIT;
+const MIN_EXPONENT: i64 = UNIT;
 
 /// Returns the double nearest to `numerator / denominator * 2^exponent`, with ties to even; `None` if it exceeds the largest
 /// double. A zero has no sign. `denominator` is not zero.

@@ -2,11 +2,14 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::{Integer, decompose};
+use super::double::decompose;
+use super::integer::Integer;
 use crate::statistics::series::Point;
 
 /// The maximum number of values in one set of bins. The squares of 2^12 significands of 53 bits have 118 bits.
 const MAX_BINNED: usize = 1 << 12;
+/// The number of bins that are on the stack.
+const MIN_BINS: usize = 16;
 /// The number of successive bins whose sums fit into 128 bits together: 53 + 12 + 31 bits and a sign.
 const SUMS_AT_ONCE: usize = 32;
 /// The number of successive bins whose sums of squares fit into 128 bits together: 118 + 2 * 4 bits and a reserve.
@@ -29,8 +32,9 @@ struct Bin {
 impl Sums {
     /// Returns the sums of the values of points, which are read twice.
     ///
-    /// There is one bin per exponent between the smallest and the largest one, about ten for ordinary measurements, and at
-    /// most 2,046. So adding a value takes one multiplication and two additions, whatever its exponent is.
+    /// There is one bin per exponent between the smallest and the largest one: about ten for ordinary measurements, and at most
+    /// 2,046. So adding a value takes one multiplication and two additions, whatever its exponent is. Fewer values than
+    /// exponents are added one by one.
     pub(crate) fn of(points: &[Point]) -> Sums {
         let mut sums = Sums::default();
         for points in points.chunks(MAX_BINNED) {
@@ -43,7 +47,12 @@ impl Sums {
         let magnitudes = || points.iter().map(|point| point.value.abs().to_bits());
         let position = |magnitude: Option<u64>| decompose(f64::from_bits(magnitude.unwrap_or(0))).1;
         let (lowest, highest) = (position(magnitudes().min()), position(magnitudes().max()));
-        let mut bins: SmallVec<[Bin; 16]> = smallvec![Bin::default(); (highest - lowest + 1) as usize];
+        let exponents = (highest - lowest + 1) as usize;
+        if exponents > points.len().max(MIN_BINS) {
+            points.iter().for_each(|point| self.add_one(point.value));
+            return;
+        }
+        let mut bins: SmallVec<[Bin; MIN_BINS]> = smallvec![Bin::default(); exponents];
         for point in points {
             let (significand, position) = decompose(point.value);
             if let Some(bin) = bins.get_mut((position - lowest) as usize) {
@@ -60,6 +69,13 @@ impl Sums {
             let sum = bins.iter().rev().fold(0, |sum, bin| (sum << 2) + bin.squares);
             self.squares.add(&Integer::unsigned(sum, 2 * position));
         }
+    }
+
+    fn add_one(&mut self, value: f64) {
+        let (significand, position) = decompose(value);
+        let magnitude = u128::from(significand.unsigned_abs());
+        self.values.add(&Integer::signed(significand.into(), position));
+        self.squares.add(&Integer::unsigned(magnitude * magnitude, 2 * position));
     }
 
     /// Adds the sums of other values.

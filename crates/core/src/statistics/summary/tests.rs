@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use num_bigint::{BigInt, BigUint};
 use proptest::prelude::*;
 
@@ -164,6 +166,22 @@ fn numbers_beyond_the_largest_double_are_missing_and_say_why() {
 }
 
 #[test]
+fn few_values_of_any_exponents_have_exact_sums() {
+    for values in
+        [vec![5e-324, f64::MAX], vec![1e-300, -1e300, 1e-300], (0..40).map(|i| 2f64.powi(51 * i - 1000)).collect()]
+    {
+        assert_textbook(&summary(&values), &values);
+        assert_eq!(merged(&points(&values), 1), summary(&values));
+    }
+}
+
+#[test]
+fn summaries_of_zeros_of_other_signs_are_not_equal() {
+    assert_ne!(summary(&[0.0]), summary(&[-0.0]));
+    assert_ne!(summary(&[0.0]).to_bytes(), summary(&[-0.0]).to_bytes());
+}
+
+#[test]
 fn zeros_lose_their_sign_in_answers_only() {
     let zeros = summary(&[0.0, -0.0]);
     assert_eq!((zeros.min().to_bits(), zeros.max().to_bits()), ((-0.0f64).to_bits(), 0));
@@ -174,7 +192,7 @@ fn zeros_lose_their_sign_in_answers_only() {
 }
 
 /// Ordinary series of 4,096 points: name, interval in microseconds, values.
-fn ordinary_series() -> [(&'static str, i64, Vec<f64>); 6] {
+fn ordinary_series() -> [(&'static str, i64, Vec<f64>); 7] {
     let wave = |i: i32| (f64::from(i) / 40.0).sin();
     let of = |value: &dyn Fn(i32) -> f64| (0..4096).map(value).collect();
     [
@@ -182,6 +200,7 @@ fn ordinary_series() -> [(&'static str, i64, Vec<f64>); 6] {
         ("powers with one decimal", 1_000_000, of(&|i| (wave(i) * 20_000.0 + 20_000.0).round() / 10.0)),
         ("temperatures with all digits", 60_000_000, of(&|i| wave(i) * 15.0 + 8.0)),
         ("pressures in pascal", 3_600_000_000, of(&|i| 101_325.0 + wave(i) * 1_000.0)),
+        ("temperatures with two decimals at odd microseconds", 60_000_123, of(&|i| (wave(i) * 1500.0).round() / 100.0)),
         ("counts", 1_000_000, of(&|i| f64::from(i * 7919 % 1000))),
         ("shares", 100_000, of(&|i| f64::from(i * 7919 % 4093) / 4093.0)),
     ]
@@ -189,7 +208,7 @@ fn ordinary_series() -> [(&'static str, i64, Vec<f64>); 6] {
 
 #[test]
 fn ordinary_summaries_take_at_most_64_bytes() {
-    let start = Timestamp::parse("2025-02-28T12:00:00Z").unwrap().as_micros();
+    let start = Timestamp::parse("2026-11-28T12:00:00Z").unwrap().as_micros();
     for (name, interval, values) in ordinary_series() {
         let time = |index: usize| Timestamp::from_micros(start + index as i64 * interval);
         let points: Vec<Point> =
@@ -207,7 +226,10 @@ fn ordinary_summaries_take_at_most_64_bytes() {
 
 #[test]
 fn invalid_bytes_are_rejected() {
-    let good = summary(&[1.0, 2.0, 4.0]);
+    // The origin of stored times, so that the first one takes one byte.
+    let time = |second: i64| Timestamp::parse("2025-01-01T00:00:00Z").unwrap() + Duration::from_secs(second as u64);
+    let points = [(0, 1.0), (1, 2.0), (2, 4.0)].map(|(second, value)| Point { time: time(second), value });
+    let good = Summary::of(&points).unwrap();
     let bytes = good.to_bytes();
     assert_eq!(Summary::from_bytes(&bytes), Ok(good));
     let with = |at: usize, byte: u8| {
@@ -236,7 +258,7 @@ fn invalid_bytes_are_rejected() {
     for (name, bytes) in rows {
         assert_eq!(Summary::from_bytes(&bytes), Err(InvalidSummary), "{name}");
     }
-    let far = Timestamp::MAX.as_micros() / 86_400_000_000 + 1;
+    let far = (Timestamp::MAX.as_micros() - time(0).as_micros()) / 86_400_000_000 + 1;
     let mut beyond = vec![1, 5];
     push_signed(&mut beyond, far);
     beyond.extend(1f64.to_le_bytes());
