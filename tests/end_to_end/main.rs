@@ -185,6 +185,7 @@ fn main() -> ExitCode {
         Shared receipts::corrected_upload_of_many_devices_lists_the_largest_series_exactly,
         Shared numbers::equal_values_have_equal_exact_numbers_however_they_arrive,
         Shared numbers::numbers_are_exact_after_each_correction_and_withdrawal,
+        Shared numbers::messages_of_one_chunk_have_exact_numbers_together_and_without_one,
         Shared upload_commands::partially_accepted_upload_is_corrected_in_steps,
         Shared upload_commands::correction_with_more_records_than_are_rejected_counts_nothing,
         Shared upload_commands::rejected_correction_updates_the_same_item,

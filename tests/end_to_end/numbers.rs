@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::TestResult;
 use crate::devices::{acknowledged, key, outcome, post};
+use crate::messages::{Sent as Message, deliver, message};
 use crate::world::{World, document, gzip};
 use oracle::Numbers;
 
@@ -99,6 +100,13 @@ impl Fleet {
         Ok(receipt)
     }
 
+    /// Returns the verdict on NDJSON.
+    async fn validate(&self, lines: String) -> Result<Value, BoxError> {
+        let authorization = format!("Bearer {}", self.user.token);
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/x-ndjson")];
+        self.world.send("POST", "/validate", &headers, lines.into_bytes()).await?.expect(200)
+    }
+
     /// Posts a message, which is accepted. Returns its receipt.
     async fn post(&self, body: String) -> Result<Value, BoxError> {
         let headers = [("x-api-key", self.secret.as_str()), ("content-type", "application/json")];
@@ -118,6 +126,7 @@ impl Fleet {
         let (odd, even): (Vec<Sent>, Vec<Sent>) = sent.iter().partition(|(half_hour, _)| half_hour % 2 == 1);
 
         let one = device("one-upload");
+        assert_receipt("verdict", &self.validate(lines(&one, sent)).await?, &one, sent)?;
         let receipt = self.upload("one.ndjson", lines(&one, sent)).await?;
         assert_receipt("one upload", &receipt, &one, sent)?;
 
@@ -307,6 +316,27 @@ pub async fn numbers_are_exact_after_each_correction_and_withdrawal(world: Arc<W
         assert_stats(&fleet, device, &[all.as_slice(), &[(45, "7e22")]].concat()).await?;
         fleet.withdraw(&message).await?;
         assert_eq!(fleet.assert_answers(device, &all).await?, corrected, "{device}: withdrawn values leave no trace");
+    }
+    Ok(())
+}
+
+pub async fn messages_of_one_chunk_have_exact_numbers_together_and_without_one(world: Arc<World>) -> TestResult {
+    let fleet = Fleet::new(world).await?;
+    for (device, digits) in [("chunk", &AWKWARD[..]), ("chunk-huge", &HUGE[..])] {
+        let all = sent(digits);
+        let mut messages = Vec::new();
+        for sent in &all {
+            let body = serde_json::from_str(&record(device, *sent))?;
+            messages.push(message(&fleet.user, &format!("{device}-{}", sent.0), &body));
+        }
+        let batch: Vec<&Message> = messages.iter().collect();
+        assert_eq!(deliver(&fleet.world, &batch).await?, Vec::<usize>::new());
+        let together = fleet.assert_answers(device, &all).await?;
+        assert_eq!(deliver(&fleet.world, &batch).await?, Vec::<usize>::new());
+        assert_eq!(fleet.assert_answers(device, &all).await?, together, "{device}: a second delivery changes nothing");
+
+        fleet.withdraw(&json!({ "upload_id": messages[4].id().as_str() })).await?;
+        assert_stats(&fleet, device, &[&all[..4], &all[5..]].concat()).await?;
     }
     Ok(())
 }
