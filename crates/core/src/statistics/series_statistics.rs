@@ -35,7 +35,8 @@ pub struct SeriesStatistics {
 pub struct SeriesReport {
     /// The statistics over all accepted attempts until this one, largest series first, at most [`MAX_LISTED`].
     pub listed: Vec<SeriesStatistics>,
-    /// The number of series of all accepted attempts until this one.
+    /// The number of series of all accepted attempts until this one; an upper bound, if a correction did not find all chunks of
+    /// the attempts before it.
     pub count: u64,
     /// Whether `listed` replaces the list of earlier attempts. If not, it holds the series that this attempt changes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -57,7 +58,7 @@ impl SeriesStatistics {
 }
 
 impl SeriesReport {
-    /// Returns the number of series that are not listed.
+    /// Returns the number of series that are not listed; an upper bound, as [`count`](Self::count) is.
     #[must_use]
     pub fn omitted(&self) -> u64 {
         self.count.saturating_sub(self.listed.len() as u64)

@@ -79,10 +79,11 @@ impl SeriesSet {
         self.digests.is_empty()
     }
 
-    /// Returns the number of series that are not in `other`.
+    /// Returns the number of series that are in none of the `others`.
     #[must_use]
-    pub fn count_beyond(&self, other: &Self) -> u64 {
-        self.digests.difference(&other.digests).count() as u64
+    pub fn count_beyond(&self, others: &[&Self]) -> u64 {
+        let is_beyond = |digest: &&u64| !others.iter().any(|other| other.digests.contains(*digest));
+        self.digests.iter().filter(is_beyond).count() as u64
     }
 }
 
@@ -118,14 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn series_beyond_another_set_are_counted() {
+    fn series_beyond_other_sets_are_counted() {
         let set = |keys: &[&str]| {
             let mut set = SeriesSet::default();
             keys.iter().for_each(|key| set.insert(key));
             set
         };
-        let (one, two) = (set(&["a", "b", "b"]), set(&["b", "c", "d"]));
+        let (one, two, three) = (set(&["a", "b", "b"]), set(&["b", "c", "d"]), set(&["d", "e"]));
         assert_eq!((one.len(), one.contains("a"), one.contains("c")), (2, true, false));
-        assert_eq!((one.count_beyond(&two), two.count_beyond(&one)), (1, 2));
+        assert_eq!((one.count_beyond(&[&two]), two.count_beyond(&[&one]), two.count_beyond(&[])), (1, 2, 3));
+        assert_eq!(two.count_beyond(&[&one, &three]), 1);
     }
 }

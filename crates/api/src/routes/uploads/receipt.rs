@@ -52,7 +52,7 @@ pub(crate) struct UploadReceipt {
     /// The statistics of the accepted values of each series, the series with the most values first, at most 100.
     #[schema(schema_with = accepted_series)]
     statistics: Vec<AcceptedSeries>,
-    /// The number of further series.
+    /// The number of further series. An upper bound, if a correction could not find all earlier values in time.
     statistics_omitted: u64,
     /// The failures, grouped by code, pointer and schema, the largest groups first, at most 10. The report in
     /// quarantine lists the failures of each record.

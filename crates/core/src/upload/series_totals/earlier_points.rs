@@ -87,9 +87,9 @@ impl<'a> EarlierPoints<'a> {
         self.is_complete && !self.known.contains(partition_key)
     }
 
-    /// Returns the number of series that surely have no earlier points.
-    pub(super) fn count_new(&self, series: &SeriesSet) -> u64 {
-        if self.is_complete { series.count_beyond(&self.known) } else { 0 }
+    /// Returns the series that surely have earlier points.
+    pub(super) fn known(&self) -> &SeriesSet {
+        &self.known
     }
 
     fn read(&self, partition_key: &str) -> Option<&Reading> {

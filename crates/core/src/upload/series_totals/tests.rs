@@ -1,6 +1,8 @@
 //! Given accepted attempts and their stored chunks, when a correction is accepted, then the receipt has the exact statistics of
 //! all accepted values.
 
+mod unknown_chunks;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -33,7 +35,7 @@ struct Run {
 }
 
 /// What the caller finds of the chunks of earlier attempts.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Table {
     /// All of them.
     Complete,
@@ -135,6 +137,10 @@ impl Run {
 
     /// Returns the statistics of all accepted values, largest series first, computed at once.
     fn expected(&self) -> Vec<SeriesStatistics> {
+        largest(self.all_series())
+    }
+
+    fn all_series(&self) -> Vec<SeriesStatistics> {
         let mut by_device: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for (device, value) in &self.values {
             by_device.entry(device).or_default().push(*value);
@@ -147,7 +153,7 @@ impl Run {
             let median = Some(lower.midpoint(upper));
             SeriesStatistics::new((device.to_owned(), "value".to_owned()), Summary::of(&points).unwrap(), median)
         };
-        largest(by_device.into_iter().map(statistics).collect())
+        by_device.into_iter().map(statistics).collect()
     }
 
     fn report(&self) -> SeriesReport {
@@ -214,38 +220,6 @@ fn an_omitted_series_appears_with_all_of_its_points() {
     }
     let entities: Vec<_> = run.report().listed.iter().take(3).map(|s| (s.entity.clone(), s.summary.count())).collect();
     assert_eq!(entities, [("new".to_owned(), 4), ("d-149".to_owned(), 3), ("d-120".to_owned(), 2)]);
-}
-
-#[test]
-fn an_omitted_series_whose_chunks_are_unknown_stays_omitted() {
-    // The omitted series has a chunk of each earlier attempt, and the first one is unknown.
-    let mut first = values("omitted", &[1.0]);
-    (0..3).for_each(|_| first.extend(fleet(0..149, 1.0)));
-    for (name, table, listed) in [
-        ("all are known", Table::Complete, Some(5)),
-        ("the index lags", Table::Lagging, None),
-        ("a chunk is lost", Table::Damaged, None),
-    ] {
-        let mut run = Run::accepted(&[first.clone(), values("omitted", &[1.0])]);
-        run.begin_correction();
-        run.accept(&values("omitted", &[2.0, 3.0, 4.0]), table);
-        let report = run.report();
-        let series = report.listed.iter().find(|series| series.entity == "omitted");
-        assert_eq!(series.map(|series| series.summary.count()), listed, "{name}");
-        assert_eq!((report.listed.len(), report.omitted()), (MAX_LISTED, 50), "{name}");
-    }
-}
-
-#[test]
-fn a_median_without_all_earlier_points_is_not_computed() {
-    for (name, table) in [("the index lags", Table::Lagging), ("a chunk is lost", Table::Damaged)] {
-        let mut run = Run::accepted(&[values("d", &[1.0, 2.0])]);
-        run.begin_correction();
-        run.accept(&values("d", &[9.0]), table);
-        let (report, expected) = (run.report(), run.expected());
-        assert_eq!(report.listed[0].summary, expected[0].summary, "{name}: the summary needs no chunks");
-        assert_eq!((report.listed[0].median, report.count), (None, 1), "{name}");
-    }
 }
 
 #[test]
