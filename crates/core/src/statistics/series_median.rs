@@ -19,9 +19,14 @@ impl Default for MedianSearch {
 }
 
 impl MedianSearch {
-    /// Adds a chunk.
-    pub fn add(&mut self, chunk: &Chunk) {
-        self.answer = self.answer.take().and_then(|mut answer| answer.add(chunk).is_ok().then_some(answer));
+    /// Adds a chunk. Returns whether its points can be read.
+    pub fn add(&mut self, chunk: &Chunk) -> bool {
+        let Some(answer) = &mut self.answer else { return chunk.points().is_ok() };
+        let is_readable = answer.add(chunk).is_ok();
+        if !is_readable {
+            self.answer = None;
+        }
+        is_readable
     }
 
     /// Returns the median; `None` if there are no points, or too many to keep, or some cannot be read.

@@ -135,7 +135,9 @@ impl<'a> SeriesTotals<'a> {
         let before = self.listed_before(&name);
         if before.is_none() && (self.before.omitted() == 0 || earlier.is_some_and(|earlier| earlier.is_new(&key))) {
             let mut search = MedianSearch::default();
-            self.own.as_ref()?.of(&series.entity, &series.measure).iter().for_each(|chunk| search.add(chunk));
+            for chunk in self.own.as_ref()?.of(&series.entity, &series.measure) {
+                search.add(chunk);
+            }
             return search.end();
         }
         // The points that were read are those of the history: only equal points have equal summaries.

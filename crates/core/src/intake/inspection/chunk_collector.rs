@@ -117,7 +117,9 @@ impl Chunks {
             let chunks = ChunksBySeries::new(&self.retained);
             for series in &mut listed {
                 let mut search = MedianSearch::default();
-                chunks.of(&series.entity, &series.measure).iter().for_each(|chunk| search.add(chunk));
+                for chunk in chunks.of(&series.entity, &series.measure) {
+                    search.add(chunk);
+                }
                 series.median = search.end();
             }
         }

@@ -55,21 +55,30 @@ impl<'a> EarlierPoints<'a> {
         &self.keys
     }
 
-    /// Adds a chunk, once.
-    pub fn add(&mut self, chunk: &Chunk) {
-        let Some(reading) = self.series.get_mut(&chunk.partition_key()) else { return };
+    /// Adds a chunk, once. Returns whether its points can be read; if not, those of its series are unknown.
+    pub fn add(&mut self, chunk: &Chunk) -> bool {
+        let key = chunk.partition_key();
+        let Some(reading) = self.series.get_mut(&key) else { return chunk.points().is_ok() };
+        let is_readable = match &mut reading.search {
+            Some(search) => search.add(chunk),
+            None => chunk.points().is_ok(),
+        };
+        if !is_readable {
+            self.series.remove(&key);
+            return false;
+        }
         reading.left = reading.left.saturating_sub(1);
         chunk.summary().merge_into(&mut reading.summary);
-        if let Some(search) = &mut reading.search {
-            search.add(chunk);
-        }
         if reading.left == 0
             && let (Some(mut search), Some(own)) = (reading.search.take(), self.own)
         {
             let series = chunk.series();
-            own.of(&series.entity, &series.measure).iter().for_each(|chunk| search.add(chunk));
+            for chunk in own.of(&series.entity, &series.measure) {
+                search.add(chunk);
+            }
             reading.median = search.end();
         }
+        true
     }
 
     /// Returns the summary of the earlier points of a series; `None` unless all of them are read.

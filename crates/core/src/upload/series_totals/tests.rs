@@ -41,8 +41,10 @@ enum Table {
     Complete,
     /// The index does not know the first chunk yet.
     Lagging,
-    /// The first chunk is not in the table.
+    /// The first chunk is not in the table, or is no chunk.
     Damaged,
+    /// The first chunk has the summary of other points.
+    Mismatched,
 }
 
 impl Run {
@@ -122,8 +124,10 @@ impl Run {
                 for ChunkKey { series, sort_key } in keys {
                     let is_wanted = |chunk: &&Chunk| *chunk.series() == series && chunk.sort_key() == sort_key;
                     let index = self.stored.iter().position(|chunk| is_wanted(&chunk)).unwrap();
-                    if table != Table::Damaged || index > 0 {
-                        points.add(&self.stored[index]);
+                    match table {
+                        Table::Damaged if index == 0 => {}
+                        Table::Mismatched if index == 0 => assert!(!points.add(&mismatched(&self.stored[index]))),
+                        _ => assert!(points.add(&self.stored[index])),
                     }
                 }
                 earlier = Some(points);
@@ -168,6 +172,14 @@ impl Run {
         let devices: HashSet<&String> = self.values.iter().map(|(device, _)| device).collect();
         assert_eq!(report.count, devices.len() as u64);
     }
+}
+
+/// Returns a chunk with the same key, whose points are not those of its summary.
+fn mismatched(chunk: &Chunk) -> Chunk {
+    let time = chunk.summary().first();
+    let other = Summary::of(&[Point { time, value: 1e9 }, Point { time, value: 2e9 }]).unwrap().to_bytes();
+    let points = chunk.compressed_points().to_vec();
+    Chunk::from_parts(chunk.series().clone(), chunk.uploads().to_vec(), Vec::new(), 0, &other, points).unwrap()
 }
 
 fn values(device: &str, values: &[f64]) -> Values {

@@ -12,6 +12,7 @@ fn an_omitted_series_whose_chunks_are_unknown_stays_omitted() {
         ("all are known", Table::Complete, Some(5)),
         ("the index lags", Table::Lagging, None),
         ("a chunk is lost", Table::Damaged, None),
+        ("a chunk cannot be read", Table::Mismatched, None),
     ] {
         let mut run = Run::accepted(&[first.clone(), values("omitted", &[1.0])]);
         run.begin_correction();
@@ -25,7 +26,11 @@ fn an_omitted_series_whose_chunks_are_unknown_stays_omitted() {
 
 #[test]
 fn a_median_without_all_earlier_points_is_not_computed() {
-    for (name, table) in [("the index lags", Table::Lagging), ("a chunk is lost", Table::Damaged)] {
+    for (name, table) in [
+        ("the index lags", Table::Lagging),
+        ("a chunk is lost", Table::Damaged),
+        ("a chunk cannot be read", Table::Mismatched),
+    ] {
         let mut run = Run::accepted(&[values("d", &[1.0, 2.0])]);
         run.begin_correction();
         run.accept(&values("d", &[9.0]), table);
@@ -80,13 +85,17 @@ fn a_series_of_a_lagging_index_appears_with_all_of_its_points() {
     assert_eq!((shown.summary.count(), report.omitted()), (2, 4));
 }
 
+const TABLES: [Table; 4] = [Table::Complete, Table::Lagging, Table::Damaged, Table::Mismatched];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn a_receipt_shows_the_numbers_of_all_values_or_none(
         first in any_values(180),
         corrections in prop::collection::vec(
-            (any_values(180), prop::sample::select(vec![Table::Complete, Table::Lagging, Table::Damaged])), 1..5),
+            (any_values(180), prop::sample::select(TABLES.to_vec())),
+            1..5,
+        ),
     ) {
         let mut run = Run::accepted(&[first]);
         for (correction, table) in corrections {
