@@ -140,7 +140,7 @@ impl<'a> SeriesTotals<'a> {
             }
             return search.end();
         }
-        // The points that were read are those of the history: only equal points have equal summaries.
+        // A different summary proves that points are missing.
         let earlier = earlier?;
         let is_of_history = before.is_none_or(|before| earlier.summary(&key) == Some(&before.summary));
         earlier.median(&key).filter(|_| is_of_history)
