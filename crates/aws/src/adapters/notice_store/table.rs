@@ -1,24 +1,19 @@
 //! The notices table: its client, and the keys and attributes of its items.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use eventpulse_core::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::adapters::dynamodb::batch_get::batch_get;
 use crate::adapters::dynamodb::item::{Item, n, s, text};
 use crate::adapters::upload_store::transact;
 use crate::error::{Error, Kind};
-
-/// A batch takes [100 keys](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
-const MAX_KEYS: usize = 100;
-/// The first and the longest pause before the unprocessed keys of a batch are requested again.
-const PAUSE: Duration = Duration::from_millis(50);
-const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 const OWNER: &str = "owner#";
 
@@ -125,27 +120,9 @@ impl NoticeStore {
     /// Loads items by their sort keys. Missing items are left out.
     pub(super) async fn get_many(&self, owner: &str, keys: BTreeSet<String>) -> Result<BTreeMap<String, Item>, Error> {
         let keys: Vec<Item> = keys.into_iter().map(|sk| self.item(owner, sk)).collect();
-        let mut found = BTreeMap::new();
-        for keys in keys.chunks(MAX_KEYS) {
-            let mut unprocessed: Vec<HashMap<String, AttributeValue>> = keys.to_vec();
-            let mut pause = PAUSE;
-            while !unprocessed.is_empty() {
-                let request = KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut unprocessed)));
-                let request = request.consistent_read(true).build();
-                let request = request.map_err(|error| self.corrupt("BatchGetItem", owner).with_source(error))?;
-                let output = self.client.batch_get_item().request_items(&self.table, request).send().await;
-                let output = output.map_err(|error| Error::sdk("BatchGetItem", self.target(owner), error))?;
-                for item in output.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-                    found.insert(text(&item, "sk").unwrap_or_default().to_owned(), item);
-                }
-                unprocessed.extend(output.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys));
-                if !unprocessed.is_empty() {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(MAX_PAUSE);
-                }
-            }
-        }
-        Ok(found)
+        let items = batch_get(&self.client, &self.table, &self.target(owner), &keys).await?;
+        let sort_key = |item: &Item| text(item, "sk").unwrap_or_default().to_owned();
+        Ok(items.into_iter().map(|item| (sort_key(&item), item)).collect())
     }
 
     pub(super) fn corrupt(&self, op: &'static str, owner: &str) -> Error {
