@@ -70,10 +70,7 @@ impl ChunkStore {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn delete_of_upload(&self, id: &UploadId, attempt: Option<u32>) -> Result<u64, Error> {
-        let query = self.client.query().table_name(&self.table).index_name(BY_UPLOAD);
-        let query =
-            query.key_condition_expression("upload_id = :id").expression_attribute_values(":id", s(id.as_str()));
-        let mut pages = query.into_paginator().send();
+        let mut pages = self.query_of_upload(id).into_paginator().send();
         let mut removed = 0;
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;

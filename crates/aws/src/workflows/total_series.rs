@@ -1,4 +1,4 @@
-//! Before a correction is decided: extends the statistics of its series to the attempts before it.
+//! Extends the statistics of a correction's series to the earlier attempts.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use eventpulse_core::intake::inspection::Inspection;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::series_totals::{ChunkSearch, EarlierPoints, SeriesTotals};
 
-use crate::adapters::chunk_store::of_upload::MAX_KEYS;
+use crate::adapters::dynamodb::batch_get::MAX_KEYS;
 use crate::error::Error;
 use crate::workflows::upload_work::UploadWork;
 
@@ -35,22 +35,33 @@ pub(crate) async fn total_series<C: Fn() -> Timestamp>(
     Ok(())
 }
 
+/// Reads the chunks. The report omits what depends on missing and unreadable ones.
 async fn read_earlier_points<'t, C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
     totals: &'t SeriesTotals<'_>,
 ) -> Result<EarlierPoints<'t>, Error> {
     let mut earlier = totals.earlier_points(search_chunks(work, totals).await?);
     let keys = earlier.keys().to_vec();
+    let (mut missing, mut reason) = (keys.len(), None);
     for keys in keys.chunks(MAX_KEYS) {
-        for chunk in work.services.chunks.get_many(keys).await? {
-            earlier.add(&chunk);
-        }
+        let read = work.services.chunks.get_many(keys).await?;
+        missing -= read.chunks.iter().filter(|chunk| earlier.add(chunk)).count();
+        reason = reason.or_else(|| read.unreadable.into_iter().next());
+    }
+    if missing > 0 {
+        let (upload_id, error) = (work.upload.id().as_str(), reason.map(|error| error.chain()));
+        tracing::warn!(
+            upload_id,
+            missing,
+            error,
+            "cannot read chunks of earlier attempts; the receipt omits their series"
+        );
     }
     Ok(earlier)
 }
 
-/// Searches until the index knows as many chunks as the history counts. After the last query, the report does without those
-/// that are missing: the correction matters more than its median.
+/// Searches until the index knows as many chunks as the history counts, or until the last query. Missing chunks do not delay
+/// the correction; the report omits what depends on them.
 async fn search_chunks<C: Fn() -> Timestamp>(
     work: &UploadWork<'_, C>,
     totals: &SeriesTotals<'_>,
@@ -64,7 +75,8 @@ async fn search_chunks<C: Fn() -> Timestamp>(
             return Ok(search);
         }
         if queries == INDEX_QUERIES {
-            tracing::warn!("the index misses chunks of earlier attempts; the receipt omits what depends on them");
+            let (upload_id, missing) = (work.upload.id().as_str(), search.missing());
+            tracing::warn!(upload_id, missing, "the index lags; the receipt omits what depends on missing chunks");
             return Ok(search);
         }
         tokio::time::sleep(INDEX_PAUSE * 2u32.pow(queries - 1)).await;

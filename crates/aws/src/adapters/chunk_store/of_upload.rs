@@ -1,20 +1,24 @@
 //! The chunks of one upload: their keys, from the index, and the chunks themselves.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use eventpulse_core::id::UploadId;
 use eventpulse_core::statistics::chunk::{Chunk, ChunkKey};
 
 use super::{BY_UPLOAD, ChunkStore};
-use crate::adapters::dynamodb::item::{s, text};
-use crate::error::{Error, Kind};
+use crate::adapters::dynamodb::batch_get::batch_get;
+use crate::adapters::dynamodb::item::{Item, s, text};
+use crate::error::Error;
 
-/// A batch takes [100 keys](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
-pub const MAX_KEYS: usize = 100;
-/// How often a batch is sent until every chunk is read. The pause is 50 ms, doubled each time, 12 s in all.
-const ATTEMPTS: u32 = 9;
+/// Chunks that were read by their keys.
+#[derive(Debug, Default)]
+pub struct ReadChunks {
+    /// The chunks, in the order of their keys, without missing and unreadable ones.
+    pub chunks: Vec<Chunk>,
+    /// The reasons why stored chunks cannot be read.
+    pub unreadable: Vec<Error>,
+}
 
 impl ChunkStore {
     /// Calls `found` with the partition key and the sort key of every chunk of an upload that the index knows. The index may lag
@@ -23,10 +27,7 @@ impl ChunkStore {
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn keys_of_upload(&self, id: &UploadId, mut found: impl FnMut(&str, &str)) -> Result<(), Error> {
-        let query = self.client.query().table_name(&self.table).index_name(BY_UPLOAD);
-        let query =
-            query.key_condition_expression("upload_id = :id").expression_attribute_values(":id", s(id.as_str()));
-        let mut pages = query.into_paginator().send();
+        let mut pages = self.query_of_upload(id).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| Error::sdk("Query", self.table.as_str(), error))?;
             for item in page.items() {
@@ -38,41 +39,70 @@ impl ChunkStore {
         Ok(())
     }
 
-    /// Reads at most [`MAX_KEYS`] chunks, in the order of their keys. Missing chunks are left out.
+    /// Starts a query of the index for the chunks of an upload.
+    pub(super) fn query_of_upload(&self, id: &UploadId) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table).index_name(BY_UPLOAD);
+        query.key_condition_expression("upload_id = :id").expression_attribute_values(":id", s(id.as_str()))
+    }
+
+    /// Reads chunks by their keys. A chunk that cannot be read does not fail the others.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
-    pub async fn get_many(&self, keys: &[ChunkKey]) -> Result<Vec<Chunk>, Error> {
-        let items = keys.iter().map(|key| {
-            HashMap::from([
-                ("pk".to_owned(), s(key.series.partition_key())),
-                ("sk".to_owned(), s(key.sort_key.as_str())),
-            ])
-        });
-        let mut read = HashMap::new();
-        let mut unread: Vec<HashMap<String, AttributeValue>> = items.collect();
-        for attempt in 0..ATTEMPTS {
-            let request = KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut unread)));
-            let request = request.consistent_read(true).build();
-            let request = request.map_err(|error| self.error("BatchGetItem", Kind::Other).with_source(error))?;
-            let output = self.client.batch_get_item().request_items(&self.table, request).send().await;
-            let output = output.map_err(|error| Error::sdk("BatchGetItem", self.table.as_str(), error))?;
-            for item in output.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-                let key = |name: &str| text(&item, name).unwrap_or_default().to_owned();
-                read.insert((key("pk"), key("sk")), item);
+    pub async fn get_many(&self, keys: &[ChunkKey]) -> Result<ReadChunks, Error> {
+        let item_key = |key: &ChunkKey| {
+            Item::from([("pk".to_owned(), s(key.series.partition_key())), ("sk".to_owned(), s(key.sort_key.as_str()))])
+        };
+        let item_keys: Vec<Item> = keys.iter().map(item_key).collect();
+        let items = batch_get(&self.client, &self.table, &self.table, &item_keys).await?;
+        Ok(self.read_chunks(keys, &items))
+    }
+
+    /// Returns the chunks with these keys in some items.
+    fn read_chunks(&self, keys: &[ChunkKey], items: &[Item]) -> ReadChunks {
+        let key_of = |item| (text(item, "pk").unwrap_or_default(), text(item, "sk").unwrap_or_default());
+        let by_key: HashMap<_, _> = items.iter().map(|item| (key_of(item), item)).collect();
+        let mut read = ReadChunks::default();
+        for key in keys {
+            let partition_key = key.series.partition_key();
+            let Some(item) = by_key.get(&(partition_key.as_str(), key.sort_key.as_str())) else { continue };
+            match self.read_chunk(&key.series, item) {
+                Ok(chunk) => read.chunks.push(chunk),
+                Err(error) => read.unreadable.push(error),
             }
-            unread.extend(output.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys));
-            if unread.is_empty() {
-                let chunk = |key: &ChunkKey| {
-                    let item = read.get(&(key.series.partition_key(), key.sort_key.clone()))?;
-                    Some(self.read_chunk(&key.series, item))
-                };
-                return keys.iter().filter_map(chunk).collect();
-            }
-            // Jitter: the keys that are left differ from caller to caller.
-            let part = u32::try_from(unread.len()).unwrap_or(u32::MAX).min(100);
-            tokio::time::sleep(Duration::from_millis(25 << attempt) * (100 + part) / 100).await;
         }
-        Err(self.error("BatchGetItem", Kind::Throttled))
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::Client;
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Config};
+    use eventpulse_core::statistics::series::{Point, Series};
+    use eventpulse_core::time::Timestamp;
+
+    use super::super::chunk_item;
+    use super::*;
+
+    #[test]
+    fn chunks_are_read_in_the_order_of_their_keys_without_missing_and_unreadable_ones() {
+        let client = Client::from_conf(Config::builder().behavior_version(BehaviorVersion::latest()).build());
+        let store = ChunkStore::new(client, "chunks".to_owned());
+        let chunk = |entity: &str| {
+            let series =
+                Series { owner: "u1".parse().unwrap(), entity: entity.to_owned(), measure: "value".to_owned() };
+            Chunk::new(series, "up_a", 0, vec![Point { time: Timestamp::from_secs(1), value: 22.5 }]).unwrap()
+        };
+        let chunks = ["a b+c%2Bé", "no summary", "no upload", "missing", "z"].map(chunk);
+        let mut items = chunks.each_ref().map(chunk_item);
+        items[1].insert("summary".to_owned(), s("text"));
+        items[2].remove("upload_id");
+        let [first, no_summary, no_upload, _, last] = items;
+        let keys =
+            chunks.each_ref().map(|chunk| ChunkKey { series: chunk.series().clone(), sort_key: chunk.sort_key() });
+        let read = store.read_chunks(&keys, &[last, no_upload, no_summary, first]);
+        assert_eq!(read.chunks, [chunks[0].clone(), chunks[4].clone()]);
+        assert_eq!(read.unreadable.len(), 2);
     }
 }

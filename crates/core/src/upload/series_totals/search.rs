@@ -45,9 +45,15 @@ impl ChunkSearch {
         }
     }
 
+    /// Returns the number of chunks that were not found yet.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.missing.values().sum()
+    }
+
     /// Returns whether as many chunks were found as the history counts. If not, the index lags behind the table: search again.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.missing.values().all(|missing| *missing == 0)
+        self.missing() == 0
     }
 }
