@@ -1,8 +1,10 @@
 //! The summaries of the series of an attempt, from its chunks.
 
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use sha2::{Digest as _, Sha256};
+
+use crate::encoding::first_bits;
 use crate::statistics::chunk::Chunk;
 use crate::statistics::series_statistics::SeriesName;
 use crate::statistics::summary::Summary;
@@ -20,7 +22,7 @@ pub struct SeriesSummaries {
 /// A set of series, by digests of their partition keys: hundreds of thousands of names would not fit in memory.
 #[derive(Debug, Clone, Default)]
 pub struct SeriesSet {
-    digests: HashSet<u64>,
+    digests: HashSet<u128>,
 }
 
 impl SeriesSummaries {
@@ -82,15 +84,14 @@ impl SeriesSet {
     /// Returns the number of series that are in none of the `others`.
     #[must_use]
     pub fn count_beyond(&self, others: &[&Self]) -> u64 {
-        let is_beyond = |digest: &&u64| !others.iter().any(|other| other.digests.contains(*digest));
+        let is_beyond = |digest: &&u128| !others.iter().any(|other| other.digests.contains(*digest));
         self.digests.iter().filter(is_beyond).count() as u64
     }
 }
 
-fn digest(partition_key: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    partition_key.hash(&mut hasher);
-    hasher.finish()
+/// Returns 128 bits of SHA-256: an owner cannot find two series with equal digests.
+fn digest(partition_key: &str) -> u128 {
+    first_bits(&Sha256::digest(partition_key))
 }
 
 #[cfg(test)]

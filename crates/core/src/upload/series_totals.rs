@@ -20,6 +20,7 @@ use std::collections::HashSet;
 use super::aggregate::Upload;
 use super::limits::series_fit;
 use crate::intake::inspection::Inspection;
+use crate::statistics::answer::MAX_KEPT_VALUES;
 use crate::statistics::series::Series;
 use crate::statistics::series_median::{ChunksBySeries, MedianSearch};
 use crate::statistics::series_statistics::{SeriesName, SeriesReport, SeriesStatistics, largest};
@@ -90,9 +91,13 @@ impl<'a> SeriesTotals<'a> {
     /// Returns the series to find earlier chunks of: those whose median is to be kept, then those that a report may have
     /// omitted, the largest ones first.
     fn wanted(&self) -> Vec<SeriesName> {
-        let has_median = |series: &&SeriesStatistics| series.median.is_some() && self.own.is_some();
-        let listed = self.before.listed.iter().filter(has_median).map(SeriesStatistics::name);
-        let mut wanted: Vec<SeriesName> = listed.filter(|name| self.inspection.summaries.get(name).is_some()).collect();
+        let keeps_median = |series: &&SeriesStatistics| {
+            let own = self.inspection.summaries.get(&series.name()).filter(|_| self.own.is_some());
+            let points = own.map(|own| own.count().saturating_add(series.summary.count()));
+            series.median.is_some() && points.is_some_and(|points| points <= MAX_KEPT_VALUES as u64)
+        };
+        let mut wanted: Vec<SeriesName> =
+            self.before.listed.iter().filter(keeps_median).map(SeriesStatistics::name).collect();
         if self.before.omitted() > 0 {
             let mut others: Vec<_> =
                 self.inspection.summaries.kept().filter(|(name, _)| self.listed_before(name).is_none()).collect();

@@ -190,7 +190,7 @@ impl From<SeriesStatistics> for AcceptedSeries {
             sum,
             mean: summary.mean(),
             // A zero has no sign.
-            median: median.map(|median| median + 0.0),
+            median,
             variance,
             standard_deviation,
             min: summary.min() + 0.0,
