@@ -51,7 +51,8 @@ pub async fn correct(world: &World, plan: &Plan, index: usize, id: &UploadId) {
 pub fn check_receipt(name: &str, plan: &Plan, index: usize, upload: &Upload) {
     let report = upload.series_report();
     let expected = expected(plan, index, upload);
-    assert_eq!(report.count, expected.len() as u64, "{name}: the number of series");
+    let state = upload.state();
+    assert_eq!(report.count, expected.len() as u64, "{name}, {state:?}: the number of series");
     assert_eq!(report.listed.len(), expected.len().min(LISTED), "{name}: the number of listed series");
     for series in &report.listed {
         let values = &expected[&series.entity];

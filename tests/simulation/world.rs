@@ -12,7 +12,9 @@ use eventpulse_aws::workflows::failed_delivery::{FailedDelivery, record_failed_d
 use eventpulse_aws::workflows::issue::{Request, issue};
 use eventpulse_aws::workflows::messages::{ParsedMessage, process_messages};
 use eventpulse_aws::workflows::process_upload::process_upload;
+use eventpulse_aws::workflows::upload_commands::retry_unchanged;
 use eventpulse_core::id::UploadId;
+use eventpulse_core::intake::failure::FailureCode;
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::UploadState;
@@ -203,7 +205,8 @@ impl World {
         }
     }
 
-    /// Ends all faults and delivers the dead letters again, as an operator does. Returns their number.
+    /// Ends all faults and delivers the dead letters again, as an operator does. Returns their number. Owners retry the uploads
+    /// that killed the function three times.
     pub async fn recover(self: &Rc<Self>, uploads: &[UploadId]) -> usize {
         self.is_hostile.set(false);
         self.network.state().fault_percent = 0;
@@ -223,6 +226,11 @@ impl World {
                 let (bucket, key) = (object.bucket.clone(), object.key.clone());
                 let (version_id, size) = (object.version_id.clone(), object.size);
                 tasks.spawn_local(self.clone().deliver(Created { bucket, key, version_id, size }));
+            }
+            let failure = upload.rejection().and_then(|rejection| rejection.upload_failure.as_ref());
+            if failure.is_some_and(|failure| failure.code == FailureCode::ProcessingFailed) {
+                let retried = retry_unchanged(&self.services, &upload.origin().owner, id, self.now());
+                retried.await.expect("a call without a fault");
             }
         }
         self.run(tasks).await;
