@@ -12,7 +12,7 @@ pub(crate) mod verdict_refs;
 
 pub use history_entry::{HistoryEntry, retry_form};
 pub use links::SelfLink;
-pub use numbers::{Numbers, UnavailableReason};
+pub use numbers::Numbers;
 pub(crate) use quota::quotas_of;
 pub use quota::{QuotaName, QuotaState};
 pub use rejection_limit::RejectionLimit;

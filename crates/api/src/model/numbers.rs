@@ -7,6 +7,8 @@ use eventpulse_core::statistics::summary::{Statistics, Unavailable};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::verdict_refs::unavailable;
+
 /// The numbers of one or more values. Each is the double nearest to the exact number.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Numbers {
@@ -39,37 +41,14 @@ pub struct Numbers {
     quantiles: QuantileValues,
     /// The reason for each number that is null, by the name of its member. Absent if no number is null.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<String, UnavailableReason>, required = false)]
-    unavailable: BTreeMap<&'static str, UnavailableReason>,
-}
-
-/// The reason why a number is not available.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum UnavailableReason {
-    /// A single value has no variance and no standard deviation.
-    OneValue,
-    /// The number exceeds the largest double, 1.8e308.
-    TooLarge,
-    /// The number would need another pass over the values.
-    NotComputed,
-}
-
-impl From<Unavailable> for UnavailableReason {
-    fn from(reason: Unavailable) -> Self {
-        match reason {
-            Unavailable::OneValue => Self::OneValue,
-            Unavailable::TooLarge => Self::TooLarge,
-            Unavailable::NotComputed => Self::NotComputed,
-        }
-    }
+    #[schema(schema_with = unavailable, required = false)]
+    unavailable: BTreeMap<&'static str, Unavailable>,
 }
 
 impl From<Statistics> for Numbers {
     fn from(statistics: Statistics) -> Self {
-        let reasons = statistics.unavailable().into_iter();
         Self {
-            unavailable: reasons.map(|(name, reason)| (name, reason.into())).collect(),
+            unavailable: statistics.unavailable(),
             count: statistics.count,
             sum: statistics.sum,
             mean: statistics.mean,

@@ -9,7 +9,7 @@ mod stored;
 use std::collections::BTreeMap;
 
 use num_bigint::{BigInt, BigUint};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::statistics::exact::{Place, Sums, UNIT, round};
 use crate::statistics::quantile::{OrderNumbers, QuantileValues};
@@ -72,7 +72,7 @@ pub struct Statistics {
 }
 
 /// The reason why a number is not available.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unavailable {
     /// A single value has no deviation.
