@@ -2,7 +2,6 @@
 
 use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::intake::inspection::{Inspection, InspectionSpec, Inspector, Retention};
-use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::{Decision, commands};
 
@@ -70,16 +69,16 @@ async fn accept<C: Fn() -> Timestamp>(
         // An earlier delivery made the claim.
         return write_chunks_and_decide(work, inspection, spec).await.map(StepOutcome::from);
     }
-    if inspection.chunks.as_deref().is_some_and(UploadStore::fits_one_transaction) {
+    let is_stored = inspection.chunks.as_deref().is_some_and(UploadStore::fits_one_transaction);
+    if is_stored {
         total_series(work, inspection).await?;
     }
-    let one_transaction =
-        inspection.chunks.as_deref().filter(|chunks: &&[Chunk]| UploadStore::fits_one_transaction(chunks));
-    let (events, chunks) = match one_transaction {
-        Some(chunks) => (commands::record_decision(&work.upload, Decision::of(inspection)), chunks),
-        None => (commands::begin_acceptance(&work.upload, &inspection.sha256), [].as_slice()),
+    let (events, chunks) = match &inspection.chunks {
+        Some(chunks) if is_stored => {
+            (commands::record_decision(&work.upload, Decision::of(inspection)), chunks.as_slice())
+        }
+        _ => (commands::begin_acceptance(&work.upload, &inspection.sha256), [].as_slice()),
     };
-    let is_stored = one_transaction.is_some();
     match work.store_with_claim(&claim, chunks, events).await? {
         ClaimOutcome::Acquired if is_stored => Ok(StepOutcome::Done),
         ClaimOutcome::Acquired => write_chunks_and_decide(work, inspection, spec).await.map(StepOutcome::from),

@@ -7,6 +7,10 @@ use crate::client::api::Api;
 use crate::client::error::ClientError;
 use crate::client::text::clean;
 
+/// The members of an answer and of a bucket that are numbers, in the order in which they are printed.
+const NUMBERS: [&str; 9] =
+    ["count", "sum", "mean", "median", "variance", "standard_deviation", "interquartile_range", "min", "max"];
+
 /// The arguments of `eventpulse stats`.
 #[derive(Debug, clap::Args)]
 pub struct StatsArgs {
@@ -65,9 +69,7 @@ pub async fn stats(api: &Api, args: &StatsArgs, global: &Global) -> Result<Comma
 fn stats_text(answer: &Value) -> String {
     let mut text = format!("{}  {}\n", cell(&answer["device_id"]), cell(&answer["measure"]));
     let mut row = |name: &str, value: String| text.push_str(&format!("  {name:<20}{value}\n"));
-    let numbers =
-        ["count", "sum", "mean", "median", "variance", "standard_deviation", "interquartile_range", "min", "max"];
-    for name in numbers {
+    for name in NUMBERS {
         row(&name.replace('_', " "), number_or_reason(answer, name));
     }
     for (quantile, value) in quantiles(answer) {
@@ -121,11 +123,9 @@ fn series_text(answer: &Value) -> String {
     let asked: Vec<String> = buckets.first().into_iter().flat_map(quantiles).map(|(name, _)| name).collect();
     let headers = ["start", "count", "sum", "mean", "median", "variance", "std. dev.", "iqr", "min", "max"];
     let headers: Vec<&str> = headers.into_iter().chain(asked.iter().map(String::as_str)).collect();
-    let numbers =
-        ["count", "sum", "mean", "median", "variance", "standard_deviation", "interquartile_range", "min", "max"];
     table(&headers, buckets, |bucket| {
         let mut cells = vec![cell(&bucket["start"])];
-        cells.extend(numbers.map(|name| number_or_reason(bucket, name)));
+        cells.extend(NUMBERS.map(|name| number_or_reason(bucket, name)));
         cells.extend(quantiles(bucket).map(|(_, value)| cell(value)));
         cells
     })

@@ -29,6 +29,13 @@ impl MedianSearch {
         is_readable
     }
 
+    /// Adds chunks that were just made, so that their points can be read.
+    pub fn add_all(&mut self, chunks: &[&Chunk]) {
+        for chunk in chunks {
+            self.add(chunk);
+        }
+    }
+
     /// Returns the median; `None` if there are no points, or too many to keep, or some cannot be read.
     #[must_use]
     pub fn end(self) -> Option<f64> {
@@ -58,5 +65,13 @@ impl<'a> ChunksBySeries<'a> {
     #[must_use]
     pub fn of(&self, entity: &str, measure: &str) -> &[&'a Chunk] {
         self.0.get(entity).and_then(|measures| measures.get(measure)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the median of a series, as [`MedianSearch::end`] does.
+    #[must_use]
+    pub fn median(&self, entity: &str, measure: &str) -> Option<f64> {
+        let mut search = MedianSearch::default();
+        search.add_all(self.of(entity, measure));
+        search.end()
     }
 }

@@ -22,7 +22,7 @@ use super::limits::series_fit;
 use crate::intake::inspection::Inspection;
 use crate::statistics::answer::MAX_KEPT_VALUES;
 use crate::statistics::series::Series;
-use crate::statistics::series_median::{ChunksBySeries, MedianSearch};
+use crate::statistics::series_median::ChunksBySeries;
 use crate::statistics::series_statistics::{SeriesName, SeriesReport, SeriesStatistics, largest};
 use crate::statistics::series_summaries::SeriesSet;
 pub use earlier_points::EarlierPoints;
@@ -139,11 +139,7 @@ impl<'a> SeriesTotals<'a> {
         let key = self.series(&name).partition_key();
         let before = self.listed_before(&name);
         if before.is_none() && (self.before.omitted() == 0 || earlier.is_some_and(|earlier| earlier.is_new(&key))) {
-            let mut search = MedianSearch::default();
-            for chunk in self.own.as_ref()?.of(&series.entity, &series.measure) {
-                search.add(chunk);
-            }
-            return search.end();
+            return self.own.as_ref()?.median(&series.entity, &series.measure);
         }
         // A different summary proves that points are missing.
         let earlier = earlier?;

@@ -189,10 +189,10 @@ impl From<SeriesStatistics> for AcceptedSeries {
             count,
             sum,
             mean: summary.mean(),
-            // A zero has no sign.
             median,
             variance,
             standard_deviation,
+            // A zero has no sign.
             min: summary.min() + 0.0,
             max: summary.max() + 0.0,
             first: summary.first(),

@@ -3,7 +3,7 @@
 use super::spec::Retention;
 use crate::statistics::chunk::{Chunk, ChunkBuilder};
 use crate::statistics::series::SeriesPoint;
-use crate::statistics::series_median::{ChunksBySeries, MedianSearch};
+use crate::statistics::series_median::ChunksBySeries;
 use crate::statistics::series_statistics::{SeriesReport, SeriesStatistics, largest};
 use crate::statistics::series_summaries::SeriesSummaries;
 
@@ -116,11 +116,7 @@ impl Chunks {
         if self.retention == Retention::Bounded && !self.dropped {
             let chunks = ChunksBySeries::new(&self.retained);
             for series in &mut listed {
-                let mut search = MedianSearch::default();
-                for chunk in chunks.of(&series.entity, &series.measure) {
-                    search.add(chunk);
-                }
-                series.median = search.end();
+                series.median = chunks.median(&series.entity, &series.measure);
             }
         }
         SeriesReport { listed, count: self.summaries.all().len(), is_whole: false }

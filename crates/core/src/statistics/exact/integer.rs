@@ -25,20 +25,21 @@ pub(crate) struct Integer {
 impl Integer {
     /// Returns `value * 2^position`.
     pub(crate) fn signed(value: i128, position: u32) -> Self {
-        let shift = position % LIMB_BITS;
-        let low = (value as u128) << shift;
-        // Shifts by 128 bits overflow, hence two steps.
-        let high = (value >> (127 - shift)) >> 1;
-        let limbs = smallvec![low as u64, (low >> LIMB_BITS) as u64, high as u64];
-        Self { lowest: (position / LIMB_BITS) as usize, limbs }.trimmed()
+        Self::extended(value as u128, (value >> 127) as u64, position)
     }
 
     /// Returns `value * 2^position`.
     pub(crate) fn unsigned(value: u128, position: u32) -> Self {
+        Self::extended(value, 0, position)
+    }
+
+    /// Returns the number with these low bits, times `2^position`; `sign` is each limb above them.
+    fn extended(low: u128, sign: u64, position: u32) -> Self {
         let shift = position % LIMB_BITS;
-        let low = value << shift;
-        let high = (value >> (127 - shift)) >> 1;
-        let limbs = smallvec![low as u64, (low >> LIMB_BITS) as u64, high as u64, 0];
+        let above = u128::from(sign) << LIMB_BITS | low >> LIMB_BITS;
+        let shifted = low << shift;
+        let limbs =
+            smallvec![shifted as u64, (shifted >> LIMB_BITS) as u64, (above >> (LIMB_BITS - shift)) as u64, sign];
         Self { lowest: (position / LIMB_BITS) as usize, limbs }.trimmed()
     }
 

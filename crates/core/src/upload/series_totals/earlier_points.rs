@@ -72,10 +72,7 @@ impl<'a> EarlierPoints<'a> {
         if reading.left == 0
             && let (Some(mut search), Some(own)) = (reading.search.take(), self.own)
         {
-            let series = chunk.series();
-            for chunk in own.of(&series.entity, &series.measure) {
-                search.add(chunk);
-            }
+            search.add_all(own.of(&chunk.series().entity, &chunk.series().measure));
             reading.median = search.end();
         }
         true
