@@ -1,30 +1,19 @@
 //! The positions of failures, and how much of a large upload is read to find them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
-use eventpulse_core::id::{OwnerId, UploadId};
+mod support;
+
 use eventpulse_core::intake::failure::{Failure, FailureCode};
-use eventpulse_core::intake::inspection::InputForm;
-use eventpulse_core::intake::inspection::{Bounds, Inspection, InspectionSpec, Inspector, Retention};
-use eventpulse_core::intake::reader::{Format, Limits, Media};
-use eventpulse_core::intake::schema::{Catalog, SchemaRef};
+use eventpulse_core::intake::inspection::{Inspection, Inspector, Retention};
+use eventpulse_core::intake::reader::Format;
+use eventpulse_core::intake::schema::Catalog;
 
 const RECORD: &str = r#"{"device_id":"f2","timestamp":"2025-02-28T12:00:00Z","value":22.5}"#;
 
 /// Inspects an upload in pieces of 64 KiB. Returns the number of bytes that were pushed before it failed.
 fn inspect(format: Format, bytes: &[u8]) -> (Inspection, usize) {
     let catalog = Catalog::bundled().unwrap();
-    let spec = InspectionSpec {
-        owner: OwnerId::parse("owner").unwrap(),
-        upload_id: UploadId::of_object("bucket", "key", "version"),
-        attempt: 0,
-        input: InputForm::Records,
-        media: Media { format, compression: None },
-        schema: None,
-        default_schema: SchemaRef::parse("reading/1.0").unwrap(),
-        max_rejected: None,
-        limits: Limits::default(),
-        bounds: Bounds::UPLOAD,
-    };
+    let spec = support::spec(format);
     let mut inspector = Inspector::new(&catalog, spec, Retention::Bounded);
     let mut pushed = 0;
     for mut piece in bytes.chunks(64 << 10) {

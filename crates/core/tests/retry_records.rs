@@ -3,22 +3,16 @@
 
 mod support;
 
-use eventpulse_core::intake::inspection::{Bounds, InputForm, Inspection, InspectionSpec, Inspector, Retention};
-use eventpulse_core::intake::reader::{Format, Limits, Media};
+use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::reader::Format;
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 
 fn inspect(content: &[u8], input: InputForm, catalog: &Catalog, default_schema: &str) -> Inspection {
     let spec = InspectionSpec {
-        owner: "demo".parse().unwrap(),
-        upload_id: support::id(),
         attempt: u32::from(input == InputForm::RejectedRecordLines),
         input,
-        media: Media { format: Format::Ndjson, compression: None },
-        schema: None,
         default_schema: SchemaRef::parse(default_schema).unwrap(),
-        max_rejected: None,
-        limits: Limits::default(),
-        bounds: Bounds::UPLOAD,
+        ..support::spec(Format::Ndjson)
     };
     let mut inspector = Inspector::new(catalog, spec, Retention::Bounded);
     inspector.push(&mut &content[..]);

@@ -1,11 +1,12 @@
 //! No text of a library reaches a sender, whatever the bytes of an upload are.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
-use eventpulse_core::id::{OwnerId, UploadId};
+mod support;
+
 use eventpulse_core::intake::failure::Failure;
-use eventpulse_core::intake::inspection::{Bounds, InputForm, Inspection, InspectionSpec, Inspector, Retention};
-use eventpulse_core::intake::reader::{Format, Limits, Media};
-use eventpulse_core::intake::schema::{Catalog, SchemaRef};
+use eventpulse_core::intake::inspection::{InputForm, Inspection, InspectionSpec, Inspector, Retention};
+use eventpulse_core::intake::reader::Format;
+use eventpulse_core::intake::schema::Catalog;
 use proptest::prelude::*;
 
 /// The texts of serde_json (`ErrorCode`), serde (`de::Error`), jsonschema, flate2 and std, or their characteristic parts.
@@ -54,18 +55,7 @@ const LIBRARIES: &[&str] = &[
 ];
 
 fn spec(format: Format, input: InputForm) -> InspectionSpec {
-    InspectionSpec {
-        owner: OwnerId::parse("owner-1").unwrap(),
-        upload_id: UploadId::of_object("bucket", "key", "version"),
-        attempt: 0,
-        input,
-        media: Media { format, compression: None },
-        schema: None,
-        default_schema: SchemaRef::parse("reading/1.0").unwrap(),
-        max_rejected: None,
-        limits: Limits::default(),
-        bounds: Bounds::UPLOAD,
-    }
+    InspectionSpec { input, ..support::spec(format) }
 }
 
 fn inspect(catalog: &Catalog, spec: InspectionSpec, mut bytes: &[u8]) -> Inspection {

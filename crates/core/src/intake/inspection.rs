@@ -19,7 +19,7 @@ mod rejection_collector;
 mod retry_records;
 mod spec;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use sha2::{Digest, Sha256};
 

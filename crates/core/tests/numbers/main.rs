@@ -11,4 +11,6 @@ mod product;
 mod python;
 mod reading;
 mod splits;
+#[path = "../support/mod.rs"]
+mod support;
 mod values;

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use eventpulse_core::id::UploadId;
-use eventpulse_core::intake::inspection::{Bounds, InputForm, InspectionSpec, Inspector, Retention};
-use eventpulse_core::intake::reader::{Format, Limits, Media};
-use eventpulse_core::intake::schema::{Catalog, SchemaRef};
+use eventpulse_core::intake::inspection::{Inspector, Retention};
+use eventpulse_core::intake::reader::Format;
+use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
 use proptest::prelude::*;
 
 use crate::oracle::{decimal, exact, nearest};
+use crate::support;
 use crate::values::any_finite;
 
 /// Returns the stored values of readings with these numbers, in their order. Fails if a record is rejected.
@@ -19,18 +19,7 @@ fn read(numbers: &[&str]) -> Vec<f64> {
         let time = Timestamp::from_secs(i64::try_from(second).unwrap());
         writeln!(content, r#"{{"device_id":"d","timestamp":"{time}","value":{number}}}"#).unwrap();
     }
-    let spec = InspectionSpec {
-        owner: "demo".parse().unwrap(),
-        upload_id: UploadId::new(Timestamp::from_secs(0), *b"eventpulse"),
-        attempt: 0,
-        input: InputForm::Records,
-        media: Media { format: Format::Ndjson, compression: None },
-        schema: None,
-        default_schema: SchemaRef::parse("reading/1.0").unwrap(),
-        max_rejected: None,
-        limits: Limits::default(),
-        bounds: Bounds::UPLOAD,
-    };
+    let spec = support::spec(Format::Ndjson);
     let catalog = Catalog::bundled().unwrap();
     let mut inspector = Inspector::new(&catalog, spec, Retention::Bounded);
     inspector.push(&mut content.as_bytes());

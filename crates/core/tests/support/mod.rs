@@ -12,7 +12,7 @@ use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::intake::inspection::{
     Bounds, InputForm, Inspection, InspectionSpec, Inspector, MaxRejected, Retention,
 };
-use eventpulse_core::intake::reader::{Limits, Media};
+use eventpulse_core::intake::reader::{Format, Limits, Media};
 use eventpulse_core::intake::rejection::Rejections;
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::time::Timestamp;
@@ -115,6 +115,22 @@ pub fn id_time() -> Timestamp {
     Timestamp::parse("2025-02-28T12:34:56Z").unwrap()
 }
 
+/// Returns the spec of the records of an upload in this format, which are readings unless they name another schema.
+pub fn spec(format: Format) -> InspectionSpec {
+    InspectionSpec {
+        owner: "demo".parse().unwrap(),
+        upload_id: id(),
+        attempt: 0,
+        input: InputForm::Records,
+        media: Media { format, compression: None },
+        schema: None,
+        default_schema: SchemaRef::parse("reading/1.0").unwrap(),
+        max_rejected: None,
+        limits: Limits::default(),
+        bounds: Bounds::UPLOAD,
+    }
+}
+
 /// Inspects a sample in pieces, as the functions do.
 pub fn inspect(sample: &Sample) -> Inspection {
     let Sample { name, bytes, expected } = sample;
@@ -123,18 +139,8 @@ pub fn inspect(sample: &Sample) -> Inspection {
         Ok(media) => media,
         Err(failure) => return failed(failure),
     };
-    let spec = InspectionSpec {
-        owner: "demo".parse().unwrap(),
-        upload_id: id(),
-        attempt: 0,
-        input: InputForm::Records,
-        media,
-        schema: expected.schema.as_deref().map(|schema| SchemaRef::parse(schema).unwrap()),
-        default_schema: SchemaRef::parse("reading/1.0").unwrap(),
-        max_rejected: expected.max_rejected,
-        limits: Limits::default(),
-        bounds: Bounds::UPLOAD,
-    };
+    let schema = expected.schema.as_deref().map(|schema| SchemaRef::parse(schema).unwrap());
+    let spec = InspectionSpec { media, schema, max_rejected: expected.max_rejected, ..spec(media.format) };
     let catalog = Catalog::bundled().unwrap();
     let mut inspector = Inspector::new(&catalog, spec, Retention::Bounded);
     if bytes.chunks(61).all(|piece| inspector.push(&mut &piece[..])) {

@@ -10,7 +10,8 @@ use crate::intake::schema::SchemaRef;
 /// Bounds that a short upload exceeds.
 const SMALL: Bounds = Bounds { records: None, rejected: 5, failures: 20, rejected_bytes: 2_000, chunks: 3 };
 
-fn spec(bounds: Bounds, max_rejected: Option<MaxRejected>) -> InspectionSpec {
+/// Returns the spec of an upload of readings as NDJSON.
+pub(crate) fn spec(bounds: Bounds, max_rejected: Option<MaxRejected>) -> InspectionSpec {
     InspectionSpec {
         owner: "u1".parse().unwrap(),
         upload_id: UploadId::of_object("bucket", "key", "version"),

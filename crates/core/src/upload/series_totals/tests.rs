@@ -10,9 +10,9 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::intake::inspection::{Bounds, InputForm, InspectionSpec, Inspector, Retention};
-use crate::intake::reader::{Format, Limits, Media};
-use crate::intake::schema::{Catalog, SchemaRef};
+use crate::intake::inspection::tests::spec;
+use crate::intake::inspection::{Bounds, InspectionSpec, Inspector, Retention};
+use crate::intake::schema::Catalog;
 use crate::statistics::chunk::{Chunk, ChunkKey};
 use crate::statistics::series::Point;
 use crate::statistics::series_statistics::MAX_LISTED;
@@ -86,13 +86,7 @@ impl Run {
             owner: self.upload.origin().owner.clone(),
             upload_id: id(),
             attempt: self.upload.write_number(),
-            input: InputForm::Records,
-            media: Media { format: Format::Ndjson, compression: None },
-            schema: None,
-            default_schema: SchemaRef::parse("reading/1.0").unwrap(),
-            max_rejected: None,
-            limits: Limits::default(),
-            bounds: Bounds::UPLOAD,
+            ..spec(Bounds::UPLOAD, None)
         };
         let mut inspector = Inspector::new(&CATALOG, spec, Retention::Bounded);
         inspector.push(&mut lines.as_bytes());
