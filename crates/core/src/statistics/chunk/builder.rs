@@ -55,6 +55,8 @@ struct OpenSeries {
     measure: Arc<str>,
     /// The index of the measure in [`ChunkBuilder::entities`].
     measure_index: usize,
+    /// The index of the series whose point followed one of this series the last time.
+    next: usize,
     points: Vec<Point>,
 }
 
@@ -82,25 +84,36 @@ impl ChunkBuilder {
     }
 
     /// Adds a point, and emits the chunks that it completes. Ignores values that are not finite.
-    pub fn add(&mut self, point: SeriesPoint<'_>, mut emit: impl FnMut(Chunk)) {
+    pub fn add(&mut self, point: SeriesPoint<'_>, emit: impl FnMut(Chunk)) {
         let SeriesPoint { entity, measure, time, value } = point;
-        if !value.is_finite() {
-            return;
+        if value.is_finite() {
+            self.add_run(entity, measure, &[Point { time, value }], emit);
         }
-        let index = match self.find(entity, measure) {
-            Some(index) => index,
-            None => self.open(entity, measure, &mut emit),
-        };
-        self.recent = index;
-        let Some(open) = self.open.get_mut(index) else {
-            return;
-        };
-        open.points.push(Point { time, value });
-        self.points += 1;
-        if open.points.len() >= MAX_POINTS {
-            self.flush_series(index, &mut emit);
-        } else if self.points >= self.limits.points {
-            self.flush_longest(&mut emit);
+    }
+
+    /// Adds successive points of one series, as if one by one. Their values must be finite.
+    #[inline]
+    pub fn add_run(&mut self, entity: &str, measure: &str, points: &[Point], mut emit: impl FnMut(Chunk)) {
+        let mut rest = points;
+        while !rest.is_empty() {
+            let index = match self.find(entity, measure) {
+                Some(index) => index,
+                None => self.open(entity, measure, &mut emit),
+            };
+            self.recent = index;
+            let Some(open) = self.open.get_mut(index) else {
+                return;
+            };
+            let room = (MAX_POINTS - open.points.len()).min(self.limits.points.saturating_sub(self.points));
+            let (now, later) = rest.split_at(room.clamp(1, rest.len()));
+            open.points.extend_from_slice(now);
+            self.points += now.len();
+            if open.points.len() >= MAX_POINTS {
+                self.flush_series(index, &mut emit);
+            } else if self.points >= self.limits.points {
+                self.flush_longest(&mut emit);
+            }
+            rest = later;
         }
     }
 
@@ -109,16 +122,33 @@ impl ChunkBuilder {
         self.flush_all(&mut emit);
     }
 
-    fn find(&self, entity: &str, measure: &str) -> Option<usize> {
-        let recent = self.open.get(self.recent).filter(|open| *open.measure == *measure);
-        if recent.is_some_and(|open| *open.entity == *entity) {
+    /// Returns the index of an open series. Devices often take turns, so the series that followed the previous one the last time
+    /// is looked at first.
+    #[inline]
+    fn find(&mut self, entity: &str, measure: &str) -> Option<usize> {
+        let is_same = |open: &OpenSeries| *open.entity == *entity && *open.measure == *measure;
+        let recent = self.open.get(self.recent);
+        if recent.is_some_and(is_same) {
             return Some(self.recent);
         }
-        let measure_index = match recent {
-            Some(open) => open.measure_index,
+        let next = recent.map(|recent| recent.next);
+        if let Some(next) = next.filter(|next| self.open.get(*next).is_some_and(is_same)) {
+            return Some(next);
+        }
+        let measure_index = match recent.filter(|recent| *recent.measure == *measure) {
+            Some(recent) => recent.measure_index,
             None => *self.measures.get(measure)?,
         };
-        self.entities.get(measure_index)?.get(entity).copied()
+        let found = *self.entities.get(measure_index)?.get(entity)?;
+        self.follow(found);
+        Some(found)
+    }
+
+    /// Remembers the series that follows the previous one.
+    fn follow(&mut self, index: usize) {
+        if let Some(recent) = self.open.get_mut(self.recent) {
+            recent.next = index;
+        }
     }
 
     fn open(&mut self, entity: &str, measure: &str, emit: &mut impl FnMut(Chunk)) -> usize {
@@ -140,7 +170,8 @@ impl ChunkBuilder {
         if let Some(entities) = self.entities.get_mut(measure_index) {
             entities.insert(Arc::clone(&entity), index);
         }
-        self.open.push(OpenSeries { entity, measure, measure_index, points: Vec::new() });
+        self.follow(index);
+        self.open.push(OpenSeries { entity, measure, measure_index, next: index, points: Vec::new() });
         self.name_bytes += name_bytes;
         index
     }

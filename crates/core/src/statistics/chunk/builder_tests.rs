@@ -119,3 +119,31 @@ fn attempts_write_chunks_with_different_keys() {
     }
     assert_ne!(of_attempt(0), of_attempt(1));
 }
+
+/// Devices take turns, and change their order; the points also arrive in runs.
+#[test]
+fn points_in_runs_make_the_chunks_of_points_one_by_one() {
+    let point = |index: i64| {
+        let turn = if index < 9_000 { index % 7 } else { index * index % 11 };
+        (format!("device-{turn}"), if index % 3 == 0 { "t" } else { "h" }, index / 50, index as f64)
+    };
+    for limits in [LIMITS, Limits { points: 1_000, ..LIMITS }, Limits { series: 5, ..LIMITS }] {
+        let mut one_by_one = Vec::new();
+        let mut runs = Vec::new();
+        let mut builders = [(); 2].map(|()| ChunkBuilder::with_limits(&"u1".parse().unwrap(), "up_1", 0, limits));
+        for index in 0..12_000 {
+            let (entity, measure, second, value) = point(index / 50 * 50);
+            let run: Vec<Point> =
+                (0..index % 9).map(|more| Point { time: at(second + more), value: value + index as f64 }).collect();
+            for Point { time, value } in run.iter().copied() {
+                let point = SeriesPoint { entity: &entity, measure, time, value };
+                builders[0].add(point, |chunk| one_by_one.push(chunk));
+            }
+            builders[1].add_run(&entity, measure, &run, |chunk| runs.push(chunk));
+        }
+        let [mut first, mut second] = builders;
+        first.flush(|chunk| one_by_one.push(chunk));
+        second.flush(|chunk| runs.push(chunk));
+        assert!(runs.len() > 10 && one_by_one == runs, "{limits:?}");
+    }
+}
