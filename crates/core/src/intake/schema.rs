@@ -15,6 +15,7 @@ pub use id::{NotASchemaId, SchemaId, SchemaRef};
 use plan::Plan;
 
 use crate::intake::json::TapeJson;
+use crate::intake::program::{self, Bundle, Program};
 use crate::intake::shape::DeclaredMembers;
 use crate::time::Timestamp;
 
@@ -39,9 +40,13 @@ pub struct Catalog {
 /// One compiled schema.
 #[derive(Debug)]
 pub(crate) struct Schema {
+    /// Its index in the catalog.
+    pub(crate) index: usize,
     pub(crate) id: SchemaId,
     pub(crate) plan: Plan,
     pub(crate) members: DeclaredMembers,
+    /// The schema as a reader of bytes, if its keywords allow that.
+    pub(crate) program: Option<Program>,
     pub(crate) validator: Validator<TapeJson>,
     /// The schema itself, for messages.
     pub(crate) source: Value,
@@ -68,14 +73,18 @@ impl Catalog {
     /// Returns every problem of every file.
     pub fn compile(files: &[(&str, &str)]) -> Result<Catalog, Vec<SchemaProblem>> {
         let compiled = bundle::compile::<TapeJson>(files, |text| Timestamp::parse(text).is_some())?;
-        let schema = |compiled: bundle::Compiled<TapeJson>| Schema {
+        let members: Vec<DeclaredMembers> = compiled.iter().map(|one| DeclaredMembers::of(&one.schema)).collect();
+        let programs = programs(&compiled, &members);
+        let schema = |(index, ((compiled, members), program)): (usize, ((bundle::Compiled<TapeJson>, _), _))| Schema {
+            index,
             id: SchemaId { name: compiled.name.into(), major: compiled.major, minor: compiled.minor },
             plan: Plan::new(&compiled.annotation),
-            members: DeclaredMembers::of(&compiled.schema),
+            members,
+            program,
             validator: compiled.validator,
             source: compiled.schema,
         };
-        Ok(Catalog { schemas: compiled.into_iter().map(schema).collect() })
+        Ok(Catalog { schemas: compiled.into_iter().zip(members).zip(programs).enumerate().map(schema).collect() })
     }
 
     /// Returns the ids of the schemas, in ascending order.
@@ -114,6 +123,16 @@ impl Catalog {
     pub(crate) fn find_version(&self, name: &str, major: u32) -> Option<&Schema> {
         self.schemas.iter().rfind(|schema| schema.id.major == major && *schema.id.name == *name)
     }
+}
+
+/// Compiles schemas to programs, where their keywords allow that.
+fn programs(compiled: &[bundle::Compiled<TapeJson>], members: &[DeclaredMembers]) -> Vec<Option<Program>> {
+    let id = |schema: &Value| schema.get("$id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let files: Vec<(String, &Value)> = compiled.iter().map(|one| (id(&one.schema), &one.schema)).collect();
+    let program = |(one, members): (&bundle::Compiled<TapeJson>, &DeclaredMembers)| {
+        program::compile(&one.schema, &one.annotation, members.pointers(), Bundle(&files))
+    };
+    compiled.iter().zip(members).map(program).collect()
 }
 
 #[cfg(test)]

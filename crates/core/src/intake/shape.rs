@@ -62,7 +62,8 @@ pub struct Shape {
     pub members: Vec<(String, JsonType)>,
 }
 
-/// The maximum number of members of a schema that are recorded, the outermost first. DynamoDB limits the names in one update.
+/// The maximum number of members of a schema that are recorded, the outermost first: DynamoDB limits the names in one update,
+/// and a mask has as many bits.
 const MAX_MEMBERS: usize = 64;
 
 /// The members that a schema declares by `properties` and `items`, at any depth.
@@ -82,12 +83,16 @@ struct DeclaredValue {
     items: Option<Box<DeclaredValue>>,
 }
 
-/// The types of each member, one bit per type.
+/// The types of each member.
 #[derive(Debug, Clone)]
 pub(crate) struct MemberTypes {
     pointers: Arc<[String]>,
-    bits: Vec<u8>,
+    masks: TypeMasks,
 }
+
+/// For each type a mask of the members that have it: one bit for each of at most 64 members, in the order of their pointers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TypeMasks([u64; JsonType::ALL.len()]);
 
 impl DeclaredMembers {
     /// Returns the members that a schema declares.
@@ -115,12 +120,17 @@ impl DeclaredMembers {
 
     /// Returns an empty record of types.
     pub(crate) fn no_types(&self) -> MemberTypes {
-        MemberTypes { pointers: Arc::clone(&self.pointers), bits: vec![0; self.pointers.len()] }
+        MemberTypes { pointers: Arc::clone(&self.pointers), masks: TypeMasks::default() }
+    }
+
+    /// Returns the pointers of the members whose types are recorded, at most 64.
+    pub(crate) fn pointers(&self) -> &[String] {
+        &self.pointers
     }
 
     /// Adds the types of a record.
     pub(crate) fn record(&self, record: TapeNode<'_>, types: &mut MemberTypes) {
-        self.root.record(record, &mut types.bits);
+        self.root.record(record, &mut types.masks);
     }
 }
 
@@ -145,40 +155,60 @@ impl DeclaredValue {
         self.index.is_some() || !self.properties.is_empty() || self.items.is_some()
     }
 
-    fn record(&self, node: TapeNode<'_>, bits: &mut [u8]) {
-        if let Some(bits) = self.index.and_then(|index| bits.get_mut(index)) {
-            *bits |= bit(type_of(node));
+    fn record(&self, node: TapeNode<'_>, masks: &mut TypeMasks) {
+        if let Some(index) = self.index {
+            masks.add(type_of(node), 1 << index);
         }
         if !self.properties.is_empty()
             && let Some(object) = node.object()
         {
             for (name, value) in &self.properties {
                 if let Some(member) = object.find(name) {
-                    value.record(member, bits);
+                    value.record(member, masks);
                 }
             }
         }
         if let (Some(value), Some(array)) = (&self.items, node.array()) {
             for element in array.elements() {
-                value.record(element, bits);
+                value.record(element, masks);
             }
         }
     }
 }
 
+impl TypeMasks {
+    /// Adds a type of the members in a mask.
+    #[inline]
+    pub(crate) fn add(&mut self, json_type: JsonType, members: u64) {
+        self.0[json_type as usize] |= members;
+    }
+
+    /// Adds the types of another record.
+    #[inline]
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(mask, other)| *mask |= other);
+    }
+
+    fn has(&self, json_type: JsonType, index: usize) -> bool {
+        self.0[json_type as usize] >> index & 1 == 1
+    }
+}
+
 impl MemberTypes {
+    /// Adds the types of a record.
+    #[inline]
+    pub(crate) fn merge(&mut self, types: &TypeMasks) {
+        self.masks.merge(types);
+    }
+
     /// Returns the shape of the records of a schema.
     pub(crate) fn shape(&self, schema: &SchemaId) -> Shape {
-        let members = self.pointers.iter().zip(&self.bits).flat_map(|(pointer, bits)| {
-            let seen = JsonType::ALL.into_iter().filter(move |known| bits & bit(*known) != 0);
+        let members = self.pointers.iter().enumerate().flat_map(|(index, pointer)| {
+            let seen = JsonType::ALL.into_iter().filter(move |known| self.masks.has(*known, index));
             seen.map(move |known| (pointer.clone(), known))
         });
         Shape { kind: format!("{}/{}", schema.name, schema.major), members: members.collect() }
     }
-}
-
-fn bit(json_type: JsonType) -> u8 {
-    1 << (json_type as u8)
 }
 
 fn type_of(node: TapeNode<'_>) -> JsonType {

@@ -98,7 +98,7 @@ fn validators<F: Json>(
             .offline()
             .should_validate_formats(true)
             .should_ignore_unknown_formats(false)
-            .with_pattern_options(PatternOptions::regex())
+            .with_pattern_options(patterns())
             .with_format("date-time", is_date_time)
             .build(&source.schema);
         match built {
@@ -113,6 +113,21 @@ fn validators<F: Json>(
         }
     }
     if problems.is_empty() { Ok(validators) } else { Err(problems) }
+}
+
+/// Returns the dialect of the keyword `pattern`: expressions that take linear time.
+fn patterns() -> PatternOptions<jsonschema::Regex> {
+    PatternOptions::regex()
+}
+
+/// Returns the validator of a schema that has no keyword but `pattern`; `None` for an invalid expression.
+pub(crate) fn pattern_validator<F: Json>(schema: &Value) -> Option<Validator<F>> {
+    jsonschema::options_for::<F>()
+        .with_draft(Draft::Draft202012)
+        .offline()
+        .with_pattern_options(patterns())
+        .build(schema)
+        .ok()
 }
 
 fn metaschema_problem(source: &Source) -> Option<SchemaProblem> {

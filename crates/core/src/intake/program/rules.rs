@@ -1,0 +1,130 @@
+//! The parts of a program: what each value of a record may be, and what it means.
+
+use jsonschema::Validator;
+
+use crate::intake::json::{TapeJson, TapeNode};
+
+/// The maximum number of measures of a schema with a program.
+pub(super) const MAX_MEASURES: usize = 32;
+
+/// A schema as a reader of bytes.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// The index of the rule for the record.
+    pub(super) root: usize,
+    pub(super) objects: Vec<ObjectRule>,
+    pub(super) arrays: Vec<ArrayRule>,
+    /// The number of links that layouts have; see [`ObjectRule::first_link`].
+    pub(super) links: usize,
+    pub(super) scopes: Scopes,
+}
+
+/// Where entities, times and measures are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scopes {
+    /// Whether each element of an array has its own entity.
+    pub(super) entity_in_element: bool,
+    /// Whether each element of an array has its own time.
+    pub(super) time_in_element: bool,
+}
+
+/// A value. A type without a rule is not allowed, or its values are left to the validator.
+#[derive(Debug, Default)]
+pub(super) struct ValueRule {
+    pub(super) string: Option<StringRule>,
+    pub(super) number: Option<NumberRule>,
+    /// The index in [`Program::objects`].
+    pub(super) object: Option<usize>,
+    /// The index in [`Program::arrays`].
+    pub(super) array: Option<usize>,
+    pub(super) boolean: bool,
+    pub(super) null: bool,
+    /// The bit of the member in the record of types; 0 if its types are not recorded.
+    pub(super) member: u64,
+}
+
+/// The meaning of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    None,
+    /// The name of the schema.
+    Schema,
+    Entity,
+    Time,
+    /// The value of a measure, by its index in the plan.
+    Measure(u8),
+}
+
+#[derive(Debug)]
+pub(super) enum StringRule {
+    /// Any text of this number of characters.
+    Plain { min: usize, max: usize, role: Role },
+    /// A date-time, which may be the time.
+    DateTime { role: Role },
+    /// A text with further requirements.
+    Checked(Box<CheckedString>),
+}
+
+#[derive(Debug)]
+pub(super) struct CheckedString {
+    pub(super) min: usize,
+    pub(super) max: usize,
+    /// The only allowed texts.
+    pub(super) options: Option<Vec<Box<[u8]>>>,
+    pub(super) pattern: Option<Pattern>,
+    pub(super) is_date_time: bool,
+    pub(super) role: Role,
+}
+
+/// The validator of the keyword `pattern` alone, so that its dialect of regular expressions is the same.
+#[derive(Debug)]
+pub(super) struct Pattern(pub(super) Validator<TapeJson>);
+
+#[derive(Debug)]
+pub(super) struct NumberRule {
+    pub(super) min: f64,
+    pub(super) max: f64,
+    pub(super) is_integer: bool,
+    pub(super) role: Role,
+}
+
+#[derive(Debug)]
+pub(super) struct ObjectRule {
+    pub(super) members: Vec<Member>,
+    /// One bit for each member.
+    pub(super) required: u64,
+    /// The link from the beginning of the object. The link from each member follows it.
+    pub(super) first_link: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) name: Box<[u8]>,
+    pub(super) value: ValueRule,
+}
+
+#[derive(Debug)]
+pub(super) struct ArrayRule {
+    pub(super) element: ValueRule,
+    pub(super) min: usize,
+    pub(super) max: usize,
+    /// Whether each element has points of its own.
+    pub(super) has_points: bool,
+}
+
+impl CheckedString {
+    /// Returns whether a text, which has this number of characters, is allowed.
+    pub(super) fn allows(&self, text: &str, chars: usize) -> bool {
+        (self.min..=self.max).contains(&chars)
+            && self.options.as_ref().is_none_or(|options| options.iter().any(|option| **option == *text.as_bytes()))
+            && self.pattern.as_ref().is_none_or(|Pattern(validator)| validator.is_valid(TapeNode::Name(text)))
+    }
+}
+
+impl NumberRule {
+    /// Returns whether a number is allowed.
+    #[inline]
+    pub(super) fn allows(&self, number: f64) -> bool {
+        number >= self.min && number <= self.max && !(self.is_integer && number.fract() != 0.0)
+    }
+}
