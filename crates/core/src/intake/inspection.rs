@@ -113,6 +113,13 @@ impl<'c> Inspector<'c> {
         Self { is_over: Some(Box::new(is_over)), ..self }
     }
 
+    /// Parses and validates every record, also those that are otherwise accepted in one pass over their bytes. The inspection
+    /// is the same, only slower.
+    #[must_use]
+    pub fn without_one_pass(self) -> Self {
+        Self { records: self.records.without_one_pass(), ..self }
+    }
+
     /// Takes bytes of the object off the front of `bytes`, until there are no more or the inspector
     /// [is full](Inspector::is_full). Returns `false` if the verdict on the upload is known, or the inspector was
     /// interrupted: further bytes change nothing.
@@ -130,6 +137,12 @@ impl<'c> Inspector<'c> {
     #[must_use]
     pub fn records(&self) -> u64 {
         self.records.records()
+    }
+
+    /// Returns the number of accepted records that were read in one pass over their bytes.
+    #[must_use]
+    pub fn accepted_in_one_pass(&self) -> u64 {
+        self.records.accepted_in_one_pass()
     }
 
     /// Returns the number of bytes of content up to the end of the last record, after decompression.
@@ -193,7 +206,7 @@ impl<'c> Inspector<'c> {
 
     fn inspect(&mut self, input: &mut &[u8]) -> Result<(), Failure> {
         while !self.records.is_full() && !self.is_time_over() {
-            let Some(frame) = self.reader.next_frame(input)? else { break };
+            let Some(frame) = self.reader.next_frame(input, &mut self.records)? else { break };
             if self.records.inspect(frame)? == Progress::Decided {
                 break;
             }
@@ -203,7 +216,7 @@ impl<'c> Inspector<'c> {
 
     fn inspect_rest(&mut self) -> Result<(), Failure> {
         while !self.is_time_over() {
-            let Some(frame) = self.reader.next_frame_at_end()? else { break };
+            let Some(frame) = self.reader.next_frame_at_end(&mut self.records)? else { break };
             if self.records.inspect(frame)? == Progress::Decided {
                 break;
             }

@@ -20,7 +20,7 @@ pub(crate) use locate::locate;
 pub(crate) use node::TapeNode;
 pub use parse::MAX_DEPTH;
 pub use pointer::escaped;
-pub(crate) use syntax::{Mistake, stray_character};
+pub(crate) use syntax::{Mistake, is_white_space, stray_character};
 pub(crate) use tape::{Document, Tape};
 pub(crate) use view::TapeJson;
 

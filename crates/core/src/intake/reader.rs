@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! bytes ─▶ Decoder (detects the compression, decompresses) ─▶ Framer (finds the records) ─▶ frames
+//!                                                               ▲
+//!                                                            Recognizer (knows the end of accepted records)
 //! ```
 //! The reader is pulled: the caller asks for the next frame and offers input, of which the reader takes as much as it
 //! needs. Memory use does not grow with the upload: the reader holds at most one incomplete record (16 MiB), one decoded
@@ -16,6 +18,7 @@ mod gzip;
 mod head;
 mod limits;
 mod media;
+mod recognizer;
 mod scan;
 mod stream;
 #[cfg(test)]
@@ -28,6 +31,7 @@ pub use frame::Frame;
 use framer::Framer;
 pub use limits::Limits;
 pub use media::{Compression, Format, Media};
+pub use recognizer::{Recognition, Recognizer};
 
 use crate::intake::failure::Failure;
 
@@ -40,10 +44,10 @@ use crate::intake::failure::Failure;
 /// let mut reader = Reader::new(media, Limits::default());
 /// let mut input = &b"{\"value\": 1}\n{\"value\": 2}"[..];
 /// let mut lines = Vec::new();
-/// while let Some(frame) = reader.next_frame(&mut input).unwrap() {
+/// while let Some(frame) = reader.next_frame(&mut input, &mut ()).unwrap() {
 ///     lines.push(frame.position.line);
 /// }
-/// while let Some(frame) = reader.next_frame_at_end().unwrap() {
+/// while let Some(frame) = reader.next_frame_at_end(&mut ()).unwrap() {
 ///     lines.push(frame.position.line);
 /// }
 /// assert_eq!(lines, [1, 2]);
@@ -51,6 +55,8 @@ use crate::intake::failure::Failure;
 pub struct Reader {
     decoder: Decoder,
     framer: Framer,
+    /// The failure of the decoder, if records come before it.
+    failed: Option<Failure>,
     /// The result of the decoder's last step; none before the end of the input.
     decoded: Option<Result<(), Failure>>,
 }
@@ -61,23 +67,38 @@ impl Reader {
     pub fn new(media: Media, limits: Limits) -> Self {
         let (decoder, framer) =
             (Decoder::new(media.compression, limits.gzip_members), Framer::new(media.format, limits));
-        Self { decoder, framer, decoded: None }
+        Self { decoder, framer, failed: None, decoded: None }
     }
 
-    /// Returns the next frame. Takes bytes off the front of `input` as needed; returns `None` when it needs more.
+    /// Returns the next frame. Takes bytes off the front of `input` as needed; returns `None` when it needs more. The frame of a
+    /// record is the same whether the recognizer accepts it or not.
     ///
     /// # Errors
     /// Returns the failure of the upload as a whole. Stop reading.
     #[inline]
-    pub fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame<'_>>, Failure> {
+    pub fn next_frame(
+        &mut self,
+        input: &mut &[u8],
+        recognizer: &mut impl Recognizer,
+    ) -> Result<Option<Frame<'_>>, Failure> {
         loop {
-            if let Some(record) = self.framer.next_record()? {
+            if let Some(record) = self.framer.next_record(recognizer)? {
                 return Ok(Some(self.framer.frame(record)));
             }
-            if !self.decoder.step(input, self.framer.content_mut())? {
-                return Ok(None);
+            if let Some(failure) = &self.failed {
+                return Err(failure.clone());
             }
-            self.framer.check_size()?;
+            let content = self.framer.content_mut();
+            let before = content.len();
+            match self.decoder.step(input, content) {
+                Ok(true) => self.framer.check_size()?,
+                Ok(false) => return Ok(None),
+                Err(failure) if self.framer.is_held(recognizer) => {
+                    self.framer.release(before);
+                    self.failed = Some(failure);
+                }
+                Err(failure) => return Err(failure),
+            }
         }
     }
 
@@ -85,9 +106,9 @@ impl Reader {
     ///
     /// # Errors
     /// Returns the failure of the upload as a whole, after the records before it.
-    pub fn next_frame_at_end(&mut self) -> Result<Option<Frame<'_>>, Failure> {
+    pub fn next_frame_at_end(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Frame<'_>>, Failure> {
         loop {
-            if let Some(record) = self.framer.next_record()? {
+            if let Some(record) = self.framer.next_record(recognizer)? {
                 return Ok(Some(self.framer.frame(record)));
             }
             if let Some(decoded) = self.decoded.clone() {

@@ -1,26 +1,31 @@
 //! The validator: a record becomes a verdict, with points if it is accepted.
 //!
-//! [`Validator::check`] is the only way from bytes to a verdict: it parses the record, resolves its schema, validates it and
-//! extracts its points. Whatever decides faster about common records belongs in there, ahead of these steps, and leaves the
-//! others to them.
+//! There are two ways from bytes to a verdict. The program of a schema accepts common records in one pass over their bytes;
+//! [`Validator::check`] tries it first, and [`Validator::find_accepted`] has it find the end of the record, too. Every other
+//! record is parsed, its schema is resolved, and it is validated; then its points are extracted.
 
 mod collect;
 mod extract;
 mod hints;
 mod message;
+mod one_pass;
 mod resolve;
 
 use std::sync::Arc;
 
 use crate::intake::failure::Failure;
-use crate::intake::json::{Document, Tape};
+use crate::intake::json::{Tape, is_white_space};
+use crate::intake::program::WhiteSpace;
 use crate::intake::schema::{Catalog, Schema, SchemaId, SchemaRef};
 use crate::intake::shape::{MemberTypes, Shape};
 use extract::{BufferedPoint, Extraction};
+use one_pass::OnePass;
+use resolve::Request;
 
 pub use crate::intake::json::MAX_DEPTH;
 pub use collect::MAX_FAILURES;
 pub use extract::Points;
+pub(crate) use one_pass::Accepted;
 pub use resolve::AppliedSchema;
 
 /// The decision about a record.
@@ -67,6 +72,7 @@ pub struct Validator<'c> {
     catalog: &'c Catalog,
     requested: Option<SchemaRef>,
     default: SchemaRef,
+    one_pass: OnePass<'c>,
     tape: Tape,
     points: Vec<BufferedPoint>,
     /// The text of an entity that is a number.
@@ -83,6 +89,7 @@ impl<'c> Validator<'c> {
     #[must_use]
     pub fn new(catalog: &'c Catalog, requested: Option<SchemaRef>, default: SchemaRef) -> Self {
         Self {
+            one_pass: OnePass::new(catalog, requested.as_ref(), &default),
             catalog,
             requested,
             default,
@@ -94,33 +101,84 @@ impl<'c> Validator<'c> {
         }
     }
 
+    /// Parses and validates every record, also those that a program could accept in one pass. The verdicts are the same.
+    #[must_use]
+    pub fn without_one_pass(self) -> Self {
+        Self { one_pass: self.one_pass.turned_off(), ..self }
+    }
+
+    /// Returns the number of records that were accepted in one pass over their bytes.
+    #[must_use]
+    pub fn accepted_in_one_pass(&self) -> u64 {
+        self.one_pass.accepted()
+    }
+
+    /// Returns whether programs accept records.
+    pub(crate) fn has_one_pass(&self) -> bool {
+        self.one_pass.is_on()
+    }
+
     /// Checks one record.
     ///
     /// The values of its points are finite; a measure that is absent or null is not a point.
     #[inline]
     pub fn check<'a>(&'a mut self, record: &'a [u8]) -> Verdict<'a> {
-        let Self { catalog, requested, default, tape, points, entity, previous, member_types } = self;
+        let start = record.iter().take_while(|byte| is_white_space(**byte)).count();
+        let text = record.get(start..).unwrap_or_default();
+        let is_whole = |length| text.get(length..).is_some_and(|rest| rest.iter().copied().all(is_white_space));
+        match self.one_pass.read(text, self.one_pass.white_space()) {
+            Some(Accepted { length, schema }) if is_whole(length) => self.accepted(schema, text),
+            _ => self.check_document(record),
+        }
+    }
+
+    /// Returns the record that `content` begins with, if its program accepts it. More content may follow.
+    #[inline]
+    pub(crate) fn find_accepted(&mut self, content: &[u8], white_space: WhiteSpace) -> Option<Accepted<'c>> {
+        self.one_pass.read(content, white_space)
+    }
+
+    /// Accepts the record that [`find_accepted`](Self::find_accepted) found last, with which `record` begins.
+    #[inline]
+    pub(crate) fn take_accepted<'a>(&'a mut self, accepted: &Accepted<'c>, record: &'a [u8]) -> Points<'a> {
+        let found = self.one_pass.accept();
+        types_of(&mut self.member_types, accepted.schema).merge(found.types());
+        Points::of_program(found, record, &accepted.schema.plan)
+    }
+
+    fn accepted<'a>(&'a mut self, schema: &'c Schema, record: &'a [u8]) -> Verdict<'a> {
+        let found = self.one_pass.accept();
+        let named = found.schema(record).and_then(|name| std::str::from_utf8(name).ok());
+        let request = named.map(Request::Record).or(self.requested.as_ref().map(Request::Upload));
+        let applied = resolve::applied(schema, request, &mut self.previous);
+        types_of(&mut self.member_types, schema).merge(found.types());
+        Verdict::Accepted { schema: applied, points: Points::of_program(found, record, &schema.plan) }
+    }
+
+    /// Checks a record without its program.
+    pub(crate) fn check_document<'a>(&'a mut self, record: &'a [u8]) -> Verdict<'a> {
+        let Self { catalog, requested, default, one_pass, tape, points, entity, previous, member_types } = self;
         tape.trim();
         let mut document = match tape.read(record) {
             Ok(document) => document,
             Err(failure) => return rejected(None, (vec![*failure], 0)),
         };
-        let (schema, applied) = match resolve::schema(catalog, &document, requested.as_ref(), default, previous) {
+        let (schema, request) = match resolve::schema(catalog, &document, requested.as_ref(), default) {
             Ok(resolved) => resolved,
             Err(failure) => return rejected(None, (collect::located(&document, vec![*failure]), 0)),
         };
+        let applied = resolve::applied(schema, request, previous);
         if !schema.validator.is_valid(document.root()) {
             return rejected(Some(applied), collect::failures(&mut document, schema));
         }
         match extract::points(&document, &schema.plan, points) {
             Extraction::Failed(errors) => return rejected(Some(applied), errors.finish(&document)),
-            Extraction::Complete => record_types(member_types, schema, &document),
-            Extraction::Overflowed => {
-                points.clear();
-                record_types(member_types, schema, &document);
-            }
+            Extraction::Complete => {}
+            Extraction::Overflowed => points.clear(),
         }
-        Verdict::Accepted { schema: applied, points: Points::new(document, &schema.plan, points, entity) }
+        schema.members.record(document.root(), types_of(member_types, schema));
+        one_pass.follow(schema);
+        Verdict::Accepted { schema: applied, points: Points::of_document(document, &schema.plan, points, entity) }
     }
 
     /// Returns the member types of the records accepted so far, by kind.
@@ -133,15 +191,15 @@ fn rejected<'a>(schema: Option<Arc<AppliedSchema>>, (failures, omitted): (Vec<Fa
     Verdict::Rejected { schema, failures, omitted }
 }
 
-fn record_types(member_types: &mut Vec<(SchemaId, MemberTypes)>, schema: &Schema, document: &Document<'_>) {
+/// Returns the types of members in the accepted records of a schema.
+#[inline]
+fn types_of<'t>(member_types: &'t mut Vec<(SchemaId, MemberTypes)>, schema: &Schema) -> &'t mut MemberTypes {
     let known = member_types.iter().position(|(id, _)| *id == schema.id);
     let index = known.unwrap_or_else(|| {
         member_types.push((schema.id.clone(), schema.members.no_types()));
         member_types.len() - 1
     });
-    if let Some((_, types)) = member_types.get_mut(index) {
-        schema.members.record(document.root(), types);
-    }
+    &mut member_types[index].1
 }
 
 #[cfg(test)]

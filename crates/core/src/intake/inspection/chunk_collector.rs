@@ -2,7 +2,7 @@
 
 use super::spec::Retention;
 use crate::statistics::chunk::{Chunk, ChunkBuilder};
-use crate::statistics::series::SeriesPoint;
+use crate::statistics::series::Point;
 use crate::statistics::series_median::ChunksBySeries;
 use crate::statistics::series_statistics::{SeriesReport, SeriesStatistics, largest};
 use crate::statistics::series_summaries::SeriesSummaries;
@@ -54,12 +54,12 @@ impl ChunkCollector {
         Self { builder, chunks }
     }
 
-    /// Adds a point.
+    /// Adds successive points of one series.
     #[inline]
-    pub(super) fn add(&mut self, point: SeriesPoint<'_>) {
+    pub(super) fn add(&mut self, entity: &str, measure: &str, points: &[Point]) {
         let Self { builder, chunks } = self;
         if let Some(builder) = builder {
-            builder.add(point, |chunk| chunks.add(chunk));
+            builder.add_run(entity, measure, points, |chunk| chunks.add(chunk));
         }
     }
 

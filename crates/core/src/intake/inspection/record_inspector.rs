@@ -7,11 +7,12 @@ use super::retry_records::{self, RetryRecord};
 use super::spec::{InputForm, InspectionSpec, MaxRejected, Retention};
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::position::ReadUntil;
-use crate::intake::reader::Frame;
+use crate::intake::program::WhiteSpace;
+use crate::intake::reader::{Frame, Recognition, Recognizer};
 use crate::intake::rejection::{RejectedRecord, Rejections};
 use crate::intake::schema::Catalog;
 use crate::intake::shape::Shape;
-use crate::intake::validation::{AppliedSchema, Validator, Verdict};
+use crate::intake::validation::{Accepted, AppliedSchema, Validator, Verdict};
 use crate::statistics::chunk::ChunkBuilder;
 
 /// An inspector is full when its undrained findings exceed this size.
@@ -23,6 +24,8 @@ pub(super) struct RecordInspector<'c> {
     max_record_bytes: usize,
     max_rejected: Option<MaxRejected>,
     validator: Validator<'c>,
+    /// The record that was recognized last.
+    recognized: Option<Accepted<'c>>,
     pub(super) accepted: u64,
     pub(super) chunks: ChunkCollector,
     pub(super) rejections: RejectionCollector,
@@ -65,6 +68,7 @@ impl<'c> RecordInspector<'c> {
             max_record_bytes: limits.record_bytes,
             max_rejected,
             validator: Validator::new(catalog, schema, default_schema),
+            recognized: None,
             accepted: 0,
             chunks: ChunkCollector::new(builder, retention),
             rejections: RejectionCollector::new(retention, rejections),
@@ -80,6 +84,11 @@ impl<'c> RecordInspector<'c> {
     /// Returns the number of records inspected so far.
     pub(super) fn records(&self) -> u64 {
         self.accepted + self.rejections.rejections().rejected()
+    }
+
+    /// Returns the number of records accepted in one pass.
+    pub(super) fn accepted_in_one_pass(&self) -> u64 {
+        self.validator.accepted_in_one_pass()
     }
 
     /// Returns the number of bytes up to the end of the last record.
@@ -98,6 +107,11 @@ impl<'c> RecordInspector<'c> {
 
     pub(super) fn is_full(&self) -> bool {
         self.retention != Retention::Bounded && self.chunks.size_bytes() + self.rejections.size_bytes() > FULL_BYTES
+    }
+
+    /// Parses and validates every record.
+    pub(super) fn without_one_pass(self) -> Self {
+        Self { validator: self.validator.without_one_pass(), ..self }
     }
 
     /// Inspects one record.
@@ -123,10 +137,20 @@ impl<'c> RecordInspector<'c> {
         let Some(bytes) = frame.bytes else {
             return self.reject(too_large(&frame, self.max_record_bytes), None);
         };
-        match self.validator.check(bytes) {
+        let verdict = match (frame.recognition, &self.recognized) {
+            (Recognition::Accepted, Some(accepted)) => {
+                self.accepted += 1;
+                let points = self.validator.take_accepted(accepted, bytes);
+                points.for_each_run(|entity, measure, points| self.chunks.add(entity, measure, points));
+                return self.check_chunks();
+            }
+            (Recognition::NotSure, _) => self.validator.check_document(bytes),
+            _ => self.validator.check(bytes),
+        };
+        match verdict {
             Verdict::Accepted { points, .. } => {
                 self.accepted += 1;
-                points.for_each(|point| self.chunks.add(point));
+                points.for_each_run(|entity, measure, points| self.chunks.add(entity, measure, points));
                 self.check_chunks()
             }
             Verdict::Rejected { schema, mut failures, omitted } => {
@@ -204,6 +228,22 @@ impl<'c> RecordInspector<'c> {
             self.decided = true;
         }
         !self.decided
+    }
+}
+
+impl Recognizer for RecordInspector<'_> {
+    fn is_active(&self) -> bool {
+        self.input == InputForm::Records && self.validator.has_one_pass()
+    }
+
+    #[inline]
+    fn recognize(&mut self, content: &[u8], in_line: bool) -> Option<usize> {
+        if self.input != InputForm::Records {
+            return None;
+        }
+        let white_space = if in_line { WhiteSpace::WithinLine } else { WhiteSpace::Json };
+        self.recognized = self.validator.find_accepted(content, white_space);
+        self.recognized.map(|accepted| accepted.length)
     }
 }
 

@@ -174,3 +174,76 @@ fn chunks_that_are_dropped_count() {
     let inspection = inspector.inspection();
     assert_eq!((inspection.chunk_count, inspection.chunks.is_none()), (160_000, true));
 }
+
+#[test]
+fn each_form_of_upload_is_accepted_in_one_pass() {
+    let lines: Vec<String> = (0..500).map(|device| reading(&device.to_string()).trim_end().to_owned()).collect();
+    let values = vec![r#"{"timestamp":"2025-02-28T12:00:00Z","value":1}"#; 2_000].join(",\n");
+    let batch = format!("{{\"device_id\":\"d\",\n\"readings\":[{values}]}}\n");
+    for (name, content_type, content, records) in [
+        ("lines", "application/x-ndjson", lines.join("\n"), 500),
+        ("lines of Windows", "application/x-ndjson", lines.join("\r\n") + "\r\n", 500),
+        ("an array", "application/json", format!("[\n{}\n]\n", lines.join(",\n")), 500),
+        ("documents in a row", "application/json", lines.join("\n").replace(",\"", ",\n  \""), 500),
+        ("one document", "application/json", lines[0].clone(), 1),
+        ("a large document", "application/json", batch, 1),
+    ] {
+        for piece in [1, 61, 4_096, 1 << 16] {
+            let schema = if name == "a large document" { "batch/1.0" } else { "reading/1.0" };
+            let spec = InspectionSpec {
+                media: Media::parse(Some(content_type), None, "").unwrap(),
+                default_schema: SchemaRef::parse(schema).unwrap(),
+                ..spec(Bounds::UPLOAD, None)
+            };
+            let catalog = Catalog::bundled().unwrap();
+            let inspect = |mut inspector: Inspector<'_>| {
+                assert!(content.as_bytes().chunks(piece).all(|mut piece| inspector.push(&mut piece)));
+                inspector.finish();
+                let (in_one_pass, content_bytes) = (inspector.accepted_in_one_pass(), inspector.content_bytes());
+                let Inspection { sha256, accepted, chunks, series, summaries, shapes, .. } = inspector.inspection();
+                let kept: Vec<_> = summaries.kept().collect();
+                let found = format!("{content_bytes} {sha256} {accepted} {chunks:?} {series:?} {kept:?} {shapes:?}");
+                (in_one_pass, found)
+            };
+            let with = inspect(Inspector::new(&catalog, spec.clone(), Retention::Bounded));
+            let without = inspect(Inspector::new(&catalog, spec, Retention::Bounded).without_one_pass());
+            assert_eq!((with.0, without.0), (records, 0), "{name} in pieces of {piece}");
+            assert_eq!(with.1, without.1, "{name} in pieces of {piece}");
+        }
+    }
+}
+
+/// What follows a first document of several pieces must not change what counts before it.
+#[test]
+fn documents_in_a_row_have_the_same_records_before_a_failure() {
+    let large = reading("d").replace(',', &format!(",{}", " ".repeat(40_000)));
+    let content = format!("{large}{}", "{}\n".repeat(20_000));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(content.as_bytes()).unwrap();
+    let mut damaged = encoder.finish().unwrap();
+    let length = damaged.len();
+    damaged.truncate(length - 300);
+    damaged.extend([0xff; 300]);
+    let small = Limits { decompressed_bytes: 135_000, ..Limits::default() };
+    for (name, bytes, limits, max_rejected) in [
+        ("damaged", damaged.clone(), Limits::default(), None),
+        ("damaged behind the verdict", damaged, Limits::default(), Some(MaxRejected::Count(2))),
+        ("too large", content.into_bytes(), small, None),
+    ] {
+        for piece in [100, 5_000, 1 << 16] {
+            let media = Media::parse(Some("application/json"), None, "").unwrap();
+            let spec = InspectionSpec { media, limits, ..spec(Bounds::UPLOAD, max_rejected) };
+            let catalog = Catalog::bundled().unwrap();
+            let inspect = |mut inspector: Inspector<'_>| {
+                let _ = bytes.chunks(piece).all(|mut piece| inspector.push(&mut piece));
+                inspector.finish();
+                let records = inspector.records();
+                (records, format!("{:?}", inspector.inspection().rejections))
+            };
+            let with = inspect(Inspector::new(&catalog, spec.clone(), Retention::Bounded));
+            let without = inspect(Inspector::new(&catalog, spec, Retention::Bounded).without_one_pass());
+            assert_eq!(with, without, "{name} in pieces of {piece}");
+            assert!(with.0 > 2, "{name} in pieces of {piece}: records come before the failure");
+        }
+    }
+}

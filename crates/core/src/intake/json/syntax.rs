@@ -10,7 +10,8 @@ mod string;
 
 pub(crate) use mistake::Mistake;
 use number::is_not_finite;
-use scanner::{Scanned, Scanner, is_white_space};
+pub(crate) use scanner::is_white_space;
+use scanner::{Scanned, Scanner};
 
 /// Returns the first mistake and its offset in bytes; none in valid JSON.
 pub(crate) fn first_mistake(text: &str) -> Option<(Mistake, usize)> {

@@ -1,5 +1,6 @@
 //! The frame: one record in the bytes of an upload.
 
+use super::recognizer::Recognition;
 use crate::intake::position::TextPosition;
 
 /// One record in the bytes of an upload.
@@ -16,4 +17,6 @@ pub struct Frame<'a> {
     /// Whether the upload as a whole is not JSON if this record is not: it is an element of a top-level array, or the end of
     /// the record is unknown and others came before.
     pub decides_upload: bool,
+    /// Whether it was recognized.
+    pub recognition: Recognition,
 }

@@ -1,6 +1,7 @@
 //! The framer: finds the beginning and the end of each record in decompressed content.
 
-use std::ops::Range;
+mod recognized;
+mod state;
 
 use memchr::memchr;
 
@@ -8,11 +9,14 @@ use super::frame::Frame;
 use super::head;
 use super::limits::Limits;
 use super::media::Format;
+use super::recognizer::{Recognition, Recognizer};
 use super::scan::{End, Scan};
 use super::text::is_white_space;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::json::{Mistake, stray_character};
 use crate::intake::position::TextPosition;
+pub(super) use state::Record;
+use state::{Current, State};
 
 /// The content buffer keeps at most this capacity after a large record.
 const KEPT_CAPACITY: usize = 1 << 20;
@@ -38,52 +42,10 @@ pub(super) struct Framer {
     begins_with_array: bool,
 }
 
-/// The record that is being framed.
-struct Current {
-    /// The index in `content` of its first byte that is still held.
-    start: usize,
-    /// The position of its first byte.
-    position: TextPosition,
-    /// The number of its bytes that were dropped because it is too large.
-    dropped: u64,
-}
-
-/// A complete record.
-pub(super) struct Record {
-    index: u64,
-    position: TextPosition,
-    length: u64,
-    /// Its bytes in `content`; none if it is too large.
-    range: Option<Range<usize>>,
-    decides_upload: bool,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    /// Before the first byte. The first bytes are checked as a whole.
-    Head,
-    /// Before the first byte that is not white space.
-    Start,
-    /// In a line of NDJSON.
-    Line,
-    /// In an array, before an element or, if it is the first, the end.
-    Element { first: bool },
-    /// In a value.
-    Value { in_array: bool },
-    /// In the first document, after a byte that breaks it. The rest of the upload is part of it.
-    Rest { broken: TextPosition },
-    /// After an element of an array.
-    Separator,
-    /// After a document.
-    End { is_object: bool },
-    /// After a byte that breaks the structure of the upload.
-    Failed { broken: TextPosition },
-}
-
 impl Framer {
     pub(super) fn new(format: Format, limits: Limits) -> Self {
         let position = TextPosition::START;
-        let current = Current { start: 0, position, dropped: 0 };
+        let current = Current { start: 0, position, dropped: 0, recognition: Recognition::Untried };
         Self {
             format,
             limits,
@@ -122,9 +84,9 @@ impl Framer {
     /// Returns the frame of a record that was just found.
     #[inline]
     pub(super) fn frame(&self, record: Record) -> Frame<'_> {
-        let Record { index, position, length, range, decides_upload } = record;
+        let Record { index, position, length, range, decides_upload, recognition } = record;
         let bytes = range.map(|range| self.content.get(range).unwrap_or_default());
-        Frame { index, position, byte_length: length, bytes, decides_upload }
+        Frame { index, position, byte_length: length, bytes, decides_upload, recognition }
     }
 
     /// Checks the size of the upload, after content was appended.
@@ -139,7 +101,10 @@ impl Framer {
 
     /// Finds the next record that ends in the content at hand.
     #[inline]
-    pub(super) fn next_record(&mut self) -> Result<Option<Record>, Failure> {
+    pub(super) fn next_record(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Record>, Failure> {
+        if self.is_held(recognizer) {
+            return self.held(recognizer);
+        }
         while !self.rest().is_empty() {
             let found = match self.state {
                 State::Failed { broken } => Err(not_json(broken)),
@@ -150,17 +115,17 @@ impl Framer {
                         Ok(None)
                     }
                 },
-                State::Start => {
-                    self.start();
-                    Ok(None)
-                }
-                State::Line => self.line(),
+                State::Start => self.start(recognizer),
+                State::Line => self.line(recognizer),
                 State::Value { in_array } => self.value(in_array),
                 State::Rest { broken } => self.rest_of_document(broken).map(|()| None),
-                State::Element { .. } | State::Separator | State::End { .. } => self.between().map(|()| None),
+                State::Element { .. } | State::Separator | State::End { .. } => self.between(recognizer),
             };
             if let Some(record) = found? {
                 return Ok(Some(record));
+            }
+            if self.is_held(recognizer) {
+                return Ok(None);
             }
         }
         Ok(None)
@@ -189,8 +154,8 @@ impl Framer {
     }
 
     /// Before the first record: skips white space.
-    fn start(&mut self) {
-        let Some(first) = self.skip_white_space() else { return };
+    fn start(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Record>, Failure> {
+        let Some(first) = self.skip_white_space() else { return Ok(None) };
         match (self.format, first) {
             (Format::Ndjson, first) => {
                 self.begins_with_array = first == b'[';
@@ -201,14 +166,15 @@ impl Framer {
                 self.skip(1);
                 self.state = State::Element { first: true };
             }
-            (Format::Json | Format::Undeclared, first) => self.begin_value(first, false),
+            (Format::Json | Format::Undeclared, first) => return self.begin_value(first, false, recognizer),
         }
+        Ok(None)
     }
 
     /// In a line of NDJSON: looks for its end.
     #[inline]
-    fn line(&mut self) -> Result<Option<Record>, Failure> {
-        let Some(length) = memchr(b'\n', self.rest()) else {
+    fn line(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Record>, Failure> {
+        let Some(length) = self.recognized_line(recognizer).or_else(|| memchr(b'\n', self.rest())) else {
             self.hold();
             return Ok(None);
         };
@@ -278,8 +244,8 @@ impl Framer {
     }
 
     /// Between values: looks for a comma, the end of the array or the next value.
-    fn between(&mut self) -> Result<(), Failure> {
-        let Some(next) = self.skip_white_space() else { return Ok(()) };
+    fn between(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Record>, Failure> {
+        let Some(next) = self.skip_white_space() else { return Ok(None) };
         let not_json =
             |message: &str| Err(self.failure(FailureCode::NotJson, stray_character(self.rest()).unwrap_or(message)));
         match (self.state, next) {
@@ -289,14 +255,8 @@ impl Framer {
                 return not_json(Mistake::TrailingComma.text());
             }
             (State::Element { .. }, b',') => return not_json(Mistake::MissingElement.text()),
-            (State::Element { .. }, first) => {
-                self.begin_value(first, true);
-                return Ok(());
-            }
-            (State::End { is_object: true }, b'{') => {
-                self.begin_value(next, false);
-                return Ok(());
-            }
+            (State::Element { .. }, first) => return self.begin_value(first, true, recognizer),
+            (State::End { is_object: true }, b'{') => return self.begin_value(next, false, recognizer),
             (State::End { is_object: true }, _) => {
                 return not_json("text follows the end of the object: send one object after another, or one array");
             }
@@ -306,23 +266,36 @@ impl Framer {
             _ => return not_json(Mistake::MissingComma.text()),
         }
         self.skip(1);
-        Ok(())
+        Ok(None)
     }
 
     #[inline]
     fn begin_record(&mut self) {
-        self.current = Current { start: self.next, position: self.position, dropped: 0 };
+        self.current =
+            Current { start: self.next, position: self.position, dropped: 0, recognition: Recognition::Untried };
     }
 
-    fn begin_value(&mut self, first: u8, in_array: bool) {
+    fn begin_value(
+        &mut self,
+        first: u8,
+        in_array: bool,
+        recognizer: &mut impl Recognizer,
+    ) -> Result<Option<Record>, Failure> {
         self.begin_record();
         self.scan = Scan::new(first);
         self.state = State::Value { in_array };
+        match self.recognized_value(self.next, recognizer) {
+            Some(end) => self.end_value(end, in_array),
+            None => Ok(None),
+        }
     }
 
     /// Moves to the end of the content, within the current record. Drops the record if it is too large.
     fn hold(&mut self) {
         self.advance_in_record(self.content.len());
+        if !self.ended {
+            self.current.recognition = Recognition::Untried;
+        }
         let held = self.content.len() - self.current.start;
         if self.current.dropped + held as u64 > self.limits.record_bytes as u64 {
             self.current.dropped += held as u64;
@@ -336,14 +309,14 @@ impl Framer {
     #[inline]
     fn end_record(&mut self, end: usize, decides_upload: bool) -> Option<Record> {
         self.advance_in_record(end);
-        let Current { start, position, dropped } = self.current;
+        let Current { start, position, dropped, recognition } = self.current;
         let length = dropped + (end - start) as u64;
         let range = (length <= self.limits.record_bytes as u64).then_some(start..end);
         let bytes = range.clone().and_then(|range| self.content.get(range));
         if self.format == Format::Ndjson && bytes.is_some_and(|bytes| bytes.iter().copied().all(is_white_space)) {
             return None;
         }
-        let record = Record { index: self.records, position, length, range, decides_upload };
+        let record = Record { index: self.records, position, length, range, decides_upload, recognition };
         self.records += 1;
         Some(record)
     }

@@ -25,28 +25,65 @@ fn small() -> Limits {
     Limits { record_bytes: 64, decompressed_bytes: 1 << 20, gzip_members: 20 }
 }
 
-fn read_in_pieces(media: Media, limits: Limits, bytes: &[u8], piece: usize) -> (Vec<Seen>, Option<Failure>) {
-    let mut frames = Vec::new();
-    let result = read_all(media, limits, bytes, piece, &mut frames);
-    (frames, result.err())
+/// Recognizes objects, all that are valid JSON or only every other one.
+struct Objects {
+    all: bool,
+    number: u32,
 }
 
-fn read_all(media: Media, limits: Limits, bytes: &[u8], piece: usize, frames: &mut Vec<Seen>) -> Result<(), Failure> {
+impl Recognizer for Objects {
+    fn is_active(&self) -> bool {
+        true
+    }
+
+    fn recognize(&mut self, content: &[u8], in_line: bool) -> Option<usize> {
+        self.number += 1;
+        let mut values = serde_json::Deserializer::from_slice(content).into_iter::<serde::de::IgnoredAny>();
+        let is_object = content.first() == Some(&b'{') && values.next()?.is_ok();
+        let length = is_object.then(|| values.byte_offset())?;
+        let is_line = !content.get(..length)?.contains(&b'\n');
+        ((!in_line || is_line) && (self.all || self.number.is_multiple_of(2))).then_some(length)
+    }
+}
+
+fn read_in_pieces(media: Media, limits: Limits, bytes: &[u8], piece: usize) -> (Vec<Seen>, Option<Failure>) {
+    let read = |recognizer: &mut dyn FnMut(&mut Vec<Seen>) -> Result<(), Failure>| {
+        let mut frames = Vec::new();
+        let result = recognizer(&mut frames);
+        (frames, result.err())
+    };
+    let framed = read(&mut |frames| read_all(media, limits, bytes, piece, &mut (), frames));
+    for all in [true, false] {
+        let mut objects = Objects { all, number: 0 };
+        let recognized = read(&mut |frames| read_all(media, limits, bytes, piece, &mut objects, frames));
+        assert_eq!(recognized, framed, "recognized, all: {all}, in pieces of {piece}");
+    }
+    framed
+}
+
+fn read_all(
+    media: Media,
+    limits: Limits,
+    bytes: &[u8],
+    piece: usize,
+    recognizer: &mut impl Recognizer,
+    frames: &mut Vec<Seen>,
+) -> Result<(), Failure> {
     let mut reader = Reader::new(media, limits);
     for mut part in bytes.chunks(piece.max(1)) {
-        while let Some(frame) = reader.next_frame(&mut part)? {
+        while let Some(frame) = reader.next_frame(&mut part, recognizer)? {
             frames.push(seen(frame));
         }
         assert!(part.is_empty(), "all input is taken before the reader asks for more");
     }
-    while let Some(frame) = reader.next_frame_at_end()? {
+    while let Some(frame) = reader.next_frame_at_end(recognizer)? {
         frames.push(seen(frame));
     }
-    assert_eq!(reader.next_frame_at_end(), Ok(None));
+    assert_eq!(reader.next_frame_at_end(recognizer), Ok(None));
     Ok(())
 }
 
-/// Reads whole and in pieces of every size up to 9, and expects the same each time.
+/// Reads whole and in pieces of every size up to 9, with records recognized and not, and expects the same each time.
 fn read(media: Media, bytes: &[u8]) -> (Vec<Seen>, Option<Failure>) {
     let whole = read_in_pieces(media, small(), bytes, bytes.len());
     for piece in 1..10 {

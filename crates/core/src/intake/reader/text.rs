@@ -3,13 +3,10 @@
 use memchr::memrchr;
 use serde::de::IgnoredAny;
 
+pub(super) use crate::intake::json::is_white_space;
+
 /// The byte order mark of UTF-8.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Returns whether JSON allows this byte between its tokens.
-pub(super) fn is_white_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
 
 /// Returns the lines of the first bytes of an upload that are not empty, without the last one if the head ends within it.
 pub(super) fn complete_lines(head: &[u8], is_whole: bool) -> impl Iterator<Item = &[u8]> + Clone {

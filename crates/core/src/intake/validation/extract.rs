@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::collect::ExtractionErrors;
 use crate::intake::json::{Document, TapeNode};
+use crate::intake::program::Found;
 use crate::intake::schema::plan::{ExtractionError, Plan, PlanVisitor, PlannedPoint, decimal};
-use crate::statistics::series::SeriesPoint;
+use crate::statistics::series::{Point, SeriesPoint};
 use crate::time::Timestamp;
 
 /// The maximum number of points that are buffered. A record with more is walked a second time.
@@ -47,36 +48,68 @@ pub(super) fn points(document: &Document<'_>, plan: &Plan, buffer: &mut Vec<Buff
 
 /// The points of an accepted record.
 #[derive(Debug)]
-pub struct Points<'a> {
-    document: Document<'a>,
-    plan: &'a Plan,
-    /// Empty if there are none, or too many for the buffer.
-    buffered: &'a [BufferedPoint],
-    entity: &'a mut String,
+pub struct Points<'a>(Source<'a>);
+
+/// The findings that points come from.
+#[derive(Debug)]
+enum Source<'a> {
+    Document {
+        document: Document<'a>,
+        plan: &'a Plan,
+        /// Empty if there are none, or too many for the buffer.
+        buffered: &'a [BufferedPoint],
+        entity: &'a mut String,
+    },
+    Program {
+        found: &'a Found,
+        record: &'a [u8],
+        plan: &'a Plan,
+    },
 }
 
 impl<'a> Points<'a> {
-    pub(super) fn new(
+    pub(super) fn of_document(
         document: Document<'a>,
         plan: &'a Plan,
         buffered: &'a [BufferedPoint],
         entity: &'a mut String,
     ) -> Self {
-        Self { document, plan, buffered, entity }
+        Self(Source::Document { document, plan, buffered, entity })
+    }
+
+    /// Returns the points that a program found in `record`.
+    pub(super) fn of_program(found: &'a Found, record: &'a [u8], plan: &'a Plan) -> Self {
+        Self(Source::Program { found, record, plan })
     }
 
     /// Calls `take` with each point.
     #[inline]
-    pub fn for_each(self, take: impl FnMut(SeriesPoint<'_>)) {
-        let Self { document, plan, buffered, entity } = self;
-        let mut naming = Naming { plan, entity, entity_index: None, take };
-        if buffered.is_empty() {
-            plan.walk(document.root(), &mut naming);
-            return;
-        }
-        for point in buffered {
-            let BufferedPoint { entity, measure, time, value } = *point;
-            naming.point(PlannedPoint { entity: TapeNode::at(&document, entity), measure, time, value });
+    pub fn for_each(self, mut take: impl FnMut(SeriesPoint<'_>)) {
+        self.for_each_run(|entity, measure, points| {
+            for Point { time, value } in points.iter().copied() {
+                take(SeriesPoint { entity, measure, time, value });
+            }
+        });
+    }
+
+    /// Calls `take` with successive points of one entity and one measure.
+    #[inline]
+    pub fn for_each_run(self, mut take: impl FnMut(&str, &str, &[Point])) {
+        match self.0 {
+            Source::Document { document, plan, buffered, entity } => {
+                let mut naming = Naming { plan, entity, entity_index: None, take };
+                if buffered.is_empty() {
+                    plan.walk(document.root(), &mut naming);
+                    return;
+                }
+                for point in buffered {
+                    let BufferedPoint { entity, measure, time, value } = *point;
+                    naming.point(PlannedPoint { entity: TapeNode::at(&document, entity), measure, time, value });
+                }
+            }
+            Source::Program { found, record, plan } => found.for_each_run(record, |entity, measure, points| {
+                take(entity, plan.measures.get(measure).map_or("", |name| &**name), points);
+            }),
         }
     }
 }
@@ -112,13 +145,14 @@ struct Naming<'b, F> {
     take: F,
 }
 
-impl<'a, F: FnMut(SeriesPoint<'_>)> PlanVisitor<'a> for Naming<'_, F> {
+impl<'a, F: FnMut(&str, &str, &[Point])> PlanVisitor<'a> for Naming<'_, F> {
     #[inline]
     fn point(&mut self, point: PlannedPoint<'a>) {
         let PlannedPoint { entity, measure, time, value } = point;
         let measure = self.plan.measures.get(measure as usize).map_or("", |name| &**name);
+        let point = [Point { time, value }];
         if let Some(entity) = entity.text() {
-            return (self.take)(SeriesPoint { entity, measure, time, value });
+            return (self.take)(entity, measure, &point);
         }
         if self.entity_index.is_none() || self.entity_index != entity.index() {
             self.entity_index = entity.index();
@@ -126,7 +160,7 @@ impl<'a, F: FnMut(SeriesPoint<'_>)> PlanVisitor<'a> for Naming<'_, F> {
             // Writing to a string does not fail.
             let _ = write!(self.entity, "{}", decimal(entity).unwrap_or_default());
         }
-        (self.take)(SeriesPoint { entity: self.entity, measure, time, value });
+        (self.take)(self.entity, measure, &point);
     }
 
     fn error(&mut self, _: ExtractionError<'_, 'a>) {}

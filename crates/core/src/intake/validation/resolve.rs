@@ -22,15 +22,14 @@ pub struct AppliedSchema {
     pub applied: SchemaId,
 }
 
-/// Resolves the schema of a record: the one that it names, else the one that its upload requests, else the default.
-/// `previous` is that of the previous record, and becomes that of this one.
-pub(super) fn schema<'c>(
+/// Resolves the schema of a record: the one that it names, else the one that its upload requests, else the default. Returns it
+/// with the request.
+pub(super) fn schema<'c, 'a>(
     catalog: &'c Catalog,
-    document: &Document<'_>,
-    requested: Option<&SchemaRef>,
+    document: &'a Document<'_>,
+    requested: Option<&'a SchemaRef>,
     default: &SchemaRef,
-    previous: &mut Option<Arc<AppliedSchema>>,
-) -> Result<(&'c Schema, Arc<AppliedSchema>), Box<Located>> {
+) -> Result<(&'c Schema, Option<Request<'a>>), Box<Located>> {
     let named = document.root().member("schema");
     let found = match (named, requested) {
         (Some(node), _) => {
@@ -42,16 +41,22 @@ pub(super) fn schema<'c>(
         (None, Some(requested)) => catalog.find(requested).map(|schema| (schema, Some(Request::Upload(requested)))),
         (None, None) => catalog.find(default).map(|schema| (schema, None)),
     };
-    let Some((schema, request)) = found else {
-        return Err(Box::new(unknown(catalog, named, requested.unwrap_or(default))));
-    };
+    found.ok_or_else(|| Box::new(unknown(catalog, named, requested.unwrap_or(default))))
+}
+
+/// Returns the schema that is applied upon a request. `previous` is that of the previous record, and becomes that of this one.
+pub(super) fn applied(
+    schema: &Schema,
+    request: Option<Request<'_>>,
+    previous: &mut Option<Arc<AppliedSchema>>,
+) -> Arc<AppliedSchema> {
     let is_same = |applied: &&Arc<AppliedSchema>| match (&applied.requested, &request) {
         (Some(requested), Some(request)) => applied.applied == schema.id && request.is(requested),
         (None, None) => applied.applied == schema.id,
         _ => false,
     };
     if let Some(applied) = previous.as_ref().filter(is_same) {
-        return Ok((schema, Arc::clone(applied)));
+        return Arc::clone(applied);
     }
     let requested = request.map(|request| match request {
         Request::Record(text) => text.to_owned(),
@@ -59,11 +64,12 @@ pub(super) fn schema<'c>(
     });
     let applied = Arc::new(AppliedSchema { requested, applied: schema.id.clone() });
     *previous = Some(Arc::clone(&applied));
-    Ok((schema, applied))
+    applied
 }
 
 /// A request for a schema.
-enum Request<'a> {
+#[derive(Clone, Copy)]
+pub(super) enum Request<'a> {
     Record(&'a str),
     Upload(&'a SchemaRef),
 }

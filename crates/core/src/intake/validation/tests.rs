@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 mod agreement;
 mod hints;
 mod keywords;
+mod one_pass;
 mod points;
 
 const GOOD: &str = r#"{"device_id": "12345", "timestamp": "2025-02-28T12:00:00Z", "value": 22.5}"#;

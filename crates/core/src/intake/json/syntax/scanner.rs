@@ -49,6 +49,6 @@ impl Scanner<'_> {
     }
 }
 
-pub(super) fn is_white_space(byte: u8) -> bool {
+pub(crate) fn is_white_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
