@@ -106,8 +106,8 @@ impl<'c> Inspector<'c> {
         Self { reader, digest: Sha256::new(), records, is_over: None, interrupted: false }
     }
 
-    /// Asks `is_over` before each record whether the time for the inspection is over, and then stops. An inspection that
-    /// [was interrupted](Inspector::is_interrupted) has no result.
+    /// Asks `is_over` again and again, at least once for each piece of the content, whether the time for the inspection is over,
+    /// and then stops. An inspection that [was interrupted](Inspector::is_interrupted) has no result.
     #[must_use]
     pub fn interrupt_when(self, is_over: impl Fn() -> bool + Send + 'c) -> Self {
         Self { is_over: Some(Box::new(is_over)), ..self }
@@ -206,8 +206,8 @@ impl<'c> Inspector<'c> {
 
     fn inspect(&mut self, input: &mut &[u8]) -> Result<(), Failure> {
         while !self.records.is_full() && !self.is_time_over() {
-            let Some(frame) = self.reader.next_frame(input, &mut self.records)? else { break };
-            if self.records.inspect(frame)? == Progress::Decided {
+            let Some(part) = self.reader.next(input, &mut self.records)? else { break };
+            if self.records.inspect(part)? == Progress::Decided {
                 break;
             }
         }
@@ -216,8 +216,8 @@ impl<'c> Inspector<'c> {
 
     fn inspect_rest(&mut self) -> Result<(), Failure> {
         while !self.is_time_over() {
-            let Some(frame) = self.reader.next_frame_at_end(&mut self.records)? else { break };
-            if self.records.inspect(frame)? == Progress::Decided {
+            let Some(part) = self.reader.next_at_end(&mut self.records)? else { break };
+            if self.records.inspect(part)? == Progress::Decided {
                 break;
             }
         }

@@ -3,7 +3,7 @@
 //! ```text
 //! bytes ─▶ Decoder (detects the compression, decompresses) ─▶ Framer (finds the records) ─▶ frames
 //!                                                               ▲
-//!                                                            Recognizer (knows the end of accepted records)
+//!                                                            Recognizer (takes accepted records)
 //! ```
 //! The reader is pulled: the caller asks for the next frame and offers input, of which the reader takes as much as it
 //! needs. Memory use does not grow with the upload: the reader holds at most one incomplete record (16 MiB), one decoded
@@ -27,27 +27,27 @@ mod text;
 mod zstandard;
 
 use decoder::Decoder;
-pub use frame::Frame;
-use framer::Framer;
+pub use frame::{Frame, Part};
+use framer::{Found, Framer};
 pub use limits::Limits;
 pub use media::{Compression, Format, Media};
-pub use recognizer::{Recognition, Recognizer};
+pub use recognizer::{Between, Recognizer, Taken};
 
 use crate::intake::failure::Failure;
 
 /// Splits the bytes of an upload into frames.
 ///
 /// ```
-/// use eventpulse_core::intake::reader::{Limits, Media, Reader};
+/// use eventpulse_core::intake::reader::{Limits, Media, Part, Reader};
 ///
 /// let media = Media::parse(Some("application/x-ndjson"), None, "readings").unwrap();
 /// let mut reader = Reader::new(media, Limits::default());
 /// let mut input = &b"{\"value\": 1}\n{\"value\": 2}"[..];
 /// let mut lines = Vec::new();
-/// while let Some(frame) = reader.next_frame(&mut input, &mut ()).unwrap() {
+/// while let Some(Part::Record(frame)) = reader.next(&mut input, &mut ()).unwrap() {
 ///     lines.push(frame.position.line);
 /// }
-/// while let Some(frame) = reader.next_frame_at_end(&mut ()).unwrap() {
+/// while let Some(Part::Record(frame)) = reader.next_at_end(&mut ()).unwrap() {
 ///     lines.push(frame.position.line);
 /// }
 /// assert_eq!(lines, [1, 2]);
@@ -70,20 +70,16 @@ impl Reader {
         Self { decoder, framer, failed: None, decoded: None }
     }
 
-    /// Returns the next frame. Takes bytes off the front of `input` as needed; returns `None` when it needs more. The frame of a
-    /// record is the same whether the recognizer accepts it or not.
+    /// Returns the next part. Takes bytes off the front of `input` as needed; returns `None` when it needs more. The records are
+    /// the same whether the recognizer takes them or not.
     ///
     /// # Errors
     /// Returns the failure of the upload as a whole. Stop reading.
     #[inline]
-    pub fn next_frame(
-        &mut self,
-        input: &mut &[u8],
-        recognizer: &mut impl Recognizer,
-    ) -> Result<Option<Frame<'_>>, Failure> {
+    pub fn next(&mut self, input: &mut &[u8], recognizer: &mut impl Recognizer) -> Result<Option<Part<'_>>, Failure> {
         loop {
-            if let Some(record) = self.framer.next_record(recognizer)? {
-                return Ok(Some(self.framer.frame(record)));
+            if let Some(found) = self.framer.next_record(recognizer)? {
+                return Ok(Some(self.part(found)));
             }
             if let Some(failure) = &self.failed {
                 return Err(failure.clone());
@@ -102,22 +98,30 @@ impl Reader {
         }
     }
 
-    /// Returns the next frame after the end of the input; `None` after the last one.
+    /// Returns the next part after the end of the input; `None` after the last one.
     ///
     /// # Errors
     /// Returns the failure of the upload as a whole, after the records before it.
-    pub fn next_frame_at_end(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Frame<'_>>, Failure> {
+    pub fn next_at_end(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Part<'_>>, Failure> {
         loop {
-            if let Some(record) = self.framer.next_record(recognizer)? {
-                return Ok(Some(self.framer.frame(record)));
+            if let Some(found) = self.framer.next_record(recognizer)? {
+                return Ok(Some(self.part(found)));
             }
             if let Some(decoded) = self.decoded.clone() {
                 decoded?;
-                return Ok(self.framer.last_record()?.map(|record| self.framer.frame(record)));
+                return Ok(self.framer.last_record()?.map(|record| Part::Record(self.framer.frame(record))));
             }
             self.decoded = Some(self.decoder.finish(self.framer.content_mut()));
             self.framer.end_content();
             self.framer.check_size()?;
+        }
+    }
+
+    #[inline]
+    fn part(&self, found: Found) -> Part<'_> {
+        match found {
+            Found::Record(record) => Part::Record(self.framer.frame(record)),
+            Found::Taken(taken) => Part::Taken(taken),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The collector of accepted points: the chunks of an upload and the statistics of its series.
 
 use super::spec::Retention;
+use crate::intake::validation::Points;
 use crate::statistics::chunk::{Chunk, ChunkBuilder};
-use crate::statistics::series::Point;
 use crate::statistics::series_median::ChunksBySeries;
 use crate::statistics::series_statistics::{SeriesReport, SeriesStatistics, largest};
 use crate::statistics::series_summaries::SeriesSummaries;
@@ -54,12 +54,14 @@ impl ChunkCollector {
         Self { builder, chunks }
     }
 
-    /// Adds successive points of one series.
+    /// Adds the points of a record.
     #[inline]
-    pub(super) fn add(&mut self, entity: &str, measure: &str, points: &[Point]) {
+    pub(super) fn add(&mut self, points: Points<'_>) {
         let Self { builder, chunks } = self;
         if let Some(builder) = builder {
-            builder.add_run(entity, measure, points, |chunk| chunks.add(chunk));
+            points.for_each_run(|entity, measure, points| {
+                builder.add_run(entity, measure, points, |chunk| chunks.add(chunk));
+            });
         }
     }
 

@@ -1,6 +1,6 @@
 //! The inspection of records: their verdicts, and the decision whether the next record matters.
 
-use super::bounds::{Bounds, RejectionMeter, too_many_chunks};
+use super::bounds::{Bounds, MaxRecords, RejectionMeter, too_many_chunks};
 use super::chunk_collector::ChunkCollector;
 use super::rejection_collector::RejectionCollector;
 use super::retry_records::{self, RetryRecord};
@@ -8,7 +8,7 @@ use super::spec::{InputForm, InspectionSpec, MaxRejected, Retention};
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::position::ReadUntil;
 use crate::intake::program::WhiteSpace;
-use crate::intake::reader::{Frame, Recognition, Recognizer};
+use crate::intake::reader::{Between, Frame, Part, Recognizer, Taken};
 use crate::intake::rejection::{RejectedRecord, Rejections};
 use crate::intake::schema::Catalog;
 use crate::intake::shape::Shape;
@@ -24,8 +24,8 @@ pub(super) struct RecordInspector<'c> {
     max_record_bytes: usize,
     max_rejected: Option<MaxRejected>,
     validator: Validator<'c>,
-    /// The record that was recognized last.
-    recognized: Option<Accepted<'c>>,
+    /// The record that was found last.
+    found: Option<Accepted<'c>>,
     pub(super) accepted: u64,
     pub(super) chunks: ChunkCollector,
     pub(super) rejections: RejectionCollector,
@@ -68,7 +68,7 @@ impl<'c> RecordInspector<'c> {
             max_record_bytes: limits.record_bytes,
             max_rejected,
             validator: Validator::new(catalog, schema, default_schema),
-            recognized: None,
+            found: None,
             accepted: 0,
             chunks: ChunkCollector::new(builder, retention),
             rejections: RejectionCollector::new(retention, rejections),
@@ -114,12 +114,23 @@ impl<'c> RecordInspector<'c> {
         Self { validator: self.validator.without_one_pass(), ..self }
     }
 
-    /// Inspects one record.
+    /// Inspects one record, or ends the inspection of records that were taken.
     ///
     /// # Errors
     /// Returns the failure of the upload as a whole.
-    pub(super) fn inspect(&mut self, frame: Frame<'_>) -> Result<Progress, Failure> {
-        if let Some(most) = self.bounds.records.filter(|most| self.records() >= most.most()) {
+    pub(super) fn inspect(&mut self, part: Part<'_>) -> Result<Progress, Failure> {
+        match part {
+            Part::Taken(Taken { last, end, .. }) => {
+                self.content_bytes = end;
+                self.mark_read(self.records(), last.line, last.byte_offset);
+                self.check_chunks()
+            }
+            Part::Record(frame) => self.inspect_record(frame),
+        }
+    }
+
+    fn inspect_record(&mut self, frame: Frame<'_>) -> Result<Progress, Failure> {
+        if let Some(most) = self.full_bound() {
             return self.stop(Some(most.exceeded()));
         }
         self.content_bytes = frame.position.byte_offset + frame.byte_length;
@@ -128,29 +139,21 @@ impl<'c> RecordInspector<'c> {
             InputForm::RejectedRecordLines => match retry_records::parse(&frame)? {
                 RetryRecord::Readable(record) => record,
                 RetryRecord::Unreadable(record, text) => {
-                    self.mark_read(record.line, record.byte_offset);
+                    self.mark_read(self.records() + 1, record.line, record.byte_offset);
                     return self.reject(record, text.as_deref().map(str::as_bytes));
                 }
             },
         };
-        self.mark_read(frame.position.line, frame.position.byte_offset);
+        self.mark_read(self.records() + 1, frame.position.line, frame.position.byte_offset);
         let Some(bytes) = frame.bytes else {
             return self.reject(too_large(&frame, self.max_record_bytes), None);
         };
-        let verdict = match (frame.recognition, &self.recognized) {
-            (Recognition::Accepted, Some(accepted)) => {
-                self.accepted += 1;
-                let points = self.validator.take_accepted(accepted, bytes);
-                points.for_each_run(|entity, measure, points| self.chunks.add(entity, measure, points));
-                return self.check_chunks();
-            }
-            (Recognition::NotSure, _) => self.validator.check_document(bytes),
-            _ => self.validator.check(bytes),
-        };
+        let verdict =
+            if frame.was_refused { self.validator.check_document(bytes) } else { self.validator.check(bytes) };
         match verdict {
             Verdict::Accepted { points, .. } => {
                 self.accepted += 1;
-                points.for_each_run(|entity, measure, points| self.chunks.add(entity, measure, points));
+                self.chunks.add(points);
                 self.check_chunks()
             }
             Verdict::Rejected { schema, mut failures, omitted } => {
@@ -161,6 +164,12 @@ impl<'c> RecordInspector<'c> {
                 self.reject(rejected_record(&frame, schema.as_deref(), failures, omitted), Some(bytes))
             }
         }
+    }
+
+    /// Returns the bound of the number of records, if there may be no more of them.
+    #[inline]
+    fn full_bound(&self) -> Option<MaxRecords> {
+        self.bounds.records.filter(|most| self.records() >= most.most())
     }
 
     /// Adds a rejected record, and decides whether more of them could change anything.
@@ -190,8 +199,8 @@ impl<'c> RecordInspector<'c> {
         Ok(Progress::GoesOn)
     }
 
-    fn mark_read(&mut self, line: u64, byte_offset: u64) {
-        self.read = Some(ReadUntil { records: self.records() + 1, line, byte_offset });
+    fn mark_read(&mut self, records: u64, line: u64, byte_offset: u64) {
+        self.read = Some(ReadUntil { records, line, byte_offset });
     }
 
     /// Ends the inspection before the end of the upload.
@@ -237,13 +246,22 @@ impl Recognizer for RecordInspector<'_> {
     }
 
     #[inline]
-    fn recognize(&mut self, content: &[u8], in_line: bool) -> Option<usize> {
-        if self.input != InputForm::Records {
+    fn find(&mut self, content: &[u8], between: Between) -> Option<usize> {
+        if self.input != InputForm::Records || self.full_bound().is_some() {
             return None;
         }
-        let white_space = if in_line { WhiteSpace::WithinLine } else { WhiteSpace::Json };
-        self.recognized = self.validator.find_accepted(content, white_space);
-        self.recognized.map(|accepted| accepted.length)
+        let white_space = if between == Between::LineFeed { WhiteSpace::WithinLine } else { WhiteSpace::Json };
+        self.found = self.validator.find_accepted(content, white_space);
+        self.found.map(|accepted| accepted.length)
+    }
+
+    #[inline]
+    fn take(&mut self, record: &[u8]) -> bool {
+        if let Some(accepted) = &self.found {
+            self.accepted += 1;
+            self.chunks.add(self.validator.take_accepted(accepted, record));
+        }
+        self.chunks.count() <= self.bounds.chunks && !self.is_full()
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::position::TextPosition;
-use crate::intake::reader::{Frame, Recognition};
+use crate::intake::reader::Frame;
 use crate::intake::rejection::RejectedRecord;
 
 /// A record that is retried.
@@ -42,6 +42,5 @@ pub(super) fn parse<'a>(frame: &Frame<'a>) -> Result<RetryRecord<'a>, Failure> {
     let RejectedRecord { index, line, byte_offset, byte_length, .. } = rejected;
     let position = TextPosition { line, byte_offset };
     let bytes = Some(record.get().as_bytes());
-    let recognition = Recognition::Untried;
-    Ok(RetryRecord::Readable(Frame { index, position, byte_length, bytes, decides_upload: false, recognition }))
+    Ok(RetryRecord::Readable(Frame { index, position, byte_length, bytes, decides_upload: false, was_refused: false }))
 }

@@ -1,6 +1,6 @@
 //! The frame: one record in the bytes of an upload.
 
-use super::recognizer::Recognition;
+use super::recognizer::Taken;
 use crate::intake::position::TextPosition;
 
 /// One record in the bytes of an upload.
@@ -17,6 +17,15 @@ pub struct Frame<'a> {
     /// Whether the upload as a whole is not JSON if this record is not: it is an element of a top-level array, or the end of
     /// the record is unknown and others came before.
     pub decides_upload: bool,
-    /// Whether it was recognized.
-    pub recognition: Recognition,
+    /// Whether the recognizer saw it whole, and did not take it.
+    pub was_refused: bool,
+}
+
+/// The next part of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// A record.
+    Record(Frame<'a>),
+    /// Records that the recognizer took.
+    Taken(Taken),
 }

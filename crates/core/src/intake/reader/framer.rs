@@ -9,14 +9,14 @@ use super::frame::Frame;
 use super::head;
 use super::limits::Limits;
 use super::media::Format;
-use super::recognizer::{Recognition, Recognizer};
+use super::recognizer::{Between, Recognizer};
 use super::scan::{End, Scan};
 use super::text::is_white_space;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::json::{Mistake, stray_character};
 use crate::intake::position::TextPosition;
-pub(super) use state::Record;
 use state::{Current, State};
+pub(super) use state::{Found, Record};
 
 /// The content buffer keeps at most this capacity after a large record.
 const KEPT_CAPACITY: usize = 1 << 20;
@@ -45,7 +45,7 @@ pub(super) struct Framer {
 impl Framer {
     pub(super) fn new(format: Format, limits: Limits) -> Self {
         let position = TextPosition::START;
-        let current = Current { start: 0, position, dropped: 0, recognition: Recognition::Untried };
+        let current = Current { start: 0, position, dropped: 0, was_refused: false };
         Self {
             format,
             limits,
@@ -84,9 +84,9 @@ impl Framer {
     /// Returns the frame of a record that was just found.
     #[inline]
     pub(super) fn frame(&self, record: Record) -> Frame<'_> {
-        let Record { index, position, length, range, decides_upload, recognition } = record;
+        let Record { index, position, length, range, decides_upload, was_refused } = record;
         let bytes = range.map(|range| self.content.get(range).unwrap_or_default());
-        Frame { index, position, byte_length: length, bytes, decides_upload, recognition }
+        Frame { index, position, byte_length: length, bytes, decides_upload, was_refused }
     }
 
     /// Checks the size of the upload, after content was appended.
@@ -99,9 +99,9 @@ impl Framer {
         Err(Failure::new(FailureCode::DecompressedTooLarge, "", message))
     }
 
-    /// Finds the next record that ends in the content at hand.
+    /// Finds the next record that ends in the content at hand, or has the recognizer take records.
     #[inline]
-    pub(super) fn next_record(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Record>, Failure> {
+    pub(super) fn next_record(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Found>, Failure> {
         if self.is_held(recognizer) {
             return self.held(recognizer);
         }
@@ -117,12 +117,12 @@ impl Framer {
                 },
                 State::Start => self.start(recognizer),
                 State::Line => self.line(recognizer),
-                State::Value { in_array } => self.value(in_array),
+                State::Value { in_array } => self.value(in_array).map(|record| record.map(Found::Record)),
                 State::Rest { broken } => self.rest_of_document(broken).map(|()| None),
                 State::Element { .. } | State::Separator | State::End { .. } => self.between(recognizer),
             };
-            if let Some(record) = found? {
-                return Ok(Some(record));
+            if let Some(found) = found? {
+                return Ok(Some(found));
             }
             if self.is_held(recognizer) {
                 return Ok(None);
@@ -154,7 +154,7 @@ impl Framer {
     }
 
     /// Before the first record: skips white space.
-    fn start(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Record>, Failure> {
+    fn start(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Found>, Failure> {
         let Some(first) = self.skip_white_space() else { return Ok(None) };
         match (self.format, first) {
             (Format::Ndjson, first) => {
@@ -171,18 +171,29 @@ impl Framer {
         Ok(None)
     }
 
-    /// In a line of NDJSON: looks for its end.
+    /// In a line of NDJSON: has the recognizer take lines, or looks for the end of this one.
     #[inline]
-    fn line(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Record>, Failure> {
-        let Some(length) = self.recognized_line(recognizer).or_else(|| memchr(b'\n', self.rest())) else {
+    fn line(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Found>, Failure> {
+        // The rest of a line whose beginning was held is not tried.
+        if self.next == self.current.start
+            && let Some(taken) = self.take(Between::LineFeed, recognizer)
+        {
+            return Ok(Some(Found::Taken(taken)));
+        }
+        let Some(length) = memchr(b'\n', self.rest()) else {
             self.hold();
             return Ok(None);
         };
         let record = self.end_record(self.next + length, false);
+        self.end_line();
+        Ok(record.map(Found::Record))
+    }
+
+    /// Moves behind a line feed, to the beginning of the next line.
+    fn end_line(&mut self) {
         self.next += 1;
         self.position = TextPosition { line: self.position.line + 1, byte_offset: self.position.byte_offset + 1 };
         self.begin_record();
-        Ok(record)
     }
 
     /// In a value: looks for its end.
@@ -244,7 +255,7 @@ impl Framer {
     }
 
     /// Between values: looks for a comma, the end of the array or the next value.
-    fn between(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Record>, Failure> {
+    fn between(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Found>, Failure> {
         let Some(next) = self.skip_white_space() else { return Ok(None) };
         let not_json =
             |message: &str| Err(self.failure(FailureCode::NotJson, stray_character(self.rest()).unwrap_or(message)));
@@ -271,8 +282,7 @@ impl Framer {
 
     #[inline]
     fn begin_record(&mut self) {
-        self.current =
-            Current { start: self.next, position: self.position, dropped: 0, recognition: Recognition::Untried };
+        self.current = Current { start: self.next, position: self.position, dropped: 0, was_refused: false };
     }
 
     fn begin_value(
@@ -280,21 +290,20 @@ impl Framer {
         first: u8,
         in_array: bool,
         recognizer: &mut impl Recognizer,
-    ) -> Result<Option<Record>, Failure> {
+    ) -> Result<Option<Found>, Failure> {
         self.begin_record();
         self.scan = Scan::new(first);
         self.state = State::Value { in_array };
-        match self.recognized_value(self.next, recognizer) {
-            Some(end) => self.end_value(end, in_array),
-            None => Ok(None),
-        }
+        let between = if in_array { Between::Comma } else { Between::Nothing };
+        Ok(self.take(between, recognizer).map(Found::Taken))
     }
 
     /// Moves to the end of the content, within the current record. Drops the record if it is too large.
     fn hold(&mut self) {
         self.advance_in_record(self.content.len());
         if !self.ended {
-            self.current.recognition = Recognition::Untried;
+            // It was not seen whole.
+            self.current.was_refused = false;
         }
         let held = self.content.len() - self.current.start;
         if self.current.dropped + held as u64 > self.limits.record_bytes as u64 {
@@ -309,14 +318,14 @@ impl Framer {
     #[inline]
     fn end_record(&mut self, end: usize, decides_upload: bool) -> Option<Record> {
         self.advance_in_record(end);
-        let Current { start, position, dropped, recognition } = self.current;
+        let Current { start, position, dropped, was_refused } = self.current;
         let length = dropped + (end - start) as u64;
         let range = (length <= self.limits.record_bytes as u64).then_some(start..end);
         let bytes = range.clone().and_then(|range| self.content.get(range));
         if self.format == Format::Ndjson && bytes.is_some_and(|bytes| bytes.iter().copied().all(is_white_space)) {
             return None;
         }
-        let record = Record { index: self.records, position, length, range, decides_upload, recognition };
+        let record = Record { index: self.records, position, length, range, decides_upload, was_refused };
         self.records += 1;
         Some(record)
     }

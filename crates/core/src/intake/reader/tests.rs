@@ -25,38 +25,84 @@ fn small() -> Limits {
     Limits { record_bytes: 64, decompressed_bytes: 1 << 20, gzip_members: 20 }
 }
 
-/// Recognizes objects, all that are valid JSON or only every other one.
+/// The records that are taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Takes {
+    None,
+    /// Every object that is valid JSON.
+    Objects,
+    /// Most of them.
+    Some,
+}
+
 struct Objects {
-    all: bool,
+    takes: Takes,
     number: u32,
+    taken: Vec<String>,
 }
 
 impl Recognizer for Objects {
     fn is_active(&self) -> bool {
-        true
+        self.takes != Takes::None
     }
 
-    fn recognize(&mut self, content: &[u8], in_line: bool) -> Option<usize> {
+    fn find(&mut self, content: &[u8], between: Between) -> Option<usize> {
         self.number += 1;
+        let is_wanted = match self.takes {
+            Takes::None => false,
+            Takes::Objects => true,
+            Takes::Some => !self.number.is_multiple_of(3),
+        };
+        if !is_wanted || content.first() != Some(&b'{') {
+            return None;
+        }
         let mut values = serde_json::Deserializer::from_slice(content).into_iter::<serde::de::IgnoredAny>();
-        let is_object = content.first() == Some(&b'{') && values.next()?.is_ok();
-        let length = is_object.then(|| values.byte_offset())?;
-        let is_line = !content.get(..length)?.contains(&b'\n');
-        ((!in_line || is_line) && (self.all || self.number.is_multiple_of(2))).then_some(length)
+        values.next()?.ok()?;
+        let length = values.byte_offset();
+        (between != Between::LineFeed || !content.get(..length)?.contains(&b'\n')).then_some(length)
+    }
+
+    fn take(&mut self, record: &[u8]) -> bool {
+        self.taken.push(String::from_utf8_lossy(record).into_owned());
+        self.takes == Takes::Objects || !self.number.is_multiple_of(4)
+    }
+}
+
+impl Objects {
+    /// Adds what was read. The positions of taken records are unknown, except that of the last one.
+    fn add(&mut self, part: Part<'_>, found: &mut Vec<Seen>) {
+        match part {
+            Part::Record(frame) => found.push(seen(frame)),
+            Part::Taken(taken) => {
+                let texts = std::mem::take(&mut self.taken);
+                assert_eq!(texts.len() as u64, taken.records);
+                let Taken { last, end, .. } = taken;
+                for text in texts {
+                    let index = found.last().map_or(0, |(index, ..)| index + 1);
+                    found.push((index, 0, 0, text));
+                }
+                let (_, line, byte_offset, text) = found.last_mut().unwrap();
+                (*line, *byte_offset) = (last.line, last.byte_offset);
+                assert_eq!(end, *byte_offset + text.len() as u64);
+            }
+        }
     }
 }
 
 fn read_in_pieces(media: Media, limits: Limits, bytes: &[u8], piece: usize) -> (Vec<Seen>, Option<Failure>) {
-    let read = |recognizer: &mut dyn FnMut(&mut Vec<Seen>) -> Result<(), Failure>| {
-        let mut frames = Vec::new();
-        let result = recognizer(&mut frames);
-        (frames, result.err())
+    let read = |takes| {
+        let mut found = Vec::new();
+        let mut objects = Objects { takes, number: 0, taken: Vec::new() };
+        let result = read_all(media, limits, bytes, piece, &mut objects, &mut found);
+        (found, result.err())
     };
-    let framed = read(&mut |frames| read_all(media, limits, bytes, piece, &mut (), frames));
-    for all in [true, false] {
-        let mut objects = Objects { all, number: 0 };
-        let recognized = read(&mut |frames| read_all(media, limits, bytes, piece, &mut objects, frames));
-        assert_eq!(recognized, framed, "recognized, all: {all}, in pieces of {piece}");
+    let framed = read(Takes::None);
+    for takes in [Takes::Objects, Takes::Some] {
+        let (mut taken, failure) = read(takes);
+        for (record, expected) in taken.iter_mut().zip(&framed.0).filter(|(record, _)| record.1 == 0) {
+            (record.1, record.2) = (expected.1, expected.2);
+        }
+        assert_eq!((taken, failure), framed, "taken: {takes:?}, in pieces of {piece}");
     }
     framed
 }
@@ -66,24 +112,24 @@ fn read_all(
     limits: Limits,
     bytes: &[u8],
     piece: usize,
-    recognizer: &mut impl Recognizer,
-    frames: &mut Vec<Seen>,
+    recognizer: &mut Objects,
+    found: &mut Vec<Seen>,
 ) -> Result<(), Failure> {
     let mut reader = Reader::new(media, limits);
-    for mut part in bytes.chunks(piece.max(1)) {
-        while let Some(frame) = reader.next_frame(&mut part, recognizer)? {
-            frames.push(seen(frame));
+    for mut input in bytes.chunks(piece.max(1)) {
+        while let Some(part) = reader.next(&mut input, recognizer)? {
+            recognizer.add(part, found);
         }
-        assert!(part.is_empty(), "all input is taken before the reader asks for more");
+        assert!(input.is_empty(), "all input is taken before the reader asks for more");
     }
-    while let Some(frame) = reader.next_frame_at_end(recognizer)? {
-        frames.push(seen(frame));
+    while let Some(part) = reader.next_at_end(recognizer)? {
+        recognizer.add(part, found);
     }
-    assert_eq!(reader.next_frame_at_end(recognizer), Ok(None));
+    assert_eq!(reader.next_at_end(recognizer), Ok(None));
     Ok(())
 }
 
-/// Reads whole and in pieces of every size up to 9, with records recognized and not, and expects the same each time.
+/// Reads whole and in pieces of every size up to 9, with records taken and not, and expects the same each time.
 fn read(media: Media, bytes: &[u8]) -> (Vec<Seen>, Option<Failure>) {
     let whole = read_in_pieces(media, small(), bytes, bytes.len());
     for piece in 1..10 {

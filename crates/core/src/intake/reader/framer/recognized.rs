@@ -1,35 +1,91 @@
-//! Records that are recognized before they are framed.
+//! Records that are taken before they are framed.
 
-use super::super::recognizer::{Recognition, Recognizer};
-use super::super::text::is_white_space;
+use super::super::recognizer::{Between, Recognizer, Taken};
+use super::super::scan::Scan;
 use super::Framer;
-use super::state::{Current, Record, State};
+use super::state::{Current, Found, State};
 use crate::intake::failure::Failure;
 
+/// Successive records that were taken, by their offsets in the content.
+struct Run {
+    records: u64,
+    /// The offset of the last one.
+    last: usize,
+    /// The offset behind the last one.
+    end: usize,
+    /// The offset of the next one, which was refused.
+    refused: Option<usize>,
+}
+
 impl Framer {
-    /// Returns the length of the line that begins here, without its line feed, if its record is recognized.
+    /// Takes records, from the current one on, until one is refused.
     #[inline]
-    pub(super) fn recognized_line(&mut self, recognizer: &mut impl Recognizer) -> Option<usize> {
-        if self.next > self.current.start || self.current.dropped > 0 {
+    pub(super) fn take(&mut self, between: Between, recognizer: &mut impl Recognizer) -> Option<Taken> {
+        let Current { start, position, dropped, was_refused } = self.current;
+        if was_refused || dropped > 0 {
             return None;
         }
-        self.current.recognition = Recognition::NotSure;
-        let rest = self.content.get(self.next..).unwrap_or_default();
-        let length = recognizer.recognize(rest, true)?;
-        let behind = rest.get(length..)?.iter().take_while(|byte| **byte != b'\n' && is_white_space(**byte)).count();
-        let end = length + behind;
-        if rest.get(end) != Some(&b'\n') {
-            return None;
+        self.current.was_refused = true;
+        let run = self.run(start, between, recognizer)?;
+        self.records += run.records;
+        let mut last = position;
+        if between == Between::LineFeed {
+            last.line += run.records - 1;
+            last.byte_offset += (run.last - start) as u64;
+        } else {
+            last.advance(self.content.get(start..run.last).unwrap_or_default());
         }
-        self.current.recognition = Recognition::Accepted;
-        Some(end)
+        self.next = run.last;
+        self.position = last;
+        self.advance_in_record(run.end);
+        let end = self.position.byte_offset;
+        self.end_run(between, run.refused);
+        Some(Taken { records: run.records, last, end })
+    }
+
+    /// Has the recognizer take records from `start` on. Returns `None` if it takes none.
+    #[inline]
+    fn run(&self, start: usize, between: Between, recognizer: &mut impl Recognizer) -> Option<Run> {
+        let content = self.content.as_slice();
+        let mut run = Run { records: 0, last: start, end: start, refused: Some(start) };
+        while let Some(next) = run.refused {
+            let Some(length) = recognizer.find(content.get(next..)?, between) else { break };
+            let Some(end) = between.end(content, next + length) else { break };
+            let Some(record) = content.get(next..end).filter(|record| record.len() <= self.limits.record_bytes) else {
+                break;
+            };
+            run = Run { records: run.records + 1, last: next, end, refused: between.next(content, end) };
+            if !recognizer.take(record) {
+                run.refused = None;
+            }
+        }
+        (run.records > 0).then_some(run)
+    }
+
+    /// Moves to the next state behind a run of records, with the next record if it was refused.
+    fn end_run(&mut self, between: Between, refused: Option<usize>) {
+        match (between, refused) {
+            (Between::Nothing, _) => self.state = State::End { is_object: true },
+            (Between::Comma, None) => self.state = State::Separator,
+            (Between::Comma, Some(next)) => {
+                self.skip(next - self.next);
+                self.begin_record();
+                self.scan = Scan::new(b'{');
+                self.state = State::Value { in_array: true };
+                self.current.was_refused = true;
+            }
+            (Between::LineFeed, _) => {
+                self.end_line();
+                self.current.was_refused = refused.is_some();
+            }
+        }
     }
 
     /// Returns whether the first document of an upload has no end yet, so that it may be the whole upload. It is held until
     /// the content ends, and then read in one pass. Documents in a row are not held up to the limit of the upload, before
     /// which their records count.
     pub(in crate::intake::reader) fn is_held(&self, recognizer: &impl Recognizer) -> bool {
-        let Current { start, dropped, recognition, .. } = self.current;
+        let Current { start, dropped, was_refused, .. } = self.current;
         let size = self.content.len();
         let is_within = |length: usize| {
             length > 0 && size - start <= self.limits.record_bytes && size as u64 <= self.limits.decompressed_bytes / 2
@@ -37,18 +93,18 @@ impl Framer {
         matches!(self.state, State::Value { in_array: false })
             && self.records == 0
             && dropped == 0
-            && recognition == Recognition::Untried
+            && !was_refused
             && is_within(self.next - start)
             && recognizer.is_active()
     }
 
-    /// In the first document, which is held: recognizes it when it is complete.
-    pub(super) fn held(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Record>, Failure> {
+    /// In the first document, which is held: takes it when it is complete.
+    pub(super) fn held(&mut self, recognizer: &mut impl Recognizer) -> Result<Option<Found>, Failure> {
         if !self.ended {
             return Ok(None);
         }
-        match self.recognized_value(self.current.start, recognizer) {
-            Some(end) => self.end_value(end, false),
+        match self.take(Between::Nothing, recognizer) {
+            Some(taken) => Ok(Some(Found::Taken(taken))),
             None => self.next_record(recognizer),
         }
     }
@@ -56,14 +112,6 @@ impl Framer {
     /// Ends the hold, because the content ends with a failure. Drops the content behind `length`.
     pub(in crate::intake::reader) fn release(&mut self, length: usize) {
         self.content.truncate(length);
-        self.current.recognition = Recognition::NotSure;
-    }
-
-    /// Returns the end of the value that begins at `start`, if it is recognized.
-    pub(super) fn recognized_value(&mut self, start: usize, recognizer: &mut impl Recognizer) -> Option<usize> {
-        self.current.recognition = Recognition::NotSure;
-        let length = recognizer.recognize(self.content.get(start..).unwrap_or_default(), false)?;
-        self.current.recognition = Recognition::Accepted;
-        Some(start + length)
+        self.current.was_refused = true;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::recognizer::Recognition;
+use super::super::recognizer::Taken;
 use crate::intake::position::TextPosition;
 
 /// The record that is being framed.
@@ -13,7 +13,16 @@ pub(super) struct Current {
     pub(super) position: TextPosition,
     /// The number of its bytes that were dropped because it is too large.
     pub(super) dropped: u64,
-    pub(super) recognition: Recognition,
+    /// Whether the recognizer saw it whole, and did not take it.
+    pub(super) was_refused: bool,
+}
+
+/// What the framer finds.
+pub(in crate::intake::reader) enum Found {
+    /// A complete record.
+    Record(Record),
+    /// Records that the recognizer took.
+    Taken(Taken),
 }
 
 /// A complete record.
@@ -24,7 +33,7 @@ pub(in crate::intake::reader) struct Record {
     /// Its bytes in `content`; none if it is too large.
     pub(super) range: Option<Range<usize>>,
     pub(super) decides_upload: bool,
-    pub(super) recognition: Recognition,
+    pub(super) was_refused: bool,
 }
 
 #[derive(Clone, Copy)]
