@@ -15,7 +15,7 @@ pub(super) struct RecentDate {
 }
 
 /// Returns the date-time in the string at an offset, and the offset behind its closing quote.
-#[inline]
+#[inline(always)]
 pub(super) fn date_time(text: Text<'_>, at: usize, recent: &mut RecentDate) -> Option<(Timestamp, usize)> {
     match text.window(at).and_then(|window| common(window, recent)) {
         Some((time, length)) => Some((time, at + length)),
@@ -24,7 +24,7 @@ pub(super) fn date_time(text: Text<'_>, at: usize, recent: &mut RecentDate) -> O
 }
 
 /// Reads a time in UTC, without a leap second, with at most seven digits behind the seconds. Returns its length with quotes.
-#[inline]
+#[inline(always)]
 fn common(window: &Window, recent: &mut RecentDate) -> Option<(Timestamp, usize)> {
     let second_of_day = time_of_day(word(window, DATE_BYTES))?;
     let (micros, zone) = match window[20] {

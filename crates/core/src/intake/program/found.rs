@@ -159,18 +159,18 @@ impl Found {
 
     /// Calls `take` with the points of a record, in the order of the extraction plan: the entity, the index of the measure,
     /// and successive points of this series.
-    pub(crate) fn for_each_run(&self, record: &[u8], mut take: impl FnMut(&str, usize, &[Point])) {
-        let text = |span: Span| std::str::from_utf8(bytes(record, span)).unwrap_or_default(); // was checked
-        if let (Some(entity), Some(time)) = (self.record.entity, self.record.time) {
+    #[inline]
+    pub(crate) fn for_each_run(&self, record: &[u8], mut take: impl FnMut(&[u8], usize, &[Point])) {
+        let of_record = self.record.entity.map(|span| bytes(record, span)).unwrap_or_default();
+        if let Some(time) = self.record.time {
             for (measure, value) in self.record.measures() {
-                take(text(entity), usize::from(measure), &[Point { time, value }]);
+                take(of_record, usize::from(measure), &[Point { time, value }]);
             }
         }
         let mut start = 0;
-        let of_record = self.record.entity.map(text).unwrap_or_default();
         for run in self.measures.chunk_by(|one, next| one == next && self.entities.is_empty()) {
             let points = self.points.get(start..start + run.len()).unwrap_or_default();
-            let entity = self.entities.get(start).map_or(of_record, |span| text(*span));
+            let entity = self.entities.get(start).map_or(of_record, |span| bytes(record, *span));
             take(entity, run.first().copied().map_or(0, usize::from), points);
             start += run.len();
         }

@@ -6,26 +6,26 @@
 
 use super::text::{WINDOW, Window, halves};
 
-/// The maximum number of learned texts of a schema. Beyond it, all are forgotten.
-const MAX_GAPS: usize = 512;
-/// The maximum number of learned texts that follow one member.
-const MAX_ALTERNATIVES: usize = 8;
+/// The maximum number of learned alternatives of a schema. Beyond it, all texts are forgotten.
+const MAX_ALTERNATIVES: usize = 512;
+/// The maximum number of alternatives behind one member.
+const MAX_BEHIND_MEMBER: usize = 7;
 /// No text.
 const NONE: u16 = u16::MAX;
 
 /// The learned texts of one schema.
 #[derive(Debug)]
 pub(crate) struct Layouts {
-    /// The first learned text behind each link.
-    first: Box<[u16]>,
+    /// The text that was learned first behind each link, then the alternatives to them.
     gaps: Vec<Gap>,
+    links: usize,
 }
 
 /// A learned text: white space, comma, name and colon before a value, or white space and the closing brace.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Gap {
     text: [u128; 2],
-    /// The bits of `text` that count.
+    /// The bits of a window that are compared with `text`.
     mask: [u128; 2],
     read: ReadGap,
     /// Another text behind the same link.
@@ -36,57 +36,76 @@ struct Gap {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReadGap {
     /// Its length in bytes.
-    pub(super) length: usize,
-    /// The index of the member whose value follows; `None` at the end of the object.
-    pub(super) member: Option<u8>,
+    pub(super) length: u32,
+    /// The index of the member whose value follows, or [`END`].
+    pub(super) member: u32,
+}
+
+/// No member: the object ends.
+pub(super) const END: u32 = u32::MAX;
+
+impl Gap {
+    /// Equals no window.
+    const EMPTY: Self = Self { text: [1, 0], mask: [0, 0], read: ReadGap { length: 0, member: END }, other: NONE };
+
+    fn new(window: &Window, read: ReadGap) -> Self {
+        let mask = |bytes: u32| u128::MAX.checked_shr(128 - 8 * bytes.min(16)).unwrap_or(0);
+        let mask = [mask(read.length), mask(read.length.saturating_sub(16))];
+        let [low, high] = halves(window);
+        Self { text: [low & mask[0], high & mask[1]], mask, read, other: NONE }
+    }
+
+    #[inline]
+    fn begins(&self, window: &Window) -> bool {
+        let [low, high] = halves(window);
+        low & self.mask[0] == self.text[0] && high & self.mask[1] == self.text[1]
+    }
 }
 
 impl Layouts {
     /// Returns no layouts, for a program with this number of links.
     pub(super) fn new(links: usize) -> Self {
-        Self { first: vec![NONE; links].into(), gaps: Vec::new() }
+        Self { gaps: vec![Gap::EMPTY; links], links }
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.first.fill(NONE);
-        self.gaps.clear();
+        self.gaps.truncate(self.links);
+        self.gaps.fill(Gap::EMPTY);
     }
 
     /// Returns the learned text behind a link that the window begins with.
     #[inline]
     pub(super) fn find(&self, link: usize, window: &Window) -> Option<ReadGap> {
-        let text = halves(window);
-        let mut next = *self.first.get(link)?;
-        while let Some(gap) = self.gaps.get(usize::from(next)) {
-            let differs = |half: usize| (text[half] ^ gap.text[half]) & gap.mask[half] != 0;
-            if !differs(0) && !differs(1) {
-                return Some(gap.read);
-            }
-            next = gap.other;
+        let mut gap = self.gaps.get(link)?;
+        while !gap.begins(window) {
+            gap = self.gaps.get(usize::from(gap.other))?;
         }
-        None
+        Some(gap.read)
     }
 
     /// Learns the text behind a link that the window begins with, if it fits the window.
     pub(super) fn learn(&mut self, link: usize, window: &Window, read: ReadGap) {
-        if read.length > WINDOW || self.alternatives(link) >= MAX_ALTERNATIVES {
+        if read.length as usize > WINDOW || self.alternatives(link) >= MAX_BEHIND_MEMBER {
             return;
         }
-        if self.gaps.len() >= MAX_GAPS {
+        if self.gaps.len() >= self.links + MAX_ALTERNATIVES {
             self.clear();
         }
-        let Some(first) = self.first.get_mut(link) else { return };
-        let mask = |bytes: usize| u128::MAX.checked_shr(128 - 8 * bytes.min(16) as u32).unwrap_or(0);
-        let mask = [mask(read.length), mask(read.length.saturating_sub(16))];
-        let other = std::mem::replace(first, self.gaps.len() as u16);
-        self.gaps.push(Gap { text: halves(window), mask, read, other });
+        let alternative = self.gaps.len() as u16;
+        let learned = Gap::new(window, read);
+        let Some(gap) = self.gaps.get_mut(link) else { return };
+        if gap.read.length == 0 {
+            *gap = learned;
+            return;
+        }
+        let other = std::mem::replace(&mut gap.other, alternative);
+        self.gaps.push(Gap { other, ..learned });
     }
 
     fn alternatives(&self, link: usize) -> usize {
-        let first = self.first.get(link).copied().unwrap_or(NONE);
-        let of = |gap: u16| self.gaps.get(usize::from(gap)).map(|_| gap);
-        std::iter::successors(of(first), |gap| of(self.gaps.get(usize::from(*gap))?.other)).count()
+        let other = |gap: &Gap| self.gaps.get(usize::from(gap.other));
+        std::iter::successors(self.gaps.get(link).and_then(other), |gap| other(gap)).count()
     }
 }
 
@@ -100,8 +119,8 @@ mod tests {
         window
     }
 
-    fn read(text: &str, member: u8) -> ReadGap {
-        ReadGap { length: text.len(), member: Some(member) }
+    fn read(text: &str, member: u32) -> ReadGap {
+        ReadGap { length: text.len() as u32, member }
     }
 
     #[test]
@@ -110,8 +129,8 @@ mod tests {
         let long = "x".repeat(WINDOW);
         for (member, text) in ["a", "exactly sixteen!", "seventeen of them", &long].into_iter().enumerate() {
             assert_eq!(layouts.find(1, &window(text)), None, "{text}");
-            layouts.learn(1, &window(text), read(text, member as u8));
-            assert_eq!(layouts.find(1, &window(text)), Some(read(text, member as u8)), "{text}");
+            layouts.learn(1, &window(text), read(text, member as u32));
+            assert_eq!(layouts.find(1, &window(text)), Some(read(text, member as u32)), "{text}");
             assert_eq!((layouts.find(0, &window(text)), layouts.find(2, &window(text))), (None, None), "{text}");
         }
         for at in 0..17 {
@@ -128,7 +147,9 @@ mod tests {
             for text in 0..20 {
                 let text = format!("{link} {text}");
                 layouts.learn(link, &window(&text), read(&text, 0));
-                assert!(layouts.gaps.len() <= MAX_GAPS && layouts.alternatives(link) <= MAX_ALTERNATIVES);
+                assert!(
+                    layouts.gaps.len() <= 1_000 + MAX_ALTERNATIVES && layouts.alternatives(link) <= MAX_BEHIND_MEMBER
+                );
             }
         }
         assert!(layouts.find(999, &window("999 0")).is_some() && layouts.find(0, &window("0 0")).is_none());

@@ -3,12 +3,12 @@
 use super::text::{Text, Window, digits, word};
 
 /// The powers of ten that a fraction of up to seven digits is divided by.
-const POWERS_OF_TEN: [(u64, f64); 8] =
+const POWERS_OF_TEN: [(i64, f64); 8] =
     [(1, 1e0), (10, 1e1), (100, 1e2), (1_000, 1e3), (10_000, 1e4), (100_000, 1e5), (1_000_000, 1e6), (10_000_000, 1e7)];
 
 /// Returns the number at an offset and the offset of its end. `None` if it breaks the grammar of JSON or exceeds the range of
 /// doubles.
-#[inline]
+#[inline(always)]
 pub(super) fn number(text: Text<'_>, at: usize) -> Option<(f64, usize)> {
     match text.window(at).and_then(short) {
         Some((value, length)) => Some((value, at + length)),
@@ -18,7 +18,7 @@ pub(super) fn number(text: Text<'_>, at: usize) -> Option<(f64, usize)> {
 
 /// Reads a number with one to seven digits before the decimal point, as many behind it or no fraction, and no exponent.
 /// Returns its length. Such digits are an integer below 2^53 over a power of ten: one division rounds correctly.
-#[inline]
+#[inline(always)]
 fn short(window: &Window) -> Option<(f64, usize)> {
     let sign = usize::from(window[0] == b'-');
     let (count, whole) = digits(word(window, sign));
@@ -31,9 +31,9 @@ fn short(window: &Window) -> Option<(f64, usize)> {
         b'.' => {
             let (count, fraction) = digits(word(window, end + 1));
             let (power, divisor) = POWERS_OF_TEN.get(count).copied().filter(|_| count > 0)?;
-            ((whole * power + fraction) as f64 / divisor, end + 1 + count)
+            ((whole as i64 * power + fraction as i64) as f64 / divisor, end + 1 + count)
         }
-        _ => (whole as f64, end),
+        _ => (whole as i64 as f64, end),
     };
     let is_over = !matches!(window[end], b'e' | b'E');
     is_over.then_some((if sign == 1 { -value } else { value }, end))

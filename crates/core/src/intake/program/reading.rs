@@ -2,7 +2,7 @@
 
 use super::date_time::date_time;
 use super::found::{Found, Span};
-use super::layouts::{Layouts, ReadGap};
+use super::layouts::{END, Layouts, ReadGap};
 use super::number::number;
 use super::rules::{ArrayRule, CheckedString, NumberRule, ObjectRule, Program, Role, StringRule, ValueRule};
 use super::text::{Text, WhiteSpace};
@@ -48,11 +48,21 @@ impl Program {
 }
 
 impl<'r> Reading<'r> {
-    #[inline]
+    /// Reads a value: the common ones here, the others apart.
+    #[inline(always)]
     fn value(&mut self, rule: &'r ValueRule, at: usize) -> Option<usize> {
         let (json_type, end) = match self.text.byte(at) {
             b'"' => (JsonType::String, self.string(rule.string.as_ref()?, at)?),
             b'-' | b'0'..=b'9' => (JsonType::Number, self.number(rule.number.as_ref()?, at)?),
+            byte => return self.other_value(rule, byte, at),
+        };
+        self.found.types_mut().add(json_type, rule.member);
+        Some(end)
+    }
+
+    #[inline(never)]
+    fn other_value(&mut self, rule: &'r ValueRule, byte: u8, at: usize) -> Option<usize> {
+        let (json_type, end) = match byte {
             b'{' => (JsonType::Object, self.object(rule.object?, at)?),
             b'[' => (JsonType::Array, self.array(rule.array?, at)?),
             b'n' if rule.null => (JsonType::Null, self.text.literal(at, b"null")?),
@@ -71,7 +81,7 @@ impl<'r> Reading<'r> {
         if start > at { self.value(rule, start) } else { None }
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, rule: &'r StringRule, at: usize) -> Option<usize> {
         match rule {
             StringRule::DateTime { role } => {
@@ -93,6 +103,7 @@ impl<'r> Reading<'r> {
     }
 
     /// Reads the string whose contents begin at `start`.
+    #[inline(never)]
     fn checked_string(&mut self, rule: &CheckedString, start: usize) -> Option<usize> {
         let (end, chars) = self.text.string(start)?;
         let text = std::str::from_utf8(self.text.slice(start, end)).ok()?;
@@ -109,7 +120,7 @@ impl<'r> Reading<'r> {
         Some(end + 1)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_text(&mut self, role: Role, span: Span) -> Option<()> {
         if role != Role::None {
             let is_entity = (1..=MAX_ENTITY_BYTES).contains(&(span.end - span.start));
@@ -119,7 +130,7 @@ impl<'r> Reading<'r> {
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&mut self, rule: &NumberRule, at: usize) -> Option<usize> {
         let (value, end) = number(self.text, at)?;
         if !rule.allows(value) {
@@ -134,6 +145,7 @@ impl<'r> Reading<'r> {
     }
 
     /// Records the entity that a number names, if the number is written as its name is.
+    #[inline(never)]
     fn number_entity(&mut self, span: Span) -> Option<()> {
         let digits = self.text.slice(span.start, span.end);
         let is_name = digits.len() <= MAX_ENTITY_DIGITS
@@ -147,22 +159,22 @@ impl<'r> Reading<'r> {
         let (mut at, mut link, mut seen) = (at, rule.first_link, 0_u64);
         loop {
             let ReadGap { length, member } = self.gap(rule, link, at)?;
-            at += length;
-            let Some(index) = member else {
+            at += length as usize;
+            if member == END {
                 return (seen & rule.required == rule.required).then_some(at);
-            };
-            let bit = 1_u64.checked_shl(index.into())?;
+            }
+            let bit = 1_u64.checked_shl(member)?;
             if seen & bit != 0 {
                 return None; // twice the same name
             }
             seen |= bit;
-            at = self.value(&rule.members.get(usize::from(index))?.value, at)?;
-            link = rule.first_link + 1 + usize::from(index);
+            at = self.value(&rule.members.get(member as usize)?.value, at)?;
+            link = rule.first_link + 1 + member as usize;
         }
     }
 
     /// Reads the text before the next value of an object, or up to its end.
-    #[inline]
+    #[inline(always)]
     fn gap(&mut self, rule: &ObjectRule, link: usize, at: usize) -> Option<ReadGap> {
         let window = self.text.window(at);
         match window.and_then(|window| self.layouts.find(link, window)) {
@@ -177,7 +189,7 @@ impl<'r> Reading<'r> {
         let skip = |at: usize| self.text.skip(at, self.white_space);
         let expect = |at: usize, byte: u8| (self.text.byte(at) == byte).then_some(at + 1);
         let mut at = if is_first { skip(expect(start, b'{')?) } else { skip(start) };
-        let mut member = None;
+        let mut member = END;
         if self.text.byte(at) == b'}' {
             at += 1;
         } else {
@@ -187,10 +199,10 @@ impl<'r> Reading<'r> {
             let name = expect(at, b'"')?;
             let (end, _) = self.text.string(name)?;
             let name = self.text.slice(name, end);
-            member = Some(rule.members.iter().position(|member| *member.name == *name)? as u8);
+            member = rule.members.iter().position(|member| *member.name == *name)? as u32;
             at = skip(expect(skip(end + 1), b':')?);
         }
-        let gap = ReadGap { length: at - start, member };
+        let gap = ReadGap { length: u32::try_from(at - start).ok()?, member };
         if let Some(window) = self.text.window(start) {
             self.layouts.learn(link, window, gap);
         }

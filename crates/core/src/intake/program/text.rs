@@ -66,7 +66,7 @@ impl<'t> Text<'t> {
 
     /// Returns the offset of the closing quote of the string whose contents begin at `start`, and the number of its
     /// characters. `None` if the string has escapes, is not UTF-8 or does not end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(self, start: usize) -> Option<(usize, usize)> {
         let end = self.plain_end(start);
         if self.byte(end) == b'"' { Some((end, end - start)) } else { self.long_string(start, end) }
@@ -85,8 +85,17 @@ impl<'t> Text<'t> {
     }
 
     /// Returns the offset of the first byte from `at` on that is a quote, a backslash, a control character or not ASCII.
-    #[inline]
-    fn plain_end(self, mut at: usize) -> usize {
+    #[inline(always)]
+    fn plain_end(self, at: usize) -> usize {
+        // Most texts are short.
+        match self.window(at).map(|window| special_bytes(word(window, 0))) {
+            Some(marks) if marks != 0 => at + (marks.trailing_zeros() / 8) as usize,
+            _ => self.long_plain_end(at),
+        }
+    }
+
+    #[inline(never)]
+    fn long_plain_end(self, mut at: usize) -> usize {
         while let Some(window) = self.window(at) {
             for part in 0..WINDOW / 8 {
                 let marks = special_bytes(word(window, 8 * part));

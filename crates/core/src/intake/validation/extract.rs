@@ -86,15 +86,16 @@ impl<'a> Points<'a> {
     #[inline]
     pub fn for_each(self, mut take: impl FnMut(SeriesPoint<'_>)) {
         self.for_each_run(|entity, measure, points| {
+            let entity = std::str::from_utf8(entity).unwrap_or_default(); // was checked
             for Point { time, value } in points.iter().copied() {
                 take(SeriesPoint { entity, measure, time, value });
             }
         });
     }
 
-    /// Calls `take` with successive points of one entity and one measure.
+    /// Calls `take` with successive points of one entity, whose name is UTF-8, and one measure.
     #[inline]
-    pub fn for_each_run(self, mut take: impl FnMut(&str, &str, &[Point])) {
+    pub(crate) fn for_each_run(self, mut take: impl FnMut(&[u8], &str, &[Point])) {
         match self.0 {
             Source::Document { document, plan, buffered, entity } => {
                 let mut naming = Naming { plan, entity, entity_index: None, take };
@@ -145,14 +146,14 @@ struct Naming<'b, F> {
     take: F,
 }
 
-impl<'a, F: FnMut(&str, &str, &[Point])> PlanVisitor<'a> for Naming<'_, F> {
+impl<'a, F: FnMut(&[u8], &str, &[Point])> PlanVisitor<'a> for Naming<'_, F> {
     #[inline]
     fn point(&mut self, point: PlannedPoint<'a>) {
         let PlannedPoint { entity, measure, time, value } = point;
         let measure = self.plan.measures.get(measure as usize).map_or("", |name| &**name);
         let point = [Point { time, value }];
         if let Some(entity) = entity.text() {
-            return (self.take)(entity, measure, &point);
+            return (self.take)(entity.as_bytes(), measure, &point);
         }
         if self.entity_index.is_none() || self.entity_index != entity.index() {
             self.entity_index = entity.index();
@@ -160,7 +161,7 @@ impl<'a, F: FnMut(&str, &str, &[Point])> PlanVisitor<'a> for Naming<'_, F> {
             // Writing to a string does not fail.
             let _ = write!(self.entity, "{}", decimal(entity).unwrap_or_default());
         }
-        (self.take)(self.entity, measure, &point);
+        (self.take)(self.entity.as_bytes(), measure, &point);
     }
 
     fn error(&mut self, _: ExtractionError<'_, 'a>) {}

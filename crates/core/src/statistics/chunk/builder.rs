@@ -39,7 +39,7 @@ pub struct ChunkBuilder {
     /// The indexes of measures in `entities`, by name.
     measures: HashMap<Arc<str>, usize>,
     /// For each measure, the indexes of entities in `open`, by name.
-    entities: Vec<HashMap<Arc<str>, usize>>,
+    entities: Vec<HashMap<Arc<[u8]>, usize>>,
     /// The series that have points, in the order of their first points.
     open: Vec<OpenSeries>,
     /// The index in `open` of the series of the previous point.
@@ -51,13 +51,37 @@ pub struct ChunkBuilder {
 }
 
 struct OpenSeries {
-    entity: Arc<str>,
+    /// UTF-8.
+    entity: Arc<[u8]>,
     measure: Arc<str>,
     /// The index of the measure in [`ChunkBuilder::entities`].
     measure_index: usize,
     /// The index of the series whose point followed one of this series the last time.
     next: usize,
     points: Vec<Point>,
+}
+
+impl OpenSeries {
+    #[inline]
+    fn is_of(&self, entity: &[u8], measure: &str) -> bool {
+        is_same(&self.entity, entity) && is_same(self.measure.as_bytes(), measure.as_bytes())
+    }
+}
+
+/// Compares two texts. Most are short: a few operations cost less than a call.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    /// Compares the first and the last `N` bytes, which are all bytes of a text with N to 2N of them.
+    #[inline]
+    fn ends<const N: usize>(one: &[u8], other: &[u8]) -> bool {
+        one.first_chunk::<N>() == other.first_chunk() && one.last_chunk::<N>() == other.last_chunk()
+    }
+    one.len() == other.len()
+        && match one.len() {
+            4..=7 => ends::<4>(one, other),
+            8..=16 => ends::<8>(one, other),
+            _ => one == other,
+        }
 }
 
 impl ChunkBuilder {
@@ -87,13 +111,14 @@ impl ChunkBuilder {
     pub fn add(&mut self, point: SeriesPoint<'_>, emit: impl FnMut(Chunk)) {
         let SeriesPoint { entity, measure, time, value } = point;
         if value.is_finite() {
-            self.add_run(entity, measure, &[Point { time, value }], emit);
+            self.add_run(entity.as_bytes(), measure, &[Point { time, value }], emit);
         }
     }
 
-    /// Adds successive points of one series, as if one by one. Their values must be finite.
+    /// Adds successive points of one series, as if one by one. Their values must be finite, and the entity must be UTF-8, which is
+    /// not checked again for each point.
     #[inline]
-    pub fn add_run(&mut self, entity: &str, measure: &str, points: &[Point], mut emit: impl FnMut(Chunk)) {
+    pub(crate) fn add_run(&mut self, entity: &[u8], measure: &str, points: &[Point], mut emit: impl FnMut(Chunk)) {
         let mut rest = points;
         while !rest.is_empty() {
             let index = match self.find(entity, measure) {
@@ -106,7 +131,10 @@ impl ChunkBuilder {
             };
             let room = (MAX_POINTS - open.points.len()).min(self.limits.points.saturating_sub(self.points));
             let (now, later) = rest.split_at(room.clamp(1, rest.len()));
-            open.points.extend_from_slice(now);
+            match now {
+                [point] => open.points.push(*point),
+                points => open.points.extend_from_slice(points),
+            }
             self.points += now.len();
             if open.points.len() >= MAX_POINTS {
                 self.flush_series(index, &mut emit);
@@ -125,20 +153,15 @@ impl ChunkBuilder {
     /// Returns the index of an open series. Devices often take turns, so the series that followed the previous one the last time
     /// is looked at first.
     #[inline]
-    fn find(&mut self, entity: &str, measure: &str) -> Option<usize> {
-        let is_same = |open: &OpenSeries| *open.entity == *entity && *open.measure == *measure;
-        let recent = self.open.get(self.recent);
-        if recent.is_some_and(is_same) {
-            return Some(self.recent);
+    fn find(&mut self, entity: &[u8], measure: &str) -> Option<usize> {
+        let recent = self.open.get(self.recent)?;
+        for candidate in [recent.next, self.recent] {
+            if self.open.get(candidate).is_some_and(|open| open.is_of(entity, measure)) {
+                return Some(candidate);
+            }
         }
-        let next = recent.map(|recent| recent.next);
-        if let Some(next) = next.filter(|next| self.open.get(*next).is_some_and(is_same)) {
-            return Some(next);
-        }
-        let measure_index = match recent.filter(|recent| *recent.measure == *measure) {
-            Some(recent) => recent.measure_index,
-            None => *self.measures.get(measure)?,
-        };
+        let measure_index =
+            if *recent.measure == *measure { recent.measure_index } else { *self.measures.get(measure)? };
         let found = *self.entities.get(measure_index)?.get(entity)?;
         self.follow(found);
         Some(found)
@@ -151,13 +174,14 @@ impl ChunkBuilder {
         }
     }
 
-    fn open(&mut self, entity: &str, measure: &str, emit: &mut impl FnMut(Chunk)) -> usize {
+    #[cold]
+    fn open(&mut self, entity: &[u8], measure: &str, emit: &mut impl FnMut(Chunk)) -> usize {
         let name_bytes = entity.len() + measure.len();
         if self.open.len() >= self.limits.series || self.name_bytes + name_bytes > self.limits.name_bytes {
             self.flush_all(emit);
         }
         let index = self.open.len();
-        let entity: Arc<str> = entity.into();
+        let entity: Arc<[u8]> = entity.into();
         let (measure, measure_index) = match self.measures.get_key_value(measure) {
             Some((known, measure_index)) => (Arc::clone(known), *measure_index),
             None => {
@@ -209,7 +233,7 @@ impl ChunkBuilder {
         for piece in keys::cut(&points) {
             let series = Series {
                 owner: self.owner.clone(),
-                entity: open.entity.to_string(),
+                entity: String::from_utf8_lossy(&open.entity).into_owned(),
                 measure: open.measure.to_string(),
             };
             if let Some(chunk) = Chunk::of_sorted(series, &self.upload_id, self.segment, piece, &mut self.encoder) {

@@ -139,7 +139,7 @@ fn points_in_runs_make_the_chunks_of_points_one_by_one() {
                 let point = SeriesPoint { entity: &entity, measure, time, value };
                 builders[0].add(point, |chunk| one_by_one.push(chunk));
             }
-            builders[1].add_run(&entity, measure, &run, |chunk| runs.push(chunk));
+            builders[1].add_run(entity.as_bytes(), measure, &run, |chunk| runs.push(chunk));
         }
         let [mut first, mut second] = builders;
         first.flush(|chunk| one_by_one.push(chunk));

@@ -8,7 +8,9 @@
 //! ```
 //! A step is the difference of two successive intervals, in units of the greatest common divisor of all intervals.
 
-use zstd::bulk::{Compressor, decompress};
+use std::cell::RefCell;
+
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::statistics::series::Point;
 use crate::statistics::varint::{Reader, push_signed, push_unsigned};
@@ -72,9 +74,7 @@ impl Encoder {
     }
 
     fn push_values(&mut self, points: &[Point]) {
-        if let Some(digits) = decimal_digits(points)
-            && self.as_integers(points, digits)
-        {
+        if let Some(digits) = self.scale(points) {
             self.columns.push(digits as u8);
             let mut before = 0;
             for integer in &self.integers {
@@ -97,17 +97,26 @@ impl Encoder {
         }
     }
 
-    /// Returns whether all values are integers divided by 10^digits, and puts these into `integers`.
-    fn as_integers(&mut self, points: &[Point], digits: usize) -> bool {
+    /// Puts integers into `integers` that, divided by 10^digits, are the values. Returns the fewest such digits; `None` if some
+    /// value needs too many.
+    fn scale(&mut self, points: &[Point]) -> Option<usize> {
         self.integers.clear();
         self.integers.reserve(points.len());
+        let mut digits = 0;
         for point in points {
-            match as_integer(point.value, digits) {
-                Some(integer) => self.integers.push(integer),
-                None => return false,
-            }
+            let integer = loop {
+                if let Some(integer) = as_integer(point.value, digits) {
+                    break integer;
+                }
+                digits += 1;
+                POWERS_OF_TEN.get(digits)?;
+                for integer in self.integers.iter_mut().filter(|integer| **integer != MINUS_ZERO) {
+                    *integer = integer.checked_mul(10).filter(|integer| integer.abs() < MAX_INTEGER)?;
+                }
+            };
+            self.integers.push(integer);
         }
-        true
+        Some(digits)
     }
 }
 
@@ -117,12 +126,26 @@ pub(super) fn decode(stored: &[u8]) -> Option<Vec<Point>> {
     let columns = match stored.split_first() {
         Some((&PLAIN, columns)) => columns,
         Some((&ZSTD, frame)) => {
-            decompressed = decompress(frame, MAX_COLUMN_BYTES).ok()?;
+            decompressed = decompress(frame)?;
             &decompressed
         }
         _ => return None,
     };
     read_columns(columns)
+}
+
+/// Decompresses a zstd frame of columns.
+fn decompress(frame: &[u8]) -> Option<Vec<u8>> {
+    thread_local! {
+        /// Its context takes longer to set up than to decompress the columns of most chunks.
+        static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        if kept.is_none() {
+            *kept = Decompressor::new().ok();
+        }
+        kept.as_mut()?.decompress(frame, MAX_COLUMN_BYTES).ok()
+    })
 }
 
 fn with_tag(tag: u8, bytes: &[u8]) -> Vec<u8> {
@@ -159,20 +182,6 @@ fn greatest_common_divisor(a: i64, b: i64) -> i64 {
         (a, b) = (b, a % b);
     }
     a
-}
-
-/// Returns the fewest decimals that represent all values; `None` if some need too many.
-fn decimal_digits(points: &[Point]) -> Option<usize> {
-    let mut digits = 0;
-    for point in points {
-        while as_integer(point.value, digits).is_none() {
-            digits += 1;
-            if digits == POWERS_OF_TEN.len() {
-                return None;
-            }
-        }
-    }
-    Some(digits)
 }
 
 /// Returns the integer that divided by 10^digits is exactly `value`.
