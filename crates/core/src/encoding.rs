@@ -49,7 +49,15 @@ pub fn is_invisible(c: char) -> bool {
 /// Returns the SHA-256 of `bytes` in lower-case hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+    hex_of(&Sha256::digest(bytes))
+}
+
+/// Returns bytes in lower-case hexadecimal. [`hex::encode`] collects characters, which takes ten times as long.
+pub(crate) fn hex_of(bytes: &[u8]) -> String {
+    let mut digits = vec![0; 2 * bytes.len()];
+    // The length is right, and the digits are ASCII.
+    let _ = hex::encode_to_slice(bytes, &mut digits);
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub(crate) mod tests;
 
 use sha2::{Digest, Sha256};
 
+use crate::encoding::hex_of;
 use crate::intake::failure::Failure;
 use crate::intake::reader::Reader;
 use crate::intake::rejection::Rejections;
@@ -192,7 +193,7 @@ impl<'c> Inspector<'c> {
         let Collection { chunks, count, series, summaries } = records.chunks.finish();
         let (rejections, rejected_records) = records.rejections.finish();
         Inspection {
-            sha256: hex::encode(digest.finalize()),
+            sha256: hex_of(&digest.finalize()),
             accepted: records.accepted,
             rejections,
             chunks,

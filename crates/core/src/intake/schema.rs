@@ -73,7 +73,10 @@ impl Catalog {
     /// Returns every problem of every file.
     pub fn compile(files: &[(&str, &str)]) -> Result<Catalog, Vec<SchemaProblem>> {
         let compiled = bundle::compile::<TapeJson>(files, |text| Timestamp::parse(text).is_some())?;
-        let members: Vec<DeclaredMembers> = compiled.iter().map(|one| DeclaredMembers::of(&one.schema)).collect();
+        let members: Vec<DeclaredMembers> = compiled
+            .iter()
+            .map(|one| DeclaredMembers::of(&one.schema, &format!("{}/{}", one.name, one.major)))
+            .collect();
         let programs = programs(&compiled, &members);
         let schema = |(index, ((compiled, members), program)): (usize, ((bundle::Compiled<TapeJson>, _), _))| Schema {
             index,
@@ -113,6 +116,10 @@ impl Catalog {
     /// Returns a schema as JSON.
     pub fn schema(&self, id: &SchemaId) -> Option<&Value> {
         self.schemas.iter().find(|schema| schema.id == *id).map(|schema| &schema.source)
+    }
+
+    pub(crate) fn schemas(&self) -> &[Schema] {
+        &self.schemas
     }
 
     pub(crate) fn find(&self, requested: &SchemaRef) -> Option<&Schema> {

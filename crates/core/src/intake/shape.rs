@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::intake::json::{TapeNode, escaped};
-use crate::intake::schema::id::SchemaId;
 
 /// A JSON type, by its name in JSON Schema. An `integer` is a `number` here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,9 +56,9 @@ impl JsonType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
     /// The kind of upload, such as `orders/1`.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// Each type of each member, by its JSON Pointer with array indexes as `*`.
-    pub members: Vec<(String, JsonType)>,
+    pub members: Vec<(Arc<str>, JsonType)>,
 }
 
 /// The maximum number of members of a schema that are recorded, the outermost first: DynamoDB limits the names in one update,
@@ -69,8 +68,10 @@ const MAX_MEMBERS: usize = 64;
 /// The members that a schema declares by `properties` and `items`, at any depth.
 #[derive(Debug)]
 pub(crate) struct DeclaredMembers {
+    /// The kind of upload.
+    kind: Arc<str>,
     /// Their JSON Pointers, with array indexes as `*`.
-    pointers: Arc<[String]>,
+    pointers: Arc<[Arc<str>]>,
     root: DeclaredValue,
 }
 
@@ -86,7 +87,8 @@ struct DeclaredValue {
 /// The types of each member.
 #[derive(Debug, Clone)]
 pub(crate) struct MemberTypes {
-    pointers: Arc<[String]>,
+    kind: Arc<str>,
+    pointers: Arc<[Arc<str>]>,
     masks: TypeMasks,
 }
 
@@ -95,17 +97,17 @@ pub(crate) struct MemberTypes {
 pub(crate) struct TypeMasks([u64; JsonType::ALL.len()]);
 
 impl DeclaredMembers {
-    /// Returns the members that a schema declares.
-    pub(crate) fn of(schema: &Value) -> Self {
+    /// Returns the members that a schema of a kind declares.
+    pub(crate) fn of(schema: &Value, kind: &str) -> Self {
         // Breadth first, so that the limit cuts off the innermost members.
-        let mut pointers = Vec::new();
+        let mut pointers: Vec<Arc<str>> = Vec::new();
         let mut level = vec![(String::new(), schema)];
         while !level.is_empty() {
             let mut next = Vec::new();
             for (pointer, schema) in level {
                 for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
                     let pointer = format!("{pointer}/{}", escaped(name));
-                    pointers.push(pointer.clone());
+                    pointers.push(pointer.as_str().into());
                     next.push((pointer, property));
                 }
                 if let Some(items) = schema.get("items").filter(|items| items.is_object()) {
@@ -115,16 +117,16 @@ impl DeclaredMembers {
             level = next;
         }
         pointers.truncate(MAX_MEMBERS);
-        Self { root: DeclaredValue::of(schema, "", &pointers), pointers: pointers.into() }
+        Self { kind: kind.into(), root: DeclaredValue::of(schema, "", &pointers), pointers: pointers.into() }
     }
 
     /// Returns an empty record of types.
     pub(crate) fn no_types(&self) -> MemberTypes {
-        MemberTypes { pointers: Arc::clone(&self.pointers), masks: TypeMasks::default() }
+        MemberTypes { kind: Arc::clone(&self.kind), pointers: Arc::clone(&self.pointers), masks: TypeMasks::default() }
     }
 
     /// Returns the pointers of the members whose types are recorded, at most 64.
-    pub(crate) fn pointers(&self) -> &[String] {
+    pub(crate) fn pointers(&self) -> &[Arc<str>] {
         &self.pointers
     }
 
@@ -135,8 +137,8 @@ impl DeclaredMembers {
 }
 
 impl DeclaredValue {
-    fn of(schema: &Value, pointer: &str, pointers: &[String]) -> Self {
-        let mut value = Self { index: pointers.iter().position(|known| known == pointer), ..Self::default() };
+    fn of(schema: &Value, pointer: &str, pointers: &[Arc<str>]) -> Self {
+        let mut value = Self { index: pointers.iter().position(|known| **known == *pointer), ..Self::default() };
         for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let pointer = format!("{pointer}/{}", escaped(name));
             let inner = Self::of(property, &pointer, pointers);
@@ -201,13 +203,14 @@ impl MemberTypes {
         self.masks.merge(types);
     }
 
-    /// Returns the shape of the records of a schema.
-    pub(crate) fn shape(&self, schema: &SchemaId) -> Shape {
-        let members = self.pointers.iter().enumerate().flat_map(|(index, pointer)| {
-            let seen = JsonType::ALL.into_iter().filter(move |known| self.masks.has(*known, index));
-            seen.map(move |known| (pointer.clone(), known))
-        });
-        Shape { kind: format!("{}/{}", schema.name, schema.major), members: members.collect() }
+    /// Returns the shape of the records.
+    pub(crate) fn shape(&self) -> Shape {
+        let mut members = Vec::with_capacity(self.pointers.len());
+        for (index, pointer) in self.pointers.iter().enumerate() {
+            let seen = JsonType::ALL.into_iter().filter(|known| self.masks.has(*known, index));
+            members.extend(seen.map(|known| (Arc::clone(pointer), known)));
+        }
+        Shape { kind: Arc::clone(&self.kind), members }
     }
 }
 

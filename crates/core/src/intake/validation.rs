@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::intake::failure::Failure;
 use crate::intake::json::{Tape, is_white_space};
 use crate::intake::program::WhiteSpace;
-use crate::intake::schema::{Catalog, Schema, SchemaId, SchemaRef};
+use crate::intake::schema::{Catalog, Schema, SchemaRef};
 use crate::intake::shape::{MemberTypes, Shape};
 use extract::{BufferedPoint, Extraction};
 use one_pass::OnePass;
@@ -79,8 +79,8 @@ pub struct Validator<'c> {
     entity: String,
     /// The schema of the previous record.
     previous: Option<Arc<AppliedSchema>>,
-    /// The types of members in the accepted records, by schema.
-    member_types: Vec<(SchemaId, MemberTypes)>,
+    /// The types of members in the accepted records, by the indexes of schemas.
+    member_types: Vec<(usize, MemberTypes)>,
 }
 
 impl<'c> Validator<'c> {
@@ -183,7 +183,7 @@ impl<'c> Validator<'c> {
 
     /// Returns the member types of the records accepted so far, by kind.
     pub(crate) fn shapes(&self) -> Vec<Shape> {
-        self.member_types.iter().map(|(id, types)| types.shape(id)).collect()
+        self.member_types.iter().map(|(_, types)| types.shape()).collect()
     }
 }
 
@@ -193,10 +193,10 @@ fn rejected<'a>(schema: Option<Arc<AppliedSchema>>, (failures, omitted): (Vec<Fa
 
 /// Returns the types of members in the accepted records of a schema.
 #[inline]
-fn types_of<'t>(member_types: &'t mut Vec<(SchemaId, MemberTypes)>, schema: &Schema) -> &'t mut MemberTypes {
-    let known = member_types.iter().position(|(id, _)| *id == schema.id);
+fn types_of<'t>(member_types: &'t mut Vec<(usize, MemberTypes)>, schema: &Schema) -> &'t mut MemberTypes {
+    let known = member_types.iter().position(|(known, _)| *known == schema.index);
     let index = known.unwrap_or_else(|| {
-        member_types.push((schema.id.clone(), schema.members.no_types()));
+        member_types.push((schema.index, schema.members.no_types()));
         member_types.len() - 1
     });
     &mut member_types[index].1

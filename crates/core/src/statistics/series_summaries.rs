@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use sha2::{Digest as _, Sha256};
 
 use crate::encoding::first_bits;
+use crate::id::OwnerId;
 use crate::statistics::chunk::Chunk;
+use crate::statistics::series::Series;
 use crate::statistics::series_statistics::SeriesName;
 use crate::statistics::summary::Summary;
 
@@ -16,7 +18,8 @@ const MAX_KEPT: usize = 1_000;
 #[derive(Debug, Clone, Default)]
 pub struct SeriesSummaries {
     kept: BTreeMap<SeriesName, Summary>,
-    all: SeriesSet,
+    /// The series that are not kept.
+    others: SeriesSet,
 }
 
 /// A set of series, by digests of their partition keys: hundreds of thousands of names would not fit in memory.
@@ -26,16 +29,16 @@ pub struct SeriesSet {
 }
 
 impl SeriesSummaries {
-    /// Adds a chunk.
+    /// Adds the points of a chunk.
     pub fn add(&mut self, chunk: &Chunk) {
-        let name = (chunk.series().entity.clone(), chunk.series().measure.clone());
+        let Series { entity, measure, .. } = chunk.series();
+        let name = (entity.clone(), measure.clone());
         if let Some(summary) = self.kept.get_mut(&name) {
             summary.merge(chunk.summary());
-            return;
-        }
-        self.all.insert(&chunk.partition_key());
-        if self.kept.len() < MAX_KEPT {
+        } else if self.kept.len() < MAX_KEPT {
             self.kept.insert(name, chunk.summary().clone());
+        } else {
+            self.others.insert(&chunk.partition_key());
         }
     }
 
@@ -45,15 +48,33 @@ impl SeriesSummaries {
         self.kept.get(name)
     }
 
-    /// Returns the kept summaries, by name.
+    /// Returns the kept summaries by the names of their series.
     pub fn kept(&self) -> impl Iterator<Item = (&SeriesName, &Summary)> {
         self.kept.iter()
     }
 
-    /// Returns all series, kept or not.
+    /// Returns the number of series, kept or not.
     #[must_use]
-    pub fn all(&self) -> &SeriesSet {
-        &self.all
+    pub fn count(&self) -> u64 {
+        self.kept.len() as u64 + self.others.len()
+    }
+
+    /// Returns whether a series has points.
+    #[must_use]
+    pub fn contains(&self, series: &Series) -> bool {
+        self.kept.contains_key(&(series.entity.clone(), series.measure.clone()))
+            || self.others.contains(&series.partition_key())
+    }
+
+    /// Returns the number of series of `owner` that none of the other sets has.
+    #[must_use]
+    pub fn count_beyond(&self, owner: &OwnerId, others: &[&SeriesSet]) -> u64 {
+        let is_beyond = |(entity, measure): &&SeriesName| {
+            let series = Series { owner: owner.clone(), entity: entity.clone(), measure: measure.clone() };
+            let key = series.partition_key();
+            !others.iter().any(|other| other.contains(&key))
+        };
+        self.kept.keys().filter(is_beyond).count() as u64 + self.others.count_beyond(others)
     }
 }
 
@@ -97,7 +118,7 @@ fn digest(partition_key: &str) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::series::{Point, Series};
+    use crate::statistics::series::Point;
     use crate::time::Timestamp;
 
     fn chunk(entity: usize, values: &[f64]) -> Chunk {
@@ -112,11 +133,19 @@ mod tests {
         for values in [[1.0, 2.0], [3.0, 6.0]] {
             (0..MAX_KEPT + 7).for_each(|entity| summaries.add(&chunk(entity, &values)));
         }
-        assert_eq!((summaries.kept().count(), summaries.all().len()), (MAX_KEPT, MAX_KEPT as u64 + 7));
+        assert_eq!((summaries.kept().count(), summaries.count()), (MAX_KEPT, MAX_KEPT as u64 + 7));
         let name = |entity: usize| (entity.to_string(), "value".to_owned());
         let kept = summaries.get(&name(MAX_KEPT - 1)).unwrap();
         assert_eq!((kept.count(), kept.mean()), (4, 3.0), "a kept summary has all points");
         assert_eq!(summaries.get(&name(MAX_KEPT)), None);
+        let series = |entity: usize| chunk(entity, &[0.0]).series().clone();
+        assert!(summaries.contains(&series(0)) && summaries.contains(&series(MAX_KEPT)));
+        assert!(!summaries.contains(&series(MAX_KEPT + 7)));
+        let mut others = SeriesSet::default();
+        [0, MAX_KEPT].iter().for_each(|entity| others.insert(&series(*entity).partition_key()));
+        let owner = series(0).owner;
+        assert_eq!(summaries.count_beyond(&owner, &[&others]), MAX_KEPT as u64 + 5);
+        assert_eq!(summaries.count_beyond(&owner, &[]), MAX_KEPT as u64 + 7);
     }
 
     #[test]

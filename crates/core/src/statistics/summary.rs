@@ -156,6 +156,12 @@ impl Summary {
         self.max.value()
     }
 
+    /// Returns the value of all points if they have the same one, as of a single point. A zero has no sign.
+    #[must_use]
+    pub fn only_value(&self) -> Option<f64> {
+        (self.min() == self.max()).then(|| self.min() + 0.0)
+    }
+
     /// Returns the time of the earliest point.
     #[must_use]
     pub fn first(&self) -> Timestamp {

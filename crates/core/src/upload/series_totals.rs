@@ -110,7 +110,7 @@ impl<'a> SeriesTotals<'a> {
     /// Returns whether the correction has series that are not listed and may be among the omitted ones.
     fn has_unknown_series(&self) -> bool {
         let touched = self.before.listed.iter().filter(|series| self.is_touched(&series.name())).count() as u64;
-        self.before.omitted() > 0 && self.inspection.summaries.all().len() > touched
+        self.before.omitted() > 0 && self.inspection.summaries.count() > touched
     }
 
     /// Returns the statistics of all series whose points are known, without the medians of those with new points.
@@ -153,7 +153,7 @@ impl<'a> SeriesTotals<'a> {
         let mut listed = SeriesSet::default();
         self.before.listed.iter().for_each(|series| listed.insert(&self.series(&series.name()).partition_key()));
         let known: Vec<&SeriesSet> = std::iter::once(&listed).chain(earlier.map(EarlierPoints::known)).collect();
-        self.inspection.summaries.all().count_beyond(&known)
+        self.inspection.summaries.count_beyond(&self.upload.origin().owner, &known)
     }
 
     fn listed_before(&self, name: &SeriesName) -> Option<&SeriesStatistics> {
@@ -162,7 +162,7 @@ impl<'a> SeriesTotals<'a> {
 
     /// Returns whether the correction has points of a series.
     fn is_touched(&self, name: &SeriesName) -> bool {
-        self.inspection.summaries.all().contains(&self.series(name).partition_key())
+        self.inspection.summaries.contains(&self.series(name))
     }
 
     fn series(&self, (entity, measure): &SeriesName) -> Series {

@@ -209,7 +209,7 @@ fn outline(inspection: &Inspection) -> String {
         inspection;
     let sha256 =
         if rejections.upload_failure().is_some() || rejections.read_until().is_some() { "" } else { sha256.as_str() };
-    let (kept, all): (Vec<_>, u64) = (summaries.kept().collect(), summaries.all().len());
+    let (kept, all): (Vec<_>, u64) = (summaries.kept().collect(), summaries.count());
     let rejected = rejected_records.as_deref().map(<[u8]>::escape_ascii).map(|text| text.to_string());
     format!("{sha256} {accepted} {rejections:?} {rejected:?} {chunk_count} {series:?} {kept:?} {all} {shapes:?}")
 }

@@ -53,12 +53,12 @@ pub async fn open_mark_with_many_sources_stands_for_any(world: Arc<World>) -> Te
 pub async fn passed_uploads_are_counted_in_their_profile(world: Arc<World>) -> TestResult {
     let (notices, _) = new_store(&world).await?;
     let owner = unique_owner();
-    let members = vec![("/value".to_owned(), JsonType::Number), ("/a b+c%2Bé/*".to_owned(), JsonType::String)];
+    let members = vec![("/value".into(), JsonType::Number), ("/a b+c%2Bé/*".into(), JsonType::String)];
     let mut passed = Passed::default();
     let (one, two) = (Source::of_file("one.json"), Source::of_file("two.json"));
-    passed.add(&[Shape { kind: KIND.to_owned(), members }], "none", Some(&one));
-    let members = vec![("/value".to_owned(), JsonType::Null)];
-    passed.add(&[Shape { kind: KIND.to_owned(), members }], "none", Some(&two));
+    passed.add(&[Shape { kind: KIND.into(), members }], "none", Some(&one));
+    let members = vec![("/value".into(), JsonType::Null)];
+    passed.add(&[Shape { kind: KIND.into(), members }], "none", Some(&two));
     let of_kind = |kind: &str, sources: &[&Source]| {
         let sources = sources.iter().copied().cloned().collect();
         PassedKind { kind_of_upload: kind.to_owned(), sources }

@@ -6,6 +6,7 @@
 //! a passed upload also returns the mark, which says whether to record that the upload passed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -71,7 +72,7 @@ pub struct Passed {
 #[derive(Debug, Default)]
 struct OfKind {
     uploads: u64,
-    members: BTreeMap<(String, JsonType), u64>,
+    members: BTreeMap<(Arc<str>, JsonType), u64>,
     sources: BTreeSet<Source>,
 }
 
@@ -81,7 +82,7 @@ impl Passed {
     pub fn add(&mut self, shapes: &[Shape], requested_kind: &str, source: Option<&Source>) {
         self.kinds.entry(requested_kind.to_owned()).or_default().sources.extend(source.cloned());
         for Shape { kind, members } in shapes {
-            let of_kind = self.kinds.entry(kind.clone()).or_default();
+            let of_kind = self.kinds.entry(kind.to_string()).or_default();
             of_kind.uploads += 1;
             of_kind.sources.extend(source.cloned());
             for member in members {

@@ -112,15 +112,18 @@ impl Chunks {
 
     /// Returns the statistics of the largest series; with medians, if all chunks are retained.
     fn report(&self) -> SeriesReport {
-        let statistics =
-            self.summaries.kept().map(|(name, summary)| SeriesStatistics::new(name.clone(), summary.clone(), None));
+        let has_medians = self.retention == Retention::Bounded && !self.dropped;
+        let statistics = self.summaries.kept().map(|(name, summary)| {
+            let median = summary.only_value().filter(|_| has_medians);
+            SeriesStatistics::new(name.clone(), summary.clone(), median)
+        });
         let mut listed = largest(statistics.collect());
-        if self.retention == Retention::Bounded && !self.dropped {
+        if has_medians && listed.iter().any(|series| series.median.is_none()) {
             let chunks = ChunksBySeries::new(&self.retained);
-            for series in &mut listed {
+            for series in listed.iter_mut().filter(|series| series.median.is_none()) {
                 series.median = chunks.median(&series.entity, &series.measure);
             }
         }
-        SeriesReport { listed, count: self.summaries.all().len(), is_whole: false }
+        SeriesReport { listed, count: self.summaries.count(), is_whole: false }
     }
 }

@@ -3,6 +3,8 @@
 mod annotated;
 mod value;
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::Value;
 
 use self::annotated::Annotated;
@@ -20,7 +22,7 @@ use crate::intake::schema::bundle::Annotation;
 pub(crate) fn compile(
     schema: &Value,
     annotation: &Annotation,
-    members: &[String],
+    members: &[Arc<str>],
     bundle: Bundle<'_>,
 ) -> Option<Program> {
     let annotated = Annotated::new(annotation)?;
@@ -28,7 +30,7 @@ pub(crate) fn compile(
     let root = compiler.value(schema, schema)?.object?;
     let scopes = annotated.scopes();
     let Compiler { objects, arrays, links, roles, .. } = compiler;
-    annotated.is_complete(roles).then_some(Program { root, objects, arrays, links, scopes })
+    annotated.is_complete(roles).then_some(Program { root, objects, arrays, links, scopes, kept: Mutex::default() })
 }
 
 #[cfg(test)]

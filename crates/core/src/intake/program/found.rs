@@ -65,14 +65,21 @@ impl Scope {
 
 impl Found {
     /// Forgets the previous record.
+    #[inline]
     pub(super) fn clear(&mut self) {
         self.schema = None;
         self.record.clear();
         self.in_element = false;
+        self.types = TypeMasks::default();
+        if !self.points.is_empty() {
+            self.clear_points();
+        }
+    }
+
+    fn clear_points(&mut self) {
         self.points.clear();
         self.measures.clear();
         self.entities.clear();
-        self.types = TypeMasks::default();
         if self.points.capacity() > KEPT_POINTS {
             (self.points, self.measures, self.entities) = Default::default();
         }

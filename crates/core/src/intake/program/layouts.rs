@@ -4,7 +4,7 @@
 //! values, such as `, "value": `, is learned when it is first read, and compared as a whole from then on. A layout is only
 //! ever a faster way to read: text that equals a learned one would be read to the same result without it.
 
-use super::text::{WINDOW, Window, halves};
+use super::text::{WINDOW, WhiteSpace, Window, halves};
 
 /// The maximum number of learned alternatives of a schema. Beyond it, all texts are forgotten.
 const MAX_ALTERNATIVES: usize = 512;
@@ -19,6 +19,8 @@ pub(crate) struct Layouts {
     /// The text that was learned first behind each link, then the alternatives to them.
     gaps: Vec<Gap>,
     links: usize,
+    /// The white space of the texts.
+    white_space: WhiteSpace,
 }
 
 /// A learned text: white space, comma, name and colon before a value, or white space and the closing brace.
@@ -65,11 +67,20 @@ impl Gap {
 impl Layouts {
     /// Returns no layouts, for a program with this number of links.
     pub(super) fn new(links: usize) -> Self {
-        Self { gaps: vec![Gap::EMPTY; links], links }
+        Self { gaps: vec![Gap::EMPTY; links], links, white_space: WhiteSpace::Json }
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
+    /// Forgets the texts of other white space: they may hold line feeds.
+    #[inline]
+    pub(super) fn keep_only(&mut self, white_space: WhiteSpace) {
+        if self.white_space != white_space {
+            self.white_space = white_space;
+            self.clear();
+        }
+    }
+
+    #[cold]
+    fn clear(&mut self) {
         self.gaps.truncate(self.links);
         self.gaps.fill(Gap::EMPTY);
     }

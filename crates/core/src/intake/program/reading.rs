@@ -24,13 +24,8 @@ struct Reading<'r> {
 }
 
 impl Program {
-    /// Returns layouts for the records of one upload.
-    pub(crate) fn layouts(&self) -> Layouts {
-        Layouts::new(self.links)
-    }
-
     /// Reads the record that `content` begins with. Returns its length if it conforms to the schema; its points are then in
-    /// `found`. `layouts` are those of this program, with the same white space in every call.
+    /// `found`. `layouts` are those of this program.
     #[inline]
     pub(crate) fn read(
         &self,
@@ -39,6 +34,7 @@ impl Program {
         layouts: &mut Layouts,
         found: &mut Found,
     ) -> Option<usize> {
+        layouts.keep_only(white_space);
         found.clear();
         let mut reading = Reading { program: self, text: Text(content), white_space, layouts, found };
         let end = reading.object(self.root, 0)?;

@@ -1,11 +1,17 @@
 //! The parts of a program: what each value of a record may be, and what it means.
 
+use std::sync::{Mutex, PoisonError};
+
 use jsonschema::Validator;
 
+use super::layouts::Layouts;
 use crate::intake::json::{TapeJson, TapeNode};
 
 /// The maximum number of measures of a schema with a program.
 pub(super) const MAX_MEASURES: usize = 32;
+
+/// The maximum number of layouts that are kept for later uploads.
+const MAX_KEPT: usize = 4;
 
 /// A schema as a reader of bytes.
 #[derive(Debug)]
@@ -17,6 +23,7 @@ pub(crate) struct Program {
     /// The number of links that layouts have; see [`ObjectRule::first_link`].
     pub(super) links: usize,
     pub(super) scopes: Scopes,
+    pub(super) kept: Mutex<Vec<Layouts>>,
 }
 
 /// Where entities, times and measures are.
@@ -110,6 +117,22 @@ pub(super) struct ArrayRule {
     pub(super) max: usize,
     /// Whether each element has points of its own.
     pub(super) has_points: bool,
+}
+
+impl Program {
+    /// Returns layouts for the records of one upload: those of an earlier upload, or empty ones.
+    pub(crate) fn layouts(&self) -> Layouts {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| Layouts::new(self.links))
+    }
+
+    /// Keeps layouts of this program for a later upload.
+    pub(crate) fn keep(&self, layouts: Layouts) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MAX_KEPT {
+            kept.push(layouts);
+        }
+    }
 }
 
 impl CheckedString {

@@ -88,10 +88,15 @@ impl<'t> Text<'t> {
     #[inline(always)]
     fn plain_end(self, at: usize) -> usize {
         // Most texts are short.
-        match self.window(at).map(|window| special_bytes(word(window, 0))) {
-            Some(marks) if marks != 0 => at + (marks.trailing_zeros() / 8) as usize,
-            _ => self.long_plain_end(at),
+        if let Some(window) = self.window(at) {
+            for part in 0..2 {
+                let marks = special_bytes(word(window, 8 * part));
+                if marks != 0 {
+                    return at + 8 * part + (marks.trailing_zeros() / 8) as usize;
+                }
+            }
         }
+        self.long_plain_end(at)
     }
 
     #[inline(never)]

@@ -295,7 +295,9 @@ impl Framer {
         self.scan = Scan::new(first);
         self.state = State::Value { in_array };
         let between = if in_array { Between::Comma } else { Between::Nothing };
-        Ok(self.take(between, recognizer).map(Found::Taken))
+        // The first document may be the whole upload, so it is held until the content ends.
+        let is_first = !in_array && self.records == 0 && !self.ended;
+        Ok(if is_first { None } else { self.take(between, recognizer).map(Found::Taken) })
     }
 
     /// Moves to the end of the content, within the current record. Drops the record if it is too large.

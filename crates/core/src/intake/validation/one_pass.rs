@@ -26,7 +26,7 @@ pub(super) struct OnePass<'c> {
     resolved: Option<(Vec<u8>, &'c Schema)>,
     /// What the programs learned, by the indexes of schemas.
     layouts: Vec<Option<Layouts>>,
-    /// The white space of what they learned.
+    /// The white space of the latest records.
     white_space: WhiteSpace,
     found: Found,
     accepted: u64,
@@ -54,8 +54,9 @@ impl<'c> OnePass<'c> {
     }
 
     /// Accepts no record.
-    pub(super) fn turned_off(self) -> Self {
-        Self { is_on: false, ..self }
+    pub(super) fn turned_off(mut self) -> Self {
+        self.is_on = false;
+        self
     }
 
     /// Returns the record that `content` begins with, if the program of its schema accepts it. Its findings are then in
@@ -65,11 +66,7 @@ impl<'c> OnePass<'c> {
         if !self.is_on {
             return None;
         }
-        if self.white_space != white_space {
-            // Learned texts may hold line feeds.
-            self.layouts.iter_mut().flatten().for_each(Layouts::clear);
-            self.white_space = white_space;
-        }
+        self.white_space = white_space;
         let current = self.current?;
         let length = self.run(current, content);
         // The schema is also known of a record that broke off behind its name.
@@ -106,7 +103,7 @@ impl<'c> OnePass<'c> {
     }
 
     #[inline]
-    fn run(&mut self, schema: &Schema, content: &[u8]) -> Option<usize> {
+    fn run(&mut self, schema: &'c Schema, content: &[u8]) -> Option<usize> {
         let program = schema.program.as_ref()?;
         if self.layouts.len() <= schema.index {
             self.layouts.resize_with(schema.index + 1, || None);
@@ -126,6 +123,16 @@ impl<'c> OnePass<'c> {
                 let schema = self.catalog.find_version(text, major)?;
                 self.resolved = Some((name.to_vec(), schema));
                 Some(schema)
+            }
+        }
+    }
+}
+
+impl Drop for OnePass<'_> {
+    fn drop(&mut self) {
+        for (schema, layouts) in self.catalog.schemas().iter().zip(&mut self.layouts) {
+            if let (Some(program), Some(layouts)) = (&schema.program, layouts.take()) {
+                program.keep(layouts);
             }
         }
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::intake::failure::FailureCode;
+use crate::intake::schema::SchemaId;
 use crate::time::Timestamp;
 
 mod agreement;

@@ -4,7 +4,7 @@ use crate::id::OwnerId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::codec::{Encoder, MAX_POINTS};
+use super::codec::MAX_POINTS;
 use super::data::Chunk;
 use super::keys;
 use super::segment::first_segment;
@@ -47,7 +47,6 @@ pub struct ChunkBuilder {
     points: usize,
     name_bytes: usize,
     limits: Limits,
-    encoder: Encoder,
 }
 
 struct OpenSeries {
@@ -103,7 +102,6 @@ impl ChunkBuilder {
             points: 0,
             name_bytes: 0,
             limits,
-            encoder: Encoder::new(),
         }
     }
 
@@ -236,7 +234,7 @@ impl ChunkBuilder {
                 entity: String::from_utf8_lossy(&open.entity).into_owned(),
                 measure: open.measure.to_string(),
             };
-            if let Some(chunk) = Chunk::of_sorted(series, &self.upload_id, self.segment, piece, &mut self.encoder) {
+            if let Some(chunk) = Chunk::of_sorted(series, &self.upload_id, self.segment, piece) {
                 self.segment = self.segment.saturating_add(1);
                 emit(chunk);
             }

@@ -38,20 +38,36 @@ const MAX_INTEGER: i64 = 1 << 53;
 /// Represents -0.0, the result of rounding small negative measurements.
 const MINUS_ZERO: i64 = -MAX_INTEGER;
 
-/// Encodes points, in buffers and a zstd context that it reuses.
-pub(super) struct Encoder {
+/// The buffers and contexts of zstd that encode and decode points. To set a context up takes longer than most chunks do, so each
+/// thread keeps its own.
+#[derive(Default)]
+struct Codec {
     compressor: Option<Compressor<'static>>,
+    decompressor: Option<Decompressor<'static>>,
     columns: Vec<u8>,
     integers: Vec<i64>,
 }
 
-impl Encoder {
-    pub(super) fn new() -> Encoder {
-        Encoder { compressor: None, columns: Vec::new(), integers: Vec::new() }
-    }
+thread_local! {
+    static CODEC: RefCell<Codec> = RefCell::default();
+}
 
-    /// Returns the stored form of points in time order with finite values.
-    pub(super) fn encode(&mut self, points: &[Point]) -> Vec<u8> {
+/// Returns the stored form of points in time order with finite values.
+pub(super) fn encode(points: &[Point]) -> Vec<u8> {
+    CODEC.with_borrow_mut(|codec| codec.encode(points))
+}
+
+/// Decodes the stored form of points. Other bytes give none, or other points of finite values in time order.
+pub(super) fn decode(stored: &[u8]) -> Option<Vec<Point>> {
+    match stored.split_first() {
+        Some((&PLAIN, columns)) => read_columns(columns),
+        Some((&ZSTD, frame)) => read_columns(&CODEC.with_borrow_mut(|codec| codec.decompress(frame))?),
+        _ => None,
+    }
+}
+
+impl Codec {
+    fn encode(&mut self, points: &[Point]) -> Vec<u8> {
         self.columns.clear();
         self.columns.reserve(HEAD_BYTES + 4 * points.len());
         push_times(&mut self.columns, points);
@@ -71,6 +87,14 @@ impl Encoder {
             self.compressor = Compressor::new(LEVEL).ok();
         }
         self.compressor.as_mut()?.compress(&self.columns).ok()
+    }
+
+    /// Decompresses columns.
+    fn decompress(&mut self, frame: &[u8]) -> Option<Vec<u8>> {
+        if self.decompressor.is_none() {
+            self.decompressor = Decompressor::new().ok();
+        }
+        self.decompressor.as_mut()?.decompress(frame, MAX_COLUMN_BYTES).ok()
     }
 
     fn push_values(&mut self, points: &[Point]) {
@@ -118,34 +142,6 @@ impl Encoder {
         }
         Some(digits)
     }
-}
-
-/// Decodes the stored form of points. Other bytes give none, or other points of finite values in time order.
-pub(super) fn decode(stored: &[u8]) -> Option<Vec<Point>> {
-    let decompressed;
-    let columns = match stored.split_first() {
-        Some((&PLAIN, columns)) => columns,
-        Some((&ZSTD, frame)) => {
-            decompressed = decompress(frame)?;
-            &decompressed
-        }
-        _ => return None,
-    };
-    read_columns(columns)
-}
-
-/// Decompresses a zstd frame of columns.
-fn decompress(frame: &[u8]) -> Option<Vec<u8>> {
-    thread_local! {
-        /// Its context takes longer to set up than to decompress the columns of most chunks.
-        static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
-    }
-    DECOMPRESSOR.with_borrow_mut(|kept| {
-        if kept.is_none() {
-            *kept = Decompressor::new().ok();
-        }
-        kept.as_mut()?.decompress(frame, MAX_COLUMN_BYTES).ok()
-    })
 }
 
 fn with_tag(tag: u8, bytes: &[u8]) -> Vec<u8> {

@@ -13,7 +13,7 @@ fn bits(points: &[Point]) -> Vec<(i64, u64)> {
 
 #[track_caller]
 fn round_trip(points: &[Point]) -> usize {
-    let stored = Encoder::new().encode(points);
+    let stored = encode(points);
     assert_eq!(bits(&decode(&stored).unwrap()), bits(points));
     stored.len()
 }
@@ -69,11 +69,11 @@ fn extreme_times_and_values_are_restored() {
 #[test]
 fn reused_contexts_encode_the_same_bytes() {
     let (a, b) = (series(4096, |i| (i * i % 977) as f64 / 10.0), series(3000, |i| (i as f64).sqrt()));
-    let mut encoder = Encoder::new();
-    let first = encoder.encode(&a);
-    encoder.encode(&b);
-    assert_eq!(encoder.encode(&a), first);
-    assert_eq!(Encoder::new().encode(&a), first);
+    let mut codec = Codec::default();
+    let first = codec.encode(&a);
+    codec.encode(&b);
+    assert_eq!(codec.encode(&a), first);
+    assert_eq!(encode(&a), first);
 }
 
 #[test]
@@ -103,7 +103,7 @@ proptest! {
     ) {
         times.sort_unstable();
         let points: Vec<Point> = times.iter().zip(values).map(|(time, value)| point(*time, value)).collect();
-        let stored = Encoder::new().encode(&points);
+        let stored = encode(&points);
         prop_assert_eq!(bits(&decode(&stored).unwrap()), bits(&points));
     }
 
@@ -116,7 +116,7 @@ proptest! {
         seconds.sort_unstable();
         let value = |integer: i64| integer as f64 / 10f64.powi(digits);
         let points: Vec<Point> = seconds.iter().zip(integers).map(|(s, i)| point(s * 1_000_000, value(i))).collect();
-        let stored = Encoder::new().encode(&points);
+        let stored = encode(&points);
         prop_assert_eq!(bits(&decode(&stored).unwrap()), bits(&points));
     }
 
@@ -126,10 +126,10 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8), length in any::<prop::sample::Index>(),
     ) {
         let points = series(count, |i| if decimal { i as f64 / 10.0 } else { (i as f64).sqrt() });
-        let mut encoder = Encoder::new();
-        let mut stored = encoder.encode(&points);
+        let mut codec = Codec::default();
+        let mut stored = codec.encode(&points);
         if plain {
-            stored = with_tag(PLAIN, &encoder.columns);
+            stored = with_tag(PLAIN, &codec.columns);
         }
         for (at, byte) in changes {
             let at = at.index(stored.len());

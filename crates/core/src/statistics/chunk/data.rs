@@ -1,6 +1,6 @@
 //! A chunk.
 
-use super::codec::{self, Encoder, MAX_POINTS};
+use super::codec::{self, MAX_POINTS};
 use super::keys::{self, SpanClass};
 use crate::statistics::series::{Point, Series};
 use crate::statistics::summary::{InvalidSummary, Summary};
@@ -62,18 +62,12 @@ impl Chunk {
             return None;
         }
         points.sort_by_key(|point| point.time);
-        Chunk::of_sorted(series, upload_id, segment, &points, &mut Encoder::new())
+        Chunk::of_sorted(series, upload_id, segment, &points)
     }
 
-    pub(super) fn of_sorted(
-        series: Series,
-        upload_id: &str,
-        segment: u32,
-        points: &[Point],
-        encoder: &mut Encoder,
-    ) -> Option<Chunk> {
+    pub(super) fn of_sorted(series: Series, upload_id: &str, segment: u32, points: &[Point]) -> Option<Chunk> {
         let summary = Summary::of(points)?;
-        let points = encoder.encode(points);
+        let points = codec::encode(points);
         Some(Chunk { series, uploads: vec![upload_id.to_owned()], origins: Vec::new(), segment, summary, points })
     }
 

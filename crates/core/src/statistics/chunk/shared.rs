@@ -1,7 +1,7 @@
 //! Chunks that several uploads share. Messages often have a single reading, and a chunk for each message would cost one write each.
 //! A shared chunk knows the upload of each point, so an upload can still be withdrawn.
 
-use super::codec::{Encoder, MAX_POINTS};
+use super::codec::MAX_POINTS;
 use super::data::{Chunk, CorruptChunk};
 use crate::statistics::series::Point;
 use crate::time::Timestamp;
@@ -35,7 +35,7 @@ impl Chunk {
         points.sort_by_key(|(point, _)| point.time);
         let (points, origins): (Vec<Point>, Vec<u8>) = points.into_iter().unzip();
         let first = uploads.first()?.clone();
-        let chunk = Chunk::of_sorted(series, &first, segment, &points, &mut Encoder::new())?;
+        let chunk = Chunk::of_sorted(series, &first, segment, &points)?;
         let origins = if uploads.len() > 1 { origins } else { Vec::new() };
         Some(Chunk { uploads, origins, ..chunk })
     }
@@ -87,7 +87,7 @@ impl Chunk {
         let origins = kept().filter_map(|(_, upload)| index_of(upload)).collect();
         let points: Vec<Point> = kept().map(|(point, _)| *point).collect();
         let Some(first) = uploads.first().cloned() else { return Ok(None) };
-        let chunk = Chunk::of_sorted(self.series.clone(), &first, self.segment, &points, &mut Encoder::new());
+        let chunk = Chunk::of_sorted(self.series.clone(), &first, self.segment, &points);
         let origins = if uploads.len() > 1 { origins } else { Vec::new() };
         Ok(chunk.map(|chunk| Chunk { uploads, origins, ..chunk }))
     }

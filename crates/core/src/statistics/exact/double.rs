@@ -4,6 +4,7 @@
 pub(crate) const UNIT: i64 = -1074;
 
 /// Returns the integer and the bit position with `value = integer * 2^(UNIT + position)`, for a finite double.
+#[inline]
 pub(crate) fn decompose(value: f64) -> (i64, u32) {
     const FRACTION_BITS: u32 = 52;
     let bits = value.to_bits();
@@ -22,6 +23,7 @@ impl Place {
     const SIGN: u64 = 1 << 63;
 
     /// Returns the place of a double.
+    #[inline]
     pub(crate) fn of(value: f64) -> Place {
         let bits = value.to_bits();
         Place(if bits & Self::SIGN == 0 { bits | Self::SIGN } else { !bits })

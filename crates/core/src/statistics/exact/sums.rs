@@ -44,9 +44,13 @@ impl Sums {
     }
 
     fn add_binned(&mut self, points: &[Point]) {
-        let magnitudes = || points.iter().map(|point| point.value.abs().to_bits());
-        let position = |magnitude: Option<u64>| decompose(f64::from_bits(magnitude.unwrap_or(0))).1;
-        let (lowest, highest) = (position(magnitudes().min()), position(magnitudes().max()));
+        let (mut lowest, mut highest) = (u64::MAX, 0);
+        for point in points {
+            let magnitude = point.value.abs().to_bits();
+            lowest = lowest.min(magnitude);
+            highest = highest.max(magnitude);
+        }
+        let [lowest, highest] = [lowest, highest].map(|magnitude| decompose(f64::from_bits(magnitude)).1);
         let exponents = (highest - lowest + 1) as usize;
         if exponents > points.len().max(MIN_BINS) {
             points.iter().for_each(|point| self.add_one(point.value));

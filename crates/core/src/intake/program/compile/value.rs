@@ -1,5 +1,7 @@
 //! The compilation of one value of a schema, and of the values within it.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::super::rules::{
@@ -73,7 +75,7 @@ pub(super) struct Compiler<'c> {
     bundle: Bundle<'c>,
     annotated: &'c Annotated<'c>,
     /// The pointers of the members whose types are recorded.
-    members: &'c [String],
+    members: &'c [Arc<str>],
     /// The steps to the value in hand, and its pointer with array indexes as `*`.
     steps: Vec<Step>,
     pointer: String,
@@ -99,7 +101,7 @@ struct Types {
 }
 
 impl<'c> Compiler<'c> {
-    pub(super) fn new(bundle: Bundle<'c>, annotated: &'c Annotated<'c>, members: &'c [String]) -> Self {
+    pub(super) fn new(bundle: Bundle<'c>, annotated: &'c Annotated<'c>, members: &'c [Arc<str>]) -> Self {
         Self {
             bundle,
             annotated,
@@ -151,7 +153,7 @@ impl<'c> Compiler<'c> {
         if role != Role::None {
             self.roles.push(role);
         }
-        let member = self.members.iter().position(|pointer| *pointer == self.pointer);
+        let member = self.members.iter().position(|pointer| **pointer == *self.pointer);
         let options = options(keywords)?;
         let is_listed = options.is_some();
         let may_be_null = options.as_ref().is_none_or(|options| options.iter().any(|option| option.is_null()));
