@@ -20,6 +20,7 @@ pub fn findings(media: Media, bytes: &[u8], piece: usize) -> String {
         schema: None,
         default_schema: SchemaRef::parse("reading/1.0").expect("a schema"),
         max_rejected: None,
+        known_sha256: None,
         limits: Limits { record_bytes: 1 << 16, decompressed_bytes: 1 << 20, ..Limits::default() },
         bounds: Bounds::UPLOAD,
     };

@@ -59,6 +59,7 @@ fuzz_target!(|data: &[u8]| {
         schema: None,
         default_schema: SchemaRef::parse(schema).expect("a schema"),
         max_rejected: None,
+        known_sha256: None,
         limits: Limits { record_bytes: 1 << 12, ..Limits::default() },
         bounds: Bounds::UPLOAD,
     };

@@ -46,6 +46,7 @@ impl Ours {
             schema: None,
             default_schema: SchemaRef::parse(schema)?,
             max_rejected: None,
+            known_sha256: None,
             limits: Limits::default(),
             bounds: Bounds::UPLOAD,
         };

@@ -5,6 +5,7 @@
 //! a schema, decides about common records in one pass over their bytes.
 
 pub mod date_time;
+pub mod digest;
 pub mod failure;
 pub mod fingerprint;
 pub mod inspection;

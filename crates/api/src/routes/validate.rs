@@ -76,6 +76,7 @@ pub(crate) async fn validate(
         schema,
         default_schema: app.services.config.default_schema.clone(),
         max_rejected: None,
+        known_sha256: None,
         limits: limits(),
         bounds: Bounds::REQUEST,
     };

@@ -76,6 +76,7 @@ pub fn validate(
         schema: schema.map(|name| known_schema(catalog, name)).transpose()?,
         default_schema: known_schema(catalog, DEFAULT_SCHEMA)?,
         max_rejected: None,
+        known_sha256: None,
         limits: Limits::default(),
         bounds: Bounds::UPLOAD,
     };

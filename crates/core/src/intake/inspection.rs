@@ -21,9 +21,7 @@ mod spec;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use sha2::{Digest, Sha256};
-
-use crate::encoding::hex_of;
+use crate::intake::digest::{BytesDigest, Sha256Source};
 use crate::intake::failure::Failure;
 use crate::intake::reader::Reader;
 use crate::intake::rejection::Rejections;
@@ -55,6 +53,7 @@ pub use spec::{InputForm, InspectionSpec, MaxRejected, Retention};
 ///     schema: None,
 ///     default_schema: SchemaRef::parse("reading/1.0").unwrap(),
 ///     max_rejected: None,
+///     known_sha256: None,
 ///     limits: Limits::default(),
 ///     bounds: Bounds::UPLOAD,
 /// };
@@ -68,7 +67,7 @@ pub use spec::{InputForm, InspectionSpec, MaxRejected, Retention};
 /// ```
 pub struct Inspector<'c> {
     reader: Reader,
-    digest: Sha256,
+    digest: BytesDigest,
     records: RecordInspector<'c>,
     is_over: Option<Box<dyn Fn() -> bool + Send + 'c>>,
     interrupted: bool,
@@ -77,9 +76,11 @@ pub struct Inspector<'c> {
 /// The result of an inspection.
 #[derive(Debug)]
 pub struct Inspection {
-    /// The SHA-256 of the object's bytes in lower-case hexadecimal. Meaningless if reading ended early, because nothing of
-    /// the upload is accepted.
+    /// The SHA-256 of the object's bytes in lower-case hexadecimal. If it is computed, it covers the bytes that were read,
+    /// and is that of the object only if reading did not end early. Nothing of an upload is accepted if it did.
     pub sha256: String,
+    /// The source of `sha256`.
+    pub sha256_source: Sha256Source,
     /// The number of accepted records.
     pub accepted: u64,
     /// The rejected records and the failure of the upload as a whole, if any.
@@ -103,8 +104,9 @@ impl<'c> Inspector<'c> {
     #[must_use]
     pub fn new(catalog: &'c Catalog, spec: InspectionSpec, retention: Retention) -> Self {
         let reader = Reader::new(spec.media, spec.limits);
+        let digest = BytesDigest::new(spec.known_sha256);
         let records = RecordInspector::new(catalog, spec, retention);
-        Self { reader, digest: Sha256::new(), records, is_over: None, interrupted: false }
+        Self { reader, digest, records, is_over: None, interrupted: false }
     }
 
     /// Asks `is_over` again and again, at least once for each piece of the content, whether the time for the inspection is over,
@@ -189,11 +191,13 @@ impl<'c> Inspector<'c> {
     #[must_use]
     pub fn inspection(self) -> Inspection {
         let Self { digest, records, .. } = self;
+        let (sha256, sha256_source) = digest.finish();
         let shapes = records.shapes();
         let Collection { chunks, count, series, summaries } = records.chunks.finish();
         let (rejections, rejected_records) = records.rejections.finish();
         Inspection {
-            sha256: hex_of(&digest.finalize()),
+            sha256,
+            sha256_source,
             accepted: records.accepted,
             rejections,
             chunks,
@@ -237,6 +241,7 @@ impl Inspection {
     pub fn failed(rejections: Rejections) -> Self {
         Self {
             sha256: String::new(),
+            sha256_source: Sha256Source::Computed,
             accepted: 0,
             rejections,
             chunks: Some(Vec::new()),

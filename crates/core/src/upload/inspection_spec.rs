@@ -49,6 +49,7 @@ pub fn inspection_spec(
         schema,
         default_schema: default_schema.clone(),
         max_rejected,
+        known_sha256: None,
         limits,
         bounds,
     })

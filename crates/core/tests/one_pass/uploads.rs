@@ -85,6 +85,7 @@ impl World {
             schema: requested,
             default_schema,
             max_rejected: (rng.u8(..16) == 0).then_some(MaxRejected::Count(3)),
+            known_sha256: None,
             limits: Limits { record_bytes: any_of(rng, &[16 << 20, 16 << 20, 300]), ..Limits::default() },
             bounds: Bounds { chunks: any_of(rng, &[100_000, 100_000, 20]), ..Bounds::UPLOAD },
         };

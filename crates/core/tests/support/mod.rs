@@ -126,6 +126,7 @@ pub fn spec(format: Format) -> InspectionSpec {
         schema: None,
         default_schema: SchemaRef::parse("reading/1.0").unwrap(),
         max_rejected: None,
+        known_sha256: None,
         limits: Limits::default(),
         bounds: Bounds::UPLOAD,
     }

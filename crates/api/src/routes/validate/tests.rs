@@ -18,6 +18,7 @@ fn spec() -> InspectionSpec {
         schema: None,
         default_schema: SchemaRef::parse("reading/1.0").unwrap(),
         max_rejected: None,
+        known_sha256: None,
         limits: limits(),
         bounds: Bounds::REQUEST,
     }

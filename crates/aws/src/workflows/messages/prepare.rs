@@ -56,6 +56,7 @@ fn inspect(catalog: &Catalog, default_schema: &SchemaRef, message: &ParsedMessag
         schema: None,
         default_schema: default_schema.clone(),
         max_rejected: None,
+        known_sha256: None,
         limits: message_limits(),
         bounds: Bounds::UPLOAD,
     };

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
 use crate::id::{OwnerId, UploadId};
+use crate::intake::digest::Sha256Digest;
 use crate::intake::reader::{Limits, Media};
 use crate::intake::schema::SchemaRef;
 
@@ -26,6 +27,8 @@ pub struct InspectionSpec {
     pub default_schema: SchemaRef,
     /// The number of rejected records that the upload tolerates; none for any number.
     pub max_rejected: Option<MaxRejected>,
+    /// The SHA-256 of the bytes, if S3 has verified it: the inspector then does not compute it.
+    pub known_sha256: Option<Sha256Digest>,
     /// The size limits.
     pub limits: Limits,
     /// The bounds of the work.

@@ -2,6 +2,7 @@ use std::io::Write as _;
 
 use super::*;
 use crate::id::UploadId;
+use crate::intake::digest::Sha256Digest;
 use crate::intake::failure::FailureCode;
 use crate::intake::position::ReadUntil;
 use crate::intake::reader::{Limits, Media};
@@ -21,6 +22,7 @@ pub(crate) fn spec(bounds: Bounds, max_rejected: Option<MaxRejected>) -> Inspect
         schema: None,
         default_schema: SchemaRef::parse("reading/1.0").unwrap(),
         max_rejected,
+        known_sha256: None,
         limits: Limits::default(),
         bounds,
     }
@@ -245,5 +247,31 @@ fn documents_in_a_row_have_the_same_records_before_a_failure() {
             assert_eq!(with, without, "{name} in pieces of {piece}");
             assert!(with.0 > 2, "{name} in pieces of {piece}: records come before the failure");
         }
+    }
+}
+
+#[test]
+fn known_digest_is_not_computed_and_changes_nothing_else() {
+    let good = format!("{}{}", reading("d"), reading("e"));
+    let stopped = "{}\n".repeat(12_000);
+    for (name, content, piece) in
+        [("in one piece", &good, 1 << 16), ("in pieces", &good, 7), ("stopped", &stopped, 100)]
+    {
+        let of = |known_sha256| {
+            let spec = InspectionSpec { known_sha256, ..spec(Bounds::UPLOAD, None) };
+            let (records, inspection) = inspect(content, spec, Retention::Bounded, piece);
+            let Inspection { sha256, sha256_source, accepted, rejections, chunks, .. } = inspection;
+            ((sha256, sha256_source), format!("{records} {accepted} {rejections:?} {chunks:?}"))
+        };
+        let computed = of(None);
+        if name != "stopped" {
+            let sha256 = Sha256Digest::of(content.as_bytes()).to_hex();
+            assert_eq!(computed.0, (sha256, Sha256Source::Computed), "{name}");
+        }
+        // The digest of other bytes shows that the inspector takes it and computes none.
+        let other = Sha256Digest::of(b"other");
+        let known = of(Some(other));
+        assert_eq!(known.0, (other.to_hex(), Sha256Source::S3), "{name}");
+        assert_eq!(known.1, computed.1, "{name}");
     }
 }
