@@ -32,16 +32,55 @@ pub(crate) fn batch(readings: usize) -> Vec<u8> {
     text
 }
 
+/// Returns a temperature from 15 to 25 degrees, most with 16 or 17 digits.
+fn long_value(number: u64) -> f64 {
+    let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11;
+    15.0 + 10.0 * (noise as f64 / (1_u64 << 53) as f64)
+}
+
+/// Returns NDJSON of the schema `weather/1.0`: one line per day and station, with all four measures.
+pub(crate) fn weather(records: u64, stations: u64) -> Vec<u8> {
+    let mut text = Vec::new();
+    for number in 0..records {
+        let (station, day) = (number % stations, number / stations);
+        let time = START + Duration::from_secs(day * 86_400);
+        let [high, fall, rain, wind] = [0, 1, 2, 3].map(|measure| value(4 * number + measure) - 15.0);
+        let sky = ["drizzle", "fog", "rain", "snow", "sun"][number as usize % 5];
+        // Writing to a vector does not fail.
+        let _ = writeln!(
+            text,
+            "{{\"station\": \"station-{station:04}\", \"observed_at\": \"{time}\", \"precipitation_mm\": {rain:.1}, \
+             \"temp_max_c\": {high:.1}, \"temp_min_c\": {:.1}, \"wind_m_s\": {wind:.1}, \"sky\": \"{sky}\"}}",
+            high - fall
+        );
+    }
+    text
+}
+
+/// Returns a JSON array of the records of an NDJSON text.
+pub(crate) fn array(lines: &[u8]) -> Vec<u8> {
+    let mut text = lines.to_vec();
+    text.pop();
+    let records: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    [b"[".as_slice(), &records.join(b", ".as_slice()), b"]"].concat()
+}
+
 /// Events as NDJSON. Each device has one event per minute.
 pub(crate) struct Events {
     next: u64,
     events: u64,
     devices: u64,
+    value: fn(u64) -> f64,
 }
 
 impl Events {
     pub(crate) fn new(events: u64, devices: u64) -> Events {
-        Events { next: 0, events, devices }
+        Events { next: 0, events, devices, value }
+    }
+
+    /// Makes values with as many digits as a double has.
+    pub(crate) fn with_long_values(self) -> Events {
+        Events { value: long_value, ..self }
     }
 
     /// Returns the next line.
@@ -51,7 +90,7 @@ impl Events {
         }
         let (device, minute) = (self.next % self.devices, self.next / self.devices);
         let time = START + Duration::from_secs(minute * 60 + device % 60);
-        let value = value(self.next);
+        let value = (self.value)(self.next);
         self.next += 1;
         Some(format!("{{\"device_id\": \"device-{device:04}\", \"timestamp\": \"{time}\", \"value\": {value}}}\n"))
     }

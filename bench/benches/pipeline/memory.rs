@@ -4,12 +4,11 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use eventpulse_core::intake::reader::Format;
-
 use crate::inputs::{self, Events};
 use crate::ours::Ours;
 use crate::plain::Plain;
-use crate::{Failed, Sizes, grouped};
+use crate::rows::{JSON, NDJSON, Sizes};
+use crate::{Failed, grouped};
 
 /// The argument that makes this program a child.
 pub(crate) const CHILD: &str = "--measure-memory-of";
@@ -85,17 +84,17 @@ fn measure(case: &str, sizes: Sizes) -> Result<Measured, Failed> {
 /// Runs one case and prints its result.
 pub(crate) fn child(case: &str, sizes: Sizes) -> Result<bool, Failed> {
     let Sizes { devices, events, stream_bytes, record_bytes, .. } = sizes;
-    let reading = || Ours::new("reading/1.0", Format::Ndjson);
+    let reading = || Ours::new("reading/1.0", NDJSON);
     let (accepted, rejected) = match case {
         EVENTS_PLAIN => {
-            let plain = Plain::new("reading/1.0", reading()?.catalog(), Format::Ndjson)?;
+            let plain = Plain::new("reading/1.0", reading()?.catalog(), NDJSON.format)?;
             let input = Events::new(events, devices).collect();
             (plain.run(&input)?.iter().map(|line| line.count).sum(), 0)
         }
         EVENTS_OURS => reading()?.stream(&|push| Events::new(events, devices).stream(u64::MAX, push)),
         STREAM => reading()?.stream(&|push| Events::new(u64::MAX, devices).stream(stream_bytes, push)),
         _ => {
-            let ours = Ours::new("batch/1.0", Format::Json)?;
+            let ours = Ours::new("batch/1.0", JSON)?;
             if !inputs::HOSTILE.contains(&case) {
                 return Err("no such case".into());
             }

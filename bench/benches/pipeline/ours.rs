@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use eventpulse_core::id::UploadId;
 use eventpulse_core::intake::inspection::{Bounds, InputForm, Inspection, InspectionSpec, Inspector, Retention};
-use eventpulse_core::intake::reader::{Format, Limits, Media};
+use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 use eventpulse_core::statistics::answer::{Answer, Pass};
 use eventpulse_core::statistics::chunk::Chunk;
@@ -36,13 +36,13 @@ pub(crate) struct Ours {
 
 impl Ours {
     /// Creates the pipeline, with the schema for records that name none.
-    pub(crate) fn new(schema: &str, format: Format) -> Result<Ours, Failed> {
+    pub(crate) fn new(schema: &str, media: Media) -> Result<Ours, Failed> {
         let spec = InspectionSpec {
             owner: "2f1c7a52-0b0e-4f5e-9a50-6f0f3a1f7a11".parse()?,
             upload_id: UploadId::of_object("bucket", "key", "version"),
             attempt: 0,
             input: InputForm::Records,
-            media: Media { format, compression: None },
+            media,
             schema: None,
             default_schema: SchemaRef::parse(schema)?,
             max_rejected: None,

@@ -1,7 +1,9 @@
-//! Measures the times of several ways to do the same. Their samples alternate, so that a slower machine affects all of
-//! them.
+//! Measures the CPU times of several ways to do the same. Their samples alternate, so that a slower machine affects all of
+//! them. The time of a thread leaves out the time in which other programs run.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// One way.
 pub(crate) type Way<'a> = &'a dyn Fn();
@@ -37,11 +39,17 @@ fn runs_in(way: Way<'_>, sample: Duration) -> u32 {
 }
 
 fn time(way: Way<'_>, runs: u32) -> f64 {
-    let start = Instant::now();
+    let start = thread_time();
     for _ in 0..runs {
         way();
     }
-    start.elapsed().as_nanos() as f64 / f64::from(runs)
+    (thread_time() - start).as_nanos() as f64 / f64::from(runs)
+}
+
+/// Returns the CPU time of this thread.
+fn thread_time() -> Duration {
+    // The clock never shows a negative time.
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// Returns the median of the samples.
