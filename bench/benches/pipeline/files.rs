@@ -9,14 +9,15 @@ use serde_json::{Value, json};
 
 use crate::Failed;
 use crate::ours::Ours;
-use crate::rows::{Sizes, rows};
+use crate::rows::{Row, Sizes, rows};
 
 /// Writes each uncompressed input and its schema, and `inputs.json`, which lists them with the expected sums over all
 /// series.
 pub(crate) fn write_inputs(directory: &Path, sizes: Sizes) -> Result<(), Failed> {
     fs::create_dir_all(directory)?;
     let mut inputs = Vec::new();
-    for (number, row) in rows(sizes)?.into_iter().filter(|row| row.media.compression.is_none()).enumerate() {
+    let differs = |row: &Row| row.media.compression.is_none() && !row.digest_is_known;
+    for (number, row) in rows(sizes)?.into_iter().filter(differs).enumerate() {
         let ndjson = row.media.format == Format::Ndjson;
         let (file, schema) =
             (format!("{number}.{}", if ndjson { "ndjson" } else { "json" }), format!("{number}.schema"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use eventpulse_core::id::UploadId;
+use eventpulse_core::intake::digest::Sha256Digest;
 use eventpulse_core::intake::inspection::{Bounds, InputForm, Inspection, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
@@ -51,6 +52,12 @@ impl Ours {
             bounds: Bounds::UPLOAD,
         };
         Ok(Ours { catalog: Catalog::bundled()?, spec })
+    }
+
+    /// Takes the SHA-256 of an input as known, as if S3 had verified it.
+    pub(crate) fn with_digest_of(mut self, input: &[u8]) -> Ours {
+        self.spec.known_sha256 = Some(Sha256Digest::of(input));
+        self
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {

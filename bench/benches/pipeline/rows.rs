@@ -53,6 +53,8 @@ pub(crate) struct Row {
     pub(crate) schema: &'static str,
     pub(crate) media: Media,
     pub(crate) input: Vec<u8>,
+    /// Whether S3 has verified the SHA-256 of the input.
+    pub(crate) digest_is_known: bool,
     /// The number of records, or of readings in a batch.
     pub(crate) records: u64,
     /// The number of values in all records.
@@ -97,6 +99,7 @@ pub(crate) fn rows(sizes: Sizes) -> io::Result<Vec<Row>> {
         schema,
         media,
         input,
+        digest_is_known: false,
         records,
         points: if schema == "weather/1.0" { 4 * records } else { records },
         effort: effort(9, 0),
@@ -106,12 +109,14 @@ pub(crate) fn rows(sizes: Sizes) -> io::Result<Vec<Row>> {
     let gzip = Media { format: Format::Ndjson, compression: Some(Compression::Gzip) };
     let name = |what: &str, number: u64, of: &str| format!("{what} of {} {of}", grouped(number));
     let all_events = Events::new(events, devices).collect();
+    let known = row("the same, digest from S3", "reading/1.0", NDJSON, all_events.clone(), events, Target::Sonic(0.55));
     let long = Events::new(records, devices).with_long_values().collect();
     let weather = inputs::weather(records, devices);
     let batch = inputs::batch(readings);
     Ok(vec![
         small(row("one small event", "reading/1.0", JSON, inputs::EVENT.to_vec(), 1, Target::Plain(0.8))),
         row(&name("NDJSON", events, "events"), "reading/1.0", NDJSON, all_events, events, Target::Sonic(0.9)),
+        Row { digest_is_known: true, ..known },
         row(&name("NDJSON", records, "events, 17 digits"), "reading/1.0", NDJSON, long, records, Target::None),
         row(&name("NDJSON", records, "weather records"), "weather/1.0", NDJSON, weather, records, Target::Sonic(1.4)),
         row(
