@@ -36,12 +36,11 @@ pub struct ChunkBuilder {
     upload_id: String,
     /// The number of the next chunk.
     segment: u32,
-    /// The indexes of measures in `entities`, by name.
-    measures: HashMap<Arc<str>, usize>,
-    /// For each measure, the indexes of entities in `open`, by name.
-    entities: Vec<HashMap<Arc<[u8]>, usize>>,
+    measures: Vec<Measure>,
     /// The series that have points, in the order of their first points.
     open: Vec<OpenSeries>,
+    /// The names of their entities, which are UTF-8.
+    entities: Vec<Arc<[u8]>>,
     /// The index in `open` of the series of the previous point.
     recent: usize,
     points: usize,
@@ -49,38 +48,62 @@ pub struct ChunkBuilder {
     limits: Limits,
 }
 
+struct Measure {
+    outline: Outline,
+    name: String,
+    /// The indexes of its series in [`ChunkBuilder::open`], by the name of the entity.
+    series: HashMap<Arc<[u8]>, usize>,
+}
+
+/// What each point needs of its series, in one line of the processor's cache: the points of an upload go to thousands of series
+/// in turn.
+#[repr(align(64))]
 struct OpenSeries {
-    /// UTF-8.
-    entity: Arc<[u8]>,
-    measure: Arc<str>,
-    /// The index of the measure in [`ChunkBuilder::entities`].
-    measure_index: usize,
+    /// The outline of the entity's name.
+    entity: Outline,
+    /// The index of the measure.
+    measure: u32,
     /// The index of the series whose point followed one of this series the last time.
-    next: usize,
+    next: u32,
     points: Vec<Point>,
 }
 
-impl OpenSeries {
+/// The length of a name, and the first and the last eight of its first 16 bytes. Names of up to 16 bytes with equal outlines are
+/// equal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Outline {
+    length: usize,
+    first: u64,
+    last: u64,
+}
+
+impl Outline {
+    const BYTES: usize = 16;
+
     #[inline]
-    fn is_of(&self, entity: &[u8], measure: &str) -> bool {
-        is_same(&self.entity, entity) && is_same(self.measure.as_bytes(), measure.as_bytes())
+    fn of(name: &[u8]) -> Self {
+        let length = name.len();
+        let begin = name.get(..Self::BYTES).unwrap_or(name);
+        match (begin.first_chunk(), begin.last_chunk()) {
+            (Some(first), Some(last)) => {
+                Self { length, first: u64::from_le_bytes(*first), last: u64::from_le_bytes(*last) }
+            }
+            _ => Self { length, first: begin.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte)), last: 0 },
+        }
+    }
+
+    /// Returns whether the outline holds the whole name.
+    #[inline]
+    fn is_whole(self) -> bool {
+        self.length <= Self::BYTES
     }
 }
 
-/// Compares two texts. Most are short: a few operations cost less than a call.
-#[inline]
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    /// Compares the first and the last `N` bytes, which are all bytes of a text with N to 2N of them.
+impl Measure {
     #[inline]
-    fn ends<const N: usize>(one: &[u8], other: &[u8]) -> bool {
-        one.first_chunk::<N>() == other.first_chunk() && one.last_chunk::<N>() == other.last_chunk()
+    fn is_named(&self, outline: Outline, name: &str) -> bool {
+        self.outline == outline && (outline.is_whole() || self.name == name)
     }
-    one.len() == other.len()
-        && match one.len() {
-            4..=7 => ends::<4>(one, other),
-            8..=16 => ends::<8>(one, other),
-            _ => one == other,
-        }
 }
 
 impl ChunkBuilder {
@@ -95,9 +118,9 @@ impl ChunkBuilder {
             owner: owner.clone(),
             upload_id: upload_id.to_owned(),
             segment: first_segment(attempt),
-            measures: HashMap::new(),
-            entities: Vec::new(),
+            measures: Vec::new(),
             open: Vec::new(),
+            entities: Vec::new(),
             recent: 0,
             points: 0,
             name_bytes: 0,
@@ -152,23 +175,32 @@ impl ChunkBuilder {
     /// is looked at first.
     #[inline]
     fn find(&mut self, entity: &[u8], measure: &str) -> Option<usize> {
-        let recent = self.open.get(self.recent)?;
-        for candidate in [recent.next, self.recent] {
-            if self.open.get(candidate).is_some_and(|open| open.is_of(entity, measure)) {
-                return Some(candidate);
+        let next = self.open.get(self.recent)?.next as usize;
+        let outlines = (Outline::of(entity), Outline::of(measure.as_bytes()));
+        for index in [next, self.recent] {
+            if self.is_of(index, outlines, entity, measure) {
+                return Some(index);
             }
         }
-        let measure_index =
-            if *recent.measure == *measure { recent.measure_index } else { *self.measures.get(measure)? };
-        let found = *self.entities.get(measure_index)?.get(entity)?;
+        let of_measure = self.measures.iter().find(|known| known.is_named(outlines.1, measure))?;
+        let found = *of_measure.series.get(entity)?;
         self.follow(found);
         Some(found)
+    }
+
+    /// Returns whether an open series has this entity and this measure, whose names have these outlines.
+    #[inline]
+    fn is_of(&self, index: usize, outlines: (Outline, Outline), entity: &[u8], measure: &str) -> bool {
+        let Some(open) = self.open.get(index).filter(|open| open.entity == outlines.0) else { return false };
+        let is_named = |known: &Measure| known.is_named(outlines.1, measure);
+        self.measures.get(open.measure as usize).is_some_and(is_named)
+            && (outlines.0.is_whole() || self.entities.get(index).is_some_and(|known| **known == *entity))
     }
 
     /// Remembers the series that follows the previous one.
     fn follow(&mut self, index: usize) {
         if let Some(recent) = self.open.get_mut(self.recent) {
-            recent.next = index;
+            recent.next = index as u32;
         }
     }
 
@@ -179,21 +211,23 @@ impl ChunkBuilder {
             self.flush_all(emit);
         }
         let index = self.open.len();
-        let entity: Arc<[u8]> = entity.into();
-        let (measure, measure_index) = match self.measures.get_key_value(measure) {
-            Some((known, measure_index)) => (Arc::clone(known), *measure_index),
-            None => {
-                let (measure, measure_index): (Arc<str>, usize) = (measure.into(), self.entities.len());
-                self.measures.insert(Arc::clone(&measure), measure_index);
-                self.entities.push(HashMap::new());
-                (measure, measure_index)
-            }
-        };
-        if let Some(entities) = self.entities.get_mut(measure_index) {
-            entities.insert(Arc::clone(&entity), index);
+        let of_measure = self.measures.iter().position(|known| known.name == measure).unwrap_or_else(|| {
+            let outline = Outline::of(measure.as_bytes());
+            self.measures.push(Measure { outline, name: measure.to_owned(), series: HashMap::new() });
+            self.measures.len() - 1
+        });
+        let name: Arc<[u8]> = entity.into();
+        if let Some(measure) = self.measures.get_mut(of_measure) {
+            measure.series.insert(Arc::clone(&name), index);
         }
         self.follow(index);
-        self.open.push(OpenSeries { entity, measure, measure_index, next: index, points: Vec::new() });
+        self.open.push(OpenSeries {
+            entity: Outline::of(entity),
+            measure: of_measure as u32,
+            next: index as u32,
+            points: Vec::new(),
+        });
+        self.entities.push(name);
         self.name_bytes += name_bytes;
         index
     }
@@ -215,13 +249,16 @@ impl ChunkBuilder {
             self.flush_series(index, emit);
         }
         self.measures.clear();
-        self.entities.clear();
         self.open.clear();
+        self.entities.clear();
         self.name_bytes = 0;
     }
 
     fn flush_series(&mut self, index: usize, emit: &mut impl FnMut(Chunk)) {
-        let Some(open) = self.open.get_mut(index) else {
+        let (Some(open), Some(entity)) = (self.open.get_mut(index), self.entities.get(index)) else {
+            return;
+        };
+        let Some(measure) = self.measures.get(open.measure as usize) else {
             return;
         };
         // The vector is not kept for later points: thousands of empty ones with a capacity of 4,096 would exceed the limits.
@@ -231,8 +268,8 @@ impl ChunkBuilder {
         for piece in keys::cut(&points) {
             let series = Series {
                 owner: self.owner.clone(),
-                entity: String::from_utf8_lossy(&open.entity).into_owned(),
-                measure: open.measure.to_string(),
+                entity: String::from_utf8_lossy(entity).into_owned(),
+                measure: measure.name.clone(),
             };
             if let Some(chunk) = Chunk::of_sorted(series, &self.upload_id, self.segment, piece) {
                 self.segment = self.segment.saturating_add(1);

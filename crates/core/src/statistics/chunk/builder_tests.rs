@@ -147,3 +147,20 @@ fn points_in_runs_make_the_chunks_of_points_one_by_one() {
         assert!(runs.len() > 10 && one_by_one == runs, "{limits:?}");
     }
 }
+
+#[test]
+fn similar_names_are_different_series() {
+    let alphabet =
+        ["", "a", "b", "ab", "ba", "\u{0}a", "abcdefg", "abcdefgh", "abcdefgi", "abcdefghabcdefgh", "abcdefghabcdefgi"];
+    let long = ["", "c", "d"].map(|end| format!("abcdefghabcdefgh{end}"));
+    let names: Vec<String> = alphabet.iter().map(ToString::to_string).chain(long).collect();
+    let points = (0..3).flat_map(|second| names.iter().map(move |name| (name.clone(), "t", second, second as f64)));
+    let chunks = build(LIMITS, points);
+    let mut entities: Vec<&str> = chunks.iter().map(|chunk| chunk.series().entity.as_str()).collect();
+    entities.sort_unstable();
+    let mut expected: Vec<&str> = names.iter().map(String::as_str).collect();
+    expected.sort_unstable();
+    expected.dedup();
+    assert_eq!(entities, expected);
+    assert!(chunks.iter().all(|chunk| chunk.summary().count().is_multiple_of(3)));
+}
