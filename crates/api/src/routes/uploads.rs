@@ -13,6 +13,7 @@ use eventpulse_aws::adapters::upload_store::StoredUpload;
 use eventpulse_aws::adapters::upload_store::issue_key::IssueKey;
 use eventpulse_aws::workflows::issue::{IssueOutcome, Issued, Request, earlier_issue, issue, issue_once};
 use eventpulse_aws::workflows::upload_commands::{self, Withdrawal};
+use eventpulse_core::intake::digest::Sha256Digest;
 use eventpulse_core::intake::inspection::MaxRejected;
 use eventpulse_core::intake::schema::SchemaRef;
 use eventpulse_core::time::Timestamp;
@@ -253,15 +254,12 @@ pub(crate) fn lifetime(seconds: Option<u64>) -> Result<Duration, ApiError> {
 
 /// Converts a digest from hexadecimal to base 64, as S3 expects it.
 pub(crate) fn sha256(hexadecimal: Option<&str>) -> Result<Option<String>, ApiError> {
-    use base64::Engine as _;
     let Some(text) = hexadecimal else { return Ok(None) };
-    let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let bytes: Option<Vec<u8>> =
-        text.as_bytes().chunks(2).map(|pair| Some(digit(pair.first()?)? << 4 | digit(pair.get(1)?)?)).collect();
-    match bytes {
-        Some(bytes) if bytes.len() == 32 => Ok(Some(base64::prelude::BASE64_STANDARD.encode(bytes))),
-        _ => Err(ApiError::member("/sha256", "expected 64 hexadecimal digits")),
-    }
+    let digest = Sha256Digest::from_hex(text);
+    digest
+        .map(Sha256Digest::to_base64)
+        .map(Some)
+        .ok_or_else(|| ApiError::member("/sha256", "expected 64 hexadecimal digits"))
 }
 
 fn max_rejected(limit: RejectionLimit) -> Result<MaxRejected, ApiError> {

@@ -44,6 +44,18 @@ impl Sha256Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Parses 64 hexadecimal digits in any case. Returns `None` for any other text.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        hex::decode(text).ok()?.try_into().ok().map(Self)
+    }
+
+    /// Returns the digest in base 64, as S3 writes it.
+    #[must_use]
+    pub fn to_base64(self) -> String {
+        BASE64_STANDARD.encode(self.0)
+    }
+
     /// Returns the digest in lower-case hexadecimal.
     #[must_use]
     pub fn to_hex(self) -> String {
@@ -110,5 +122,26 @@ mod tests {
             let expected = is_digest.then(|| Sha256Digest::of(b"abc"));
             assert_eq!(Sha256Digest::of_full_object(checksum, checksum_type), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn digests_are_parsed_from_hexadecimal_and_written_for_s3() {
+        let lower = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        for (name, text, is_digest) in [
+            ("lower case", lower.to_owned(), true),
+            ("upper case", lower.to_uppercase(), true),
+            ("empty", String::new(), false),
+            ("a digit fewer", lower[1..].to_owned(), false),
+            ("a byte more", format!("{lower}00"), false),
+            ("white space", format!(" {}", &lower[1..]), false),
+            ("a sign", format!("+{}", &lower[1..]), false),
+            ("accents", "é".repeat(32), false),
+        ] {
+            let expected = is_digest.then(|| Sha256Digest::of(b"abc"));
+            assert_eq!(Sha256Digest::from_hex(&text), expected, "{name}");
+        }
+        let digest = Sha256Digest::of(b"abc");
+        assert_eq!(digest.to_hex(), lower);
+        assert_eq!(digest.to_base64(), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
     }
 }
