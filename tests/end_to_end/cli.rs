@@ -118,6 +118,10 @@ pub async fn cli_uploads_reads_statistics_and_fixes_the_quarantine(world: Arc<Wo
     let outcomes: Vec<&str> = (0..3).map(|at| sent[at]["receipt"]["state"].as_str().unwrap_or_default()).collect();
     assert_eq!(outcomes, ["accepted", "partially_accepted", "quarantined"]);
     let id = sent[2]["receipt"]["upload_id"].as_str().ok_or("no id")?.to_owned();
+    assert_eq!(sent[0]["receipt"]["sha256_source"], "s3", "the command announces the digest");
+    let good = sent[0]["receipt"]["upload_id"].as_str().ok_or("no id")?;
+    let shown = person.exits(0, &["uploads", "show", good]).await?;
+    assert!(shown.out.contains("(verified by S3)"), "{}", shown.out);
     let again = person.exits(0, &["upload", "good.json"]).await?;
     assert!(again.out.contains("duplicate"), "{}", again.out);
 

@@ -11,6 +11,7 @@ mod cli;
 mod contract;
 mod deliveries;
 mod devices;
+mod digests;
 mod disturbances;
 mod http;
 mod identity;
@@ -165,6 +166,10 @@ fn main() -> ExitCode {
         Shared waiting::claim_of_a_dead_holder_lapses,
         Shared waiting::claim_of_a_lost_upload_is_released,
         Shared waiting::waiting_upload_is_processed_when_its_holder_is_withdrawn,
+        Shared digests::equal_bytes_count_once_whether_s3_verified_their_digest_or_not,
+        Shared digests::bytes_without_the_announced_digest_are_refused_and_not_processed,
+        Shared digests::checksum_that_covers_the_whole_object_is_its_digest_however_it_was_sent,
+        Shared digests::messages_and_corrections_have_the_source_of_their_own_bytes,
         Shared cost_and_logs::logs_carry_one_correlation_id_and_no_payload,
         Shared cost_and_logs::small_upload_takes_at_most_five_round_trips,
         Shared owners::owner_uploads_reads_statistics_and_fixes_the_quarantine,

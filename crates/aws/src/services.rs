@@ -73,18 +73,12 @@ impl Services {
     /// Creates the services over SDK clients of one SDK configuration.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig, catalog: Catalog) -> Self {
-        let s3 = aws_sdk_s3::config::Builder::from(sdk)
-            .force_path_style(config.s3_path_style)
-            // Only requested checksums: a presigned PUT must not sign the checksum of an empty body.
-            .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
-            .build();
         let (dynamodb, sns) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sns::Client::new(sdk));
         let (table, topic_arn) = (config.notices_table.clone(), config.notices_topic_arn.clone());
         let (uploads, chunks) = (config.uploads_table.clone(), config.chunks_table.clone());
         let retention = config.quarantine_retention();
         Self {
-            objects: object_store::ObjectStore::new(aws_sdk_s3::Client::from_conf(s3)),
+            objects: object_store::ObjectStore::from_sdk(sdk, config.s3_path_style),
             uploads: upload_store::UploadStore::new(dynamodb.clone(), uploads, chunks.clone(), retention),
             chunks: chunk_store::ChunkStore::new(dynamodb.clone(), chunks),
             usage: usage_store::UsageStore::new(dynamodb.clone(), config.usage_table.clone()),

@@ -4,6 +4,7 @@ use eventpulse_core::upload::{self, RecordedEvent, RetryForm, UploadEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Sha256Source;
 use super::time::Time;
 
 /// An entry in the history of an upload.
@@ -26,6 +27,12 @@ pub struct HistoryEntry {
     /// For `retry_requested`, the contents of the retry: `unchanged`, `unchanged_records` or `corrected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub form: Option<&'static str>,
+    /// For `decided`, if records were accepted: the SHA-256 of the bytes of this attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The source of `sha256`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256_source: Option<Sha256Source>,
 }
 
 /// Returns the wire name of the contents of a retry.
@@ -41,6 +48,7 @@ pub fn retry_form(form: RetryForm) -> &'static str {
 impl From<RecordedEvent> for HistoryEntry {
     fn from(event: RecordedEvent) -> Self {
         let (mut by, mut detail, mut form) = (None, None, None);
+        let (mut sha256, mut sha256_source) = (None, None);
         let name = match event.event {
             UploadEvent::Issued { origin } => {
                 by = Some(origin.owner.into());
@@ -62,6 +70,8 @@ impl From<RecordedEvent> for HistoryEntry {
             }
             UploadEvent::Decided { decision, .. } => {
                 detail = Some(decision_detail(&decision));
+                (sha256, sha256_source) =
+                    decision.accepted_sha256().map(|(sha256, source)| (sha256.to_owned(), source.into())).unzip();
                 "decided"
             }
             UploadEvent::RolledBack => "rolled_back",
@@ -89,7 +99,7 @@ impl From<RecordedEvent> for HistoryEntry {
                 "withdrawal_requested"
             }
         };
-        Self { at: Time(event.at), event: name, by, detail, form }
+        Self { at: Time(event.at), event: name, by, detail, form, sha256, sha256_source }
     }
 }
 

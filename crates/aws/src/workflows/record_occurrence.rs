@@ -105,6 +105,7 @@ fn pass_to_record(upload: &Upload, open_kinds: Vec<PassedKind>, now: Timestamp) 
 #[cfg(test)]
 mod tests {
     use eventpulse_core::id::UploadId;
+    use eventpulse_core::intake::digest::Sha256Source;
     use eventpulse_core::upload::{Decision, Origin, RecordedEvent, UploadEvent};
 
     use super::*;
@@ -120,6 +121,7 @@ mod tests {
         };
         let decision = Decision::Accepted {
             sha256: "00".to_owned(),
+            sha256_source: Sha256Source::Computed,
             accepted: 1,
             chunks: 1,
             shared_chunks: Vec::new(),

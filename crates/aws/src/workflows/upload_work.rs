@@ -149,7 +149,8 @@ impl<'a, C: Fn() -> Timestamp> UploadWork<'a, C> {
     pub(crate) fn inspection_spec(&self, object: &Object) -> Result<InspectionSpec, Failure> {
         let (content_type, encoding) = (object.content_type.as_deref(), object.content_encoding.as_deref());
         let default_schema = &self.services.config.default_schema;
-        inspection_spec(&self.upload, &self.object.key, content_type, encoding, default_schema)
+        let spec = inspection_spec(&self.upload, &self.object.key, content_type, encoding, default_schema)?;
+        Ok(InspectionSpec { known_sha256: object.sha256, ..spec })
     }
 
     /// Opens the object; `None` if it is gone.

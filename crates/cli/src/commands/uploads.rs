@@ -112,6 +112,10 @@ pub fn receipt_text(receipt: &Value) -> String {
     if let Some(of) = receipt["duplicate_of"].as_str() {
         text.push_str(&format!("duplicate of {}, which has the same bytes\n", clean(of)));
     }
+    if receipt["sha256"].is_string() {
+        let source = if receipt["sha256_source"] == "s3" { "verified by S3" } else { "computed" };
+        text.push_str(&format!("sha256 {} ({source})\n", cell(&receipt["sha256"])));
+    }
     if receipt["failure_reason"].is_string() {
         text.push_str(&format!("failed: {}\n", cell(&receipt["failure_reason"])));
     }

@@ -152,6 +152,7 @@ impl Occurrence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::intake::digest::Sha256Source;
     use crate::intake::failure::{Failure, FailureCode};
     use crate::intake::rejection::Rejection;
     use crate::upload::{
@@ -179,6 +180,7 @@ mod tests {
     fn accepted(rejection: Option<Rejection>) -> UploadEvent {
         let decision = Decision::Accepted {
             sha256: "00".to_owned(),
+            sha256_source: Sha256Source::Computed,
             accepted: 3,
             chunks: 1,
             shared_chunks: Vec::new(),

@@ -6,6 +6,7 @@ use super::aggregate::{Attempt, PendingRetry, Upload};
 use super::decision::{Decision, SharedChunk};
 use super::event::{MessageMetadata, ObjectVersion, Origin, QuarantineLocation, RetryForm};
 use crate::id::UploadId;
+use crate::intake::digest::Sha256Source;
 use crate::intake::rejection::Rejection;
 use crate::statistics::series_statistics::SeriesReport;
 use crate::time::Timestamp;
@@ -154,6 +155,13 @@ impl Upload {
     #[must_use]
     pub fn claims(&self) -> &[String] {
         &self.claims
+    }
+
+    /// Returns the SHA-256 of the bytes that were accepted last, in lower-case hexadecimal, and its source; `None` if nothing
+    /// was accepted yet.
+    #[must_use]
+    pub fn accepted_sha256(&self) -> Option<(&str, Sha256Source)> {
+        self.attempts().filter_map(|attempt| attempt.decision.as_ref()?.accepted_sha256()).last()
     }
 
     /// Returns the number of chunks that all attempts wrote.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::UploadId;
+use crate::intake::digest::Sha256Source;
 use crate::intake::inspection::Inspection;
 use crate::intake::rejection::Rejection;
 use crate::statistics::series_statistics::SeriesReport;
@@ -50,6 +51,8 @@ pub enum Decision {
     Accepted {
         /// SHA-256 of the stored bytes of the object, in lower-case hex.
         sha256: String,
+        /// The source of `sha256`.
+        sha256_source: Sha256Source,
         /// The number of accepted records.
         accepted: u64,
         /// The number of chunks that belong to this upload alone.
@@ -75,6 +78,15 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Returns the SHA-256 of the accepted bytes in lower-case hexadecimal, and its source; `None` if nothing is accepted.
+    #[must_use]
+    pub fn accepted_sha256(&self) -> Option<(&str, Sha256Source)> {
+        match self {
+            Self::Accepted { sha256, sha256_source, .. } => Some((sha256, *sha256_source)),
+            Self::Rejected { .. } | Self::Duplicate { .. } => None,
+        }
+    }
+
     /// Returns the decision that an inspection leads to. It knows no shared chunks and no duplicates.
     #[must_use]
     pub fn of(inspection: &Inspection) -> Self {
@@ -84,6 +96,7 @@ impl Decision {
         }
         Self::Accepted {
             sha256: inspection.sha256.clone(),
+            sha256_source: inspection.sha256_source,
             accepted: inspection.accepted,
             chunks: inspection.chunk_count,
             shared_chunks: Vec::new(),

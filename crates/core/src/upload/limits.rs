@@ -72,10 +72,10 @@ impl Decision {
     #[must_use]
     pub fn bounded(self) -> Self {
         match self {
-            Self::Accepted { sha256, accepted, chunks, shared_chunks, mut series, rejection } => {
+            Self::Accepted { sha256, sha256_source, accepted, chunks, shared_chunks, mut series, rejection } => {
                 (series.listed, _) = largest(std::mem::take(&mut series.listed), MAX_SERIES_BYTES);
                 let rejection = rejection.map(bounded_rejection);
-                Self::Accepted { sha256, accepted, chunks, shared_chunks, series, rejection }
+                Self::Accepted { sha256, sha256_source, accepted, chunks, shared_chunks, series, rejection }
             }
             Self::Rejected { rejection } => Self::Rejected { rejection: bounded_rejection(rejection) },
             duplicate @ Self::Duplicate { .. } => duplicate,

@@ -1,5 +1,6 @@
 //! Given a history, when an event is applied, then the state and the next step follow.
 
+mod accepted_sha256;
 pub(super) mod given;
 mod inspection_spec;
 mod open_rejection;

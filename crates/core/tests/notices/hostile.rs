@@ -1,5 +1,6 @@
 //! Properties of notices about hostile names, messages and counts.
 
+use eventpulse_core::intake::digest::Sha256Source;
 use eventpulse_core::intake::failure::{Failure, FailureCode};
 use eventpulse_core::intake::rejection::Rejection;
 use eventpulse_core::notification::kind::NoticeKind;
@@ -47,7 +48,7 @@ proptest! {
             let decision = if accepted == 0 {
                 Decision::Rejected { rejection }
             } else {
-                Decision::Accepted { sha256: String::new(), accepted, chunks: 1, shared_chunks: Vec::new(), series: Box::default(), rejection: Some(rejection) }
+                Decision::Accepted { sha256: String::new(), sha256_source: Sha256Source::Computed, accepted, chunks: 1, shared_chunks: Vec::new(), series: Box::default(), rejection: Some(rejection) }
             };
             let upload = changed(&upload, |draft| draft.decision = decision);
             check(&notice(&upload).unwrap());

@@ -49,6 +49,13 @@ pub(crate) struct UploadReceipt {
     /// The id of the accepted upload with the same bytes, if there is one.
     #[schema(required)]
     duplicate_of: Option<String>,
+    /// The SHA-256 of the accepted bytes in lower-case hexadecimal; after corrections, of those that were accepted last. Null
+    /// if nothing is accepted. The same bytes of the same owner count once.
+    #[schema(required)]
+    sha256: Option<String>,
+    /// The source of `sha256`; null if nothing is accepted.
+    #[schema(required)]
+    sha256_source: Option<model::Sha256Source>,
     /// The statistics of the accepted values of each series, the series with the most values first, at most 100.
     #[schema(schema_with = accepted_series)]
     statistics: Vec<AcceptedSeries>,
@@ -103,6 +110,7 @@ impl UploadReceipt {
         let StoredUpload { upload, history, late_versions } = stored;
         let rejection = upload.rejection();
         let series = upload.series_report();
+        let (sha256, sha256_source) = upload.accepted_sha256().unzip();
         let status = upload.quarantine_status(now);
         let (id, base) = (upload.id(), &app.config.api_url);
         Self {
@@ -119,6 +127,8 @@ impl UploadReceipt {
             rejected: upload.rejected(),
             read_until: rejection.and_then(|rejection| rejection.read_until),
             duplicate_of: upload.duplicate_of().map(ToString::to_string),
+            sha256: sha256.map(str::to_owned),
+            sha256_source: sha256_source.map(model::Sha256Source::from),
             statistics_omitted: series.omitted(),
             statistics: series.listed.into_iter().map(AcceptedSeries::from).collect(),
             failures: rejection

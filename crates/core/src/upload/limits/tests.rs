@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::intake::digest::Sha256Source;
 use crate::intake::failure::{FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS};
 use crate::intake::fingerprint::{FailureAt, Fingerprint, MAX_FINGERPRINTS, MAX_LISTED_FAILURES, ProblemId};
 use crate::intake::position::ReadUntil;
@@ -83,6 +84,7 @@ fn worst_acceptance(rejection: Option<Rejection>) -> Decision {
     };
     Decision::Accepted {
         sha256: "0".repeat(64),
+        sha256_source: Sha256Source::Computed,
         accepted: u64::MAX,
         chunks: u64::MAX / 100,
         shared_chunks: Vec::new(),

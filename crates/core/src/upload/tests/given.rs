@@ -1,6 +1,7 @@
 //! Events and histories to begin a test with. The nth event of a history is at second n.
 
 use crate::id::UploadId;
+use crate::intake::digest::Sha256Source;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::rejection::Rejection;
 use crate::time::Timestamp;
@@ -48,6 +49,7 @@ pub(in crate::upload) fn accepted(rejection: Option<Rejection>) -> UploadEvent {
 pub(in crate::upload) fn accepted_with(rejection: Option<Rejection>, series: SeriesReport) -> UploadEvent {
     let decision = Decision::Accepted {
         sha256: "00".into(),
+        sha256_source: Sha256Source::Computed,
         accepted: 3,
         chunks: 2,
         shared_chunks: Vec::new(),
