@@ -31,8 +31,7 @@ fn embed(schemas: &Path) -> Result<(), Vec<String>> {
     read(schemas, "", &mut files).map_err(io)?;
     files.sort();
     let borrowed: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    // The crate has the strict check of date-time; the files hold no instances to check.
-    bundle::compile::<SerdeJson>(&borrowed, |_| true)
+    bundle::Files::checked::<SerdeJson>(&borrowed)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let mut code = String::from("const BUNDLED: &[(&str, &str)] = &[\n");
     for (path, text) in &files {

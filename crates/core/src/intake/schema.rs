@@ -1,11 +1,14 @@
 //! The catalog of schemas.
 //!
 //! `schemas/<name>/<major>.<minor>.json` holds a JSON Schema (draft 2020-12) with an `x-eventpulse` annotation. The build script
-//! embeds the whole directory and fails the build if a file is wrong. A new kind of record needs one new file and no code.
+//! checks and embeds the whole directory, and fails the build if a file is wrong. A new kind of record needs one new file and no
+//! code.
 
 pub(crate) mod bundle;
 pub(crate) mod id;
 pub(crate) mod plan;
+
+use std::sync::{Arc, OnceLock};
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -47,9 +50,9 @@ pub(crate) struct Schema {
     pub(crate) members: DeclaredMembers,
     /// The schema as a reader of bytes, if its keywords allow that.
     pub(crate) program: Option<Program>,
-    pub(crate) validator: Validator<TapeJson>,
-    /// The schema itself, for messages.
-    pub(crate) source: Value,
+    /// Empty until the first record that the program does not accept: compiling takes longer than the rest of a start.
+    validator: OnceLock<Validator<TapeJson>>,
+    files: Arc<bundle::Files>,
 }
 
 /// The problems of the schemas of a catalog.
@@ -58,36 +61,40 @@ pub(crate) struct Schema {
 pub struct InvalidSchemas(pub Vec<SchemaProblem>);
 
 impl Catalog {
-    /// Compiles the schemas that were in `schemas/` when this crate was built. Takes about a millisecond per schema, so call
-    /// it once.
+    /// Loads the schemas that were in `schemas/` when this crate was built. The build script checked them, and a validator is
+    /// compiled when a record first needs it, so this takes a fraction of a millisecond.
     ///
     /// # Errors
     /// None in practice: the build script ran the same checks.
     pub fn bundled() -> Result<Catalog, InvalidSchemas> {
-        Catalog::compile(BUNDLED).map_err(InvalidSchemas)
+        bundle::Files::parsed(BUNDLED).map(Catalog::of).map_err(InvalidSchemas)
     }
 
-    /// Checks and compiles schemas, given as (path within `schemas/`, text).
+    /// Checks schemas, given as (path within `schemas/`, text). Takes milliseconds.
     ///
     /// # Errors
     /// Returns every problem of every file.
     pub fn compile(files: &[(&str, &str)]) -> Result<Catalog, Vec<SchemaProblem>> {
-        let compiled = bundle::compile::<TapeJson>(files, |text| Timestamp::parse(text).is_some())?;
-        let members: Vec<DeclaredMembers> = compiled
-            .iter()
-            .map(|one| DeclaredMembers::of(&one.schema, &format!("{}/{}", one.name, one.major)))
-            .collect();
-        let programs = programs(&compiled, &members);
-        let schema = |(index, ((compiled, members), program)): (usize, ((bundle::Compiled<TapeJson>, _), _))| Schema {
+        bundle::Files::checked::<TapeJson>(files).map(Catalog::of)
+    }
+
+    fn of(files: bundle::Files) -> Self {
+        let kind = |source: &bundle::Source| format!("{}/{}", source.name, source.major);
+        let members = |source: &bundle::Source| DeclaredMembers::of(&source.schema, &kind(source));
+        let members: Vec<DeclaredMembers> = files.sources.iter().map(members).collect();
+        let programs = programs(&files, &members);
+        let files = Arc::new(files);
+        let parts = files.sources.iter().zip(&files.annotations).zip(members).zip(programs).enumerate();
+        let schemas = parts.map(|(index, (((source, annotation), members), program))| Schema {
             index,
-            id: SchemaId { name: compiled.name.into(), major: compiled.major, minor: compiled.minor },
-            plan: Plan::new(&compiled.annotation),
+            id: SchemaId { name: source.name.as_str().into(), major: source.major, minor: source.minor },
+            plan: Plan::new(annotation),
             members,
             program,
-            validator: compiled.validator,
-            source: compiled.schema,
-        };
-        Ok(Catalog { schemas: compiled.into_iter().zip(members).zip(programs).enumerate().map(schema).collect() })
+            validator: OnceLock::new(),
+            files: Arc::clone(&files),
+        });
+        Catalog { schemas: schemas.collect() }
     }
 
     /// Returns the ids of the schemas, in ascending order.
@@ -115,7 +122,7 @@ impl Catalog {
 
     /// Returns a schema as JSON.
     pub fn schema(&self, id: &SchemaId) -> Option<&Value> {
-        self.schemas.iter().find(|schema| schema.id == *id).map(|schema| &schema.source)
+        self.schemas.iter().find(|schema| schema.id == *id).and_then(Schema::source)
     }
 
     pub(crate) fn schemas(&self) -> &[Schema] {
@@ -132,14 +139,33 @@ impl Catalog {
     }
 }
 
+impl Schema {
+    /// Returns the validator, which decides about records that the program is not sure of. The first call compiles it.
+    #[expect(clippy::expect_used, reason = "`Catalog::compile` and the build script compile each schema once")]
+    pub(crate) fn validator(&self) -> &Validator<TapeJson> {
+        let compile = || self.files.validator(self.index, |text| Timestamp::parse(text).is_some());
+        self.validator.get_or_init(|| compile().expect("a checked schema compiles"))
+    }
+
+    /// Returns the schema itself, for messages.
+    pub(crate) fn source(&self) -> Option<&Value> {
+        self.files.sources.get(self.index).map(|source| &source.schema)
+    }
+
+    /// Returns whether the validator is compiled.
+    #[cfg(test)]
+    pub(crate) fn has_validator(&self) -> bool {
+        self.validator.get().is_some()
+    }
+}
+
 /// Compiles schemas to programs, where their keywords allow that.
-fn programs(compiled: &[bundle::Compiled<TapeJson>], members: &[DeclaredMembers]) -> Vec<Option<Program>> {
-    let id = |schema: &Value| schema.get("$id").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let files: Vec<(String, &Value)> = compiled.iter().map(|one| (id(&one.schema), &one.schema)).collect();
-    let program = |(one, members): (&bundle::Compiled<TapeJson>, &DeclaredMembers)| {
-        program::compile(&one.schema, &one.annotation, members.pointers(), Bundle(&files))
+fn programs(files: &bundle::Files, members: &[DeclaredMembers]) -> Vec<Option<Program>> {
+    let schemas: Vec<(&str, &Value)> = files.sources.iter().map(|one| (one.id.as_str(), &one.schema)).collect();
+    let program = |((source, annotation), members): ((&bundle::Source, &bundle::Annotation), &DeclaredMembers)| {
+        program::compile(&source.schema, annotation, members.pointers(), Bundle(&schemas))
     };
-    compiled.iter().zip(members).map(program).collect()
+    files.sources.iter().zip(&files.annotations).zip(members).map(program).collect()
 }
 
 #[cfg(test)]

@@ -168,7 +168,7 @@ impl<'c> Validator<'c> {
             Err(failure) => return rejected(None, (collect::located(&document, vec![*failure]), 0)),
         };
         let applied = resolve::applied(schema, request, previous);
-        if !schema.validator.is_valid(document.root()) {
+        if !schema.validator().is_valid(document.root()) {
             return rejected(Some(applied), collect::failures(&mut document, schema));
         }
         match extract::points(&document, &schema.plan, points) {

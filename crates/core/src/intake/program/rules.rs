@@ -1,11 +1,13 @@
 //! The parts of a program: what each value of a record may be, and what it means.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use jsonschema::Validator;
+use serde_json::Value;
 
 use super::layouts::Layouts;
 use crate::intake::json::{TapeJson, TapeNode};
+use crate::intake::schema::bundle::pattern_validator;
 
 /// The maximum number of measures of a schema with a program.
 pub(super) const MAX_MEASURES: usize = 32;
@@ -83,9 +85,14 @@ pub(super) struct CheckedString {
     pub(super) role: Role,
 }
 
-/// The validator of the keyword `pattern` alone, so that its dialect of regular expressions is the same.
+/// The keyword `pattern` with a validator of its own, so that its dialect of regular expressions is the same.
 #[derive(Debug)]
-pub(super) struct Pattern(pub(super) Validator<TapeJson>);
+pub(super) struct Pattern {
+    /// A schema with this keyword only.
+    schema: Value,
+    /// Compiled for the first text, for the sake of a quick start. `None` if the expression is invalid.
+    validator: OnceLock<Option<Validator<TapeJson>>>,
+}
 
 #[derive(Debug)]
 pub(super) struct NumberRule {
@@ -140,7 +147,19 @@ impl CheckedString {
     pub(super) fn allows(&self, text: &str, chars: usize) -> bool {
         (self.min..=self.max).contains(&chars)
             && self.options.as_ref().is_none_or(|options| options.iter().any(|option| **option == *text.as_bytes()))
-            && self.pattern.as_ref().is_none_or(|Pattern(validator)| validator.is_valid(TapeNode::Name(text)))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
+    }
+}
+
+impl Pattern {
+    pub(super) fn new(schema: Value) -> Self {
+        Self { schema, validator: OnceLock::new() }
+    }
+
+    /// Returns whether a text matches; no text matches an invalid expression.
+    fn matches(&self, text: &str) -> bool {
+        let validator = self.validator.get_or_init(|| pattern_validator(&self.schema));
+        validator.as_ref().is_some_and(|validator| validator.is_valid(TapeNode::Name(text)))
     }
 }
 

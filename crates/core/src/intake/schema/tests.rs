@@ -99,6 +99,34 @@ fn bundled_schemas_accept_their_examples() {
 }
 
 #[test]
+fn bundled_schemas_pass_every_check_for_the_representation_of_records() {
+    let compiled = Catalog::compile(BUNDLED).unwrap();
+    let bundled = Catalog::bundled().unwrap();
+    assert_eq!(compiled.ids().collect::<Vec<_>>(), bundled.ids().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_validator_is_compiled_for_the_first_record_that_its_program_does_not_accept() {
+    use crate::intake::validation::Validator;
+    let catalog = Catalog::bundled().unwrap();
+    let default = SchemaRef::parse("reading/1.0").unwrap();
+    let mut validator = Validator::new(&catalog, None, default);
+    let accepted = r#"{"device_id":"a","timestamp":"2025-02-28T12:00:00Z","value":1}"#;
+    let escaped = r#"{"device_id":"\u0061","timestamp":"2025-02-28T12:00:00Z","value":1}"#;
+    let compiled = || catalog.schemas.iter().filter(|one| one.has_validator()).map(|one| one.id.to_string());
+    let rows: [(&str, &str, &[&str]); 4] = [
+        ("accepted by the program", accepted, &[]),
+        ("not JSON", "{", &[]),
+        ("with an escape", escaped, &["reading/1.0"]),
+        ("rejected", r#"{"schema":"weather/1.0"}"#, &["reading/1.0", "weather/1.0"]),
+    ];
+    for (name, record, expected) in rows {
+        validator.check(record.as_bytes());
+        assert_eq!(compiled().collect::<Vec<_>>(), expected, "{name}");
+    }
+}
+
+#[test]
 fn the_highest_minor_version_applies() {
     let schema = changed("/$id", Value::Null);
     let paths = ["good/1.0.json", "good/1.10.json", "good/1.9.json", "good/2.0.json", "goods/1.99.json"];

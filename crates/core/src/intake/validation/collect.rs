@@ -22,7 +22,7 @@ pub(super) fn failures(document: &mut Document<'_>, schema: &Schema) -> (Vec<Fai
     document.limit(Budget::new());
     let document = &*document;
     let mut drafts: Vec<Draft<'_>> = Vec::new();
-    for error in schema.validator.iter_errors(document.root()) {
+    for error in schema.validator().iter_errors(document.root()) {
         // The "value" of a node is the index of its entry, or null once the budget is spent: see `Budget`.
         let Some(index) = error.instance().as_u64().and_then(|index| u32::try_from(index).ok()) else {
             continue;

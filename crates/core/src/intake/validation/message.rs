@@ -335,7 +335,7 @@ fn unexpected_members(
 /// Returns the part of the schema that holds the keyword that failed.
 fn part<'s>(error: &ValidationError<'_>, schema: &'s Schema) -> Option<&'s Value> {
     let pointer = schema_pointer(error, schema);
-    schema.source.pointer(pointer.rsplit_once('/').map_or("", |(parent, _)| parent))
+    schema.source()?.pointer(pointer.rsplit_once('/').map_or("", |(parent, _)| parent))
 }
 
 /// Returns whether the part of the schema that failed requires a date-time.

@@ -8,8 +8,8 @@ use super::super::rules::{
     ArrayRule, CheckedString, Member, NumberRule, ObjectRule, Pattern, Role, StringRule, ValueRule,
 };
 use super::annotated::Annotated;
-use crate::intake::json::{TapeJson, escaped};
-use crate::intake::schema::bundle::{Step, pattern_validator};
+use crate::intake::json::escaped;
+use crate::intake::schema::bundle::Step;
 
 /// The keywords that a program checks, and those that no validator checks. Keywords that begin with `x-` are among the latter.
 const KNOWN: [&str; 29] = [
@@ -69,7 +69,7 @@ const MAX_LIMIT: f64 = 9_007_199_254_740_992.0;
 
 /// The schemas of a bundle by their `$id`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bundle<'b>(pub(crate) &'b [(String, &'b Value)]);
+pub(crate) struct Bundle<'b>(pub(crate) &'b [(&'b str, &'b Value)]);
 
 pub(super) struct Compiler<'c> {
     bundle: Bundle<'c>,
@@ -267,7 +267,7 @@ impl<'b> Bundle<'b> {
         let (id, pointer) = reference.split_once('#').unwrap_or((reference, ""));
         let file = match id {
             "" => file,
-            _ => self.0.iter().find(|(known, _)| known == id)?.1,
+            _ => self.0.iter().find(|(known, _)| *known == id)?.1,
         };
         let is_pointer = (pointer.is_empty() || pointer.starts_with('/')) && !pointer.contains('%');
         Some((file.pointer(pointer).filter(|_| is_pointer && !reference.is_empty())?, file))
@@ -299,10 +299,7 @@ fn string(keywords: &Map<String, Value>, options: Option<Vec<&Value>>, role: Rol
         format => format.is_some() || role == Role::Time,
     };
     let (min, max) = (size(keywords, "minLength", 0)?, size(keywords, "maxLength", usize::MAX)?);
-    let pattern = match keywords.get("pattern") {
-        Some(pattern) => Some(Pattern(pattern_validator::<TapeJson>(&json!({ "pattern": pattern }))?)),
-        None => None,
-    };
+    let pattern = keywords.get("pattern").map(|pattern| Pattern::new(json!({ "pattern": pattern })));
     let text = |option: &Value| option.as_str().map(|text| text.as_bytes().into());
     let options: Option<Vec<Box<[u8]>>> = options.map(|options| options.into_iter().filter_map(text).collect());
     let has_more = options.is_some() || pattern.is_some();

@@ -1,4 +1,4 @@
-//! The check and compilation of the schema files.
+//! The schema files, their check and their compilation.
 //!
 //! This module is compiled twice: into the crate, and into its build script, so that an invalid schema fails the build. It
 //! depends on `serde_json` and `jsonschema` only.
@@ -17,28 +17,98 @@ pub(crate) use annotation::Annotation;
 #[allow(unused_imports, reason = "the build script does not use them")]
 pub(crate) use annotation::{Path, Step};
 pub use source::SchemaProblem;
-use source::Source;
+pub(crate) use source::Source;
 #[allow(unused_imports, reason = "the build script does not use it")]
 pub(crate) use source::parse_id;
 
-/// A schema that is compiled for instances in the representation `F`.
-pub(crate) struct Compiled<F: Json> {
-    pub(crate) name: String,
-    pub(crate) major: u32,
-    pub(crate) minor: u32,
-    pub(crate) annotation: Annotation,
-    pub(crate) validator: Validator<F>,
-    pub(crate) schema: Value,
+/// The files of `schemas/`, parsed, in ascending order of name and version.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) sources: Vec<Source>,
+    /// The annotation of each source.
+    pub(crate) annotations: Vec<Annotation>,
 }
 
-/// Checks and compiles the files of `schemas/`, given as (path within it, text). `is_date_time` decides the format `date-time`.
-///
-/// # Errors
-/// Returns every problem of every file.
-pub(crate) fn compile<F: Json>(
-    files: &[(&str, &str)],
-    is_date_time: fn(&str) -> bool,
-) -> Result<Vec<Compiled<F>>, Vec<SchemaProblem>> {
+impl Files {
+    /// Parses files, given as (path within `schemas/`, text), which are known to pass [`checked`](Self::checked).
+    ///
+    /// # Errors
+    /// Returns every file that is not a schema with an annotation. Finds no other problems.
+    pub(crate) fn parsed(files: &[(&str, &str)]) -> Result<Self, Vec<SchemaProblem>> {
+        let (sources, mut problems) = parse(files);
+        let annotations = sources.iter().filter_map(|source| annotation::read(source, &mut problems)).collect();
+        if problems.is_empty() { Ok(Self { sources, annotations }) } else { Err(problems) }
+    }
+
+    /// Parses files as [`parsed`](Self::parsed) does, and checks them: their validators compile, and their annotations
+    /// lead to values.
+    ///
+    /// # Errors
+    /// Returns every problem of every file.
+    pub(crate) fn checked<F: Json>(files: &[(&str, &str)]) -> Result<Self, Vec<SchemaProblem>> {
+        let (sources, mut problems) = parse(files);
+        let mut annotations = Vec::new();
+        for source in &sources {
+            let before = problems.len();
+            keywords::check(source, &sources, &mut problems);
+            if problems.len() == before {
+                problems.extend(metaschema_problem(source));
+            }
+            annotations.extend(annotation::read(source, &mut problems));
+        }
+        if problems.is_empty() {
+            for (source, annotation) in sources.iter().zip(&annotations) {
+                lookup::check(source, annotation, &sources, &mut problems);
+            }
+        }
+        let files = Self { sources, annotations };
+        if problems.is_empty() {
+            // The format decides about instances, of which there are none here.
+            let problem = |index| files.validator::<F>(index, |_| true).err();
+            problems.extend((0..files.sources.len()).filter_map(problem));
+        }
+        if problems.is_empty() { Ok(files) } else { Err(problems) }
+    }
+
+    /// Compiles the schema of a source for instances in the representation `F`. `is_date_time` decides the format
+    /// `date-time`. Takes about a millisecond, and several for the first schema of a process.
+    ///
+    /// # Errors
+    /// Returns the first problem. None if the files passed [`checked`](Self::checked).
+    pub(crate) fn validator<F: Json>(
+        &self,
+        index: usize,
+        is_date_time: fn(&str) -> bool,
+    ) -> Result<Validator<F>, SchemaProblem> {
+        let whole = |message: String| SchemaProblem::new("", "", message);
+        let source = self.sources.get(index).ok_or_else(|| whole(format!("there is no schema {index}")))?;
+        let resources = self.sources.iter().map(|source| (source.id.as_str(), &source.schema));
+        let registry = Registry::new()
+            .draft(Draft::Draft202012)
+            .extend(resources)
+            .and_then(|builder| builder.prepare())
+            .map_err(|error| whole(format!("the schemas do not fit together: {error}")))?;
+        let built = jsonschema::options_for::<F>()
+            .with_draft(Draft::Draft202012)
+            .with_registry(&registry)
+            .offline()
+            .should_validate_formats(true)
+            .should_ignore_unknown_formats(false)
+            .with_pattern_options(patterns())
+            .with_format("date-time", is_date_time)
+            .build(&source.schema);
+        built.map_err(|error| {
+            let pointer = match error.instance_path().as_str() {
+                "" => error.schema_path().as_str(),
+                path => path,
+            };
+            SchemaProblem::new(&source.path, pointer, error.to_string())
+        })
+    }
+}
+
+/// Returns the files that parse, sorted, and the problems of the others.
+fn parse(files: &[(&str, &str)]) -> (Vec<Source>, Vec<SchemaProblem>) {
     let mut problems = Vec::new();
     let mut sources = Vec::new();
     for &(path, text) in files {
@@ -51,68 +121,7 @@ pub(crate) fn compile<F: Json>(
         problems.push(SchemaProblem::new("", "", "there is no schema: add schemas/<name>/<major>.<minor>.json"));
     }
     sources.sort_by(|one, other| (&one.name, one.major, one.minor).cmp(&(&other.name, other.major, other.minor)));
-    let mut annotations = Vec::new();
-    for source in &sources {
-        let before = problems.len();
-        keywords::check(source, &sources, &mut problems);
-        if problems.len() == before {
-            problems.extend(metaschema_problem(source));
-        }
-        annotations.push(annotation::read(source, &mut problems));
-    }
-    if problems.is_empty() {
-        for (source, annotation) in sources.iter().zip(annotations.iter().flatten()) {
-            lookup::check(source, annotation, &sources, &mut problems);
-        }
-    }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let validators = validators::<F>(&sources, is_date_time)?;
-    let compiled = sources.into_iter().zip(annotations.into_iter().flatten()).zip(validators);
-    Ok(compiled
-        .map(|((source, annotation), validator)| {
-            let Source { name, major, minor, schema, .. } = source;
-            Compiled { name, major, minor, annotation, validator, schema }
-        })
-        .collect())
-}
-
-fn validators<F: Json>(
-    sources: &[Source],
-    is_date_time: fn(&str) -> bool,
-) -> Result<Vec<Validator<F>>, Vec<SchemaProblem>> {
-    let whole = |message: String| vec![SchemaProblem::new("", "", message)];
-    let resources = sources.iter().map(|source| (source.id.as_str(), &source.schema));
-    let registry = Registry::new()
-        .draft(Draft::Draft202012)
-        .extend(resources)
-        .and_then(|builder| builder.prepare())
-        .map_err(|error| whole(format!("the schemas do not fit together: {error}")))?;
-    let mut problems = Vec::new();
-    let mut validators = Vec::new();
-    for source in sources {
-        let built = jsonschema::options_for::<F>()
-            .with_draft(Draft::Draft202012)
-            .with_registry(&registry)
-            .offline()
-            .should_validate_formats(true)
-            .should_ignore_unknown_formats(false)
-            .with_pattern_options(patterns())
-            .with_format("date-time", is_date_time)
-            .build(&source.schema);
-        match built {
-            Ok(validator) => validators.push(validator),
-            Err(error) => {
-                let pointer = match error.instance_path().as_str() {
-                    "" => error.schema_path().as_str(),
-                    path => path,
-                };
-                problems.push(SchemaProblem::new(&source.path, pointer, error.to_string()));
-            }
-        }
-    }
-    if problems.is_empty() { Ok(validators) } else { Err(problems) }
+    (sources, problems)
 }
 
 /// Returns the dialect of the keyword `pattern`: expressions that take linear time.

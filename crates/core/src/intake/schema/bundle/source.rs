@@ -35,14 +35,15 @@ impl fmt::Display for SchemaProblem {
 }
 
 /// A parsed file.
-pub(super) struct Source {
+#[derive(Debug)]
+pub(crate) struct Source {
     pub(super) path: String,
-    pub(super) name: String,
-    pub(super) major: u32,
-    pub(super) minor: u32,
+    pub(crate) name: String,
+    pub(crate) major: u32,
+    pub(crate) minor: u32,
     /// The `$id` of the schema.
-    pub(super) id: String,
-    pub(super) schema: Value,
+    pub(crate) id: String,
+    pub(crate) schema: Value,
 }
 
 /// Parses a file, and adds `$schema` and `$id` where they are absent.
