@@ -6,7 +6,9 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::SharedHttpClient;
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use eventpulse_core::intake::schema::Catalog;
 use eventpulse_core::time::Timestamp;
 
@@ -94,11 +96,16 @@ impl Services {
 /// longer, and an event is delivered only three times.
 const STALL_GRACE: Duration = Duration::from_secs(30);
 
+/// The maximum time to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The maximum time until the head of a response.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Loads the SDK's configuration from the environment, with timeouts for calls.
 pub async fn sdk_config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .read_timeout(Duration::from_secs(20))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
         .operation_attempt_timeout(Duration::from_secs(60))
         .build();
     let stalled = StalledStreamProtectionConfig::enabled().grace_period(STALL_GRACE).build();
@@ -111,12 +118,19 @@ pub async fn sdk_config() -> SdkConfig {
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
 /// Returns the HTTP client of every SDK client: rustls on ring.
+///
+/// All calls share one connector. The SDK's own client makes one for each SDK client, to see that it can be made, and another
+/// one for the first call; each parses the root certificates of the system, a millisecond.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
+    let timeouts = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+    let connector = Connector::builder()
+        .connector_settings(timeouts)
         .pool_idle_timeout(POOL_IDLE)
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https()
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
 }
 
 /// Returns the present time.
