@@ -1,47 +1,46 @@
 //! The function as a process, started as by Lambda.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
 use crate::Failed;
+use crate::network::Endpoints;
 
-/// The name of the package and of the program.
-const NAME: &str = "ingest-message";
+/// The function of device messages.
+pub(crate) const INGEST_MESSAGE: &str = "ingest-message";
 
-/// Builds the function in release, into the target directory of this benchmark. Returns the path of the program.
-pub(crate) fn build() -> Result<PathBuf, Failed> {
+/// Builds a function in release, into the target directory of this benchmark. Returns the path of the program.
+pub(crate) fn build(name: &str) -> Result<PathBuf, Failed> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().ok_or("the target directory has no name")?;
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
         "build",
         "--release",
         "--package",
-        NAME,
+        name,
         "--message-format",
         "json-render-diagnostics",
         "--target-dir",
     ]);
     cargo.arg(target).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
     // Cargo's variables about the package of this benchmark would make build scripts run again.
-    for (name, _) in std::env::vars_os() {
-        let of_package =
-            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
-        if of_package {
-            cargo.env_remove(name);
+    for (variable, _) in std::env::vars_os() {
+        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        if variable.to_str().is_some_and(|variable| of_package.iter().any(|prefix| variable.starts_with(prefix))) {
+            cargo.env_remove(variable);
         }
     }
     let output = cargo.output()?;
     if !output.status.success() {
-        return Err(format!("{NAME} does not build").into());
+        return Err(format!("{name} does not build").into());
     }
     let lines =
         output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let of_function = lines.filter(|line| line.pointer("/target/name").is_some_and(|name| name == NAME));
+    let of_function = lines.filter(|line| line.pointer("/target/name").is_some_and(|target| target == name));
     let mut programs = of_function.filter_map(|line| Some(PathBuf::from(line.get("executable")?.as_str()?)));
-    programs.next().ok_or_else(|| format!("cargo built no program {NAME}").into())
+    programs.next().ok_or_else(|| format!("cargo built no program {name}").into())
 }
 
 /// The running function. Dropping it ends the process.
@@ -51,18 +50,20 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Starts the function. `network` is the address of the Runtime API and of AWS.
-    pub(crate) fn start(program: &Path, network: SocketAddr) -> Result<Self, Failed> {
+    /// Starts a function.
+    pub(crate) fn start(program: &Path, name: &str, endpoints: &Endpoints) -> Result<Self, Failed> {
         let ticks = Command::new("getconf").arg("CLK_TCK").output()?;
         let ticks_per_second = String::from_utf8(ticks.stdout)?.trim().parse()?;
         let environment = [
-            ("AWS_LAMBDA_RUNTIME_API", network.to_string()),
-            ("AWS_LAMBDA_FUNCTION_NAME", NAME.to_owned()),
+            ("AWS_LAMBDA_RUNTIME_API", endpoints.runtime_api.clone()),
+            ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512".to_owned()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{NAME}")),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".to_owned()),
-            ("AWS_ENDPOINT_URL", format!("http://{network}")),
+            ("AWS_ENDPOINT_URL", endpoints.aws.clone()),
+            ("AWS_ENDPOINT_URL_S3", endpoints.s3.clone()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoints.dynamodb.clone()),
             ("AWS_REGION", "eu-central-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
@@ -70,14 +71,18 @@ impl Function {
             ("CHUNKS_TABLE", "chunks".to_owned()),
             ("PROCESS_BUCKET", "process".to_owned()),
             ("QUARANTINE_BUCKET", "quarantine".to_owned()),
+            ("QUARANTINE_RETENTION_DAYS", "90".to_owned()),
             ("NOTICES_TOPIC_ARN", "arn:aws:sns:eu-central-1:123456789012:notices".to_owned()),
             ("NOTICES_TABLE", "notices".to_owned()),
             ("USAGE_TABLE", "usage".to_owned()),
             ("DEFAULT_SCHEMA", "reading/1.0".to_owned()),
+            ("WAITING_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/123456789012/waiting".to_owned()),
             ("S3_PATH_STYLE", "true".to_owned()),
             ("LOG_LEVEL", "warn".to_owned()),
         ];
-        let process = Command::new(program).env_clear().envs(environment).stdin(Stdio::null()).spawn()?;
+        let mut command = Command::new(program);
+        command.env_clear().envs(environment).envs(endpoints.roots.iter().map(|roots| ("SSL_CERT_FILE", roots)));
+        let process = command.stdin(Stdio::null()).spawn()?;
         Ok(Self { process, ticks_per_second })
     }
 
@@ -90,6 +95,17 @@ impl Function {
         let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
         let ticks = ticks.sum::<Result<u32, _>>()?;
         Ok(f64::from(ticks) / self.ticks_per_second)
+    }
+
+    /// Returns the CPU time of the threads that the process has now in milliseconds, to the nanosecond.
+    pub(crate) fn cpu_ms(&self) -> Result<f64, Failed> {
+        let mut total = 0.0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            // The first field is the time on a processor in nanoseconds.
+            let stat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            total += stat.split(' ').next().unwrap_or_default().parse::<f64>()? / 1e6;
+        }
+        Ok(total)
     }
 }
 

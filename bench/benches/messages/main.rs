@@ -4,19 +4,24 @@
 //! `cargo bench --bench messages` builds the function in release and runs it as Lambda does; this process stands in for
 //! the Runtime API and for AWS. It measures the CPU time of the function's process, without the time spent waiting for
 //! AWS, which the messages of a batch share as they share the calls. The samples of all sizes alternate, so that other
-//! load on the machine affects all of them. With `--quick`, inputs are small and the times mean nothing.
+//! load on the machine affects all of them.
+//!
+//! Before that, it measures the start of the functions that ingest uploads and messages; with `--start`, only that. With
+//! `--quick`, inputs are small and the times mean nothing.
 
 mod batches;
 mod function;
 mod network;
+mod starts;
 #[path = "../shared/text.rs"]
 mod text;
+mod tls;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use batches::{Batches, Kind};
-use function::Function;
+use function::{Function, INGEST_MESSAGE};
 use network::{Network, PUT_OBJECT, TRANSACT_WRITE_ITEMS, UPDATE_ITEM};
 use text::grouped;
 
@@ -77,7 +82,12 @@ impl Measured {
 fn main() -> ExitCode {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.map_err(Failed::from).and_then(|runtime| runtime.block_on(run(quick))) {
+    let starts_only = std::env::args().any(|argument| argument == "--start");
+    let measured = runtime.map_err(Failed::from).and_then(|runtime| {
+        runtime.block_on(starts::measure(quick))?;
+        if starts_only { Ok(()) } else { runtime.block_on(run(quick)) }
+    });
+    match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("{problem}");
@@ -87,9 +97,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(quick: bool) -> Result<(), Failed> {
-    let program = function::build()?;
-    let mut network = Network::start().await?;
-    let function = Function::start(&program, network.address)?;
+    let program = function::build(INGEST_MESSAGE)?;
+    let mut network = Network::start(None).await?;
+    let function = Function::start(&program, INGEST_MESSAGE, &network.endpoints)?;
     let mut made = Batches::new()?;
     // The compared sizes, then the batch of 100 in other shapes.
     let mut sizes = [Row::new(1, 1_000), Row::new(10, 400), Row::new(100, 100), Row::new(1_000, 20)];

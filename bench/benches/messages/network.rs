@@ -2,9 +2,10 @@
 //! receives their results, and stand-ins for S3 and DynamoDB that accept only the calls that storing a batch needs.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -19,6 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::Failed;
 use crate::batches::Batch;
+use crate::tls::{HOSTS, Identity};
 
 /// The time that the function has to answer an invocation.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -48,25 +50,44 @@ type Answer = Result<(String, Value), String>;
 struct Served {
     invocations: AsyncMutex<UnboundedReceiver<(String, String)>>,
     answers: UnboundedSender<Answer>,
+    /// The times of the requests of an event.
+    polls: UnboundedSender<Instant>,
     recorded: Mutex<Recorded>,
+}
+
+/// The addresses of the servers, for the environment of a function.
+pub(crate) struct Endpoints {
+    /// Host and port of the Runtime API.
+    pub(crate) runtime_api: String,
+    /// The URLs of S3, of DynamoDB and of the rest of AWS.
+    pub(crate) s3: String,
+    pub(crate) dynamodb: String,
+    pub(crate) aws: String,
+    /// The root certificates, with TLS.
+    pub(crate) roots: Option<PathBuf>,
 }
 
 /// The client side, for the benchmark.
 pub(crate) struct Network {
-    pub(crate) address: SocketAddr,
+    pub(crate) endpoints: Endpoints,
     invocations: UnboundedSender<(String, String)>,
     answers: UnboundedReceiver<Answer>,
+    polls: UnboundedReceiver<Instant>,
     served: Arc<Served>,
     invoked: usize,
 }
 
 impl Network {
-    pub(crate) async fn start() -> Result<Self, Failed> {
+    /// Starts the servers; with an identity, S3 and DynamoDB use TLS.
+    pub(crate) async fn start(identity: Option<&Identity>) -> Result<Self, Failed> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (invocations, to_deliver) = unbounded_channel();
         let (answered, answers) = unbounded_channel();
-        let served = Served { invocations: AsyncMutex::new(to_deliver), answers: answered, recorded: Mutex::default() };
+        let (polled, polls) = unbounded_channel();
+        let invocations_of = AsyncMutex::new(to_deliver);
+        let served =
+            Served { invocations: invocations_of, answers: answered, polls: polled, recorded: Mutex::default() };
         let served = Arc::new(served);
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -75,8 +96,25 @@ impl Network {
             .route("/2018-06-01/runtime/init/error", post(error))
             .fallback(aws)
             .with_state(Arc::clone(&served));
+        let plain = format!("http://{address}");
+        let [mut s3, mut dynamodb] = [plain.clone(), plain.clone()];
+        if let Some(identity) = identity {
+            for (host, url) in HOSTS.into_iter().zip([&mut s3, &mut dynamodb]) {
+                let (listener, router) = (identity.listen(host).await?, router.clone());
+                *url = format!("https://{}", axum::serve::Listener::local_addr(&listener)?);
+                tokio::spawn(async move { axum::serve(listener, router).await });
+            }
+        }
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { address, invocations, answers, served, invoked: 0 })
+        let roots = identity.map(|identity| identity.roots.clone());
+        let endpoints = Endpoints { runtime_api: address.to_string(), s3, dynamodb, aws: plain, roots };
+        Ok(Self { endpoints, invocations, answers, polls, served, invoked: 0 })
+    }
+
+    /// Waits until a function asks for an event. Returns the time of the request.
+    pub(crate) async fn polled(&mut self, within: Duration) -> Result<Instant, Failed> {
+        let polled = tokio::time::timeout(within, self.polls.recv()).await;
+        polled.ok().flatten().ok_or_else(|| format!("no function asks for an event within {within:?}").into())
     }
 
     /// Invokes the function with batches, one after the other. Fails unless the function acknowledges every message.
@@ -119,6 +157,7 @@ impl Served {
 }
 
 async fn next(State(served): State<Arc<Served>>) -> Response {
+    let _ = served.polls.send(Instant::now()); // fails only after the benchmark ended
     let Some((id, event)) = served.invocations.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
