@@ -4,7 +4,7 @@ use eventpulse_core::upload::{self, RecordedEvent, RetryForm, UploadEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Sha256Source;
+use super::sha256_source::Sha256Source;
 use super::time::Time;
 
 /// An entry in the history of an upload.

@@ -43,7 +43,7 @@ fn store(endpoint: String) -> ObjectStore {
 #[tokio::test]
 async fn the_digest_of_an_opened_object_is_that_of_s3_and_is_not_checked_again() {
     // Bytes that do not have the checksum: an SDK that validates it fails to read them, after it has hashed them.
-    let other = "abd";
+    let other = "xyz";
     let checksum = format!("x-amz-checksum-sha256: {SHA256_OF_ABC}\r\n");
     let full = "x-amz-checksum-type: FULL_OBJECT\r\n";
     let composite = format!("x-amz-checksum-sha256: {SHA256_OF_ABC}-1\r\nx-amz-checksum-type: COMPOSITE\r\n");
