@@ -70,12 +70,14 @@ pub(crate) struct Events {
     next: u64,
     events: u64,
     devices: u64,
+    /// Returns the number of the device of an event, before it is reduced to the number of devices.
+    device: fn(u64) -> u64,
     value: fn(u64) -> f64,
 }
 
 impl Events {
     pub(crate) fn new(events: u64, devices: u64) -> Events {
-        Events { next: 0, events, devices, value }
+        Events { next: 0, events, devices, device: |number| number, value }
     }
 
     /// Makes values with as many digits as a double has.
@@ -83,12 +85,17 @@ impl Events {
         Events { value: long_value, ..self }
     }
 
+    /// Makes the devices report in random order.
+    pub(crate) fn in_random_order(self) -> Events {
+        Events { device: |number| number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32), ..self }
+    }
+
     /// Returns the next line.
     pub(crate) fn line(&mut self) -> Option<String> {
         if self.next == self.events {
             return None;
         }
-        let (device, minute) = (self.next % self.devices, self.next / self.devices);
+        let (device, minute) = ((self.device)(self.next) % self.devices, self.next / self.devices);
         let time = START + Duration::from_secs(minute * 60 + device % 60);
         let value = (self.value)(self.next);
         self.next += 1;

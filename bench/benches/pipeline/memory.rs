@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::inputs::{self, Events};
+use crate::inputs::{self, Events, Push};
 use crate::ours::Ours;
 use crate::plain::Plain;
 use crate::rows::{JSON, NDJSON, Sizes};
@@ -19,6 +19,7 @@ const LIMIT_MIB: f64 = 256.0;
 const EVENTS_OURS: &str = "events, EventPulse";
 const EVENTS_PLAIN: &str = "events, plain";
 const STREAM: &str = "stream";
+const MANY_SERIES: &str = "many series";
 
 /// Prints the table of memory. Returns `false` if an input exceeds the limit.
 pub(crate) fn report(sizes: Sizes) -> Result<bool, Failed> {
@@ -29,6 +30,7 @@ pub(crate) fn report(sizes: Sizes) -> Result<bool, Failed> {
         (format!("NDJSON, {events} events, plain pipeline"), EVENTS_PLAIN, false),
         (format!("NDJSON, {events} events"), EVENTS_OURS, true),
         (stream, STREAM, true),
+        (format!("{events} events of {} devices in random order", grouped(sizes.events / 10)), MANY_SERIES, true),
     ];
     cases.extend(inputs::HOSTILE.map(|name| (format!("{hostile}{name}"), name, true)));
     println!(
@@ -92,6 +94,10 @@ pub(crate) fn child(case: &str, sizes: Sizes) -> Result<bool, Failed> {
             (plain.run(&input)?.iter().map(|line| line.count).sum(), 0)
         }
         EVENTS_OURS => reading()?.stream(&|push| Events::new(events, devices).stream(u64::MAX, push)),
+        MANY_SERIES => {
+            let events = |push: Push<'_>| Events::new(events, events / 10).in_random_order().stream(u64::MAX, push);
+            reading()?.stream(&events)
+        }
         STREAM => reading()?.stream(&|push| Events::new(u64::MAX, devices).stream(stream_bytes, push)),
         _ => {
             let ours = Ours::new("batch/1.0", JSON)?;

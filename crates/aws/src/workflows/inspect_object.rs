@@ -43,6 +43,8 @@ pub(crate) async fn feed(
             drain(inspector).await?;
         }
     }
-    inspector.finish();
+    while !inspector.finish() {
+        drain(inspector).await?;
+    }
     drain(inspector).await
 }

@@ -71,6 +71,8 @@ pub struct Inspector<'c> {
     records: RecordInspector<'c>,
     is_over: Option<Box<dyn Fn() -> bool + Send + 'c>>,
     interrupted: bool,
+    /// Whether the input has ended.
+    ended: bool,
 }
 
 /// The result of an inspection.
@@ -106,7 +108,7 @@ impl<'c> Inspector<'c> {
         let reader = Reader::new(spec.media, spec.limits);
         let digest = BytesDigest::new(spec.known_sha256);
         let records = RecordInspector::new(catalog, spec, retention);
-        Self { reader, digest, records, is_over: None, interrupted: false }
+        Self { reader, digest, records, is_over: None, interrupted: false, ended: false }
     }
 
     /// Asks `is_over` again and again, at least once for each piece of the content, whether the time for the inspection is over,
@@ -166,15 +168,20 @@ impl<'c> Inspector<'c> {
         self.records.is_full()
     }
 
-    /// Ends the input; call it before the last drain.
-    pub fn finish(&mut self) {
+    /// Ends the input. Returns `false` if the inspector [is full](Inspector::is_full) before all chunks are complete: drain them,
+    /// and call it again. It is never full with [`Retention::Bounded`]. The last drain follows.
+    pub fn finish(&mut self) -> bool {
         if self.interrupted || self.records.is_decided() {
-            return;
+            return true;
         }
-        let inspected = self.inspect_rest();
-        if self.records.goes_on(inspected) && !self.interrupted {
-            self.records.finish();
+        if !self.ended {
+            self.ended = true;
+            let inspected = self.inspect_rest();
+            if !self.records.goes_on(inspected) || self.interrupted {
+                return true;
+            }
         }
+        self.records.finish()
     }
 
     /// Returns the chunks found since the last call.

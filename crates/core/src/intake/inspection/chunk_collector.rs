@@ -65,12 +65,10 @@ impl ChunkCollector {
         }
     }
 
-    /// Makes chunks of the points that are left.
-    pub(super) fn flush(&mut self) {
+    /// Makes chunks of the points that are left in the next series. Returns whether there was one.
+    pub(super) fn flush_next(&mut self) -> bool {
         let Self { builder, chunks } = self;
-        if let Some(builder) = builder {
-            builder.flush(|chunk| chunks.add(chunk));
-        }
+        builder.as_mut().is_some_and(|builder| builder.flush_next(|chunk| chunks.add(chunk)))
     }
 
     /// Returns the number of chunks so far, retained or not.

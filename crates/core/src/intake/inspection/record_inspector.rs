@@ -210,9 +210,13 @@ impl<'c> RecordInspector<'c> {
         failure.map_or(Ok(Progress::Decided), Err)
     }
 
-    /// Completes the chunks and decides about the upload as a whole.
-    pub(super) fn finish(&mut self) {
-        self.chunks.flush();
+    /// Completes the chunks and decides about the upload as a whole. Returns `false` if it is full before all chunks are complete.
+    pub(super) fn finish(&mut self) -> bool {
+        while self.chunks.flush_next() {
+            if self.is_full() {
+                return false;
+            }
+        }
         let total = self.records();
         let rejections = self.rejections.rejections_mut();
         let rejected = rejections.rejected();
@@ -225,6 +229,7 @@ impl<'c> RecordInspector<'c> {
         if self.chunks.count() > self.bounds.chunks {
             rejections.fail_upload(too_many_chunks(self.bounds.chunks));
         }
+        true
     }
 
     /// Returns whether the rest of the upload matters. Records the failure of the upload as a whole.

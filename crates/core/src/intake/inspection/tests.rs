@@ -178,6 +178,28 @@ fn chunks_that_are_dropped_count() {
 }
 
 #[test]
+fn events_of_many_devices_in_turn_become_one_chunk_for_each_device() {
+    const DEVICES: usize = 40_000;
+    let catalog = Catalog::bundled().unwrap();
+    let mut inspector = Inspector::new(&catalog, spec(Bounds::UPLOAD, None), Retention::Chunks);
+    let mut drained: Vec<Vec<Chunk>> = Vec::new();
+    for event in 0..4 * DEVICES {
+        inspector.push(&mut reading(&format!("{:05}", event * 7_919 % DEVICES)).as_bytes());
+        if inspector.is_full() {
+            drained.push(inspector.drain_chunks());
+        }
+    }
+    while !inspector.finish() {
+        drained.push(inspector.drain_chunks());
+    }
+    drained.push(inspector.drain_chunks());
+    assert!(drained.iter().all(|chunks| chunks.iter().map(Chunk::size_bytes).sum::<usize>() < 5 << 20));
+    let chunks: Vec<&Chunk> = drained.iter().flatten().collect();
+    assert_eq!((chunks.len(), inspector.inspection().chunk_count), (DEVICES, DEVICES as u64));
+    assert!(chunks.iter().all(|chunk| chunk.summary().count() == 4));
+}
+
+#[test]
 fn each_form_of_upload_is_accepted_in_one_pass() {
     let lines: Vec<String> = (0..500).map(|device| reading(&device.to_string()).trim_end().to_owned()).collect();
     let values = vec![r#"{"timestamp":"2025-02-28T12:00:00Z","value":1}"#; 2_000].join(",\n");

@@ -13,21 +13,25 @@ use crate::statistics::series::{Point, Series, SeriesPoint};
 /// The limits of what a builder holds. Chunks depend on them: see [`ChunkBuilder`].
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// The number of points, of 16 bytes each in vectors that may be half empty: 32 MiB.
+    /// The number of points, of 16 bytes each in vectors that may be a third empty: 24 MiB.
     points: usize,
-    /// The number of series. Each takes about 250 bytes and its names.
+    /// The number of series. Each takes about 200 bytes and its name.
     series: usize,
     /// The size of all names in bytes.
     name_bytes: usize,
 }
 
-const LIMITS: Limits = Limits { points: 1 << 20, series: 1 << 15, name_bytes: 4 << 20 };
+const LIMITS: Limits = Limits { points: 1 << 20, series: 1 << 17, name_bytes: 8 << 20 };
+
+/// The minimum room for points that is added to a series.
+const MIN_ROOM: usize = 4;
 
 /// Builds the chunks of one upload, over any number of series, in bounded memory.
 ///
-/// The builder holds at most 1,048,576 points and 32,768 series, with 4 MiB of names (or one longer name). A series with 4,096
+/// The builder holds at most 1,048,576 points and 131,072 series, with 8 MiB of names (or one longer name). A series with 4,096
 /// points becomes a chunk, or several if cutting it makes them span less time. If there are too many points, the longest series
-/// become chunks; if there are too many series, all do, so one call can emit 32,768 chunks.
+/// become chunks; if there are too many series, all do, so one call can emit 131,072 chunks. So a million points of 100,000
+/// series in any order become 100,000 chunks.
 ///
 /// Chunks depend on nothing but the points and their order, so a second delivery of an upload overwrites the chunks of the first
 /// one with the same contents. Therefore the limits must not change while an upload may still be retried.
@@ -46,6 +50,8 @@ pub struct ChunkBuilder {
     points: usize,
     name_bytes: usize,
     limits: Limits,
+    /// The number of series that [`ChunkBuilder::flush_next`] made chunks of.
+    flushed: usize,
 }
 
 struct Measure {
@@ -125,6 +131,7 @@ impl ChunkBuilder {
             points: 0,
             name_bytes: 0,
             limits,
+            flushed: 0,
         }
     }
 
@@ -152,6 +159,10 @@ impl ChunkBuilder {
             };
             let room = (MAX_POINTS - open.points.len()).min(self.limits.points.saturating_sub(self.points));
             let (now, later) = rest.split_at(room.clamp(1, rest.len()));
+            if open.points.capacity() - open.points.len() < now.len() {
+                // Half as many again: with many series, the room of a vector that doubles would take most of the memory.
+                open.points.reserve_exact(now.len().max(open.points.len() / 2).max(MIN_ROOM));
+            }
             match now {
                 [point] => open.points.push(*point),
                 points => open.points.extend_from_slice(points),
@@ -168,7 +179,19 @@ impl ChunkBuilder {
 
     /// Emits the chunks of all points that the builder holds.
     pub fn flush(&mut self, mut emit: impl FnMut(Chunk)) {
-        self.flush_all(&mut emit);
+        while self.flush_next(&mut emit) {}
+    }
+
+    /// Emits the chunks of the next series that the builder holds, in the order of their first points. Returns whether there was
+    /// one. Add no points before all are emitted.
+    pub(crate) fn flush_next(&mut self, mut emit: impl FnMut(Chunk)) -> bool {
+        if self.flushed >= self.open.len() {
+            self.forget_series();
+            return false;
+        }
+        self.flush_series(self.flushed, &mut emit);
+        self.flushed += 1;
+        true
     }
 
     /// Returns the index of an open series. Devices often take turns, so the series that followed the previous one the last time
@@ -245,13 +268,15 @@ impl ChunkBuilder {
     }
 
     fn flush_all(&mut self, emit: &mut impl FnMut(Chunk)) {
-        for index in 0..self.open.len() {
-            self.flush_series(index, emit);
-        }
+        while self.flush_next(&mut *emit) {}
+    }
+
+    fn forget_series(&mut self) {
         self.measures.clear();
         self.open.clear();
         self.entities.clear();
         self.name_bytes = 0;
+        self.flushed = 0;
     }
 
     fn flush_series(&mut self, index: usize, emit: &mut impl FnMut(Chunk)) {
