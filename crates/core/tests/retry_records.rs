@@ -66,6 +66,15 @@ fn each_rejected_record_is_one_line_of_json_whatever_its_first_mistake_hides() {
 }
 
 #[test]
+fn a_record_that_is_null_stays_in_the_line_of_its_retry() {
+    let catalog = Catalog::bundled().unwrap();
+    let first = inspect(b"null\n", InputForm::Records, &catalog, "reading/1.0");
+    let lines = first.rejected_records.unwrap();
+    let again = inspect(&lines, InputForm::RejectedRecordLines, &catalog, "reading/1.0");
+    assert_eq!(again.rejected_records.unwrap().escape_ascii().to_string(), lines.escape_ascii().to_string());
+}
+
+#[test]
 fn a_laxer_schema_accepts_records_and_the_rest_stays_rejected() {
     let strict = reading_schema("false");
     let lax = reading_schema("true");

@@ -1,7 +1,7 @@
 //! The rejected records of an upload that was accepted in part, retried as they are: from the lines that
 //! [`RejectedRecord::write_line`] wrote.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::intake::failure::{Failure, FailureCode};
@@ -20,9 +20,14 @@ pub(super) enum RetryRecord<'a> {
 /// The members of a line that hold the record.
 #[derive(Deserialize)]
 struct Content<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     record: Option<&'a RawValue>,
     text: Option<String>,
+}
+
+/// Reads a member that is there, so that a record that is null differs from none.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// Parses a line that holds a rejected record.
