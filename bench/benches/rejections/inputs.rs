@@ -1,0 +1,85 @@
+//! The inputs of the benchmark, generated identically in every run. Each begins with a valid record: otherwise reading would
+//! stop early.
+
+use std::fmt::Write as _;
+
+use eventpulse_core::intake::reader::Format;
+
+/// An input.
+pub(crate) struct Input {
+    pub(crate) name: &'static str,
+    pub(crate) format: Format,
+    pub(crate) content: Vec<u8>,
+}
+
+/// A record of the schema `reading/1.0`, which docs/schemas-and-failure-codes.md describes.
+const GOOD: &str = r#"{"device_id":"device-0001","timestamp":"2025-02-28T12:00:00Z","value":22.5}"#;
+
+/// The bytes of an upload of tiny records.
+const TINY_BYTES: usize = 16 << 20;
+
+/// Returns all inputs; small ones if `is_quick`.
+pub(crate) fn all(is_quick: bool) -> Vec<Input> {
+    let records = if is_quick { 2_000 } else { 200_000 };
+    let tiny = if is_quick { 64 << 10 } else { TINY_BYTES };
+    let time =
+        |number: u64| format!("2025-02-28T{:02}:{:02}:{:02}Z", number / 3_600 % 24, number / 60 % 60, number % 60);
+    let lines = |name, line: &dyn Fn(u64) -> String| Input {
+        name,
+        format: Format::Ndjson,
+        content: joined(&format!("{GOOD}\n"), (0..records).map(line), "\n", "").into(),
+    };
+    let tiny_lines = |name, line: &dyn Fn(u64) -> String| Input {
+        name,
+        format: Format::Ndjson,
+        content: within(tiny, &format!("{GOOD}\n"), line, "\n", "").into(),
+    };
+    vec![
+        lines("a quoted value", &|number| {
+            let (device, time) = (number % 100, time(number));
+            format!(r#"{{"device_id":"device-{device:04}","timestamp":"{time}","value":"22.5"}}"#)
+        }),
+        lines("a missing member", &|number| {
+            format!(r#"{{"device_id":"device-{:04}","value":{}.5}}"#, number % 100, number % 50)
+        }),
+        lines("a wrong time", &|number| {
+            let (device, time) = (number % 100, time(number).replace('T', " "));
+            format!(r#"{{"device_id":"device-{device:04}","timestamp":"{time}","value":22.5}}"#)
+        }),
+        lines("three faults", &|number| format!(r#"{{"device_id":{number},"timestamp":null,"valeu":"22.5"}}"#)),
+        lines("unique names", &|number| {
+            let time = time(number);
+            format!(r#"{{"device_id":"device-0001","timestamp":"{time}","value":22.5,"m{number}":0}}"#)
+        }),
+        lines("only a unique name", &|number| format!(r#"{{"m{number}":0}}"#)),
+        lines("not JSON", &|number| format!(r#"{{"device_id":"device-0001","value":NaN,"n":{number}}}"#)),
+        tiny_lines("tiny: 16 MiB of unique names", &|number| format!(r#"{{"m{number}":0}}"#)),
+        tiny_lines("tiny: 16 MiB of {} and 1", &|number| if number % 2 == 0 { "{}".into() } else { "1".into() }),
+        Input {
+            name: "tiny: 16 MiB of an array of zeros",
+            format: Format::Json,
+            content: within(tiny, &format!("[{GOOD},[]"), &|_| ",0".into(), "", "]").into(),
+        },
+    ]
+}
+
+fn joined(head: &str, lines: impl Iterator<Item = String>, end: &str, tail: &str) -> String {
+    let mut text = head.to_owned();
+    for line in lines {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{line}{end}");
+    }
+    text + tail
+}
+
+/// Returns as many items as fit into `bytes`.
+fn within(bytes: usize, head: &str, item: &dyn Fn(u64) -> String, end: &str, tail: &str) -> String {
+    let mut left = bytes - head.len() - tail.len();
+    let items = (0..).map(item).take_while(|item| {
+        let length = item.len() + end.len();
+        let fits = length <= left;
+        left -= length.min(left);
+        fits
+    });
+    joined(head, items, end, tail)
+}
