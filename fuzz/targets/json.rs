@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
         }
         Verdict::Rejected { failures, .. } => {
             assert!(!failures.is_empty());
-            for failure in failures {
+            for failure in failures.iter() {
                 assert!(!failure.message.is_empty());
                 assert!(failure.byte_offset.unwrap_or(0) <= data.len() as u64, "{failure:?}");
             }

@@ -20,7 +20,7 @@ const TINY_BYTES: usize = 16 << 20;
 
 /// Returns all inputs; small ones if `is_quick`.
 pub(crate) fn all(is_quick: bool) -> Vec<Input> {
-    let records = if is_quick { 2_000 } else { 200_000 };
+    let records = if is_quick { 2_000 } else { 100_000 };
     let tiny = if is_quick { 64 << 10 } else { TINY_BYTES };
     let time =
         |number: u64| format!("2025-02-28T{:02}:{:02}:{:02}Z", number / 3_600 % 24, number / 60 % 60, number % 60);

@@ -41,7 +41,7 @@ fn run(is_quick: bool, is_chosen: &dyn Fn(&str) -> bool) -> Result<(), Failed> {
     );
     println!("| input | records | whole | first reading | plain | parsed only | x |");
     println!("|---|--:|--:|--:|--:|--:|--:|");
-    let samples = if is_quick { 2 } else { 5 };
+    let samples = if is_quick { 2 } else { 3 };
     for input in inputs::all(is_quick).into_iter().filter(|input| is_chosen(input.name)) {
         row(&input, samples)?;
     }

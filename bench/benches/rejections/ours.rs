@@ -58,7 +58,11 @@ impl Ours {
     pub(crate) fn whole(&self, content: &[u8]) -> u64 {
         let first = self.first(content);
         let rejected = first.rejections.rejected();
-        if first.rejections.upload_failure().is_some() || first.rejected_records.is_some() {
+        if first.rejections.upload_failure().is_some() {
+            return rejected;
+        }
+        if let Some(records) = first.rejected_records {
+            records.into_pieces().for_each(drop);
             return rejected;
         }
         let mut inspector = Inspector::new(&self.catalog, self.spec.clone(), Retention::Rejected);

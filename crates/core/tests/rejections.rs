@@ -19,7 +19,8 @@ use eventpulse_core::intake::inspection::{
 use eventpulse_core::intake::reader::{Format, Limits, Media};
 use eventpulse_core::intake::rejection::MAX_REPORTED_GROUPS;
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
-use faults::{Members, array, lines};
+use eventpulse_core::intake::validation::Validator;
+use faults::{Members, Noise, array, lines, text, varied};
 use sha2::{Digest, Sha256};
 
 const READING: Members = &["device_id", "timestamp", "value"];
@@ -161,7 +162,7 @@ fn digests(bundled: &Catalog, wide: &Catalog, case: &Case) -> String {
     let (again, lines) = inspect(catalog, case, Retention::Rejected);
     let rejections = &inspection.rejections;
     assert_eq!(rejections.summary(), again.rejections.summary(), "{}: each reading has the same result", case.name);
-    let retained = inspection.rejected_records.unwrap();
+    let retained = inspection.rejected_records.unwrap().into_lines();
     assert!(retained == lines, "{}: the retained lines are those of a second reading", case.name);
     retry(catalog, case, &lines);
     let groups = rejections.largest_groups(MAX_REPORTED_GROUPS);
@@ -184,6 +185,37 @@ fn retry(catalog: &Catalog, case: &Case, lines: &[u8]) {
     let is_same_text = case.media.format == Format::Ndjson && case.max_rejected.is_none();
     let is_read_to_end = again.rejections.read_until().is_none() && again.rejections.upload_failure().is_none();
     assert!(!is_same_text || !is_read_to_end || lines == lines_again, "{}: a retry has the same lines", case.name);
+}
+
+/// Of records that fail alike, only the first is described: the others must have the same failures as if they were.
+#[test]
+fn records_that_fail_alike_have_the_failures_of_their_own_description() {
+    let (bundled, wide) = (Catalog::bundled().unwrap(), schemas::catalog());
+    let kinds: [(&Catalog, &str, Members); 8] = [
+        (&bundled, "reading/1.0", READING),
+        (&bundled, "batch/1.0", BATCH),
+        (&bundled, "weather/1.0", WEATHER),
+        (&wide, "known/1.0", &["id", "at", "value", "kind", "mail", "tags", "more", "n"]),
+        (&wide, "open/1.0", VALUES),
+        (&wide, "nested/1.0", &["id", "points", "a/b"]),
+        (&wide, "values/1.0", VALUES),
+        (&wide, "composed/1.0", COMPOSED),
+    ];
+    for (seed, (catalog, schema, members)) in (1_000..).zip(kinds) {
+        let default = SchemaRef::parse(schema).unwrap();
+        let mut validator = Validator::new(catalog, None, default.clone());
+        let mut plain = Validator::new(catalog, None, default).without_known_rejections();
+        let mut noise = Noise::new(seed);
+        for round in 0..60 {
+            let first = text(&mut noise, members, round % 2 == 0);
+            for _ in 0..8 {
+                let record = varied(&mut noise, &first);
+                let found = format!("{:?}", validator.check(record.as_bytes()));
+                let expected = format!("{:?}", plain.check(record.as_bytes()));
+                assert_eq!(found, expected, "{schema}: {record}");
+            }
+        }
+    }
 }
 
 fn expected_file() -> PathBuf {

@@ -56,7 +56,11 @@ async fn write_records<C: Fn() -> Timestamp>(
     let key = location.key.as_deref().unwrap_or_default();
     let mut writer = work.services.objects.writer(&location.bucket, key, "application/x-ndjson");
     match inspection.rejected_records.take() {
-        Some(records) => writer.write(&records).await?,
+        Some(records) => {
+            for piece in records.into_pieces() {
+                writer.write(&piece).await?;
+            }
+        }
         None => {
             // The records do not fit in memory: a second inspection writes them as they come.
             let object = work.reopen_object().await?;

@@ -14,8 +14,11 @@
 
 mod bounds;
 mod chunk_collector;
+mod known_lines;
 mod record_inspector;
+mod rejected;
 mod rejection_collector;
+mod retained_records;
 mod retry_records;
 mod spec;
 #[cfg(test)]
@@ -33,6 +36,7 @@ use crate::statistics::series_summaries::SeriesSummaries;
 pub use bounds::{Bounds, MAX_SAME_REASON_RECORDS, MaxRecords};
 use chunk_collector::Collection;
 use record_inspector::{Progress, RecordInspector};
+pub use retained_records::RetainedRecords;
 pub use spec::{InputForm, InspectionSpec, MaxRejected, Retention};
 
 /// Inspects one upload.
@@ -89,8 +93,8 @@ pub struct Inspection {
     pub rejections: Rejections,
     /// The chunks to store; none if there are more than the inspector retains.
     pub chunks: Option<Vec<Chunk>>,
-    /// The rejected records as NDJSON; none if there are more than the inspector retains.
-    pub rejected_records: Option<Vec<u8>>,
+    /// The rejected records; none if there are more than the inspector retains.
+    pub rejected_records: Option<RetainedRecords>,
     /// The number of chunks, retained or not.
     pub chunk_count: u64,
     /// The statistics of the largest series. For a correction, the workflow extends them to the attempts before it.
@@ -252,7 +256,7 @@ impl Inspection {
             accepted: 0,
             rejections,
             chunks: Some(Vec::new()),
-            rejected_records: Some(Vec::new()),
+            rejected_records: Some(RetainedRecords::default()),
             chunk_count: 0,
             series: SeriesReport::default(),
             summaries: SeriesSummaries::default(),

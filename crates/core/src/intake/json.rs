@@ -16,8 +16,9 @@ mod unique;
 mod view;
 
 pub(crate) use budget::Budget;
-pub(crate) use locate::locate;
+pub(crate) use locate::{locate, locate_in};
 pub(crate) use node::TapeNode;
+pub(crate) use number::TapeNumber;
 pub use parse::MAX_DEPTH;
 pub use pointer::escaped;
 pub(crate) use syntax::{Mistake, is_white_space, stray_character};

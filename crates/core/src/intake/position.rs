@@ -16,6 +16,11 @@ impl TextPosition {
     /// The position of the first byte.
     pub const START: TextPosition = TextPosition { line: 1, byte_offset: 0 };
 
+    /// Returns a position in a text that begins at `start` as a position in the text around it.
+    pub(crate) fn within(self, start: TextPosition) -> TextPosition {
+        TextPosition { line: start.line + self.line - 1, byte_offset: start.byte_offset + self.byte_offset }
+    }
+
     /// Moves after `text`, which begins at this position.
     pub(crate) fn advance(&mut self, text: &[u8]) {
         self.byte_offset += text.len() as u64;

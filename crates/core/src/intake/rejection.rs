@@ -1,6 +1,8 @@
 //! Rejections: the failures of records and of whole uploads, collected record by record in bounded memory.
 
 mod fingerprints;
+mod known_counts;
+mod rejected_record;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +12,9 @@ use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::fingerprint::{Fingerprint, pattern};
 use crate::intake::position::ReadUntil;
 use fingerprints::FingerprintCounter;
+use known_counts::{Counted, KnownCounts};
+pub use rejected_record::RejectedRecord;
+pub(crate) use rejected_record::{is_portable, write_record};
 
 /// The maximum number of rejected records that a report lists.
 pub const MAX_REPORTED_RECORDS: usize = 1_000;
@@ -17,99 +22,10 @@ pub const MAX_REPORTED_RECORDS: usize = 1_000;
 const MAX_REPORTED_FAILURES: usize = 5_000;
 /// The maximum number of groups that are counted.
 const MAX_GROUPS: usize = 1_000;
-/// The maximum size of a record that is kept as text, in bytes. Escaping may take six times as many.
-const MAX_TEXT_BYTES: usize = 1 << 20;
 /// The maximum number of groups that a report lists.
 pub const MAX_REPORTED_GROUPS: usize = 100;
 /// The maximum number of groups in the history of an upload and in a notice.
 pub const MAX_GROUPS_IN_HISTORY: usize = 10;
-
-/// One rejected record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RejectedRecord {
-    /// The index of the record in the upload, from 0.
-    pub index: u64,
-    /// The line of its first byte, from 1.
-    pub line: u64,
-    /// The offset of its first byte in the upload, from 0, after decompression.
-    pub byte_offset: u64,
-    /// Its length in bytes.
-    pub byte_length: u64,
-    /// The schema that the record or the upload requests.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema_requested: Option<String>,
-    /// The applied schema, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema_applied: Option<String>,
-    /// The failures, with positions in the upload.
-    pub failures: Vec<Failure>,
-    /// The number of further failures.
-    pub failures_omitted: u64,
-}
-
-impl RejectedRecord {
-    /// Appends the record to the quarantined NDJSON as a line: its position, its failures and its bytes, as `record` if they are
-    /// JSON that other parsers accept, else as `text`. A record that is too large, or whose text exceeds a mebibyte, has neither;
-    /// the upload in the process bucket still has it.
-    pub fn write_line(&self, bytes: Option<&[u8]>, line: &mut Vec<u8>) {
-        let head = LineHead {
-            index: self.index,
-            line: self.line,
-            byte_offset: self.byte_offset,
-            byte_length: self.byte_length,
-            schema_requested: self.schema_requested.as_deref(),
-            schema_applied: self.schema_applied.as_deref(),
-            failures: &self.failures,
-            failures_omitted: self.failures_omitted,
-        };
-        let start = line.len();
-        if serde_json::to_writer(&mut *line, &head).is_err() {
-            line.truncate(start);
-            return;
-        }
-        line.pop(); // the closing brace
-        if let Some(bytes) = bytes {
-            if self.failures.iter().all(|failure| is_portable(failure.code)) {
-                line.extend_from_slice(b",\"record\":");
-                // In valid JSON a line feed occurs only between tokens, where a space is equivalent.
-                line.extend(bytes.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
-            } else if bytes.len() <= MAX_TEXT_BYTES {
-                line.extend_from_slice(b",\"text\":");
-                line.extend(serde_json::to_vec(&String::from_utf8_lossy(bytes)).unwrap_or_default());
-            }
-        }
-        line.extend_from_slice(b"}\n");
-    }
-}
-
-/// The first members of a line of the quarantined NDJSON.
-#[derive(Serialize)]
-struct LineHead<'a> {
-    index: u64,
-    line: u64,
-    byte_offset: u64,
-    byte_length: u64,
-    schema_requested: Option<&'a str>,
-    schema_applied: Option<&'a str>,
-    failures: &'a [Failure],
-    failures_omitted: u64,
-}
-
-/// Returns whether a record with this failure is JSON that any parser accepts. Parsing ends at a repeated name.
-fn is_portable(code: FailureCode) -> bool {
-    !matches!(
-        code,
-        FailureCode::NotJson
-            | FailureCode::Truncated
-            | FailureCode::NotUtf8
-            | FailureCode::ByteOrderMark
-            | FailureCode::TooDeep
-            | FailureCode::DuplicateMember
-            | FailureCode::NumberOutOfRange
-            | FailureCode::LoneSurrogate
-            | FailureCode::RecordTooLarge
-    )
-}
 
 /// The failures with one code, JSON Pointer and schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -175,9 +91,12 @@ pub struct Rejections {
     rejected: u64,
     upload_failure: Option<Failure>,
     read_until: Option<ReadUntil>,
-    groups: BTreeMap<(FailureCode, String, Option<String>), FailureGroup>,
+    groups: Vec<FailureGroup>,
+    /// The indexes of the groups.
+    by_key: BTreeMap<(FailureCode, String, Option<String>), usize>,
     groups_omitted: u64,
     fingerprints: FingerprintCounter,
+    known: KnownCounts,
     records: Vec<RejectedRecord>,
     failures_listed: usize,
 }
@@ -186,11 +105,13 @@ impl From<&Rejection> for Rejections {
     /// Returns the failures that a summary contains, for an upload whose records cannot be read any more.
     fn from(rejection: &Rejection) -> Self {
         let key = |group: &FailureGroup| (group.code, group.pointer.clone(), group.schema.clone());
+        let keys = rejection.groups.iter().enumerate().map(|(index, group)| (key(group), index));
         Self {
             rejected: rejection.rejected,
             upload_failure: rejection.upload_failure.clone(),
             read_until: rejection.read_until,
-            groups: rejection.groups.iter().map(|group| (key(group), group.clone())).collect(),
+            groups: rejection.groups.clone(),
+            by_key: keys.collect(),
             groups_omitted: rejection.groups_omitted,
             ..Self::default()
         }
@@ -207,14 +128,50 @@ impl Rejections {
 
     /// Adds a rejected record.
     pub fn add(&mut self, record: RejectedRecord) {
-        self.rejected += 1;
-        self.fingerprints.add_record(record.schema_applied.as_deref());
-        for failure in &record.failures {
-            self.group(failure, record.schema_applied.as_deref(), Some(record.index));
-        }
-        if self.records.len() < MAX_REPORTED_RECORDS
-            && self.failures_listed + record.failures.len() <= MAX_REPORTED_FAILURES
+        self.count(&record);
+        self.list(record);
+    }
+
+    /// Adds a rejected record of a known kind: of each kind, the failures have the same codes, pointers and schema. Describes
+    /// it only if it is the first one of its kind or the report has room for it.
+    pub(crate) fn add_known(&mut self, kind: u64, failures: usize, describe: impl FnOnce() -> RejectedRecord) {
+        if !self.has_room_for(failures)
+            && let Some(counted) = self.known.of(kind)
         {
+            self.rejected += 1;
+            for group in &counted.groups {
+                match group.and_then(|index| self.groups.get_mut(index)) {
+                    Some(group) => group.count += 1,
+                    None => self.groups_omitted += 1,
+                }
+            }
+            self.fingerprints.count_again(&counted.fingerprint);
+            return;
+        }
+        let record = describe();
+        let counted = self.count(&record);
+        self.known.remember(kind, counted);
+        self.list(record);
+    }
+
+    fn count(&mut self, record: &RejectedRecord) -> Counted {
+        self.rejected += 1;
+        let schema = record.schema_applied.as_deref();
+        let mut fingerprint = self.fingerprints.add_record(schema);
+        let groups = record.failures.iter().map(|failure| {
+            self.fingerprints.add(failure, &mut fingerprint);
+            self.group(failure, schema, Some(record.index))
+        });
+        Counted { groups: groups.collect(), fingerprint }
+    }
+
+    fn has_room_for(&self, failures: usize) -> bool {
+        self.records.len() < MAX_REPORTED_RECORDS && self.failures_listed + failures <= MAX_REPORTED_FAILURES
+    }
+
+    /// Puts the record into the report if that has room.
+    fn list(&mut self, record: RejectedRecord) {
+        if self.has_room_for(record.failures.len()) {
             self.failures_listed += record.failures.len();
             self.records.push(record);
         }
@@ -223,6 +180,8 @@ impl Rejections {
     /// Records the failure of the upload as a whole. Only the first one counts.
     pub fn fail_upload(&mut self, failure: Failure) {
         if self.upload_failure.is_none() {
+            let mut fingerprint = self.fingerprints.of_upload();
+            self.fingerprints.add(&failure, &mut fingerprint);
             self.group(&failure, None, None);
             self.upload_failure = Some(failure);
         }
@@ -266,7 +225,8 @@ impl Rejections {
     /// Returns the largest groups, at most `most`, and the number of further ones.
     #[must_use]
     pub fn largest_groups(&self, most: usize) -> (Vec<FailureGroup>, u64) {
-        let mut groups: Vec<&FailureGroup> = self.groups.values().collect();
+        // By key, so that the order of equal groups does not depend on that of the records.
+        let mut groups: Vec<&FailureGroup> = self.by_key.values().flat_map(|index| self.groups.get(*index)).collect();
         groups.sort_by_key(|group| (group.first_record.is_some(), std::cmp::Reverse(group.count), group.first_record));
         let beyond = groups.len().saturating_sub(most) as u64 + self.groups_omitted;
         (groups.into_iter().take(most).cloned().collect(), beyond)
@@ -286,18 +246,22 @@ impl Rejections {
         }
     }
 
-    fn group(&mut self, failure: &Failure, schema: Option<&str>, record: Option<u64>) {
+    /// Counts a failure in its group. Returns the index of the group; none if there are too many groups.
+    fn group(&mut self, failure: &Failure, schema: Option<&str>, record: Option<u64>) -> Option<usize> {
         let key = (failure.code, pattern(&failure.pointer), schema.map(str::to_owned));
-        self.fingerprints.add(failure, schema);
-        if let Some(group) = self.groups.get_mut(&key) {
-            group.count += 1;
-        } else if self.groups.len() < MAX_GROUPS {
-            let (code, pointer, schema) = key.clone();
-            let group = FailureGroup { code, pointer, schema, count: 1, first_record: record, first: failure.clone() };
-            self.groups.insert(key, group);
-        } else {
-            self.groups_omitted += 1; // an upper bound: later failures of a group that is not kept count again
+        if let Some(&index) = self.by_key.get(&key) {
+            self.groups.get_mut(index)?.count += 1;
+            return Some(index);
         }
+        if self.groups.len() >= MAX_GROUPS {
+            self.groups_omitted += 1; // an upper bound: later failures of a group that is not kept count again
+            return None;
+        }
+        let (code, pointer, schema) = key.clone();
+        let group = FailureGroup { code, pointer, schema, count: 1, first_record: record, first: failure.clone() };
+        self.by_key.insert(key, self.groups.len());
+        self.groups.push(group);
+        Some(self.groups.len() - 1)
     }
 }
 

@@ -6,25 +6,33 @@
 
 mod collect;
 mod extract;
+mod failures;
 mod hints;
+mod kind;
+mod known;
 mod message;
 mod one_pass;
 mod resolve;
+mod signature;
+mod template;
 
 use std::sync::Arc;
 
-use crate::intake::failure::Failure;
 use crate::intake::json::{Tape, is_white_space};
 use crate::intake::program::WhiteSpace;
 use crate::intake::schema::{Catalog, Schema, SchemaRef};
 use crate::intake::shape::{MemberTypes, Shape};
 use extract::{BufferedPoint, Extraction};
+use known::KnownRejections;
 use one_pass::OnePass;
 use resolve::Request;
 
 pub use crate::intake::json::MAX_DEPTH;
 pub use collect::MAX_FAILURES;
 pub use extract::Points;
+pub use failures::Failures;
+pub(crate) use failures::KnownFailures;
+pub(crate) use kind::KnownRejection;
 pub(crate) use one_pass::Accepted;
 pub use resolve::AppliedSchema;
 
@@ -42,10 +50,8 @@ pub enum Verdict<'a> {
     Rejected {
         /// The schema; none if the record is not JSON or requests an unknown one.
         schema: Option<Arc<AppliedSchema>>,
-        /// The failures in the order of the text: at least one, at most [`MAX_FAILURES`]. Positions are within the record.
-        failures: Vec<Failure>,
-        /// The number of further failures; a lower bound for records with very many.
-        omitted: u64,
+        /// The failures.
+        failures: Failures<'a>,
     },
 }
 
@@ -81,6 +87,8 @@ pub struct Validator<'c> {
     previous: Option<Arc<AppliedSchema>>,
     /// The types of members in the accepted records, by the indexes of schemas.
     member_types: Vec<(usize, MemberTypes)>,
+    /// The kinds of the rejected records.
+    known: KnownRejections,
 }
 
 impl<'c> Validator<'c> {
@@ -98,6 +106,7 @@ impl<'c> Validator<'c> {
             entity: String::new(),
             previous: None,
             member_types: Vec::new(),
+            known: KnownRejections::default(),
         }
     }
 
@@ -116,6 +125,13 @@ impl<'c> Validator<'c> {
     /// Returns whether programs accept records.
     pub(crate) fn has_one_pass(&self) -> bool {
         self.one_pass.is_on()
+    }
+
+    /// Describes each rejected record for itself, however many fail alike. For tests: the failures are the same.
+    #[must_use]
+    pub fn without_known_rejections(mut self) -> Self {
+        self.known.turn_off();
+        self
     }
 
     /// Checks one record.
@@ -157,22 +173,28 @@ impl<'c> Validator<'c> {
 
     /// Checks a record without its program.
     pub(crate) fn check_document<'a>(&'a mut self, record: &'a [u8]) -> Verdict<'a> {
-        let Self { catalog, requested, default, one_pass, tape, points, entity, previous, member_types } = self;
+        let Self { catalog, requested, default, one_pass, tape, points, entity, previous, member_types, known } = self;
         tape.trim();
-        let mut document = match tape.read(record) {
+        let document = match tape.read(record) {
             Ok(document) => document,
-            Err(failure) => return rejected(None, (vec![*failure], 0)),
+            Err(failure) => return rejected(None, known.of_texts(vec![*failure], 0, None)),
         };
         let (schema, request) = match resolve::schema(catalog, &document, requested.as_ref(), default) {
             Ok(resolved) => resolved,
-            Err(failure) => return rejected(None, (collect::located(&document, vec![*failure]), 0)),
+            Err(failure) => {
+                let found = collect::located(&document, vec![*failure]);
+                return rejected(None, known.of_texts(found, 0, None));
+            }
         };
         let applied = resolve::applied(schema, request, previous);
-        if !schema.validator().is_valid(document.root()) {
-            return rejected(Some(applied), collect::failures(&mut document, schema));
+        if known.knows(&document, schema) || !schema.validator().is_valid(document.root()) {
+            return rejected(Some(applied), known.failures(document, schema));
         }
         match extract::points(&document, &schema.plan, points) {
-            Extraction::Failed(errors) => return rejected(Some(applied), errors.finish(&document)),
+            Extraction::Failed(errors) => {
+                let (found, omitted) = errors.finish(&document);
+                return rejected(Some(applied), known.of_texts(found, omitted, Some(&schema.id)));
+            }
             Extraction::Complete => {}
             Extraction::Overflowed => points.clear(),
         }
@@ -187,8 +209,8 @@ impl<'c> Validator<'c> {
     }
 }
 
-fn rejected<'a>(schema: Option<Arc<AppliedSchema>>, (failures, omitted): (Vec<Failure>, u64)) -> Verdict<'a> {
-    Verdict::Rejected { schema, failures, omitted }
+fn rejected(schema: Option<Arc<AppliedSchema>>, failures: Failures<'_>) -> Verdict<'_> {
+    Verdict::Rejected { schema, failures }
 }
 
 /// Returns the types of members in the accepted records of a schema.

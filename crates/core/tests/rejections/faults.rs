@@ -245,6 +245,17 @@ fn damage(noise: &mut Noise, text: &mut String) {
     }
 }
 
+/// Returns a record of the same form: some of its digits differ, and now and then another character of a name or a text.
+pub fn varied(noise: &mut Noise, record: &str) -> String {
+    let is_damaged = noise.one_in(6);
+    let vary = |character: char| match character {
+        '0'..='9' if noise.one_in(2) => char::from(b'0' + noise.below(10) as u8),
+        'a'..='z' if is_damaged && noise.one_in(30) => char::from(b'a' + noise.below(26) as u8),
+        other => other,
+    };
+    record.chars().map(vary).collect()
+}
+
 /// Returns an upload as NDJSON.
 pub fn lines(seed: u64, records: usize, members: Members) -> String {
     let mut noise = Noise::new(seed);

@@ -44,6 +44,29 @@ fn schemas() -> Vec<(&'static str, Value)> {
                 "x-eventpulse": annotation
             }),
         ),
+        (
+            "known/1.0",
+            json!({
+                "type": "object",
+                "properties": {
+                    "schema": {"type": "string"},
+                    "id": {"type": ["string", "integer"], "minLength": 2, "maxLength": 200, "pattern": "^[a-z0-9]+$"},
+                    "at": {"type": "string", "format": "date-time", "maxLength": 25},
+                    "value": {"type": ["integer", "number", "null"], "exclusiveMinimum": -100, "maximum": 90},
+                    "n": {"type": "integer", "minimum": 0, "exclusiveMaximum": 9_007_199_254_740_993_u64, "multipleOf": 2},
+                    "kind": {"enum": ["one", "two", 3, null, {"a": 1}], "minLength": 1},
+                    "mode": {"const": {"a": [1, 2.0]}},
+                    "mail": {"type": "string", "format": "email"},
+                    "tags": {"type": "array", "items": {"type": "string", "maxLength": 3}, "maxItems": 3, "uniqueItems": true},
+                    "more": {"type": "object", "properties": {"at": {"format": "date-time"}}, "required": ["at", "by"], "maxProperties": 2}
+                },
+                "required": ["id", "at", "value", "kind"],
+                "minProperties": 3,
+                "maxProperties": 7,
+                "additionalProperties": false,
+                "x-eventpulse": annotation
+            }),
+        ),
         ("lax/1.0", json!({"properties": {"id": {}, "at": {}, "value": {}}, "x-eventpulse": annotation})),
         (
             "open/1.0",

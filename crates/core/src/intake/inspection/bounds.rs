@@ -1,8 +1,8 @@
 //! The bounds of an inspection. They count and never measure time, so every reading of an upload stops at the same record.
 
+use super::rejected::Rejected;
 use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::fingerprint::FailureAt;
-use crate::intake::rejection::RejectedRecord;
 
 /// The number of records at the beginning of an upload after which reading stops, if all are rejected for the same
 /// reason: those after them have the same mistake, or their sender has to correct the first ones anyway.
@@ -75,6 +75,8 @@ pub(super) struct RejectionMeter {
     failures: u64,
     bytes: u64,
     reason: Reason,
+    /// A known kind of records that are rejected for this one reason.
+    kind: Option<u64>,
 }
 
 /// The reason of all rejections so far: the applied schema and the failures.
@@ -88,13 +90,16 @@ enum Reason {
 
 impl RejectionMeter {
     /// Adds a rejected record.
-    pub(super) fn add(&mut self, record: &RejectedRecord) {
+    pub(super) fn add(&mut self, record: &Rejected<'_>) {
         self.rejected += 1;
-        self.failures += record.failures.len() as u64;
-        self.bytes += record.byte_length;
-        if self.reason == Reason::Several || self.rejected > MAX_SAME_REASON_RECORDS {
+        self.failures += record.failure_count() as u64;
+        self.bytes += record.byte_length();
+        let is_known = self.kind.is_some() && record.kind() == self.kind;
+        if is_known || self.reason == Reason::Several || self.rejected > MAX_SAME_REASON_RECORDS {
             return;
         }
+        self.kind = record.kind();
+        let record = record.describe();
         let mut failures: Vec<FailureAt> = record.failures.iter().flat_map(FailureAt::of).collect();
         failures.sort_unstable();
         failures.dedup();

@@ -1,7 +1,10 @@
 //! The inspection of records: their verdicts, and the decision whether the next record matters.
 
+use std::sync::Arc;
+
 use super::bounds::{Bounds, MaxRecords, RejectionMeter, too_many_chunks};
 use super::chunk_collector::ChunkCollector;
+use super::rejected::Rejected;
 use super::rejection_collector::RejectionCollector;
 use super::retry_records::{self, RetryRecord};
 use super::spec::{InputForm, InspectionSpec, MaxRejected, Retention};
@@ -12,7 +15,7 @@ use crate::intake::reader::{Between, Frame, Part, Recognizer, Taken};
 use crate::intake::rejection::{RejectedRecord, Rejections};
 use crate::intake::schema::Catalog;
 use crate::intake::shape::Shape;
-use crate::intake::validation::{Accepted, AppliedSchema, Validator, Verdict};
+use crate::intake::validation::{Accepted, AppliedSchema, Failures, Validator, Verdict};
 use crate::statistics::chunk::ChunkBuilder;
 
 /// An inspector is full when its undrained findings exceed this size.
@@ -156,12 +159,11 @@ impl<'c> RecordInspector<'c> {
                 self.chunks.add(points);
                 self.check_chunks()
             }
-            Verdict::Rejected { schema, mut failures, omitted } => {
-                failures.iter_mut().for_each(|failure| move_into_upload(failure, &frame));
-                if let Some(failure) = failure_of_upload(&frame, &failures) {
-                    return Err(failure);
-                }
-                self.reject(rejected_record(&frame, schema.as_deref(), failures, omitted), Some(bytes))
+            Verdict::Rejected { schema, failures } => {
+                let record = rejected(&frame, schema, failures)?;
+                self.meter.add(&record);
+                self.rejections.add(record, Some(bytes));
+                self.go_on_after_rejection()
             }
         }
     }
@@ -172,10 +174,16 @@ impl<'c> RecordInspector<'c> {
         self.bounds.records.filter(|most| self.records() >= most.most())
     }
 
-    /// Adds a rejected record, and decides whether more of them could change anything.
+    /// Adds a rejected record.
     fn reject(&mut self, record: RejectedRecord, bytes: Option<&[u8]>) -> Result<Progress, Failure> {
+        let record = Rejected::Described(record);
         self.meter.add(&record);
         self.rejections.add(record, bytes);
+        self.go_on_after_rejection()
+    }
+
+    /// Decides whether more rejected records could change anything.
+    fn go_on_after_rejection(&mut self) -> Result<Progress, Failure> {
         if let Some(failure) = self.meter.exceeded(&self.bounds) {
             return self.stop(Some(failure));
         }
@@ -279,6 +287,28 @@ fn too_large(frame: &Frame<'_>, most: usize) -> RejectedRecord {
     let message = format!("the record has {} bytes, at most {most} are allowed", frame.byte_length);
     let failure = Failure::at(FailureCode::RecordTooLarge, message, frame.position.line, frame.position.byte_offset);
     rejected_record(frame, None, vec![failure], 0)
+}
+
+/// Returns a rejected record with the positions of its failures in the upload; the failure of the upload if the record decides
+/// it.
+fn rejected<'a>(
+    frame: &Frame<'_>,
+    schema: Option<Arc<AppliedSchema>>,
+    failures: Failures<'a>,
+) -> Result<Rejected<'a>, Failure> {
+    let omitted = failures.omitted();
+    let failures = match failures.into_known() {
+        Ok(known) if !frame.decides_upload => return Ok(Rejected::known(frame, schema, known)),
+        Ok(known) => known.describe(frame.position),
+        Err(mut failures) => {
+            failures.iter_mut().for_each(|failure| move_into_upload(failure, frame));
+            failures
+        }
+    };
+    match failure_of_upload(frame, &failures) {
+        Some(failure) => Err(failure),
+        None => Ok(Rejected::Described(rejected_record(frame, schema.as_deref(), failures, omitted))),
+    }
 }
 
 /// Converts the position of a failure within its record to its position within the upload.

@@ -297,3 +297,44 @@ fn known_digest_is_not_computed_and_changes_nothing_else() {
         assert_eq!(known.1, computed.1, "{name}");
     }
 }
+
+/// A good record, and many wrong ones: some are described, most are of a known kind.
+fn many_rejected(records: usize) -> String {
+    let wrong = |number: usize| match number % 50 {
+        0 => format!("{{\"note\":\"{number}\",\r\"x\": NaN}}\n"),
+        1 => format!("{{\"valeu\":{number}, \"é{number}\":\"{}\"}}\n", "x".repeat(number % 200)),
+        _ => format!("{{\"m{number}\":\"{}\",\r \"n\\n{number}\":[{{}}]}}\r\n", "x".repeat(60)),
+    };
+    format!("{}{}", reading("d"), (0..records).map(wrong).collect::<String>())
+}
+
+#[test]
+fn retained_records_are_the_lines_of_a_second_reading() {
+    let content = many_rejected(25_000);
+    let (_, first) = inspect(&content, spec(Bounds::UPLOAD, None), Retention::Bounded, 1 << 16);
+    let catalog = Catalog::bundled().unwrap();
+    let mut second = Inspector::new(&catalog, spec(Bounds::UPLOAD, None), Retention::Rejected);
+    let mut lines = Vec::new();
+    for mut piece in content.as_bytes().chunks(1 << 16) {
+        while second.push(&mut piece) && second.is_full() {
+            lines.append(&mut second.drain_rejected());
+        }
+    }
+    second.finish();
+    lines.append(&mut second.drain_rejected());
+    let pieces: Vec<Vec<u8>> = first.rejected_records.unwrap().into_pieces().collect();
+    assert!(pieces.len() > 3 && pieces.iter().all(|piece| piece.ends_with(b"\n") && piece.len() < 2 << 20));
+    assert!(pieces.concat() == lines);
+    assert_eq!(first.rejections.summary(), second.inspection().rejections.summary());
+}
+
+#[test]
+fn rejected_records_beyond_the_limit_are_dropped() {
+    let large = format!("{{\"a\":\"{}\"}}\n", "x".repeat(8 << 20));
+    for (records, is_dropped) in [(3, false), (5, true)] {
+        let content = format!("{}{}", reading("d"), large.repeat(records));
+        let (_, inspection) = inspect(&content, spec(Bounds::UPLOAD, None), Retention::Bounded, 1 << 20);
+        assert_eq!(inspection.rejected_records.is_none(), is_dropped, "{records}");
+        assert_eq!(inspection.rejections.rejected(), records as u64);
+    }
+}

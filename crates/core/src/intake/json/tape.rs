@@ -83,6 +83,16 @@ impl<'a> Document<'a> {
         self.budget = Some(budget);
     }
 
+    /// Returns the number of entries.
+    pub(crate) fn len(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
+    /// Returns the string or the name in an entry; empty if it is neither.
+    pub(crate) fn name(&self, index: u32) -> &'a str {
+        self.string(self.entry(index)).unwrap_or_default()
+    }
+
     /// Returns the text of the record.
     pub(crate) fn text(&self) -> &'a str {
         self.text

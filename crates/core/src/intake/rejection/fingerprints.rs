@@ -13,27 +13,60 @@ const MAX_DISTINCT: usize = 1_000;
 /// The failures of an upload, by applied schema.
 #[derive(Debug, Default)]
 pub(super) struct FingerprintCounter {
-    by_schema: BTreeMap<Option<String>, OfSchema>,
-    distinct: usize,
+    /// The indexes in `schemas`.
+    by_schema: BTreeMap<Option<String>, usize>,
+    schemas: Vec<OfSchema>,
+    /// The number of occurrences of each failure.
+    counts: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
 struct OfSchema {
     /// The number of rejected records.
     records: u64,
-    /// The number of occurrences of each failure.
-    failures: BTreeMap<FailureAt, u64>,
+    /// The indexes in `counts`.
+    failures: BTreeMap<FailureAt, usize>,
+}
+
+/// The counters of a record: of its schema, and of each of its failures that is counted.
+#[derive(Debug)]
+pub(super) struct CountedFingerprint {
+    schema: usize,
+    failures: Vec<usize>,
 }
 
 impl FingerprintCounter {
-    /// Adds a rejected record.
-    pub(super) fn add_record(&mut self, schema: Option<&str>) {
-        self.of(schema).records += 1;
+    /// Counts a rejected record, whose failures are added next.
+    pub(super) fn add_record(&mut self, schema: Option<&str>) -> CountedFingerprint {
+        let counted = self.of(schema);
+        if let Some(schema) = self.schemas.get_mut(counted.schema) {
+            schema.records += 1;
+        }
+        counted
     }
 
-    /// Adds a failure.
-    pub(super) fn add(&mut self, failure: &Failure, schema: Option<&str>) {
-        FailureAt::of(failure).into_iter().for_each(|failure| self.count(failure, schema));
+    /// Returns the counters of the upload as a whole.
+    pub(super) fn of_upload(&mut self) -> CountedFingerprint {
+        self.of(None)
+    }
+
+    /// Adds a failure of the record with these counters.
+    pub(super) fn add(&mut self, failure: &Failure, counted: &mut CountedFingerprint) {
+        for failure in FailureAt::of(failure) {
+            self.count(failure, counted);
+        }
+    }
+
+    /// Counts a rejected record like an earlier one.
+    pub(super) fn count_again(&mut self, counted: &CountedFingerprint) {
+        if let Some(schema) = self.schemas.get_mut(counted.schema) {
+            schema.records += 1;
+        }
+        for index in &counted.failures {
+            if let Some(count) = self.counts.get_mut(*index) {
+                *count += 1;
+            }
+        }
     }
 
     /// Returns the fingerprints, by kind. Failures without a schema count as failures of the `requested` one.
@@ -42,12 +75,14 @@ impl FingerprintCounter {
         // The schema, the number of records, and the number of occurrences of each failure.
         type OfKind = (String, u64, Vec<(u64, FailureAt)>);
         let mut by_kind: BTreeMap<String, OfKind> = BTreeMap::new();
-        for (schema, OfSchema { records, failures }) in &self.by_schema {
+        for (schema, index) in &self.by_schema {
+            let Some(OfSchema { records, failures }) = self.schemas.get(*index) else { continue };
             let schema = schema.as_deref().unwrap_or(requested);
             let (_, of_kind, all) =
                 by_kind.entry(kind_of(schema)).or_insert_with(|| (schema.to_owned(), 0, Vec::new()));
             *of_kind += records;
-            all.extend(failures.iter().map(|(failure, count)| (*count, failure.clone())));
+            let count = |index: &usize| self.counts.get(*index).copied().unwrap_or_default();
+            all.extend(failures.iter().map(|(failure, index)| (count(index), failure.clone())));
         }
         // The failure of the upload as a whole comes first.
         let of_upload = upload_failure.map(|failure| failure.code);
@@ -69,19 +104,32 @@ impl FingerprintCounter {
         fingerprints
     }
 
-    fn of(&mut self, schema: Option<&str>) -> &mut OfSchema {
-        self.by_schema.entry(schema.map(str::to_owned)).or_default()
+    fn of(&mut self, schema: Option<&str>) -> CountedFingerprint {
+        let next = self.schemas.len();
+        let schema = *self.by_schema.entry(schema.map(str::to_owned)).or_insert(next);
+        if schema == next {
+            self.schemas.push(OfSchema::default());
+        }
+        CountedFingerprint { schema, failures: Vec::new() }
     }
 
-    fn count(&mut self, failure: FailureAt, schema: Option<&str>) {
-        let is_full = self.distinct >= MAX_DISTINCT;
-        let of_schema = self.of(schema);
-        if let Some(count) = of_schema.failures.get_mut(&failure) {
+    fn count(&mut self, failure: FailureAt, counted: &mut CountedFingerprint) {
+        let Self { schemas, counts, .. } = self;
+        let Some(of_schema) = schemas.get_mut(counted.schema) else { return };
+        let known = of_schema.failures.get(&failure).copied();
+        let index = match known {
+            None if counts.len() >= MAX_DISTINCT && !of_schema.failures.is_empty() => return,
+            None => {
+                of_schema.failures.insert(failure, counts.len());
+                counts.push(0);
+                counts.len() - 1
+            }
+            Some(index) => index,
+        };
+        if let Some(count) = counts.get_mut(index) {
             *count += 1;
-        } else if !is_full || of_schema.failures.is_empty() {
-            of_schema.failures.insert(failure, 1);
-            self.distinct += 1;
         }
+        counted.failures.push(index);
     }
 }
 

@@ -156,7 +156,7 @@ fn a_schema_refers_to_another_one() {
     let record = br#"{"id":"a","at":"never","n":1}"#;
     let verdict = validator.check(record);
     let crate::intake::validation::Verdict::Rejected { failures, .. } = verdict else { panic!("{verdict:?}") };
-    let [failure] = failures.as_slice() else { panic!("{failures:?}") };
+    let [failure] = &*failures else { panic!("{failures:?}") };
     assert_eq!(failure.schema_pointer.as_deref(), Some("eventpulse:/base/1.0#/$defs/time/format"));
 }
 

@@ -18,7 +18,7 @@ pub const MAX_FAILURES: usize = 100;
 pub(super) type Located = (Failure, Option<u32>);
 
 /// Returns the failures of a record that does not conform to its schema, and the minimum number of further ones.
-pub(super) fn failures(document: &mut Document<'_>, schema: &Schema) -> (Vec<Failure>, u64) {
+pub(super) fn failures(document: &mut Document<'_>, schema: &Schema) -> (Vec<Located>, u64) {
     document.limit(Budget::new());
     let document = &*document;
     let mut drafts: Vec<Draft<'_>> = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn failures(document: &mut Document<'_>, schema: &Schema) -> (Vec<Fai
             "the record does not fit its schema, and is too large to locate the failures: send smaller records";
         failures.push((Failure::new(FailureCode::SchemaMismatch, "", message), Some(0)));
     }
-    (located(document, failures), omitted)
+    (failures, omitted)
 }
 
 /// An error of `jsonschema`, and the entry of the tape that it is about.

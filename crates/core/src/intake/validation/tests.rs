@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::intake::failure::FailureCode;
+use crate::intake::failure::{Failure, FailureCode};
 use crate::intake::schema::SchemaId;
 use crate::time::Timestamp;
 
 mod agreement;
 mod hints;
 mod keywords;
+mod known;
 mod one_pass;
 mod points;
 
@@ -40,9 +41,10 @@ fn check_with(catalog: &Catalog, default: &str, record: &str) -> Checked {
             });
             Checked { failures: Vec::new(), omitted: 0, points: rows }
         }
-        Verdict::Rejected { failures, omitted, .. } => {
+        Verdict::Rejected { failures, .. } => {
             assert!(!failures.is_empty(), "{record}");
-            Checked { failures, omitted, points: PointRows::new() }
+            let omitted = failures.omitted();
+            Checked { failures: failures.into_vec(), omitted, points: PointRows::new() }
         }
     }
 }

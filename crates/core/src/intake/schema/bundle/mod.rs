@@ -11,7 +11,7 @@ mod source;
 
 use jsonschema::json::Json;
 use jsonschema::{Draft, PatternOptions, Registry, Validator};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) use annotation::Annotation;
 #[allow(unused_imports, reason = "the build script does not use them")]
@@ -136,6 +136,18 @@ pub(crate) fn pattern_validator<F: Json>(schema: &Value) -> Option<Validator<F>>
         .offline()
         .with_pattern_options(patterns())
         .build(schema)
+        .ok()
+}
+
+/// Returns the validator of a single keyword about one value; `None` if `jsonschema` refuses it.
+#[allow(dead_code, reason = "the build script does not use it")]
+pub(crate) fn keyword_validator<F: Json>(keyword: &str, value: &Value) -> Option<Validator<F>> {
+    jsonschema::options_for::<F>()
+        .with_draft(Draft::Draft202012)
+        .offline()
+        .should_validate_formats(true)
+        .with_pattern_options(patterns())
+        .build(&json!({ keyword: value }))
         .ok()
 }
 

@@ -90,7 +90,7 @@ proptest! {
             Verdict::Accepted { points, .. } => points.for_each(|point| assert!(point.value.is_finite())),
             Verdict::Rejected { failures, .. } => {
             prop_assert!(!failures.is_empty() && failures.len() <= MAX_FAILURES);
-            for failure in failures {
+            for failure in failures.iter() {
                 prop_assert!(failure.byte_offset.unwrap() <= record.len() as u64);
                 let lines = record.iter().take(failure.byte_offset.unwrap() as usize).filter(|&&byte| byte == b'\n').count() as u64;
                 prop_assert_eq!(failure.line.unwrap(), lines + 1);

@@ -1,0 +1,127 @@
+//! The lines of rejected records of known kinds, as [`RejectedRecord::write_line`] writes them.
+//!
+//! [`RejectedRecord::write_line`]: crate::intake::rejection::RejectedRecord::write_line
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::intake::position::TextPosition;
+use crate::intake::rejection::{is_portable, write_record};
+use crate::intake::validation::{AppliedSchema, KnownRejection};
+
+/// The number of kinds that are found without a search. Kinds have successive numbers.
+const RECENT: usize = 256;
+
+/// The kinds whose lines are written.
+#[derive(Debug, Default)]
+pub(super) struct LineKinds {
+    kinds: Vec<LineKind>,
+    /// The index of the last kind with a number, by the rest of its division by [`RECENT`].
+    recent: Vec<usize>,
+}
+
+/// A kind of rejected records with one schema.
+#[derive(Debug)]
+pub(super) struct LineKind {
+    kind: Arc<KnownRejection>,
+    schema: Option<Arc<AppliedSchema>>,
+    /// Whether the record is JSON that any parser accepts.
+    is_portable: bool,
+    /// The members of the line between the length of the record and its failures.
+    schemas: String,
+    /// The names that the failures mention, ascending.
+    names: Vec<u16>,
+}
+
+/// The variable parts of a line.
+pub(super) struct KnownLine<'l> {
+    pub(super) index: u64,
+    pub(super) position: TextPosition,
+    pub(super) byte_length: u64,
+    pub(super) positions: &'l [TextPosition],
+    pub(super) bytes: &'l [u8],
+}
+
+impl LineKinds {
+    /// Returns the index of a kind, and the memory that it takes in bytes if it is new.
+    pub(super) fn index_of(
+        &mut self,
+        kind: &Arc<KnownRejection>,
+        schema: Option<&Arc<AppliedSchema>>,
+    ) -> (usize, usize) {
+        self.recent.resize(RECENT, usize::MAX);
+        let slot = (kind.number % RECENT as u64) as usize;
+        let recent = self.recent.get(slot).copied().unwrap_or(usize::MAX);
+        let is_same = |known: &LineKind| known.kind.number == kind.number && known.schema.as_ref() == schema;
+        if self.kinds.get(recent).is_some_and(is_same) {
+            return (recent, 0);
+        }
+        let new = LineKind::new(Arc::clone(kind), schema.cloned());
+        let size_bytes = kind.size_bytes() + new.schemas.len() + 256;
+        if let Some(recent) = self.recent.get_mut(slot) {
+            *recent = self.kinds.len();
+        }
+        self.kinds.push(new);
+        (self.kinds.len() - 1, size_bytes)
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&LineKind> {
+        self.kinds.get(index)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.kinds.len()
+    }
+}
+
+impl LineKind {
+    fn new(kind: Arc<KnownRejection>, schema: Option<Arc<AppliedSchema>>) -> Self {
+        let requested = json!(schema.as_ref().and_then(|schema| schema.requested.as_ref()));
+        let applied = json!(schema.as_ref().map(|schema| &schema.applied));
+        let is_portable = kind.failures.iter().all(|failure| is_portable(failure.code()));
+        let schemas = format!(",\"schema_requested\":{requested},\"schema_applied\":{applied},\"failures\":[");
+        let mut names: Vec<u16> = kind.failures.iter().flat_map(|failure| failure.names()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Self { kind, schema, is_portable, schemas, names }
+    }
+
+    /// Returns the numbers of the names that the failures mention, ascending.
+    pub(super) fn names(&self) -> &[u16] {
+        &self.names
+    }
+
+    /// Returns the number of positions that the failures refer to.
+    pub(super) fn positions(&self) -> usize {
+        self.kind.positions
+    }
+
+    /// Appends a line. `name`: returns the unknown member with a number.
+    pub(super) fn write<'n>(&self, line: &KnownLine<'_>, name: &impl Fn(u16) -> &'n str, to: &mut Vec<u8>) {
+        let KnownLine { index, position, byte_length, positions, bytes } = *line;
+        let mut digits = itoa::Buffer::new();
+        let members = [
+            ("{\"index\":", index),
+            (",\"line\":", position.line),
+            (",\"byte_offset\":", position.byte_offset),
+            (",\"byte_length\":", byte_length),
+        ];
+        for (member, number) in members {
+            to.extend_from_slice(member.as_bytes());
+            to.extend_from_slice(digits.format(number).as_bytes());
+        }
+        to.extend_from_slice(self.schemas.as_bytes());
+        for (index, failure) in self.kind.failures.iter().enumerate() {
+            if index > 0 {
+                to.push(b',');
+            }
+            let position = positions.get(failure.position).copied().unwrap_or(position);
+            failure.write_json(position, name, to);
+        }
+        to.extend_from_slice(b"],\"failures_omitted\":");
+        to.extend_from_slice(digits.format(self.kind.omitted).as_bytes());
+        write_record(bytes, self.is_portable, to);
+        to.extend_from_slice(b"}\n");
+    }
+}

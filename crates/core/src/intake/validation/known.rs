@@ -1,0 +1,137 @@
+//! The failures of records that fail alike: described once, and then told apart by their positions and by the names of
+//! unknown members only.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use super::collect;
+use super::failures::Failures;
+use super::kind::{KnownRejection, MAX_FAILURES};
+use super::signature::{Signature, SignaturePlan};
+use crate::intake::failure::Failure;
+use crate::intake::json::Document;
+use crate::intake::position::TextPosition;
+use crate::intake::schema::{Schema, SchemaId};
+
+/// The maximum number of kinds that are kept. If there are more, all are forgotten.
+const MAX_KINDS: usize = 256;
+
+/// The kinds of the rejected records of one upload.
+#[derive(Debug, Default)]
+pub(super) struct KnownRejections {
+    /// The plans by the indexes of schemas.
+    plans: Vec<(usize, Option<SignaturePlan>)>,
+    signature: Signature,
+    kinds: HashMap<Box<[u8]>, Arc<KnownRejection>>,
+    /// The kinds without a signature by the hash of their texts; none until these come a second time.
+    by_texts: HashMap<u64, Option<Arc<KnownRejection>>>,
+    /// Whether the last record had a signature. The next one probably fails as well.
+    is_signing: bool,
+    /// Whether `signature` is that of the current record.
+    is_signed: bool,
+    /// The kind of the current record.
+    found: Option<Arc<KnownRejection>>,
+    /// The number of the next kind.
+    next: u64,
+    is_off: bool,
+}
+
+impl KnownRejections {
+    /// Describes each record for itself from now on.
+    pub(super) fn turn_off(&mut self) {
+        self.is_off = true;
+    }
+
+    /// Returns whether a record is of a known kind: its signature says that it does not conform to its schema, so it need not
+    /// be validated. Looks at records behind a rejected one only, because a signature is no cheaper than a validation.
+    pub(super) fn knows(&mut self, document: &Document<'_>, schema: &Schema) -> bool {
+        self.is_signed = self.is_signing && self.sign(document, schema);
+        let found = if self.is_signed { self.kinds.get(&*self.signature.bytes) } else { None };
+        self.found = found.cloned();
+        self.is_signing = self.found.is_some();
+        self.is_signing
+    }
+
+    /// Returns the failures of a record that does not conform to its schema. [`knows`](Self::knows) has looked at it.
+    pub(super) fn failures<'a>(&'a mut self, mut document: Document<'a>, schema: &Schema) -> Failures<'a> {
+        if let Some(kind) = self.found.take() {
+            return Failures::known(document, kind, &self.signature.names);
+        }
+        if self.is_off || !(self.is_signed || self.sign(&document, schema)) {
+            let (found, omitted) = collect::failures(&mut document, schema);
+            return self.of_texts(collect::located(&document, found), omitted, Some(&schema.id));
+        }
+        self.is_signing = true;
+        if let Some(known) = self.kinds.get(&*self.signature.bytes) {
+            return Failures::known(document, Arc::clone(known), &self.signature.names);
+        }
+        let (found, omitted) = collect::failures(&mut document, schema);
+        let kind = KnownRejection::signed(self.next, &document, &self.signature.names, &found, omitted);
+        let found = collect::located(&document, found);
+        let Some(kind) = kind else { return self.of_texts(found, omitted, Some(&schema.id)) };
+        self.next += 1;
+        if self.kinds.len() >= MAX_KINDS {
+            self.kinds.clear();
+        }
+        self.kinds.insert(self.signature.bytes.as_slice().into(), Arc::new(kind));
+        Failures::described(found, omitted)
+    }
+
+    /// Returns the failures of a record without a signature. Positions are within the record.
+    pub(super) fn of_texts<'a>(
+        &mut self,
+        found: Vec<Failure>,
+        omitted: u64,
+        schema: Option<&SchemaId>,
+    ) -> Failures<'a> {
+        if self.is_off || found.len() > MAX_FAILURES {
+            return Failures::described(found, omitted);
+        }
+        let hash = hash_of_texts(&found, schema);
+        match self.by_texts.get(&hash) {
+            Some(Some(kind)) if kind.has_texts_of(&found, omitted, schema) => {
+                return Failures::known_at(found.iter().map(position_of).collect(), Arc::clone(kind));
+            }
+            Some(_) => {
+                let kind = KnownRejection::described(self.next, &found, omitted, schema).map(Arc::new);
+                self.next += 1;
+                self.by_texts.insert(hash, kind);
+            }
+            None => {
+                if self.by_texts.len() >= MAX_KINDS {
+                    self.by_texts.clear();
+                }
+                self.by_texts.insert(hash, None);
+            }
+        }
+        Failures::described(found, omitted)
+    }
+
+    /// Writes the signature of a record. Returns `false` if it has none.
+    fn sign(&mut self, document: &Document<'_>, schema: &Schema) -> bool {
+        let Self { plans, signature, .. } = self;
+        let known = plans.iter().position(|(known, _)| *known == schema.index);
+        let index = known.unwrap_or_else(|| {
+            plans.push((schema.index, schema.source().and_then(SignaturePlan::of)));
+            plans.len() - 1
+        });
+        let Some((_, Some(plan))) = plans.get(index) else { return false };
+        signature.bytes.clear();
+        signature.bytes.extend((index as u32).to_le_bytes());
+        plan.write(document, signature)
+    }
+}
+
+fn position_of(failure: &Failure) -> TextPosition {
+    TextPosition { line: failure.line.unwrap_or(1), byte_offset: failure.byte_offset.unwrap_or(0) }
+}
+
+fn hash_of_texts(found: &[Failure], schema: Option<&SchemaId>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    schema.hash(&mut hasher);
+    for Failure { code, pointer, targets, message, .. } in found {
+        (*code, pointer, targets, message).hash(&mut hasher);
+    }
+    hasher.finish()
+}
