@@ -12,7 +12,7 @@
 //!                                 │    ▲
 //!                                 └────┴── Layouts: how the text between the values was written so far
 //! ```
-//! [`compile`] lists the keywords. A schema with any other keyword has no program.
+//! [`compile()`] lists the keywords. A schema with any other keyword has no program.
 
 mod compile;
 mod date_time;

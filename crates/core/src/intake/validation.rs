@@ -1,7 +1,7 @@
 //! The validator: a record becomes a verdict, with points if it is accepted.
 //!
 //! There are two ways from bytes to a verdict. The program of a schema accepts common records in one pass over their bytes;
-//! [`Validator::check`] tries it first, and [`Validator::find_accepted`] has it find the end of the record, too. Every other
+//! [`Validator::check`] tries it first; `Validator::find_accepted` has it find the end of the record, too. Every other
 //! record is parsed, its schema is resolved, and it is validated; then its points are extracted.
 
 mod collect;
