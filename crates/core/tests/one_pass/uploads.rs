@@ -211,7 +211,9 @@ fn outline(inspection: &Inspection) -> String {
     let sha256 =
         if rejections.upload_failure().is_some() || rejections.read_until().is_some() { "" } else { sha256.as_str() };
     let (kept, all): (Vec<_>, u64) = (summaries.kept().collect(), summaries.count());
-    format!("{sha256} {accepted} {rejections:?} {rejected_records:?} {chunk_count} {series:?} {kept:?} {all} {shapes:?}")
+    format!(
+        "{sha256} {accepted} {rejections:?} {rejected_records:?} {chunk_count} {series:?} {kept:?} {all} {shapes:?}"
+    )
 }
 
 /// Returns a verdict as text, with the bits of its values, and the schema of an accepted record.
