@@ -54,6 +54,13 @@ pub(crate) fn all(is_quick: bool) -> Vec<Input> {
         lines("only a unique name", &|number| format!(r#"{{"m{number}":0}}"#)),
         lines("not JSON", &|number| format!(r#"{{"device_id":"device-0001","value":NaN,"n":{number}}}"#)),
         tiny_lines("tiny: 16 MiB of unique names", &|number| format!(r#"{{"m{number}":0}}"#)),
+        tiny_lines("tiny: 16 MiB of misspelt names", &|number| format!(r#"{{"{}":0}}"#, misspelt(number))),
+        tiny_lines("tiny: 16 MiB of names in grave accents", &|number| {
+            format!(r#"{{"{}":0}}"#, "`".repeat(number as usize % 9))
+        }),
+        tiny_lines("tiny: 16 MiB of unknown schemas", &|number| format!(r#"{{"schema":"m{number}"}}"#)),
+        tiny_lines("tiny: 16 MiB of repeated names", &|number| format!(r#"{{"m{number}":0,"m{number}":0}}"#)),
+        tiny_lines("tiny: 16 MiB of numbers that are not JSON", &|number| format!(r#"{{"m{number}":NaN}}"#)),
         tiny_lines("tiny: 16 MiB of {} and 1", &|number| if number % 2 == 0 { "{}".into() } else { "1".into() }),
         Input {
             name: "tiny: 16 MiB of an array of zeros",
@@ -61,6 +68,15 @@ pub(crate) fn all(is_quick: bool) -> Vec<Input> {
             content: within(tiny, &format!("[{GOOD},[]"), &|_| ",0".into(), "", "]").into(),
         },
     ]
+}
+
+/// Returns `timestamp` with at most two wrong letters: tens of thousands of names, most of them with a suggestion.
+fn misspelt(number: u64) -> String {
+    let mut name = *b"timestamp";
+    let letter = |number: u64| b'A' + (number % 26) as u8;
+    name[number as usize % 9] = letter(number / 81);
+    name[number as usize / 9 % 9] = letter(number / 81 / 26);
+    name.iter().copied().map(char::from).collect()
 }
 
 fn joined(head: &str, lines: impl Iterator<Item = String>, end: &str, tail: &str) -> String {
