@@ -75,7 +75,7 @@ pub struct Inspector<'c> {
     records: RecordInspector<'c>,
     is_over: Option<Box<dyn Fn() -> bool + Send + 'c>>,
     interrupted: bool,
-    /// Whether the input has ended.
+    /// Whether all records are inspected.
     ended: bool,
 }
 
@@ -172,18 +172,21 @@ impl<'c> Inspector<'c> {
         self.records.is_full()
     }
 
-    /// Ends the input. Returns `false` if the inspector [is full](Inspector::is_full) before all chunks are complete: drain them,
-    /// and call it again. It is never full with [`Retention::Bounded`]. The last drain follows.
+    /// Ends the input. Returns `false` if the inspector [is full](Inspector::is_full) before all records are inspected and all
+    /// chunks are complete: drain it, and call this again. It is never full with [`Retention::Bounded`]. The last drain follows.
     pub fn finish(&mut self) -> bool {
         if self.interrupted || self.records.is_decided() {
             return true;
         }
         if !self.ended {
-            self.ended = true;
             let inspected = self.inspect_rest();
             if !self.records.goes_on(inspected) || self.interrupted {
                 return true;
             }
+            if self.records.is_full() {
+                return false;
+            }
+            self.ended = true;
         }
         self.records.finish()
     }
@@ -231,7 +234,7 @@ impl<'c> Inspector<'c> {
     }
 
     fn inspect_rest(&mut self) -> Result<(), Failure> {
-        while !self.is_time_over() {
+        while !self.records.is_full() && !self.is_time_over() {
             let Some(part) = self.reader.next_at_end(&mut self.records)? else { break };
             if self.records.inspect(part)? == Progress::Decided {
                 break;

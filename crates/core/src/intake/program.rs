@@ -4,7 +4,7 @@
 //! without a document in between. It answers "accepted, with these points" or "not sure", and never "rejected". The parser,
 //! `jsonschema` and the extraction plan decide about a record that the program is not sure of, and describe its failures.
 //! So a program may be simple: it need not know escapes, members that the schema does not declare, or rare keywords. It must
-//! never accept a record that the others reject, and never find another point. `tests/one_pass.rs` compares the two ways.
+//! never accept a record that the others reject, and never find another point. `tests/one_pass` compares the two ways.
 //!
 //! ```text
 //! schema ─▶ compile ─▶ Program ┐

@@ -199,6 +199,39 @@ fn events_of_many_devices_in_turn_become_one_chunk_for_each_device() {
     assert!(chunks.iter().all(|chunk| chunk.summary().count() == 4));
 }
 
+/// Behind a first document of several pieces, which may be the whole upload, all others are read when the content has ended.
+#[test]
+fn findings_behind_a_large_first_document_are_drained_in_parts() {
+    let large = reading("d").replace(',', &format!(",{}", " ".repeat(40_000)));
+    let wrong = format!("{{\"a\":\"{}\"}}\n", "x".repeat(200));
+    let content = format!("{large}{}", wrong.repeat(30_000));
+    let media = Media::parse(Some("application/json"), None, "").unwrap();
+    let catalog = Catalog::bundled().unwrap();
+    let spec = InspectionSpec { media, ..spec(Bounds::UPLOAD, None) };
+    let mut inspector = Inspector::new(&catalog, spec, Retention::Rejected);
+    let mut drained = Vec::new();
+    for mut piece in content.as_bytes().chunks(1 << 16) {
+        assert!(inspector.push(&mut piece) && piece.is_empty());
+    }
+    while !inspector.finish() {
+        drained.push(inspector.drain_rejected());
+    }
+    drained.push(inspector.drain_rejected());
+    assert!(drained.len() > 2 && drained.iter().all(|lines| lines.len() < 5 << 20));
+    let lines: usize = drained.iter().map(|lines| lines.iter().filter(|byte| **byte == b'\n').count()).sum();
+    assert_eq!((lines, inspector.records()), (30_000, 30_001));
+}
+
+#[test]
+fn indented_lines_are_accepted_in_one_pass() {
+    let content: String = (0..100).map(|device| format!("  {}", reading(&device.to_string()))).collect();
+    let catalog = Catalog::bundled().unwrap();
+    let mut inspector = Inspector::new(&catalog, spec(Bounds::UPLOAD, None), Retention::Bounded);
+    inspector.push(&mut content.as_bytes());
+    inspector.finish();
+    assert_eq!((inspector.records(), inspector.accepted_in_one_pass()), (100, 100));
+}
+
 #[test]
 fn each_form_of_upload_is_accepted_in_one_pass() {
     let lines: Vec<String> = (0..500).map(|device| reading(&device.to_string()).trim_end().to_owned()).collect();

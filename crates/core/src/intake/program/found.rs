@@ -66,7 +66,7 @@ impl Scope {
 impl Found {
     /// Forgets the previous record.
     #[inline]
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.schema = None;
         self.record.clear();
         self.in_element = false;

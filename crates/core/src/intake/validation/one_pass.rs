@@ -104,7 +104,10 @@ impl<'c> OnePass<'c> {
 
     #[inline]
     fn run(&mut self, schema: &'c Schema, content: &[u8]) -> Option<usize> {
-        let program = schema.program.as_ref()?;
+        let Some(program) = &schema.program else {
+            self.found.clear();
+            return None;
+        };
         if self.layouts.len() <= schema.index {
             self.layouts.resize_with(schema.index + 1, || None);
         }

@@ -25,7 +25,7 @@ impl Framer {
         if was_refused || dropped > 0 {
             return None;
         }
-        self.current.was_refused = true;
+        self.current.was_refused = self.is_object_at(start);
         let run = self.run(start, between, recognizer)?;
         self.records += run.records;
         let mut last = position;
@@ -76,9 +76,14 @@ impl Framer {
             }
             (Between::LineFeed, _) => {
                 self.end_line();
-                self.current.was_refused = refused.is_some();
+                self.current.was_refused = refused.is_some_and(|next| self.is_object_at(next));
             }
         }
+    }
+
+    /// Returns whether a record begins with an object. The recognizer was not shown an object behind white space.
+    fn is_object_at(&self, at: usize) -> bool {
+        self.content.get(at) == Some(&b'{')
     }
 
     /// Returns whether the first document of an upload has no end yet, so that it may be the whole upload. It is held until
