@@ -23,3 +23,4 @@ pub mod statistics;
 pub mod time;
 pub mod upload;
 pub mod usage;
+mod varint;

@@ -11,4 +11,3 @@ pub mod series_median;
 pub mod series_statistics;
 pub mod series_summaries;
 pub mod summary;
-mod varint;

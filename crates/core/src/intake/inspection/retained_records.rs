@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::known_lines::{KnownLine, LineKinds};
 use super::rejected::{KnownRecord, Rejected};
 use crate::intake::position::TextPosition;
+use crate::varint::{Reader, push_unsigned};
 
 /// The size from which on a new block begins, in bytes.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -47,8 +48,8 @@ impl RetainedRecords {
         let mut line = Vec::new();
         write(&mut line);
         let block = self.block();
-        put(0, block);
-        put_bytes(&line, block);
+        push_unsigned(block, 0);
+        push_bytes(block, &line);
     }
 
     fn add_known(&mut self, record: &KnownRecord<'_>, bytes: &[u8]) {
@@ -59,19 +60,19 @@ impl RetainedRecords {
         let before = self.previous;
         let Self { kinds, blocks, .. } = self;
         let (Some(line_kind), Some(block)) = (kinds.get(kind), blocks.last_mut()) else { return };
-        put(kind as u64 + 1, block);
-        put(index.wrapping_sub(before.index), block);
-        put(position.line.wrapping_sub(before.line), block);
-        put(position.byte_offset.wrapping_sub(before.byte_offset), block);
-        put(*byte_length, block);
+        push_unsigned(block, kind as u64 + 1);
+        push_unsigned(block, index.wrapping_sub(before.index));
+        push_unsigned(block, position.line.wrapping_sub(before.line));
+        push_unsigned(block, position.byte_offset.wrapping_sub(before.byte_offset));
+        push_unsigned(block, *byte_length);
         for TextPosition { line, byte_offset } in failures.positions(TextPosition::START) {
-            put(line, block);
-            put(byte_offset, block);
+            push_unsigned(block, line);
+            push_unsigned(block, byte_offset);
         }
         for number in line_kind.names() {
-            put_bytes(failures.name(*number).as_bytes(), block);
+            push_bytes(block, failures.name(*number).as_bytes());
         }
-        put_bytes(bytes, block);
+        push_bytes(block, bytes);
         let behind = position.byte_offset + byte_length;
         self.previous = Place { index: *index, line: position.line, byte_offset: behind };
     }
@@ -121,12 +122,12 @@ impl Iterator for Pieces {
         let Self { kinds, blocks, read, previous } = self;
         let mut piece = Vec::new();
         while let Some(block) = blocks.front() {
-            let mut rest = block.get(*read..).unwrap_or_default();
-            while !rest.is_empty() && piece.len() < PIECE_BYTES {
+            let mut rest = Reader(block.get(*read..).unwrap_or_default());
+            while !rest.0.is_empty() && piece.len() < PIECE_BYTES {
                 write_next(kinds, previous, &mut rest, &mut piece)?;
             }
-            *read = block.len() - rest.len();
-            if piece.len() >= PIECE_BYTES && !rest.is_empty() {
+            *read = block.len() - rest.0.len();
+            if piece.len() >= PIECE_BYTES && !rest.0.is_empty() {
                 break;
             }
             blocks.pop_front();
@@ -137,62 +138,38 @@ impl Iterator for Pieces {
 }
 
 /// Writes the line of the first record of `rest`, and takes it off.
-fn write_next(kinds: &LineKinds, previous: &mut Place, rest: &mut &[u8], to: &mut Vec<u8>) -> Option<()> {
-    let Some(kind) = take(rest)?.checked_sub(1) else {
-        to.extend_from_slice(take_bytes(rest)?);
+fn write_next(kinds: &LineKinds, previous: &mut Place, rest: &mut Reader<'_>, to: &mut Vec<u8>) -> Option<()> {
+    let Some(kind) = rest.unsigned()?.checked_sub(1) else {
+        to.extend_from_slice(read_bytes(rest)?);
         return Some(());
     };
     let kind = kinds.get(usize::try_from(kind).ok()?)?;
-    let index = previous.index.wrapping_add(take(rest)?);
-    let line = previous.line.wrapping_add(take(rest)?);
-    let byte_offset = previous.byte_offset.wrapping_add(take(rest)?);
-    let byte_length = take(rest)?;
+    let index = previous.index.wrapping_add(rest.unsigned()?);
+    let line = previous.line.wrapping_add(rest.unsigned()?);
+    let byte_offset = previous.byte_offset.wrapping_add(rest.unsigned()?);
+    let byte_length = rest.unsigned()?;
     let position = TextPosition { line, byte_offset };
     let mut positions = Vec::with_capacity(kind.positions());
     for _ in 0..kind.positions() {
-        positions.push(TextPosition { line: take(rest)?, byte_offset: take(rest)? }.within(position));
+        positions.push(TextPosition { line: rest.unsigned()?, byte_offset: rest.unsigned()? }.within(position));
     }
     let mut names = Vec::with_capacity(kind.names().len());
     for number in kind.names() {
-        names.push((*number, std::str::from_utf8(take_bytes(rest)?).ok()?));
+        names.push((*number, std::str::from_utf8(read_bytes(rest)?).ok()?));
     }
-    let bytes = take_bytes(rest)?;
+    let bytes = read_bytes(rest)?;
     let name = |number| names.iter().find(|(known, _)| *known == number).map_or("", |(_, name)| *name);
     kind.write(&KnownLine { index, position, byte_length, positions: &positions, bytes }, &name, to);
     *previous = Place { index, line, byte_offset: byte_offset + byte_length };
     Some(())
 }
 
-/// Appends a number, seven bits a byte, the lowest first.
-fn put(mut number: u64, to: &mut Vec<u8>) {
-    while number >= 0x80 {
-        to.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    to.push(number as u8);
-}
-
-fn put_bytes(bytes: &[u8], to: &mut Vec<u8>) {
-    put(bytes.len() as u64, to);
+fn push_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
+    push_unsigned(to, bytes.len() as u64);
     to.extend_from_slice(bytes);
 }
 
-fn take(from: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..u64::BITS).step_by(7) {
-        let (byte, rest) = from.split_first()?;
-        *from = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
-}
-
-fn take_bytes<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(take(from)?).ok()?;
-    let (bytes, rest) = from.split_at_checked(length)?;
-    *from = rest;
-    Some(bytes)
+fn read_bytes<'a>(from: &mut Reader<'a>) -> Option<&'a [u8]> {
+    let length = usize::try_from(from.unsigned()?).ok()?;
+    from.bytes(length)
 }

@@ -13,8 +13,8 @@ use std::cell::RefCell;
 use zstd::bulk::{Compressor, Decompressor};
 
 use crate::statistics::series::Point;
-use crate::statistics::varint::{Reader, push_signed, push_unsigned};
 use crate::time::Timestamp;
+use crate::varint::{Reader, push_signed, push_unsigned};
 
 /// The maximum number of points of a chunk. They fit the 400 KB of a DynamoDB item, compressed or not.
 pub const MAX_POINTS: usize = 4096;

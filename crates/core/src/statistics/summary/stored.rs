@@ -17,8 +17,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::{InvalidSummary, Summary};
 use crate::statistics::exact::{Integer, Place, Sums};
 use crate::statistics::series::Point;
-use crate::statistics::varint::{Reader, push_signed, push_unsigned};
 use crate::time::Timestamp;
+use crate::varint::{Reader, push_signed, push_unsigned};
 
 /// The units of times in microseconds.
 const UNITS: [i64; 6] = [1, 1_000, 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000];

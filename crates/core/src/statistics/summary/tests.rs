@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::statistics::exact::{decompose, round};
 use crate::statistics::quantile::Quantiles;
-use crate::statistics::varint::push_signed;
+use crate::varint::push_signed;
 
 fn points(values: &[f64]) -> Vec<Point> {
     let time = |second: usize| Timestamp::from_secs(second as i64);

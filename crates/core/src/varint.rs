@@ -1,6 +1,6 @@
 //! Small numbers in few bytes: [LEB128](https://en.wikipedia.org/wiki/LEB128), signed ones zigzag.
 
-pub(super) fn push_unsigned(bytes: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn push_unsigned(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
         number >>= 7;
@@ -8,28 +8,28 @@ pub(super) fn push_unsigned(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-pub(super) fn push_signed(bytes: &mut Vec<u8>, number: i64) {
+pub(crate) fn push_signed(bytes: &mut Vec<u8>, number: i64) {
     push_unsigned(bytes, (number << 1 ^ number >> 63) as u64);
 }
 
 /// Reads from the front of bytes. `None` at their end.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         let (byte, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*byte)
     }
 
-    pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(bytes)
     }
 
     /// Reads a varint of at most ten bytes; drops bits beyond the 64th.
-    pub(super) fn unsigned(&mut self) -> Option<u64> {
+    pub(crate) fn unsigned(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    pub(super) fn signed(&mut self) -> Option<i64> {
+    pub(crate) fn signed(&mut self) -> Option<i64> {
         let number = self.unsigned()?;
         Some((number >> 1) as i64 ^ -((number & 1) as i64))
     }
