@@ -1,5 +1,6 @@
 //! The services of a function: its configuration, schemas and adapters, created once per process.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -96,16 +97,11 @@ impl Services {
 /// longer, and an event is delivered only three times.
 const STALL_GRACE: Duration = Duration::from_secs(30);
 
-/// The maximum time to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// The maximum time until the head of a response.
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// Loads the SDK's configuration from the environment, with timeouts for calls.
 pub async fn sdk_config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(Duration::from_secs(20))
         .operation_attempt_timeout(Duration::from_secs(60))
         .build();
     let stalled = StalledStreamProtectionConfig::enabled().grace_period(STALL_GRACE).build();
@@ -119,18 +115,26 @@ const POOL_IDLE: Duration = Duration::from_secs(20);
 
 /// Returns the HTTP client of every SDK client: rustls on ring.
 ///
-/// All calls share one connector. The SDK's own client makes one for each SDK client, to see that it can be made, and another
-/// one for the first call; each parses the root certificates of the system, a millisecond.
+/// All SDK clients with the same timeouts share one connector. The SDK's own client makes one for each SDK client, to see that it
+/// can be made, and another one for the first call; each parses the root certificates of the system, a millisecond.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
-    let timeouts = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
-    let connector = Connector::builder()
-        .connector_settings(timeouts)
-        .pool_idle_timeout(POOL_IDLE)
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build();
-    let connector = SharedHttpConnector::new(connector);
-    http_client_fn(move |_, _| connector.clone())
+    let connectors: Mutex<Vec<(HttpConnectorSettings, SharedHttpConnector)>> = Mutex::default();
+    http_client_fn(move |settings, _| {
+        let mut connectors = connectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let timeouts = |of: &HttpConnectorSettings| (of.connect_timeout(), of.read_timeout());
+        if let Some((_, known)) = connectors.iter().find(|(known, _)| timeouts(known) == timeouts(settings)) {
+            return known.clone();
+        }
+        let connector = Connector::builder()
+            .connector_settings(settings.clone())
+            .pool_idle_timeout(POOL_IDLE)
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build();
+        let connector = SharedHttpConnector::new(connector);
+        connectors.push((settings.clone(), connector.clone()));
+        connector
+    })
 }
 
 /// Returns the present time.
