@@ -47,8 +47,12 @@ impl Sums {
         let (mut lowest, mut highest) = (u64::MAX, 0);
         for point in points {
             let magnitude = point.value.abs().to_bits();
-            lowest = lowest.min(magnitude);
+            // A zero adds nothing. As the smallest value, it would make a bin of each exponent below the others.
+            lowest = lowest.min(if magnitude == 0 { u64::MAX } else { magnitude });
             highest = highest.max(magnitude);
+        }
+        if highest == 0 {
+            return;
         }
         let [lowest, highest] = [lowest, highest].map(|magnitude| decompose(f64::from_bits(magnitude)).1);
         let exponents = (highest - lowest + 1) as usize;
@@ -59,7 +63,7 @@ impl Sums {
         let mut bins: SmallVec<[Bin; MIN_BINS]> = smallvec![Bin::default(); exponents];
         for point in points {
             let (significand, position) = decompose(point.value);
-            if let Some(bin) = bins.get_mut((position - lowest) as usize) {
+            if let Some(bin) = position.checked_sub(lowest).and_then(|index| bins.get_mut(index as usize)) {
                 let magnitude = u128::from(significand.unsigned_abs());
                 bin.significands += i128::from(significand);
                 bin.squares += magnitude * magnitude;
