@@ -9,7 +9,18 @@ pub(crate) fn push_unsigned(bytes: &mut Vec<u8>, mut number: u64) {
 }
 
 pub(crate) fn push_signed(bytes: &mut Vec<u8>, number: i64) {
-    push_unsigned(bytes, (number << 1 ^ number >> 63) as u64);
+    push_unsigned(bytes, zigzag(number));
+}
+
+/// Returns 0, 1, 2, 3, 4 for 0, -1, 1, -2, 2: small numbers of both signs have few bits.
+#[inline]
+pub(crate) fn zigzag(number: i64) -> u64 {
+    (number << 1 ^ number >> 63) as u64
+}
+
+#[inline]
+pub(crate) fn unzigzag(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
 }
 
 /// Reads from the front of bytes. `None` at their end.
@@ -42,7 +53,6 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn signed(&mut self) -> Option<i64> {
-        let number = self.unsigned()?;
-        Some((number >> 1) as i64 ^ -((number & 1) as i64))
+        self.unsigned().map(unzigzag)
     }
 }

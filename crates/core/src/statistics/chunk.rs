@@ -1,6 +1,7 @@
 //! Chunks: the points of one upload, or of several messages together, in one series, compressed and with a summary. A chunk never
 //! changes, except that the points of a withdrawn message are removed.
 
+mod blocks;
 mod builder;
 mod codec;
 mod data;
