@@ -13,10 +13,18 @@ pub(crate) const EVENT: &[u8] = br#"{"device_id": "12345", "timestamp": "2025-02
 /// 2025-01-01T00:00:00Z.
 const START: Timestamp = Timestamp::from_secs(1_735_689_600);
 
-/// Returns a temperature from 15 to 25 degrees in hundredths of a degree, from a multiplicative hash of the number.
+/// Returns the number of this number in the sequence SplitMix64. The values of a device come from numbers in equal distances; a
+/// mere multiplication would give them equal differences, as no sensor has.
+fn noise(number: u64) -> u64 {
+    let mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
+
+/// Returns a temperature from 15 to 25 degrees in hundredths of a degree.
 fn value(number: u64) -> f64 {
-    let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
-    (1_500 + noise % 1_000) as f64 / 100.0
+    (1_500 + noise(number) % 1_000) as f64 / 100.0
 }
 
 /// Returns a batch of readings of one device, one per minute.
@@ -34,8 +42,7 @@ pub(crate) fn batch(readings: usize) -> Vec<u8> {
 
 /// Returns a temperature from 15 to 25 degrees, most with 16 or 17 digits.
 fn long_value(number: u64) -> f64 {
-    let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11;
-    15.0 + 10.0 * (noise as f64 / (1_u64 << 53) as f64)
+    15.0 + 10.0 * ((noise(number) >> 11) as f64 / (1_u64 << 53) as f64)
 }
 
 /// Returns NDJSON of the schema `weather/1.0`: one line per day and station, with all four measures.
@@ -87,7 +94,7 @@ impl Events {
 
     /// Makes the devices report in random order.
     pub(crate) fn in_random_order(self) -> Events {
-        Events { device: |number| number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32), ..self }
+        Events { device: noise, ..self }
     }
 
     /// Returns the next line.
