@@ -26,13 +26,14 @@ fn series(count: i64, value: impl Fn(i64) -> f64) -> Vec<Point> {
 fn usual_series_take_few_bytes() {
     // A rough sine with one decimal, like the values of a thermometer.
     let decimal = |i: i64| ((i as f64 / 200.0).sin() * 150.0 + (i * 7919 % 13) as f64).round() / 10.0;
+    // From 15 to 25 with two decimals: the differences have eleven bits.
+    let noise = |i: i64| (1_500 + i * i * i * 7919 % 997) as f64 / 100.0;
     // Pseudo-random numbers, whose mantissas do not compress.
     let random = |i: i64| f64::from_bits((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12 | 0x3ff0_0000_0000_0000);
     let rows = [
         ("one point", series(1, |_| 22.5), 24),
-        // As noise from 15 to 25 with two decimals: eleven bits each.
-        ("twenty of noise", series(20, |i| (1_500 + i * 7919 % 1_000) as f64 / 100.0), 52),
-        ("an hour of noise", series(60, |i| (1_500 + i * 7919 % 1_000) as f64 / 100.0), 116),
+        ("twenty of noise", series(20, noise), 52),
+        ("an hour of noise", series(60, noise), 116),
         ("a day of zeros and few others", series(1440, |i| if i % 70 == 0 { 8.5 } else { 0.0 }), 160),
         ("constant", series(4096, |_| 22.5), 256),
         ("counter", series(4096, |i| i as f64), 64),
