@@ -110,7 +110,8 @@ impl Codec {
 
     /// Returns the stored form with blocks.
     fn blocks(&self, head: Head, digits: usize) -> Vec<u8> {
-        let (first, differences) = self.integers.split_first().map_or((0, [].as_slice()), |(first, rest)| (*first, rest));
+        let (first, differences) =
+            self.integers.split_first().map_or((0, [].as_slice()), |(first, rest)| (*first, rest));
         let size = blocks::size_bytes(&self.steps) + blocks::size_bytes(differences);
         let mut stored = Vec::with_capacity(HEAD_BYTES + size);
         stored.push(BLOCKS);
@@ -134,7 +135,8 @@ impl Codec {
             return false;
         }
         let Self { steps, integers, .. } = self;
-        let bits = |numbers: &[i64]| numbers.iter().map(|number| u64::BITS - zigzag(*number).leading_zeros()).sum::<u32>();
+        let bits =
+            |numbers: &[i64]| numbers.iter().map(|number| u64::BITS - zigzag(*number).leading_zeros()).sum::<u32>();
         let is_repeated = |pair: &&[i64]| matches!(pair, [a, b] if a == b && *a != 0);
         let repeated = |numbers: &[i64]| numbers.windows(2).filter(is_repeated).count();
         block_bytes > (bits(steps) + bits(integers)) as usize / 4
@@ -218,7 +220,8 @@ impl Codec {
             return Some(points);
         }
         let has_minus_zeros = digits >= WITH_MINUS_ZEROS;
-        let power = POWERS_OF_TEN.get(usize::from(digits % WITH_MINUS_ZEROS)).filter(|_| digits < 2 * WITH_MINUS_ZEROS)?;
+        let power =
+            POWERS_OF_TEN.get(usize::from(digits % WITH_MINUS_ZEROS)).filter(|_| digits < 2 * WITH_MINUS_ZEROS)?;
         let mut integer = reader.signed()?;
         form.read(&mut reader, count - 1, integers)?;
         let differences = integers.iter().copied().chain([0]);
@@ -370,8 +373,7 @@ fn as_integer(value: f64, digits: usize) -> Option<i64> {
     let power = POWERS_OF_TEN.get(digits)?;
     let scaled = value * power;
     let integer = (scaled + 0.5f64.copysign(scaled)) as i64;
-    let is_exact =
-        -MAX_INTEGER < integer && integer < MAX_INTEGER && integer as f64 / power == value;
+    let is_exact = -MAX_INTEGER < integer && integer < MAX_INTEGER && integer as f64 / power == value;
     is_exact.then_some(integer)
 }
 
