@@ -11,6 +11,7 @@ mod expanded;
 mod names;
 mod permissions;
 mod processing;
+mod protection;
 mod security;
 mod uploads;
 mod users;
