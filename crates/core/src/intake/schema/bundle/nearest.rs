@@ -8,28 +8,25 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     if name.len() > MAX_BYTES {
         return None;
     }
-    let length = name.chars().count();
-    let allowed = match length {
-        0..=2 => 0,
+    let letters = Letters::of(name);
+    let near = candidates.into_iter().filter(|candidate| !letters.is_far_from(Letters::of(candidate)));
+    near.filter_map(|candidate| Some((closeness(name, candidate)?, candidate))).min().map(|(_, candidate)| candidate)
+}
+
+/// Returns a number that is the less, the more probably `name` is a misspelling of another name; `None` if it is probably none.
+pub(crate) fn closeness(name: &str, other: &str) -> Option<usize> {
+    if name.len().max(other.len()) > MAX_BYTES || name == other {
+        return None;
+    }
+    if folded(name).eq(folded(other)) {
+        return Some(0);
+    }
+    let allowed = match name.chars().count() {
+        0..=2 => return None,
         3..=5 => 1,
         _ => 2,
     };
-    let letters = Letters::of(name);
-    candidates
-        .into_iter()
-        .filter(|candidate| candidate.len() <= MAX_BYTES && *candidate != name)
-        .filter(|candidate| !letters.is_far_from(Letters::of(candidate)))
-        .filter_map(|candidate| {
-            if folded(name).eq(folded(candidate)) {
-                return Some((0, candidate));
-            }
-            // The distance is at least the difference in length.
-            let is_near = candidate.chars().count().abs_diff(length) <= allowed;
-            let distance = is_near.then(|| distance(name, candidate, allowed)).flatten();
-            distance.map(|distance| (distance, candidate))
-        })
-        .min()
-        .map(|(_, candidate)| candidate)
+    distance(name, other, allowed)
 }
 
 /// Returns ` (did you mean `…`?)`, or an empty string.
@@ -70,36 +67,47 @@ impl Letters {
 /// Returns the least number of characters to insert, delete, change or swap with their neighbour (optimal string alignment);
 /// `None` if it is more than `most`. Each name has at most [`MAX_BYTES`].
 fn distance(one: &str, other: &str, most: usize) -> Option<usize> {
-    let mut columns = ['\0'; MAX_BYTES];
-    let mut length = 0;
-    for (column, letter) in columns.iter_mut().zip(other.chars()) {
-        *column = letter;
-        length += 1;
+    if one.is_ascii() && other.is_ascii() {
+        return distance_of(one.as_bytes(), other.as_bytes(), most);
     }
-    let columns = columns.get(..length)?;
-    let mut before_last = [0_usize; MAX_BYTES + 1];
-    let mut last: [usize; MAX_BYTES + 1] = std::array::from_fn(|column| column);
+    let characters = |name: &str| name.chars().collect::<Vec<char>>();
+    distance_of(&characters(one), &characters(other), most)
+}
+
+fn distance_of<T: Copy + PartialEq>(one: &[T], other: &[T], most: usize) -> Option<usize> {
+    // Equal characters at both ends do not count.
+    let start = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let (one, other) = (one.get(start..)?, other.get(start..)?);
+    let end = one.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (one, other) = (one.get(..one.len() - end)?, other.get(..other.len() - end)?);
+    // The distance is at least the difference in length.
+    if one.len().abs_diff(other.len()) > most {
+        return None;
+    }
+    let length = other.len();
+    let mut before_last = [0_u8; MAX_BYTES + 1];
+    let mut last: [u8; MAX_BYTES + 1] = std::array::from_fn(|column| column as u8);
     let mut previous = None;
-    for (row, a) in one.chars().enumerate() {
+    for (row, &a) in one.iter().enumerate() {
         let mut current = [0; MAX_BYTES + 1];
-        current[0] = row + 1;
-        for (column, &b) in columns.iter().enumerate() {
-            let change = last[column] + usize::from(a != b);
+        current[0] = row as u8 + 1;
+        for (column, &b) in other.iter().enumerate() {
+            let change = last[column] + u8::from(a != b);
             let mut best = change.min(last[column + 1] + 1).min(current[column] + 1);
-            if column > 0 && previous == Some(b) && columns[column - 1] == a {
+            if column > 0 && previous == Some(b) && other[column - 1] == a {
                 best = best.min(before_last[column - 1] + 1);
             }
             current[column + 1] = best;
         }
         // A later row is no less than the least of the last two.
-        let least = |row: &[usize]| row.iter().take(length + 1).min().copied().unwrap_or_default();
+        let least = |row: &[u8]| row.iter().take(length + 1).min().copied().map_or(0, usize::from);
         if least(&current) > most && least(&last) > most {
             return None;
         }
         before_last = std::mem::replace(&mut last, current);
         previous = Some(a);
     }
-    last.get(length).copied().filter(|distance| *distance <= most)
+    last.get(length).map(|distance| usize::from(*distance)).filter(|distance| *distance <= most)
 }
 
 #[cfg(test)]
@@ -138,7 +146,34 @@ mod tests {
         }
     }
 
+    /// The distance by its definition, in a whole matrix.
+    fn plain_distance(one: &[char], other: &[char]) -> usize {
+        let mut matrix = vec![vec![0; other.len() + 1]; one.len() + 1];
+        for row in 0..=one.len() {
+            for column in 0..=other.len() {
+                if row == 0 || column == 0 {
+                    matrix[row][column] = row.max(column);
+                    continue;
+                }
+                let change = matrix[row - 1][column - 1] + usize::from(one[row - 1] != other[column - 1]);
+                let mut best = change.min(matrix[row - 1][column] + 1).min(matrix[row][column - 1] + 1);
+                if row > 1 && column > 1 && one[row - 1] == other[column - 2] && one[row - 2] == other[column - 1] {
+                    best = best.min(matrix[row - 2][column - 2] + 1);
+                }
+                matrix[row][column] = best;
+            }
+        }
+        matrix[one.len()][other.len()]
+    }
+
     proptest::proptest! {
+        #[test]
+        fn distances_equal_their_definition(one in "[ab]{0,7}|[abcé]{0,5}", other in "[ab]{0,7}|[abcé]{0,5}", most in 0..5_usize) {
+            let characters = |name: &str| name.chars().collect::<Vec<char>>();
+            let expected = plain_distance(&characters(&one), &characters(&other));
+            proptest::prop_assert_eq!(distance(&one, &other, most), Some(expected).filter(|distance| *distance <= most));
+        }
+
         #[test]
         fn near_names_are_never_far_by_their_letters(name in "[a-f_é\u{212a}]{0,8}", other in "[a-fkK_é]{0,8}") {
             let is_near = distance(&name, &other, 2).is_some() || folded(&name).eq(folded(&other));
