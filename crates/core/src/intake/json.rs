@@ -17,7 +17,7 @@ mod view;
 
 pub(crate) use budget::Budget;
 pub(crate) use locate::{locate, locate_in};
-pub(crate) use node::TapeNode;
+pub(crate) use node::{TapeNode, TapeObject};
 pub(crate) use number::TapeNumber;
 pub use parse::MAX_DEPTH;
 pub use pointer::escaped;

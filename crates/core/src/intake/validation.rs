@@ -15,6 +15,7 @@ mod one_pass;
 mod resolve;
 mod signature;
 mod template;
+mod text;
 
 use std::sync::Arc;
 

@@ -18,19 +18,19 @@ pub(crate) fn locate(text: &str, wanted: &[u32]) -> Vec<TextPosition> {
 
 /// Returns the positions of the entries `wanted` of a document, which must ascend. Begins each search at the last string
 /// before the entry: the tape has its offset.
-pub(crate) fn locate_in(document: &Document<'_>, wanted: &[u32]) -> Vec<TextPosition> {
+pub(crate) fn locate_in(document: &Document<'_>, wanted: impl Iterator<Item = u32>) -> Vec<TextPosition> {
     let text = document.text;
-    let mut found = Vec::with_capacity(wanted.len());
+    let mut found = Vec::with_capacity(wanted.size_hint().1.unwrap_or_default());
     let mut begin = Token::FIRST;
     for entry in wanted {
-        let before = document.entries.get(begin.entry as usize..=*entry as usize).unwrap_or_default();
+        let before = document.entries.get(begin.entry as usize..=entry as usize).unwrap_or_default();
         if let Some(ahead) = before.iter().rposition(|entry| entry.kind == Kind::Text) {
             let at = document.entry(begin.entry + ahead as u32).a as usize - 1;
             let passed = text.as_bytes().get(begin.at..at).unwrap_or_default();
             let line = begin.line + memchr_iter(b'\n', passed).count() as u64;
             begin = Token { at, line, entry: begin.entry + ahead as u32 };
         }
-        locate_from(text, begin, std::slice::from_ref(entry), &mut found);
+        locate_from(text, begin, &[entry], &mut found);
     }
     found
 }

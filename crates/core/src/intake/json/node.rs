@@ -26,14 +26,6 @@ impl<'a> TapeNode<'a> {
         }
     }
 
-    /// Returns the number of entries of the value, itself included.
-    pub(crate) fn size(self) -> u32 {
-        match self {
-            TapeNode::At(document, index) => document.behind(index) - index,
-            TapeNode::Name(_) => 1,
-        }
-    }
-
     /// Returns the name of a value that is a member.
     pub(crate) fn name(self) -> Option<TapeNode<'a>> {
         match self {

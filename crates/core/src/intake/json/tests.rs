@@ -190,9 +190,9 @@ proptest! {
         let indexes: Vec<u32> = all.iter().filter_map(|node| node.index()).collect();
         let positions = locate(&text, &indexes);
         prop_assert_eq!(positions.len(), all.len());
-        prop_assert_eq!(&locate_in(&document, &indexes), &positions);
+        prop_assert_eq!(&locate_in(&document, indexes.iter().copied()), &positions);
         let some: Vec<u32> = indexes.iter().copied().step_by(3).collect();
-        prop_assert_eq!(locate_in(&document, &some), locate(&text, &some));
+        prop_assert_eq!(locate_in(&document, some.iter().copied()), locate(&text, &some));
         for (node, located) in all.iter().zip(positions) {
             let expected = value(*node);
             let rest = &text[located.byte_offset as usize..];

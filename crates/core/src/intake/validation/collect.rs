@@ -6,6 +6,7 @@ use jsonschema::ValidationError;
 
 use super::hints;
 use super::message::{self, Description};
+use super::text::Mention;
 use crate::intake::failure::{Failure, FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, MAX_TARGETS, shortened};
 use crate::intake::json::{Budget, Document, TapeNode, locate};
 use crate::intake::schema::Schema;
@@ -17,8 +18,20 @@ pub const MAX_FAILURES: usize = 100;
 /// A failure, and the entry of the tape whose position it gets.
 pub(super) type Located = (Failure, Option<u32>);
 
+/// A failure of a record that does not conform to its schema.
+#[derive(Debug)]
+pub(super) struct Described {
+    pub(super) failure: Failure,
+    /// The entry of the tape whose position the failure gets.
+    pub(super) entry: u32,
+    /// The entries of the targets if these are names of members of the record, as far as they were found.
+    pub(super) target_entries: Vec<Option<u32>>,
+    /// The names of members that the message mentions.
+    pub(super) mentions: Vec<Mention>,
+}
+
 /// Returns the failures of a record that does not conform to its schema, and the minimum number of further ones.
-pub(super) fn failures(document: &mut Document<'_>, schema: &Schema) -> (Vec<Located>, u64) {
+pub(super) fn failures(document: &mut Document<'_>, schema: &Schema) -> (Vec<Described>, u64) {
     document.limit(Budget::new());
     let document = &*document;
     let mut drafts: Vec<Draft<'_>> = Vec::new();
@@ -34,7 +47,7 @@ pub(super) fn failures(document: &mut Document<'_>, schema: &Schema) -> (Vec<Loc
     let omitted = drafts.len().saturating_sub(MAX_FAILURES) as u64;
     // The budget can end within the last failure, so there is at least one more.
     let omitted = omitted.max(u64::from(document.is_spent() && !drafts.is_empty()));
-    let mut failures: Vec<Located> = drafts
+    let mut failures: Vec<Described> = drafts
         .into_iter()
         .take(MAX_FAILURES)
         .map(|(draft, missing)| draft.describe(document, schema, missing))
@@ -42,7 +55,8 @@ pub(super) fn failures(document: &mut Document<'_>, schema: &Schema) -> (Vec<Loc
     if failures.is_empty() {
         let message =
             "the record does not fit its schema, and is too large to locate the failures: send smaller records";
-        failures.push((Failure::new(FailureCode::SchemaMismatch, "", message), Some(0)));
+        let failure = Failure::new(FailureCode::SchemaMismatch, "", message);
+        failures.push(Described { failure, entry: 0, target_entries: Vec::new(), mentions: Vec::new() });
     }
     (failures, omitted)
 }
@@ -77,21 +91,30 @@ fn merged(drafts: Vec<Draft<'_>>) -> Vec<(Draft<'_>, Vec<String>)> {
 }
 
 impl Draft<'_> {
-    fn describe(self, document: &Document<'_>, schema: &Schema, missing: Vec<String>) -> Located {
+    fn describe(self, document: &Document<'_>, schema: &Schema, missing: Vec<String>) -> Described {
         let node = TapeNode::at(document, self.index);
-        let Description { code, keyword, targets, message, at } = message::describe(&self.error, node, schema, missing);
+        let description = message::describe(&self.error, node, schema, missing);
+        let Description { code, keyword, targets, target_entries, message, at } = description;
+        let (message, mentions) = message.into_parts();
         let failure = Failure {
             keyword: Some(keyword),
             schema_pointer: Some(shortened(&message::schema_pointer(&self.error, schema), MAX_POINTER_CHARS)),
             targets: targets.iter().take(MAX_TARGETS).map(|target| shortened(target, MAX_TARGET_CHARS)).collect(),
             ..Failure::new(code, self.error.instance_path().as_str(), message)
         };
-        (failure, at.or(Some(self.index)))
+        Described { failure, entry: at.unwrap_or(self.index), target_entries, mentions }
+    }
+}
+
+impl From<Described> for Located {
+    fn from(described: Described) -> Self {
+        (described.failure, Some(described.entry))
     }
 }
 
 /// Adds lines and byte offsets to failures, in one pass over the text.
-pub(super) fn located(document: &Document<'_>, failures: Vec<Located>) -> Vec<Failure> {
+pub(super) fn located<F: Into<Located>>(document: &Document<'_>, failures: Vec<F>) -> Vec<Failure> {
+    let failures: Vec<Located> = failures.into_iter().map(Into::into).collect();
     let mut wanted: Vec<u32> = failures.iter().filter_map(|(_, at)| *at).collect();
     wanted.sort_unstable();
     wanted.dedup();

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::kind::KnownRejection;
-use super::signature::UnknownName;
+use super::signature::Signature;
 use crate::intake::failure::Failure;
 use crate::intake::json::{Document, locate_in};
 use crate::intake::position::TextPosition;
@@ -35,7 +35,7 @@ pub(crate) struct KnownFailures<'a> {
 /// The part of the failures that each record has of its own.
 enum Places<'a> {
     /// In a record with a signature.
-    In(Document<'a>, &'a [UnknownName]),
+    In(Document<'a>, &'a Signature),
     /// The positions of the failures, within the record.
     At(Vec<TextPosition>),
 }
@@ -45,8 +45,8 @@ impl<'a> Failures<'a> {
         Self { source: Source::Described, omitted, described: failures.into() }
     }
 
-    pub(super) fn known(document: Document<'a>, kind: Arc<KnownRejection>, names: &'a [UnknownName]) -> Self {
-        Self::of(KnownFailures { kind, places: Places::In(document, names) })
+    pub(super) fn known(document: Document<'a>, kind: Arc<KnownRejection>, signature: &'a Signature) -> Self {
+        Self::of(KnownFailures { kind, places: Places::In(document, signature) })
     }
 
     /// Returns the failures of a kind at these positions.
@@ -111,7 +111,10 @@ impl KnownFailures<'_> {
     /// Returns the positions that the failures refer to. The record begins at `start` of the upload.
     pub(crate) fn positions(&self, start: TextPosition) -> Vec<TextPosition> {
         let mut positions = match &self.places {
-            Places::In(document, _) => locate_in(document, &self.kind.entries),
+            Places::In(document, signature) => {
+                let entries = self.kind.entries.iter().filter_map(|index| signature.entries.get(*index));
+                locate_in(document, entries.copied())
+            }
             Places::At(positions) => positions.clone(),
         };
         positions.iter_mut().for_each(|position| *position = position.within(start));
@@ -121,8 +124,8 @@ impl KnownFailures<'_> {
     /// Returns the unknown member with a number.
     pub(crate) fn name(&self, number: u16) -> &str {
         match &self.places {
-            Places::In(document, names) => {
-                names.get(usize::from(number)).map_or("", |unknown| document.name(unknown.name))
+            Places::In(document, signature) => {
+                signature.names.get(usize::from(number)).map_or("", |unknown| document.name(unknown.name))
             }
             Places::At(_) => "",
         }

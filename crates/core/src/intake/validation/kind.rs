@@ -1,10 +1,9 @@
 //! A kind of rejected record.
 
-use super::collect::Located;
-use super::signature::UnknownName;
+use super::collect::Described;
+use super::signature::Signature;
 use super::template::KnownFailure;
-use crate::intake::failure::{Failure, FailureCode};
-use crate::intake::json::Document;
+use crate::intake::failure::Failure;
 use crate::intake::schema::SchemaId;
 
 /// The maximum number of failures of a kind.
@@ -21,35 +20,29 @@ pub(crate) struct KnownRejection {
     pub(crate) omitted: u64,
     /// The number of positions that the failures refer to.
     pub(crate) positions: usize,
-    /// The entries at these positions, ascending, if the kind has a signature.
-    pub(super) entries: Vec<u32>,
+    /// These positions if the kind has a signature: ascending indexes of its entries.
+    pub(super) entries: Vec<usize>,
     /// The schema, if the kind has no signature.
     schema: Option<SchemaId>,
 }
 
 impl KnownRejection {
-    /// Returns the kind of a record with a signature; none if its names cannot be told from other text.
-    pub(super) fn signed(
-        number: u64,
-        document: &Document<'_>,
-        names: &[UnknownName],
-        found: &[Located],
-        omitted: u64,
-    ) -> Option<Self> {
+    /// Returns the kind of a record with a signature; none if it has too many failures.
+    pub(super) fn signed(number: u64, signature: &Signature, found: &[Described], omitted: u64) -> Option<Self> {
         if found.len() > MAX_FAILURES || omitted > 0 {
             return None;
         }
-        let mut entries: Vec<u32> = found.iter().map(|(_, entry)| *entry).collect::<Option<_>>()?;
+        let index_of = |found: &Described| signature.entries.binary_search(&found.entry).ok();
+        let mut entries: Vec<usize> = found.iter().map(index_of).collect::<Option<_>>()?;
         entries.sort_unstable();
         entries.dedup();
-        let known = |(failure, entry): &Located| {
-            let entry = (*entry)?;
-            let position = entries.binary_search(&entry).ok()?;
-            let names = match failure.code {
-                FailureCode::AdditionalProperties => gaps_at(document, names, entry)?,
-                _ => Vec::new(),
-            };
-            KnownFailure::of(failure, position, &names)
+        let number_of = |entry| {
+            let index = signature.names.iter().position(|unknown| unknown.name == entry)?;
+            u16::try_from(index).ok()
+        };
+        let known = |found: &Described| {
+            let position = entries.binary_search(&index_of(found)?).ok()?;
+            KnownFailure::of(found, position, &number_of)
         };
         let failures = found.iter().map(known).collect::<Option<_>>()?;
         Some(Self { number, failures, omitted, positions: entries.len(), entries, schema: None })
@@ -57,8 +50,8 @@ impl KnownRejection {
 
     /// Returns the kind of a record without a signature.
     pub(super) fn described(number: u64, found: &[Failure], omitted: u64, schema: Option<&SchemaId>) -> Option<Self> {
-        let failures = found.iter().enumerate().map(|(position, failure)| KnownFailure::of(failure, position, &[]));
-        let failures = failures.collect::<Option<_>>()?;
+        let known = |(position, failure)| KnownFailure::without_gaps(failure, position);
+        let failures = found.iter().enumerate().map(known).collect::<Option<_>>()?;
         let (positions, entries) = (found.len(), Vec::new());
         Some(Self { number, failures, omitted, positions, entries, schema: schema.cloned() })
     }
@@ -75,15 +68,4 @@ impl KnownRejection {
     pub(crate) fn size_bytes(&self) -> usize {
         256 + self.failures.iter().map(KnownFailure::size_bytes).sum::<usize>()
     }
-}
-
-/// Returns the names that the signature leaves out of the object one of whose names is at `entry`, with their numbers.
-/// `None` if it leaves out some and holds others.
-fn gaps_at<'a>(document: &Document<'a>, names: &[UnknownName], entry: u32) -> Option<Vec<(u16, &'a str)>> {
-    let object = names.iter().find(|unknown| unknown.name == entry)?.object;
-    let of_object = || (0_u16..).zip(names).filter(|(_, unknown)| unknown.object == object);
-    if of_object().all(|(_, unknown)| !unknown.is_gap) {
-        return Some(Vec::new());
-    }
-    of_object().map(|(number, unknown)| unknown.is_gap.then(|| (number, document.name(unknown.name)))).collect()
 }

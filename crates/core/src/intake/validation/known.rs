@@ -56,7 +56,7 @@ impl KnownRejections {
     /// Returns the failures of a record that does not conform to its schema. [`knows`](Self::knows) has looked at it.
     pub(super) fn failures<'a>(&'a mut self, mut document: Document<'a>, schema: &Schema) -> Failures<'a> {
         if let Some(kind) = self.found.take() {
-            return Failures::known(document, kind, &self.signature.names);
+            return Failures::known(document, kind, &self.signature);
         }
         if self.is_off || !(self.is_signed || self.sign(&document, schema)) {
             let (found, omitted) = collect::failures(&mut document, schema);
@@ -64,10 +64,10 @@ impl KnownRejections {
         }
         self.is_signing = true;
         if let Some(known) = self.kinds.get(&*self.signature.bytes) {
-            return Failures::known(document, Arc::clone(known), &self.signature.names);
+            return Failures::known(document, Arc::clone(known), &self.signature);
         }
         let (found, omitted) = collect::failures(&mut document, schema);
-        let kind = KnownRejection::signed(self.next, &document, &self.signature.names, &found, omitted);
+        let kind = KnownRejection::signed(self.next, &self.signature, &found, omitted);
         let found = collect::located(&document, found);
         let Some(kind) = kind else { return self.of_texts(found, omitted, Some(&schema.id)) };
         self.next += 1;

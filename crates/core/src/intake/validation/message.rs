@@ -6,6 +6,7 @@ use jsonschema::{JsonType, JsonTypeSet, ValidationError};
 use serde_json::Value;
 
 use super::hints;
+use super::text::Text;
 use crate::intake::failure::{FailureCode, MAX_TARGET_CHARS, MAX_TARGETS, shortened};
 use crate::intake::json::TapeNode;
 use crate::intake::schema::Schema;
@@ -19,7 +20,9 @@ pub(super) struct Description {
     pub(super) code: FailureCode,
     pub(super) keyword: String,
     pub(super) targets: Vec<String>,
-    pub(super) message: String,
+    /// The entries of the targets if these are names of members of the record, as far as they were found.
+    pub(super) target_entries: Vec<Option<u32>>,
+    pub(super) message: Text,
     /// The entry of the tape whose position the failure gets, if it is not that of the value.
     pub(super) at: Option<u32>,
 }
@@ -70,24 +73,24 @@ pub(super) fn describe(
     missing: Vec<String>,
 ) -> Description {
     let keyword = keyword(error);
-    let description = |code: FailureCode, message: String| Description {
+    let of_names = |code: FailureCode, message: Text| Description {
         code,
         keyword: keyword.clone(),
         targets: Vec::new(),
+        target_entries: Vec::new(),
         message,
         at: None,
     };
+    let description = |code: FailureCode, message: String| of_names(code, message.into());
     match error.kind() {
         Kind::Required { .. } if keyword == "dependentRequired" => {
-            let message = format!(
-                "{}: another member requires it",
-                missing_text(&missing, node, &declared_beside(error, schema))
-            );
-            Description { targets: missing, ..description(FailureCode::DependentRequired, message) }
+            let mut message = missing_text(&missing, node, &declared_beside(error, schema));
+            message.push(": another member requires it");
+            Description { targets: missing, ..of_names(FailureCode::DependentRequired, message) }
         }
         Kind::Required { .. } => {
             let message = missing_text(&missing, node, &declared_beside(error, schema));
-            Description { targets: missing, ..description(FailureCode::Required, message) }
+            Description { targets: missing, ..of_names(FailureCode::Required, message) }
         }
         Kind::AdditionalProperties { unexpected } => unexpected_members(
             description(FailureCode::AdditionalProperties, String::new()),
@@ -130,9 +133,11 @@ pub(super) fn describe(
         Kind::FalseSchema if keyword == "additionalProperties" => {
             let name = node.name();
             let targets = name.and_then(TapeNode::text).map(str::to_owned).into_iter().collect();
+            let at = name.and_then(TapeNode::index);
             Description {
                 targets,
-                at: name.and_then(TapeNode::index),
+                target_entries: vec![at],
+                at,
                 ..description(FailureCode::AdditionalProperties, "no members are allowed here: remove them".into())
             }
         }
@@ -294,14 +299,19 @@ fn listed(names: &[String]) -> String {
     list.join(", ") + &more
 }
 
-fn missing_text(missing: &[String], node: TapeNode<'_>, declared: &[&str]) -> String {
+fn missing_text(missing: &[String], node: TapeNode<'_>, declared: &[&str]) -> Text {
     let members = node.object().into_iter().flat_map(|object| object.members()).take(64).map(|(name, _)| name);
     let strangers: Vec<&str> = members.filter(|name| !declared.contains(name)).collect();
-    let slip =
-        |name: &String| Some(format!("; did you write `{}` for `{name}`?", nearest(name, strangers.iter().copied())?));
-    let slips: String = missing.iter().take(MAX_TARGETS).filter_map(slip).collect();
     let plural = if missing.len() == 1 { "" } else { "s" };
-    format!("missing required member{plural} {}{slips}", listed(missing))
+    let mut text: Text = format!("missing required member{plural} {}", listed(missing)).into();
+    for name in missing.iter().take(MAX_TARGETS) {
+        if let Some(slip) = nearest(name, strangers.iter().copied()) {
+            text.push("; did you write `");
+            text.push_name(slip, name_entry(node, slip));
+            text.push(&format!("` for `{name}`?"));
+        }
+    }
+    text
 }
 
 /// Describes members that the schema does not allow, each with the name that was probably meant.
@@ -314,22 +324,27 @@ fn unexpected_members(
 ) -> Description {
     let declared = declared_beside(error, schema);
     let absent = || declared.iter().copied().filter(|name| node.member(name).is_none());
-    let name = |name: &String| format!("`{}`{}", shortened(name, MAX_TARGET_CHARS), did_you_mean(name, absent()));
-    let message = match unexpected {
-        [one] => format!("the member {} is not allowed here", name(one)),
-        _ => {
-            let more = match unexpected.len().saturating_sub(MAX_TARGETS) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            format!(
-                "the members {}{more} are not allowed here",
-                unexpected.iter().take(MAX_TARGETS).map(name).collect::<Vec<_>>().join(", ")
-            )
-        }
-    };
-    let first = unexpected.first().and_then(|first| node.object()?.name_index(first));
-    Description { targets: unexpected.iter().take(MAX_TARGETS).cloned().collect(), message, at: first, ..description }
+    let listed: Vec<&String> = unexpected.iter().take(MAX_TARGETS).collect();
+    let entries: Vec<Option<u32>> = listed.iter().map(|name| name_entry(node, name)).collect();
+    let mut message: Text = if unexpected.len() == 1 { "the member " } else { "the members " }.to_owned().into();
+    for (index, (name, entry)) in listed.iter().zip(&entries).enumerate() {
+        message.push(if index == 0 { "`" } else { ", `" });
+        message.push_name(name, *entry);
+        message.push("`");
+        message.push(&did_you_mean(name, absent()));
+    }
+    message.push(&match unexpected.len() {
+        1 => " is not allowed here".to_owned(),
+        0..=MAX_TARGETS => " are not allowed here".to_owned(),
+        all => format!(" and {} more are not allowed here", all - MAX_TARGETS),
+    });
+    let targets = listed.into_iter().cloned().collect();
+    Description { targets, at: entries.first().copied().flatten(), target_entries: entries, message, ..description }
+}
+
+/// Returns the entry of the name of a member.
+fn name_entry(node: TapeNode<'_>, name: &str) -> Option<u32> {
+    node.object()?.name_index(name)
 }
 
 /// Returns the part of the schema that holds the keyword that failed.

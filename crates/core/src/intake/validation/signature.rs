@@ -1,5 +1,5 @@
 //! The signature of a record that does not conform to its schema: everything that its failures depend on, except positions
-//! and the names of members that resemble no declared one.
+//! and the names of unknown members. Of these names it has only their resemblance to declared ones.
 //!
 //! Records with equal signatures have equal failures, up to those positions and names. The reverse need not hold: a signature
 //! may distinguish records whose failures are equal. A schema with a keyword that is not listed here has no signatures.
@@ -12,9 +12,10 @@ use serde_json::Value;
 
 use super::hints;
 use crate::intake::date_time::time_mistakes;
-use crate::intake::json::{Document, TapeJson, TapeNode, TapeNumber};
+use crate::intake::failure::MAX_TARGETS;
+use crate::intake::json::{Document, TapeJson, TapeNode, TapeNumber, TapeObject};
 use crate::intake::schema::bundle::keyword_validator;
-use crate::intake::schema::bundle::nearest::{Letters, nearest};
+use crate::intake::schema::bundle::nearest::{Letters, closeness};
 use crate::time::Timestamp;
 
 /// The maximum number of values and names in a record with a signature.
@@ -25,10 +26,8 @@ const MAX_BYTES: usize = 1_024;
 const MAX_NAME_BYTES: usize = 256;
 /// Integers up to this size are doubles.
 const MAX_EXACT: u64 = 1 << 53;
-/// Stands for a member that resembles no declared one.
+/// Stands for a member that is not declared, and for no member.
 const UNKNOWN: u8 = 0xff;
-/// Precedes the name of any other member that is not declared.
-const NAMED: u8 = 0xfe;
 
 /// The signatures of the records of one schema.
 #[derive(Debug)]
@@ -41,18 +40,30 @@ struct Place {
     members: BTreeMap<Box<str>, Member>,
     items: Option<Box<Place>>,
     has_unique_items: bool,
+    /// Whether only members that the schema declares are allowed.
+    is_closed: bool,
     /// Whether a number is allowed and a string is not.
     expects_number: bool,
     is_date_time: bool,
     /// The bounds of lengths in characters.
     min_lengths: Vec<u64>,
     max_lengths: Vec<u64>,
-    /// The bounds of numbers.
-    limits: Vec<f64>,
+    /// The bounds of the number of elements.
+    min_items: Vec<u64>,
+    max_items: Vec<u64>,
+    limits: Vec<Limit>,
     /// The allowed values of `enum` and `const`.
     values: Vec<Vec<Value>>,
     /// The keywords whose outcome only `jsonschema` knows.
     others: Vec<Validator<TapeJson>>,
+}
+
+/// A bound of numbers.
+#[derive(Debug)]
+struct Limit {
+    value: f64,
+    /// The keyword, for numbers that are not doubles.
+    keyword: Validator<TapeJson>,
 }
 
 /// A member that a schema declares or requires.
@@ -60,14 +71,22 @@ struct Place {
 struct Member {
     number: u8,
     letters: Letters,
+    is_required: bool,
     /// None if the schema requires the member and does not declare it.
     place: Option<Place>,
 }
+
+/// The members of a record that a schema declares or requires, by their numbers.
+#[derive(Debug, Default)]
+struct Present([u64; 4]);
 
 /// The signature of one record, in buffers that the next one reuses.
 #[derive(Debug, Default)]
 pub(super) struct Signature {
     pub(super) bytes: Vec<u8>,
+    /// The entries of the values and names that failures may be about, ascending. Records with equal signatures have equally
+    /// many.
+    pub(super) entries: Vec<u32>,
     /// The members that are not declared, in the order of the text.
     pub(super) names: Vec<UnknownName>,
 }
@@ -79,8 +98,17 @@ pub(super) struct UnknownName {
     pub(super) object: u32,
     /// The entry of its name.
     pub(super) name: u32,
-    /// Whether the signature leaves the name out, because it resembles no declared one.
-    pub(super) is_gap: bool,
+    letters: Letters,
+}
+
+impl Present {
+    fn add(&mut self, number: u8) {
+        self.0[usize::from(number >> 6)] |= 1 << (number & 63);
+    }
+
+    fn has(&self, member: &Member) -> bool {
+        self.0[usize::from(member.number >> 6)] & 1 << (member.number & 63) != 0
+    }
 }
 
 impl SignaturePlan {
@@ -91,6 +119,7 @@ impl SignaturePlan {
 
     /// Writes the signature of a record. Returns `false` if the record is too large.
     pub(super) fn write(&self, document: &Document<'_>, signature: &mut Signature) -> bool {
+        signature.entries.clear();
         signature.names.clear();
         document.len() <= MAX_ENTRIES
             && self.0.write(document.root(), signature).is_some()
@@ -106,22 +135,27 @@ impl Place {
             match keyword.as_str() {
                 "$schema" | "$id" | "$comment" | "$defs" | "title" | "description" | "default" | "examples"
                 | "deprecated" | "readOnly" | "writeOnly" | "x-eventpulse" => {}
-                // Every signature holds the number of elements and of members.
-                "minItems" | "maxItems" | "minProperties" | "maxProperties" => {}
+                // Every signature holds the number of members.
+                "minProperties" | "maxProperties" => {}
+                "minItems" => place.min_items.push(value.as_u64()?),
+                "maxItems" => place.max_items.push(value.as_u64()?),
                 "type" => place.expects_number = expects_number(value)?,
                 "format" if value == "date-time" => place.is_date_time = true,
                 "format" | "pattern" | "multipleOf" => place.others.push(keyword_validator(keyword, value)?),
                 "minLength" => place.min_lengths.push(value.as_u64()?),
                 "maxLength" => place.max_lengths.push(value.as_u64()?),
-                "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => match exact(value) {
-                    Some(limit) => place.limits.push(limit),
-                    None => place.others.push(keyword_validator(keyword, value)?),
-                },
+                "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => {
+                    let validator = keyword_validator(keyword, value)?;
+                    match exact(value) {
+                        Some(limit) => place.limits.push(Limit { value: limit, keyword: validator }),
+                        None => place.others.push(validator),
+                    }
+                }
                 "enum" => place.values.push(value.as_array()?.clone()),
                 "const" => place.values.push(vec![value.clone()]),
                 "uniqueItems" => place.has_unique_items = true,
                 "items" => place.items = Some(Box::new(Self::of(value)?)),
-                "additionalProperties" if value.is_boolean() => {}
+                "additionalProperties" => place.is_closed = !value.as_bool()?,
                 "properties" => {
                     for (name, schema) in value.as_object()? {
                         place.declare(name)?.place = Some(Self::of(schema)?);
@@ -129,7 +163,7 @@ impl Place {
                 }
                 "required" => {
                     for name in value.as_array()? {
-                        place.declare(name.as_str()?)?;
+                        place.declare(name.as_str()?)?.is_required = true;
                     }
                 }
                 _ => return None,
@@ -139,23 +173,23 @@ impl Place {
     }
 
     fn declare(&mut self, name: &str) -> Option<&mut Member> {
-        let number = u8::try_from(self.members.len()).ok().filter(|number| *number < NAMED)?;
-        let letters = Letters::of(name);
-        Some(self.members.entry(name.into()).or_insert_with(|| Member { number, letters, place: None }))
+        let number = u8::try_from(self.members.len()).ok().filter(|number| *number < UNKNOWN)?;
+        let new = || Member { number, letters: Letters::of(name), is_required: false, place: None };
+        Some(self.members.entry(name.into()).or_insert_with(new))
     }
 
     fn write(&self, node: TapeNode<'_>, to: &mut Signature) -> Option<()> {
-        let entry = node.index()?;
+        to.entries.push(node.index()?);
         if let Some(object) = node.object() {
-            to.bytes.extend([b'{', u8::try_from(object.len()).ok()?]);
-            for (name, value) in object.members() {
-                self.write_member(entry, name, value, to)?;
-            }
+            self.write_object(node, object, to)?;
         } else if let Some(array) = node.array() {
-            to.bytes.extend([b'[', u8::try_from(array.len()).ok()?]);
-            match &self.items {
-                Some(place) => array.elements().try_for_each(|element| place.write(element, to))?,
-                None => write_size(node, to)?,
+            to.bytes.push(b'[');
+            let length = array.len() as u64;
+            to.bytes.extend(self.min_items.iter().map(|least| u8::from(length >= *least)));
+            to.bytes.extend(self.max_items.iter().map(|most| u8::from(length <= *most)));
+            if let Some(place) = &self.items {
+                to.bytes.push(u8::try_from(length).ok()?);
+                array.elements().try_for_each(|element| place.write(element, to))?;
             }
             if self.has_unique_items {
                 to.bytes.push(u8::from(array.is_unique()));
@@ -164,7 +198,7 @@ impl Place {
             to.bytes.push(b'"');
             self.write_text(node, text, to)?;
         } else if let Some(number) = node.number() {
-            self.write_number(number, to);
+            self.write_number(node, number, to);
         } else {
             to.bytes.push(match node.as_boolean() {
                 Some(true) => b't',
@@ -181,35 +215,60 @@ impl Place {
         Some(())
     }
 
-    fn write_member(&self, object: u32, name: &str, value: TapeNode<'_>, to: &mut Signature) -> Option<()> {
-        if let Some(Member { number, place, .. }) = self.members.get(name) {
-            to.bytes.push(*number);
-            return match place {
-                Some(place) => place.write(value, to),
-                None => write_size(value, to),
-            };
+    fn write_object(&self, node: TapeNode<'_>, object: TapeObject<'_>, to: &mut Signature) -> Option<()> {
+        to.bytes.extend([b'{', u8::try_from(object.len()).ok()?]);
+        let (first, mut present, mut is_far) = (to.names.len(), Present::default(), true);
+        for (name, value) in object.members() {
+            let entry = value.index()?.checked_sub(1)?;
+            match self.members.get(name) {
+                Some(member) => {
+                    to.bytes.push(member.number);
+                    present.add(member.number);
+                    match &member.place {
+                        Some(place) => place.write(value, to)?,
+                        None => to.entries.push(entry),
+                    }
+                }
+                None if name.len() > MAX_NAME_BYTES => return None,
+                None => {
+                    to.bytes.push(UNKNOWN);
+                    to.entries.push(entry);
+                    let letters = Letters::of(name);
+                    is_far = is_far && self.members.values().all(|member| letters.is_far_from(member.letters));
+                    to.names.push(UnknownName { object: node.index()?, name: entry, letters });
+                }
+            }
         }
-        if name.len() > MAX_NAME_BYTES {
-            return None;
+        to.bytes.push(u8::from(is_far));
+        if !is_far {
+            self.write_resemblances(node, first, &present, to);
         }
-        let is_gap = self.resembles_none(name);
-        to.names.push(UnknownName { object, name: value.index()?.checked_sub(1)?, is_gap });
-        if is_gap {
-            to.bytes.push(UNKNOWN);
-        } else {
-            to.bytes.push(NAMED);
-            write_bytes(name.as_bytes(), to)?;
-        }
-        write_size(value, to)
+        Some(())
     }
 
-    /// Returns whether a name is no probable misspelling of a declared one, nor the reverse.
-    fn resembles_none(&self, name: &str) -> bool {
-        let letters = Letters::of(name);
-        self.members.iter().all(|(declared, member)| {
-            letters.is_far_from(member.letters)
-                || (nearest(name, [&**declared]).is_none() && nearest(declared, [name]).is_none())
-        })
+    /// Writes which declared members the unknown members of an object resemble, and the reverse: messages suggest them.
+    /// `first`: the index of the first unknown member.
+    fn write_resemblances(&self, node: TapeNode<'_>, first: usize, present: &Present, to: &mut Signature) {
+        let TapeNode::At(document, object) = node else { return };
+        let Signature { bytes, names, .. } = to;
+        let unknown = || names.iter().skip(first).filter(|unknown| unknown.object == object);
+        if self.is_closed {
+            let absent = || self.members.iter().filter(|(_, member)| member.place.is_some() && !present.has(member));
+            for UnknownName { name, letters, .. } in unknown().take(MAX_TARGETS) {
+                let name = document.name(*name);
+                let near = absent().filter(|(_, member)| !letters.is_far_from(member.letters));
+                let near = near.filter_map(|(other, member)| Some((closeness(name, other)?, other, member.number)));
+                bytes.push(near.min().map_or(UNKNOWN, |(.., number)| number));
+            }
+        }
+        for (name, member) in self.members.iter().filter(|(_, member)| member.is_required && !present.has(member)) {
+            let near = (0_u8..).zip(unknown()).filter(|(_, unknown)| !unknown.letters.is_far_from(member.letters));
+            let near = near.map(|(number, unknown)| (document.name(unknown.name), [b'?', number]));
+            let undeclared = self.members.iter().filter(|(_, member)| member.place.is_none() && present.has(member));
+            let near = near.chain(undeclared.map(|(other, member)| (&**other, [b'!', member.number])));
+            let near = near.filter_map(|(other, number)| Some((closeness(name, other)?, other, number)));
+            bytes.extend(near.min().map_or([b'-', UNKNOWN], |(.., number)| number));
+        }
     }
 
     fn write_text(&self, node: TapeNode<'_>, text: &str, to: &mut Signature) -> Option<()> {
@@ -227,7 +286,7 @@ impl Place {
         Some(())
     }
 
-    fn write_number(&self, number: TapeNumber, to: &mut Signature) {
+    fn write_number(&self, node: TapeNode<'_>, number: TapeNumber, to: &mut Signature) {
         to.bytes.extend([b'0', u8::from(number.is_integer())]);
         let value = number.to_f64();
         let is_exact = match number {
@@ -235,19 +294,10 @@ impl Place {
             TapeNumber::Signed(number) => number.unsigned_abs() <= MAX_EXACT,
             TapeNumber::Float(_) => true,
         };
-        if !is_exact && !self.limits.is_empty() {
-            let (kind, bits) = match number {
-                TapeNumber::Unsigned(number) => (0, number),
-                TapeNumber::Signed(number) => (1, number as u64),
-                TapeNumber::Float(number) => (2, number.to_bits()),
-            };
-            to.bytes.push(kind);
-            to.bytes.extend(bits.to_le_bytes());
-        } else {
-            to.bytes.push(3);
-            to.bytes
-                .extend(self.limits.iter().map(|limit| value.partial_cmp(limit).map_or(2, |order| order as i8 as u8)));
-        }
+        to.bytes.extend(self.limits.iter().map(|Limit { value: limit, keyword }| match value.partial_cmp(limit) {
+            Some(order) if is_exact => order as i8 as u8,
+            _ => b'0' + u8::from(keyword.is_valid(node)),
+        }));
         if self.is_date_time {
             write_time_mistakes(&value.trunc().to_string(), to);
         }
@@ -270,12 +320,6 @@ fn exact(number: &Value) -> Option<f64> {
         return None;
     }
     number.as_f64()
-}
-
-/// Writes the number of entries of a value, so that equal signatures have equal entries.
-fn write_size(node: TapeNode<'_>, to: &mut Signature) -> Option<()> {
-    to.bytes.push(u8::try_from(node.size()).ok()?);
-    Some(())
 }
 
 fn write_bytes(bytes: &[u8], to: &mut Signature) -> Option<()> {

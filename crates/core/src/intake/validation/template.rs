@@ -1,5 +1,7 @@
 //! The texts of a failure with gaps for the names of unknown members.
 
+use super::collect::Described;
+use super::text::Mention;
 use crate::intake::failure::{Failure, FailureCode, MAX_TARGET_CHARS, shortened};
 use crate::intake::position::TextPosition;
 
@@ -18,7 +20,7 @@ pub(crate) struct KnownFailure {
 
 #[derive(Debug)]
 struct Gaps {
-    targets: Vec<Vec<Piece>>,
+    targets: Vec<Piece>,
     message: Vec<Piece>,
 }
 
@@ -31,11 +33,20 @@ enum Piece {
 }
 
 impl KnownFailure {
-    /// Returns a failure with gaps for `names`, each with its number: the unknown members of an object in the order of the
-    /// text. `None` if the texts do not mention just these names.
-    pub(super) fn of(failure: &Failure, position: usize, names: &[(u16, &str)]) -> Option<Self> {
-        let failure = Failure { line: None, byte_offset: None, ..failure.clone() };
-        let gaps = if names.is_empty() { None } else { Some(Gaps::of(&failure, names)?) };
+    /// Returns a failure with gaps for the names of unknown members. `number`: returns the number of the unknown member whose
+    /// name is in an entry, or none. `None` if the entry of a name was not found.
+    pub(super) fn of(described: &Described, position: usize, number: &impl Fn(u32) -> Option<u16>) -> Option<Self> {
+        let failure = Failure { line: None, byte_offset: None, ..described.failure.clone() };
+        let gaps = Gaps::of(described, number)?;
+        Self::with(failure, position, gaps)
+    }
+
+    /// Returns a failure without gaps.
+    pub(super) fn without_gaps(failure: &Failure, position: usize) -> Option<Self> {
+        Self::with(Failure { line: None, byte_offset: None, ..failure.clone() }, position, None)
+    }
+
+    fn with(failure: Failure, position: usize, gaps: Option<Gaps>) -> Option<Self> {
         let json = json(&failure, gaps.as_ref())?;
         Some(Self { failure, position, gaps, json })
     }
@@ -44,8 +55,8 @@ impl KnownFailure {
     pub(super) fn describe<'n>(&self, position: TextPosition, name: &impl Fn(u16) -> &'n str) -> Failure {
         let mut failure = self.failure.clone();
         if let Some(Gaps { targets, message }) = &self.gaps {
-            failure.targets = targets.iter().map(|target| filled(target, name)).collect();
-            failure.message = filled(message, name);
+            failure.targets = targets.iter().map(|target| target.filled(name)).collect();
+            failure.message = message.iter().map(|piece| piece.filled(name)).collect();
         }
         Failure { line: Some(position.line), byte_offset: Some(position.byte_offset), ..failure }
     }
@@ -95,38 +106,52 @@ impl KnownFailure {
 }
 
 impl Gaps {
-    fn of(failure: &Failure, names: &[(u16, &str)]) -> Option<Self> {
-        let targets = failure.targets.iter().zip(names);
-        let is_listed = failure.targets.len() == names.len()
-            && targets.clone().all(|(target, (_, name))| *target == shortened(name, MAX_TARGET_CHARS));
-        if failure.code != FailureCode::AdditionalProperties || !is_listed {
-            return None;
+    /// Returns the gaps of a failure, if it has any. `None` if the entry of a name was not found.
+    fn of(described: &Described, number: &impl Fn(u32) -> Option<u16>) -> Option<Option<Self>> {
+        let Described { failure: Failure { targets, message, .. }, target_entries, mentions, .. } = described;
+        let piece = |text: &str, entry: Option<u32>| Some(number(entry?).map_or_else(|| text.into(), Piece::Name));
+        let targets: Vec<Piece> = if target_entries.is_empty() {
+            targets.iter().map(|target| target.as_str().into()).collect()
+        } else {
+            targets.iter().zip(target_entries).map(|(target, entry)| piece(target, *entry)).collect::<Option<_>>()?
+        };
+        let (mut pieces, mut done) = (Vec::new(), 0);
+        for Mention { range, entry } in mentions {
+            pieces.push(message.get(done..range.start)?.into());
+            pieces.push(piece(message.get(range.clone())?, *entry)?);
+            done = range.end;
         }
-        let targets = targets.map(|(_, (number, _))| vec![Piece::Name(*number)]).collect();
-        let (mut message, mut rest) = (Vec::new(), failure.message.as_str());
-        for (number, name) in names {
-            let name = shortened(name, MAX_TARGET_CHARS);
-            let (before, after) = rest.split_once(&format!("`{name}`")).filter(|_| !name.contains('`'))?;
-            message.extend([Piece::Text(format!("{before}`")), Piece::Name(*number), Piece::Text("`".to_owned())]);
-            rest = after;
-        }
-        message.push(Piece::Text(rest.to_owned()));
-        Some(Self { targets, message })
+        pieces.push(message.get(done..)?.into());
+        let has_gaps = targets.iter().chain(&pieces).any(|piece| matches!(piece, Piece::Name(_)));
+        Some(has_gaps.then(|| Self { targets, message: joined(pieces) }))
     }
 }
 
 impl Piece {
+    fn filled<'n>(&self, name: &impl Fn(u16) -> &'n str) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Name(number) => shortened(name(*number), MAX_TARGET_CHARS),
+        }
+    }
+
+    /// Returns the piece with its text as the inside of a JSON string.
+    fn escaped(&self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(escaped(text)),
+            Self::Name(number) => Self::Name(*number),
+        }
+    }
+
     fn size_bytes(&self) -> usize {
         size_of::<Self>() + if let Self::Text(text) = self { text.len() } else { 0 }
     }
 }
 
-fn filled<'n>(pieces: &[Piece], name: &impl Fn(u16) -> &'n str) -> String {
-    let text = |piece: &Piece| match piece {
-        Piece::Text(text) => text.clone(),
-        Piece::Name(number) => shortened(name(*number), MAX_TARGET_CHARS),
-    };
-    pieces.iter().map(text).collect()
+impl From<&str> for Piece {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
 }
 
 /// Returns the JSON of a failure up to its line.
@@ -136,26 +161,15 @@ fn json(failure: &Failure, gaps: Option<&Gaps>) -> Option<Vec<Piece>> {
         return Some(vec![Piece::Text(format!("{},\"line\":", text.strip_suffix('}')?))]);
     };
     let bare = Failure { targets: Vec::new(), message: String::new(), ..failure.clone() };
-    let mut pieces = vec![serde_json::to_string(&bare).ok()?.strip_suffix("\"message\":\"\"}")?.to_owned().into()];
+    let mut pieces: Vec<Piece> = vec![serde_json::to_string(&bare).ok()?.strip_suffix("\"message\":\"\"}")?.into()];
     for (index, target) in targets.iter().enumerate() {
-        pieces.push(if index == 0 { "\"targets\":[\"" } else { "\",\"" }.to_owned().into());
-        pieces.extend(target.iter().cloned());
+        pieces.push(if index == 0 { "\"targets\":[\"" } else { "\",\"" }.into());
+        pieces.push(target.escaped());
     }
-    pieces.push("\"],\"message\":\"".to_owned().into());
-    for piece in message {
-        pieces.push(match piece {
-            Piece::Text(text) => escaped(text).into(),
-            name => name.clone(),
-        });
-    }
-    pieces.push("\",\"line\":".to_owned().into());
+    pieces.push(if targets.is_empty() { "\"message\":\"" } else { "\"],\"message\":\"" }.into());
+    pieces.extend(message.iter().map(Piece::escaped));
+    pieces.push("\",\"line\":".into());
     Some(joined(pieces))
-}
-
-impl From<String> for Piece {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
 }
 
 /// Joins adjacent texts.

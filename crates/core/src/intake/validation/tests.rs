@@ -11,6 +11,7 @@ mod agreement;
 mod hints;
 mod keywords;
 mod known;
+mod names;
 mod one_pass;
 mod points;
 
