@@ -321,4 +321,19 @@ mod tests {
         let (groups, omitted) = rejections.largest_groups(MAX_REPORTED_GROUPS);
         assert_eq!((groups.len() as u64, groups.len() as u64 + omitted), (100, 20_000));
     }
+
+    #[test]
+    fn records_of_hundreds_of_kinds_in_turn_are_described_once() {
+        let mut rejections = Rejections::default();
+        (0..MAX_REPORTED_RECORDS as u64).for_each(|index| rejections.add(record(index, Vec::new())));
+        let mut described = 0;
+        for index in 0..3_000 {
+            rejections.add_known(index % 300, 1, || {
+                described += 1;
+                record(index, vec![failure(FailureCode::Type, &format!("/m{}x", index % 300))])
+            });
+        }
+        let (groups, _) = rejections.largest_groups(MAX_GROUPS);
+        assert_eq!((described, groups.len(), groups[0].count), (300, 300, 10));
+    }
 }

@@ -9,6 +9,7 @@ mod extract;
 mod failures;
 mod hints;
 mod kind;
+mod kinds;
 mod known;
 mod message;
 mod one_pass;

@@ -2,6 +2,7 @@
 //!
 //! [`RejectedRecord::write_line`]: crate::intake::rejection::RejectedRecord::write_line
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -10,15 +11,17 @@ use crate::intake::position::TextPosition;
 use crate::intake::rejection::{is_portable, write_record};
 use crate::intake::validation::{AppliedSchema, KnownRejection};
 
-/// The number of kinds that are found without a search. Kinds have successive numbers.
-const RECENT: usize = 256;
+/// The maximum number of kinds that are found. If there are more, all are added once more.
+const MAX_FOUND: usize = 4_096;
 
 /// The kinds whose lines are written.
 #[derive(Debug, Default)]
 pub(super) struct LineKinds {
     kinds: Vec<LineKind>,
-    /// The index of the last kind with a number, by the rest of its division by [`RECENT`].
-    recent: Vec<usize>,
+    /// The indexes by the numbers of kinds and the schemas.
+    indexes: HashMap<(u64, Option<Arc<AppliedSchema>>), usize>,
+    /// The index that was found last.
+    last: usize,
 }
 
 /// A kind of rejected records with one schema.
@@ -50,20 +53,24 @@ impl LineKinds {
         kind: &Arc<KnownRejection>,
         schema: Option<&Arc<AppliedSchema>>,
     ) -> (usize, usize) {
-        self.recent.resize(RECENT, usize::MAX);
-        let slot = (kind.number % RECENT as u64) as usize;
-        let recent = self.recent.get(slot).copied().unwrap_or(usize::MAX);
         let is_same = |known: &LineKind| known.kind.number == kind.number && known.schema.as_ref() == schema;
-        if self.kinds.get(recent).is_some_and(is_same) {
-            return (recent, 0);
+        if self.kinds.get(self.last).is_some_and(is_same) {
+            return (self.last, 0);
+        }
+        let key = (kind.number, schema.cloned());
+        if let Some(index) = self.indexes.get(&key) {
+            self.last = *index;
+            return (self.last, 0);
+        }
+        if self.indexes.len() >= MAX_FOUND {
+            self.indexes.clear();
         }
         let new = LineKind::new(Arc::clone(kind), schema.cloned());
-        let size_bytes = kind.size_bytes() + new.schemas.len() + 256;
-        if let Some(recent) = self.recent.get_mut(slot) {
-            *recent = self.kinds.len();
-        }
+        let size_bytes = kind.size_bytes() + new.schemas.len() + 384;
+        self.last = self.kinds.len();
         self.kinds.push(new);
-        (self.kinds.len() - 1, size_bytes)
+        self.indexes.insert(key, self.last);
+        (self.last, size_bytes)
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&LineKind> {
@@ -123,5 +130,35 @@ impl LineKind {
         to.extend_from_slice(digits.format(self.kind.omitted).as_bytes());
         write_record(bytes, self.is_portable, to);
         to.extend_from_slice(b"}\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::schema::{Catalog, SchemaRef};
+    use crate::intake::validation::{Validator, Verdict};
+
+    #[test]
+    fn each_kind_has_one_index_for_each_schema() {
+        let catalog = Catalog::bundled().unwrap();
+        let mut validator = Validator::new(&catalog, None, SchemaRef::parse("reading/1.0").unwrap());
+        let records = [r#"{"value":1}"#, r#"{"schema":"reading/1.1"}"#, r#"{"schema":"reading/1.2"}"#, "{}"];
+        let mut kinds = LineKinds::default();
+        let mut turn = || {
+            let index_of = |record: &&str| {
+                let Verdict::Rejected { schema, failures } = validator.check(record.as_bytes()) else { panic!() };
+                let known = failures.into_known().ok()?;
+                Some(kinds.index_of(&known.kind, schema.as_ref()))
+            };
+            records.iter().filter_map(index_of).collect::<Vec<_>>()
+        };
+        turn();
+        turn();
+        let (indexes, sizes): (Vec<usize>, Vec<usize>) = turn().into_iter().unzip();
+        let mut distinct = indexes.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!((distinct.len(), sizes), (4, vec![0; 4]), "{indexes:?}");
     }
 }

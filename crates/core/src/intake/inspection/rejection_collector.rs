@@ -9,7 +9,7 @@ use crate::intake::rejection::Rejections;
 /// The maximum size of the rejected records that are retained of one upload in bytes, by [`Retention::Bounded`].
 const MAX_BOUNDED_BYTES: usize = 32 << 20;
 /// The maximum number of kinds of records that are remembered while lines are drained.
-const MAX_KINDS: usize = 1_024;
+const MAX_KINDS: usize = 4_096;
 
 pub(super) struct RejectionCollector {
     rejections: Rejections,

@@ -1,9 +1,11 @@
 //! The counters of rejected records of known kinds.
 
+use std::collections::HashMap;
+
 use super::fingerprints::CountedFingerprint;
 
-/// The number of kinds that are remembered. A kind whose number differs from that of another by a multiple replaces it.
-const KINDS: usize = 256;
+/// The maximum number of kinds that are remembered. If there are more, all are forgotten.
+const MAX_KINDS: usize = 4_096;
 
 /// The counters that a rejected record of one kind advances.
 #[derive(Debug)]
@@ -16,28 +18,20 @@ pub(super) struct Counted {
 /// The counters of each kind.
 #[derive(Debug, Default)]
 pub(super) struct KnownCounts {
-    kinds: Vec<Option<(u64, Counted)>>,
+    kinds: HashMap<u64, Counted>,
 }
 
 impl KnownCounts {
     /// Returns the counters of a kind, if they are remembered.
     pub(super) fn of(&self, kind: u64) -> Option<&Counted> {
-        let (number, counted) = self.kinds.get(index(kind))?.as_ref()?;
-        (*number == kind).then_some(counted)
+        self.kinds.get(&kind)
     }
 
     /// Remembers the counters of a kind.
     pub(super) fn remember(&mut self, kind: u64, counted: Counted) {
-        let index = index(kind);
-        if self.kinds.len() <= index {
-            self.kinds.resize_with(index + 1, || None);
+        if self.kinds.len() >= MAX_KINDS {
+            self.kinds.clear();
         }
-        if let Some(slot) = self.kinds.get_mut(index) {
-            *slot = Some((kind, counted));
-        }
+        self.kinds.insert(kind, counted);
     }
-}
-
-fn index(kind: u64) -> usize {
-    (kind % KINDS as u64) as usize
 }

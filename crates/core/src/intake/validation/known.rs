@@ -1,21 +1,18 @@
 //! The failures of records that fail alike: described once, and then told apart by their positions and by the names of
 //! unknown members only.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::collect;
 use super::failures::Failures;
 use super::kind::{KnownRejection, MAX_FAILURES};
+use super::kinds::Kinds;
 use super::signature::{Signature, SignaturePlan};
 use crate::intake::failure::Failure;
 use crate::intake::json::Document;
 use crate::intake::position::TextPosition;
 use crate::intake::schema::{Schema, SchemaId};
-
-/// The maximum number of kinds that are kept. If there are more, all are forgotten.
-const MAX_KINDS: usize = 256;
 
 /// The kinds of the rejected records of one upload.
 #[derive(Debug, Default)]
@@ -23,9 +20,10 @@ pub(super) struct KnownRejections {
     /// The plans by the indexes of schemas.
     plans: Vec<(usize, Option<SignaturePlan>)>,
     signature: Signature,
-    kinds: HashMap<Box<[u8]>, Arc<KnownRejection>>,
-    /// The kinds without a signature by the hash of their texts; none until these come a second time.
-    by_texts: HashMap<u64, Option<Arc<KnownRejection>>>,
+    /// The kinds by their signatures.
+    kinds: Kinds,
+    /// The kinds without a signature by the hash of their texts; not described until these come a second time.
+    by_texts: Kinds,
     /// Whether the last record had a signature. The next one probably fails as well.
     is_signing: bool,
     /// Whether `signature` is that of the current record.
@@ -47,7 +45,7 @@ impl KnownRejections {
     /// be validated. Looks at records behind a rejected one only, because a signature is no cheaper than a validation.
     pub(super) fn knows(&mut self, document: &Document<'_>, schema: &Schema) -> bool {
         self.is_signed = self.is_signing && self.sign(document, schema);
-        let found = if self.is_signed { self.kinds.get(&*self.signature.bytes) } else { None };
+        let found = if self.is_signed { self.kinds.get(&self.signature.bytes).flatten() } else { None };
         self.found = found.cloned();
         self.is_signing = self.found.is_some();
         self.is_signing
@@ -63,7 +61,7 @@ impl KnownRejections {
             return self.of_texts(collect::located(&document, found), omitted, Some(&schema.id));
         }
         self.is_signing = true;
-        if let Some(known) = self.kinds.get(&*self.signature.bytes) {
+        if let Some(known) = self.kinds.get(&self.signature.bytes).flatten() {
             return Failures::known(document, Arc::clone(known), &self.signature);
         }
         let (found, omitted) = collect::failures(&mut document, schema);
@@ -71,10 +69,7 @@ impl KnownRejections {
         let found = collect::located(&document, found);
         let Some(kind) = kind else { return self.of_texts(found, omitted, Some(&schema.id)) };
         self.next += 1;
-        if self.kinds.len() >= MAX_KINDS {
-            self.kinds.clear();
-        }
-        self.kinds.insert(self.signature.bytes.as_slice().into(), Arc::new(kind));
+        self.kinds.insert(&self.signature.bytes, Some(Arc::new(kind)));
         Failures::described(found, omitted)
     }
 
@@ -88,22 +83,17 @@ impl KnownRejections {
         if self.is_off || found.len() > MAX_FAILURES {
             return Failures::described(found, omitted);
         }
-        let hash = hash_of_texts(&found, schema);
-        match self.by_texts.get(&hash) {
+        let key = hash_of_texts(&found, schema).to_le_bytes();
+        match self.by_texts.get(&key) {
             Some(Some(kind)) if kind.has_texts_of(&found, omitted, schema) => {
                 return Failures::known_at(found.iter().map(position_of).collect(), Arc::clone(kind));
             }
             Some(_) => {
                 let kind = KnownRejection::described(self.next, &found, omitted, schema).map(Arc::new);
                 self.next += 1;
-                self.by_texts.insert(hash, kind);
+                self.by_texts.insert(&key, kind);
             }
-            None => {
-                if self.by_texts.len() >= MAX_KINDS {
-                    self.by_texts.clear();
-                }
-                self.by_texts.insert(hash, None);
-            }
+            None => self.by_texts.insert(&key, None),
         }
         Failures::described(found, omitted)
     }
