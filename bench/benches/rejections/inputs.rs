@@ -53,11 +53,13 @@ pub(crate) fn all(is_quick: bool) -> Vec<Input> {
         }),
         lines("only a unique name", &|number| format!(r#"{{"m{number}":0}}"#)),
         lines("not JSON", &|number| format!(r#"{{"device_id":"device-0001","value":NaN,"n":{number}}}"#)),
+        lines("300 kinds in turn", &|number| of_kind(number % 300)),
         tiny_lines("tiny: 16 MiB of unique names", &|number| format!(r#"{{"m{number}":0}}"#)),
         tiny_lines("tiny: 16 MiB of misspelt names", &|number| format!(r#"{{"{}":0}}"#, misspelt(number))),
         tiny_lines("tiny: 16 MiB of names in grave accents", &|number| {
             format!(r#"{{"{}":0}}"#, "`".repeat(number as usize % 9))
         }),
+        tiny_lines("tiny: 16 MiB of new kinds", &of_kind),
         tiny_lines("tiny: 16 MiB of unknown schemas", &|number| format!(r#"{{"schema":"m{number}"}}"#)),
         tiny_lines("tiny: 16 MiB of repeated names", &|number| format!(r#"{{"m{number}":0,"m{number}":0}}"#)),
         tiny_lines("tiny: 16 MiB of numbers that are not JSON", &|number| format!(r#"{{"m{number}":NaN}}"#)),
@@ -77,6 +79,28 @@ fn misspelt(number: u64) -> String {
     name[number as usize % 9] = letter(number / 81);
     name[number as usize / 9 % 9] = letter(number / 81 / 26);
     name.iter().copied().map(char::from).collect()
+}
+
+/// Returns a record that fails unlike those of the other numbers below 700,000: by its values, by their order, and by further
+/// members, of which some have a suggestion.
+fn of_kind(number: u64) -> String {
+    const VALUES: [&str; 10] = ["null", "true", "false", "[]", "{}", "1", "1.5", "\"x\"", "\"1\"", "\"1,5\""];
+    let digit = |divisor: u64, end: u64| (number / divisor % end) as usize;
+    let mut members = [
+        format!(r#""value":{}"#, VALUES[digit(1, 10)]),
+        format!(r#""timestamp":{}"#, VALUES[digit(10, 7)]),
+        format!(r#""device_id":{}"#, VALUES[digit(70, 7)]),
+    ];
+    members.rotate_left(digit(490, 3));
+    if digit(1_470, 2) == 1 {
+        members.swap(0, 1);
+    }
+    let further = (0..5).map(|place| match digit(2_940 * 3_u64.pow(place), 3) {
+        0 => String::new(),
+        1 => format!(r#","x{place}":0"#),
+        _ => format!(r#","schem{place}":0"#),
+    });
+    format!("{{{}{}}}", members.join(","), further.collect::<String>())
 }
 
 fn joined(head: &str, lines: impl Iterator<Item = String>, end: &str, tail: &str) -> String {

@@ -153,8 +153,7 @@ mod tests {
             };
             records.iter().filter_map(index_of).collect::<Vec<_>>()
         };
-        turn();
-        turn();
+        (0..3).for_each(|_| drop(turn()));
         let (indexes, sizes): (Vec<usize>, Vec<usize>) = turn().into_iter().unzip();
         let mut distinct = indexes.clone();
         distinct.sort_unstable();

@@ -22,7 +22,7 @@ pub(super) struct KnownRejections {
     signature: Signature,
     /// The kinds by their signatures.
     kinds: Kinds,
-    /// The kinds without a signature by the hash of their texts; not described until these come a second time.
+    /// The kinds without a signature, by the hash of their texts.
     by_texts: Kinds,
     /// Whether the last record had a signature. The next one probably fails as well.
     is_signing: bool,
@@ -45,7 +45,7 @@ impl KnownRejections {
     /// be validated. Looks at records behind a rejected one only, because a signature is no cheaper than a validation.
     pub(super) fn knows(&mut self, document: &Document<'_>, schema: &Schema) -> bool {
         self.is_signed = self.is_signing && self.sign(document, schema);
-        let found = if self.is_signed { self.kinds.get(&self.signature.bytes).flatten() } else { None };
+        let found = if self.is_signed { self.kinds.get(&self.signature.bytes) } else { None };
         self.found = found.cloned();
         self.is_signing = self.found.is_some();
         self.is_signing
@@ -61,15 +61,18 @@ impl KnownRejections {
             return self.of_texts(collect::located(&document, found), omitted, Some(&schema.id));
         }
         self.is_signing = true;
-        if let Some(known) = self.kinds.get(&self.signature.bytes).flatten() {
+        if let Some(known) = self.kinds.get(&self.signature.bytes) {
             return Failures::known(document, Arc::clone(known), &self.signature);
         }
         let (found, omitted) = collect::failures(&mut document, schema);
+        if !self.kinds.comes_again(&self.signature.bytes) {
+            return Failures::described(collect::located(&document, found), omitted);
+        }
         let kind = KnownRejection::signed(self.next, &self.signature, &found, omitted);
         let found = collect::located(&document, found);
         let Some(kind) = kind else { return self.of_texts(found, omitted, Some(&schema.id)) };
         self.next += 1;
-        self.kinds.insert(&self.signature.bytes, Some(Arc::new(kind)));
+        self.kinds.insert(&self.signature.bytes, Arc::new(kind));
         Failures::described(found, omitted)
     }
 
@@ -84,16 +87,14 @@ impl KnownRejections {
             return Failures::described(found, omitted);
         }
         let key = hash_of_texts(&found, schema).to_le_bytes();
-        match self.by_texts.get(&key) {
-            Some(Some(kind)) if kind.has_texts_of(&found, omitted, schema) => {
-                return Failures::known_at(found.iter().map(position_of).collect(), Arc::clone(kind));
-            }
-            Some(_) => {
-                let kind = KnownRejection::described(self.next, &found, omitted, schema).map(Arc::new);
-                self.next += 1;
-                self.by_texts.insert(&key, kind);
-            }
-            None => self.by_texts.insert(&key, None),
+        if let Some(kind) = self.by_texts.get(&key).filter(|kind| kind.has_texts_of(&found, omitted, schema)) {
+            return Failures::known_at(found.iter().map(position_of).collect(), Arc::clone(kind));
+        }
+        if self.by_texts.comes_again(&key)
+            && let Some(kind) = KnownRejection::described(self.next, &found, omitted, schema)
+        {
+            self.next += 1;
+            self.by_texts.insert(&key, Arc::new(kind));
         }
         Failures::described(found, omitted)
     }

@@ -19,11 +19,11 @@ fn reading(value: &str, more: &str) -> String {
 }
 
 #[test]
-fn records_that_fail_alike_are_described_once() {
+fn records_that_fail_alike_are_known_from_the_third_on() {
     let long = |letter: &str| format!(r#","{}":1"#, letter.repeat(300));
     let many = |first: usize| (first..first + 11).map(|number| format!(r#","m{number}":1"#)).collect::<String>();
     let nested = |size: usize| format!("[{}]", vec!["1"; size].join(","));
-    let rows: [(&str, String, String, bool); 22] = [
+    let rows: [(&str, String, String, bool); 21] = [
         ("other text in quotes", reading("\"22.5\"", ""), reading("\"-1e3\"", ""), true),
         ("another hint", reading("\"22.5\"", ""), reading("\"22,5\"", ""), false),
         ("another type", reading("null", ""), reading("true", ""), false),
@@ -45,13 +45,12 @@ fn records_that_fail_alike_are_described_once() {
         ("very long names", reading("1", &long("x")), reading("1", &long("y")), false),
         ("more names than are listed", reading("1", &many(1)), reading("1", &many(21)), true),
         ("large values", reading(&nested(10), ""), reading(&nested(10), ""), true),
-        ("values that are too large", reading(&nested(200), ""), reading(&nested(200), ""), false),
     ];
     let catalog = Catalog::bundled().unwrap();
     for (name, first, second, expected) in rows {
         let mut validator = Validator::new(&catalog, None, reference("reading/1.0"));
-        let known = are_known(&mut validator, &[first.clone(), second.clone()]);
-        assert_eq!(known, [false, expected], "{name}");
+        let known = are_known(&mut validator, &[first.clone(), first.clone(), second.clone()]);
+        assert_eq!(known, [false, false, expected], "{name}");
         let mut plain = Validator::new(&catalog, None, reference("reading/1.0")).without_known_rejections();
         assert_eq!(are_known(&mut plain, &[first, second]), [false, false], "{name}, turned off");
     }
@@ -78,6 +77,7 @@ fn the_outcome_of_each_keyword_tells_records_apart() {
         let catalog = probe(&schema);
         let mut validator = Validator::new(&catalog, None, reference("t/1.0"));
         let records = values.map(|value| format!(r#"{{"id":"a","at":"2025-02-28T12:00:00Z","v":{value}}}"#));
+        assert_eq!(are_known(&mut validator, &records[..1]), [false], "{schema}");
         assert_eq!(are_known(&mut validator, &records), [false, true, false], "{schema}");
     }
 }
@@ -125,6 +125,7 @@ fn kinds_stay_known_when_hundreds_come_in_turn() {
     let catalog = Catalog::bundled().unwrap();
     let mut validator = Validator::new(&catalog, None, reference("reading/1.0"));
     let kinds: Vec<String> = (0..300).map(of_kind).collect();
+    assert!(are_known(&mut validator, &kinds).iter().all(|known| !known));
     assert!(are_known(&mut validator, &kinds).iter().all(|known| !known));
     for turn in 1..4 {
         let known = are_known(&mut validator, &kinds);
