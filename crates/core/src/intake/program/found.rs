@@ -25,7 +25,7 @@ pub(crate) struct Found {
     schema: Option<Span>,
     record: Scope,
     element: Scope,
-    /// Whether the value in hand is within an element with points of its own.
+    /// Whether the current value is within an element with points of its own.
     in_element: bool,
     /// The points of the elements, in order.
     points: Vec<Point>,

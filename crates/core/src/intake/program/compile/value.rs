@@ -76,7 +76,7 @@ pub(super) struct Compiler<'c> {
     annotated: &'c Annotated<'c>,
     /// The pointers of the members whose types are recorded.
     members: &'c [Arc<str>],
-    /// The steps to the value in hand, and its pointer with array indexes as `*`.
+    /// The steps to the current value, and its pointer with array indexes as `*`.
     steps: Vec<Step>,
     pointer: String,
     depth: usize,
@@ -201,7 +201,7 @@ impl<'c> Compiler<'c> {
         Some(self.arrays.len() - 1)
     }
 
-    /// Compiles a member or the elements of the value in hand.
+    /// Compiles a member or the elements of the current value.
     fn within(&mut self, step: Step, token: &str, schema: &'c Value, file: &'c Value) -> Option<ValueRule> {
         let length = self.pointer.len();
         self.steps.push(step);
