@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use eventpulse_core::id::{OwnerId, UploadId};
-use eventpulse_core::intake::inspection::{Bounds, InputForm, InspectionSpec, Inspector, RetainedRecords, Retention};
+use eventpulse_core::intake::inspection::{Bounds, InputForm, InspectionSpec, Inspector, Retention};
 use eventpulse_core::intake::reader::{Limits, Media};
 use eventpulse_core::intake::schema::{Catalog, SchemaRef};
 
@@ -33,7 +33,7 @@ pub fn findings(media: Media, bytes: &[u8], piece: usize) -> String {
     inspector.finish();
     let inspection = inspector.inspection();
     let (accepted, rejections) = (inspection.accepted, &inspection.rejections);
-    let rejected = inspection.rejected_records.map(RetainedRecords::into_lines);
+    let rejected = inspection.rejected_records.map(|records| records.into_pieces().collect::<Vec<_>>().concat());
     let rejected = rejected.as_deref().map(String::from_utf8_lossy);
     // After a failure of the whole upload, nothing of the rest counts.
     match rejections.upload_failure() {

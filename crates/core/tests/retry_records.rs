@@ -34,13 +34,13 @@ const RECORDS: &str = concat!(
 fn records_that_are_still_invalid_have_the_same_rejection() {
     let catalog = Catalog::bundled().unwrap();
     let first = inspect(RECORDS.as_bytes(), InputForm::Records, &catalog, "reading/1.0");
-    let lines = first.rejected_records.unwrap().into_lines();
+    let lines = first.rejected_records.unwrap().into_pieces().collect::<Vec<_>>().concat();
     assert_eq!((first.accepted, first.rejections.rejected()), (1, 3));
     let again = inspect(&lines, InputForm::RejectedRecordLines, &catalog, "reading/1.0");
     assert_eq!((again.accepted, again.rejections.rejected()), (0, 3));
     assert_eq!(again.rejections.upload_failure(), None);
     assert_eq!(again.rejections.records(), first.rejections.records());
-    assert_eq!(again.rejected_records.unwrap().into_lines(), lines);
+    assert_eq!(again.rejected_records.unwrap().into_pieces().collect::<Vec<_>>().concat(), lines);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn each_rejected_record_is_one_line_of_json_whatever_its_first_mistake_hides() {
     ] {
         let content = format!("{RECORDS}{record}\n");
         let first = inspect(content.as_bytes(), InputForm::Records, &catalog, "reading/1.0");
-        let lines = first.rejected_records.unwrap().into_lines();
+        let lines = first.rejected_records.unwrap().into_pieces().collect::<Vec<_>>().concat();
         for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             assert!(serde_json::from_slice::<serde_json::Value>(line).is_ok(), "{name}: {}", line.escape_ascii());
         }
@@ -69,10 +69,10 @@ fn each_rejected_record_is_one_line_of_json_whatever_its_first_mistake_hides() {
 fn a_record_that_is_null_stays_in_the_line_of_its_retry() {
     let catalog = Catalog::bundled().unwrap();
     let first = inspect(b"null\n", InputForm::Records, &catalog, "reading/1.0");
-    let lines = first.rejected_records.unwrap().into_lines();
+    let lines = first.rejected_records.unwrap().into_pieces().collect::<Vec<_>>().concat();
     let again = inspect(&lines, InputForm::RejectedRecordLines, &catalog, "reading/1.0");
     assert_eq!(
-        again.rejected_records.unwrap().into_lines().escape_ascii().to_string(),
+        again.rejected_records.unwrap().into_pieces().collect::<Vec<_>>().concat().escape_ascii().to_string(),
         lines.escape_ascii().to_string()
     );
 }
@@ -85,8 +85,12 @@ fn a_laxer_schema_accepts_records_and_the_rest_stays_rejected() {
     let lax = Catalog::compile(&[("reading/1.0.json", lax.as_str())]).unwrap();
     let first = inspect(RECORDS.as_bytes(), InputForm::Records, &strict, "reading/1.0");
     assert_eq!((first.accepted, first.rejections.rejected()), (1, 3));
-    let again =
-        inspect(&first.rejected_records.unwrap().into_lines(), InputForm::RejectedRecordLines, &lax, "reading/1.0");
+    let again = inspect(
+        &first.rejected_records.unwrap().into_pieces().collect::<Vec<_>>().concat(),
+        InputForm::RejectedRecordLines,
+        &lax,
+        "reading/1.0",
+    );
     assert_eq!((again.accepted, again.rejections.rejected()), (1, 2));
     let records: Vec<(u64, u64)> =
         again.rejections.records().iter().map(|record| (record.index, record.line)).collect();

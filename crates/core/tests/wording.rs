@@ -180,7 +180,7 @@ proptest! {
             let messages = messages(&inspection);
             prop_assert_eq!(foreign(&messages), None, "{}", String::from_utf8_lossy(&bytes));
             // The same records, retried unchanged, and the damaged upload as if it were such a retry.
-            let lines = inspection.rejected_records.unwrap_or_default().into_lines();
+            let lines = inspection.rejected_records.unwrap_or_default().into_pieces().collect::<Vec<_>>().concat();
             for lines in [&lines, &bytes] {
                 let spec = spec(Format::Ndjson, InputForm::RejectedRecordLines);
                 let messages = self::messages(&inspect(&catalog, spec, lines));

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::intake::position::TextPosition;
+
 /// The maximum length of the JSON Pointer of a failure in characters.
 pub const MAX_POINTER_CHARS: usize = 256;
 /// The maximum number of targets of a failure.
@@ -203,6 +205,17 @@ impl Failure {
     /// Returns a failure with a position in the text: `line` from 1, `byte_offset` from 0.
     pub fn at(code: FailureCode, message: impl Into<String>, line: u64, byte_offset: u64) -> Self {
         Failure { line: Some(line), byte_offset: Some(byte_offset), ..Failure::new(code, "", message) }
+    }
+
+    /// Returns its position in the text; the first byte if it has none.
+    pub(crate) fn position(&self) -> TextPosition {
+        TextPosition { line: self.line.unwrap_or(1), byte_offset: self.byte_offset.unwrap_or(0) }
+    }
+
+    /// Converts its position in a record that begins at `start` to its position in the upload.
+    pub(crate) fn move_within(&mut self, start: TextPosition) {
+        let TextPosition { line, byte_offset } = self.position().within(start);
+        (self.line, self.byte_offset) = (Some(line), Some(byte_offset));
     }
 
     /// Returns the failure with another pointer.

@@ -14,7 +14,7 @@ use crate::intake::position::ReadUntil;
 use fingerprints::FingerprintCounter;
 use known_counts::{Counted, KnownCounts};
 pub use rejected_record::RejectedRecord;
-pub(crate) use rejected_record::{is_portable, write_record};
+pub(crate) use rejected_record::{is_portable, schema_members, write_end, write_place};
 
 /// The maximum number of rejected records that a report lists.
 pub const MAX_REPORTED_RECORDS: usize = 1_000;

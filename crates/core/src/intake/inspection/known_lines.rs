@@ -5,10 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use crate::intake::position::TextPosition;
-use crate::intake::rejection::{is_portable, write_record};
+use crate::intake::rejection::{is_portable, schema_members, write_end, write_place};
 use crate::intake::validation::{AppliedSchema, KnownRejection};
 
 /// The maximum number of kinds that are found. If there are more, all are added once more.
@@ -84,10 +82,10 @@ impl LineKinds {
 
 impl LineKind {
     fn new(kind: Arc<KnownRejection>, schema: Option<Arc<AppliedSchema>>) -> Self {
-        let requested = json!(schema.as_ref().and_then(|schema| schema.requested.as_ref()));
-        let applied = json!(schema.as_ref().map(|schema| &schema.applied));
+        let requested = schema.as_ref().and_then(|schema| schema.requested.as_deref());
+        let applied = schema.as_ref().map(|schema| schema.applied.to_string());
+        let schemas = schema_members(requested, applied.as_deref());
         let is_portable = kind.failures.iter().all(|failure| is_portable(failure.code()));
-        let schemas = format!(",\"schema_requested\":{requested},\"schema_applied\":{applied},\"failures\":[");
         let mut names: Vec<u16> = kind.failures.iter().flat_map(|failure| failure.names()).collect();
         names.sort_unstable();
         names.dedup();
@@ -107,17 +105,7 @@ impl LineKind {
     /// Appends a line. `name`: returns the unknown member with a number.
     pub(super) fn write<'n>(&self, line: &KnownLine<'_>, name: &impl Fn(u16) -> &'n str, to: &mut Vec<u8>) {
         let KnownLine { index, position, byte_length, positions, bytes } = *line;
-        let mut digits = itoa::Buffer::new();
-        let members = [
-            ("{\"index\":", index),
-            (",\"line\":", position.line),
-            (",\"byte_offset\":", position.byte_offset),
-            (",\"byte_length\":", byte_length),
-        ];
-        for (member, number) in members {
-            to.extend_from_slice(member.as_bytes());
-            to.extend_from_slice(digits.format(number).as_bytes());
-        }
+        write_place(index, position.line, position.byte_offset, byte_length, to);
         to.extend_from_slice(self.schemas.as_bytes());
         for (index, failure) in self.kind.failures.iter().enumerate() {
             if index > 0 {
@@ -126,10 +114,7 @@ impl LineKind {
             let position = positions.get(failure.position).copied().unwrap_or(position);
             failure.write_json(position, name, to);
         }
-        to.extend_from_slice(b"],\"failures_omitted\":");
-        to.extend_from_slice(digits.format(self.kind.omitted).as_bytes());
-        write_record(bytes, self.is_portable, to);
-        to.extend_from_slice(b"}\n");
+        write_end(self.kind.omitted, Some(bytes), self.is_portable, to);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bounds::{Bounds, MaxRecords, RejectionMeter, too_many_chunks};
 use super::chunk_collector::ChunkCollector;
-use super::rejected::Rejected;
+use super::rejected::{KnownRecord, RecordPlace, Rejected};
 use super::rejection_collector::RejectionCollector;
 use super::retry_records::{self, RetryRecord};
 use super::spec::{InputForm, InspectionSpec, MaxRejected, Retention};
@@ -286,7 +286,7 @@ fn too_many_rejected(rejected: u64, of: &str) -> Failure {
 fn too_large(frame: &Frame<'_>, most: usize) -> RejectedRecord {
     let message = format!("the record has {} bytes, at most {most} are allowed", frame.byte_length);
     let failure = Failure::at(FailureCode::RecordTooLarge, message, frame.position.line, frame.position.byte_offset);
-    rejected_record(frame, None, vec![failure], 0)
+    RecordPlace::of(frame, None).describe(vec![failure], 0)
 }
 
 /// Returns a rejected record with the positions of its failures in the upload; the failure of the upload if the record decides
@@ -298,24 +298,19 @@ fn rejected<'a>(
 ) -> Result<Rejected<'a>, Failure> {
     let omitted = failures.omitted();
     let failures = match failures.into_known() {
-        Ok(known) if !frame.decides_upload => return Ok(Rejected::known(frame, schema, known)),
+        Ok(failures) if !frame.decides_upload => {
+            return Ok(Rejected::Known(KnownRecord { place: RecordPlace::of(frame, schema), failures }));
+        }
         Ok(known) => known.describe(frame.position),
         Err(mut failures) => {
-            failures.iter_mut().for_each(|failure| move_into_upload(failure, frame));
+            failures.iter_mut().for_each(|failure| failure.move_within(frame.position));
             failures
         }
     };
     match failure_of_upload(frame, &failures) {
         Some(failure) => Err(failure),
-        None => Ok(Rejected::Described(rejected_record(frame, schema.as_deref(), failures, omitted))),
+        None => Ok(Rejected::Described(RecordPlace::of(frame, schema).describe(failures, omitted))),
     }
-}
-
-/// Converts the position of a failure within its record to its position within the upload.
-fn move_into_upload(failure: &mut Failure, frame: &Frame<'_>) {
-    let (line, byte_offset) = (failure.line.unwrap_or(1), failure.byte_offset.unwrap_or(0));
-    failure.line = Some(frame.position.line + line - 1);
-    failure.byte_offset = Some(frame.position.byte_offset + byte_offset);
 }
 
 /// Returns the failure of an upload that is not JSON because this record is not: its further records are guesses. The upload
@@ -326,22 +321,4 @@ fn failure_of_upload(frame: &Frame<'_>, failures: &[Failure]) -> Option<Failure>
     let failure = failures.iter().find(is_fatal).filter(|_| frame.decides_upload)?;
     let code = if failure.code == Truncated { NotJson } else { failure.code };
     Some(Failure { code, ..failure.clone() })
-}
-
-fn rejected_record(
-    frame: &Frame<'_>,
-    schema: Option<&AppliedSchema>,
-    failures: Vec<Failure>,
-    failures_omitted: u64,
-) -> RejectedRecord {
-    RejectedRecord {
-        index: frame.index,
-        line: frame.position.line,
-        byte_offset: frame.position.byte_offset,
-        byte_length: frame.byte_length,
-        schema_requested: schema.and_then(|schema| schema.requested.clone()),
-        schema_applied: schema.map(|schema| schema.applied.to_string()),
-        failures,
-        failures_omitted,
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::intake::failure::Failure;
 use crate::intake::position::TextPosition;
 use crate::intake::reader::Frame;
 use crate::intake::rejection::RejectedRecord;
@@ -17,19 +18,19 @@ pub(super) enum Rejected<'a> {
 
 /// A record of a known kind.
 pub(super) struct KnownRecord<'a> {
+    pub(super) place: RecordPlace,
+    pub(super) failures: KnownFailures<'a>,
+}
+
+/// A rejected record without its failures.
+pub(super) struct RecordPlace {
     pub(super) index: u64,
     pub(super) position: TextPosition,
     pub(super) byte_length: u64,
     pub(super) schema: Option<Arc<AppliedSchema>>,
-    pub(super) failures: KnownFailures<'a>,
 }
 
-impl<'a> Rejected<'a> {
-    pub(super) fn known(frame: &Frame<'_>, schema: Option<Arc<AppliedSchema>>, failures: KnownFailures<'a>) -> Self {
-        let Frame { index, position, byte_length, .. } = *frame;
-        Self::Known(KnownRecord { index, position, byte_length, schema, failures })
-    }
-
+impl Rejected<'_> {
     /// Returns the number of its kind, if that is known.
     pub(super) fn kind(&self) -> Option<u64> {
         match self {
@@ -49,7 +50,7 @@ impl<'a> Rejected<'a> {
     pub(super) fn byte_length(&self) -> u64 {
         match self {
             Self::Described(record) => record.byte_length,
-            Self::Known(record) => record.byte_length,
+            Self::Known(record) => record.place.byte_length,
         }
     }
 
@@ -64,7 +65,20 @@ impl<'a> Rejected<'a> {
 
 impl KnownRecord<'_> {
     pub(super) fn describe(&self) -> RejectedRecord {
-        let Self { index, position, byte_length, schema, failures } = self;
+        let Self { place, failures } = self;
+        place.describe(failures.describe(place.position), failures.kind.omitted)
+    }
+}
+
+impl RecordPlace {
+    pub(super) fn of(frame: &Frame<'_>, schema: Option<Arc<AppliedSchema>>) -> Self {
+        let Frame { index, position, byte_length, .. } = *frame;
+        Self { index, position, byte_length, schema }
+    }
+
+    /// Returns the record with its failures, whose positions are in the upload.
+    pub(super) fn describe(&self, failures: Vec<Failure>, failures_omitted: u64) -> RejectedRecord {
+        let Self { index, position, byte_length, schema } = self;
         RejectedRecord {
             index: *index,
             line: position.line,
@@ -72,8 +86,8 @@ impl KnownRecord<'_> {
             byte_length: *byte_length,
             schema_requested: schema.as_ref().and_then(|schema| schema.requested.clone()),
             schema_applied: schema.as_ref().map(|schema| schema.applied.to_string()),
-            failures: failures.describe(*position),
-            failures_omitted: failures.kind.omitted,
+            failures,
+            failures_omitted,
         }
     }
 }

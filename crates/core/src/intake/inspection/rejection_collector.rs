@@ -1,7 +1,7 @@
 //! The collector of rejected records: their failures, and the records as NDJSON lines.
 
 use super::known_lines::{KnownLine, LineKinds};
-use super::rejected::{KnownRecord, Rejected};
+use super::rejected::{KnownRecord, RecordPlace, Rejected};
 use super::retained_records::RetainedRecords;
 use super::spec::Retention;
 use crate::intake::rejection::Rejections;
@@ -94,7 +94,7 @@ fn write_line(record: &Rejected<'_>, bytes: Option<&[u8]>, kinds: &mut LineKinds
         (Rejected::Known(record), Some(bytes)) => (record, bytes),
         (record, bytes) => return record.describe().write_line(bytes, lines),
     };
-    let KnownRecord { index, position, byte_length, schema, failures } = known;
+    let KnownRecord { place: RecordPlace { index, position, byte_length, schema }, failures } = known;
     if kinds.len() >= MAX_KINDS {
         *kinds = LineKinds::default();
     }

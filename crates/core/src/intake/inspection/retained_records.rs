@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::known_lines::{KnownLine, LineKinds};
-use super::rejected::{KnownRecord, Rejected};
+use super::rejected::{KnownRecord, RecordPlace, Rejected};
 use crate::intake::position::TextPosition;
 use crate::varint::{Reader, push_unsigned};
 
@@ -53,7 +53,7 @@ impl RetainedRecords {
     }
 
     fn add_known(&mut self, record: &KnownRecord<'_>, bytes: &[u8]) {
-        let KnownRecord { index, position, byte_length, schema, failures } = record;
+        let KnownRecord { place: RecordPlace { index, position, byte_length, schema }, failures } = record;
         let (kind, size_bytes) = self.kinds.index_of(&failures.kind, schema.as_ref());
         self.kind_bytes += size_bytes;
         self.block();
@@ -98,12 +98,6 @@ impl RetainedRecords {
     pub fn into_pieces(self) -> impl Iterator<Item = Vec<u8>> + Send {
         let Self { kinds, blocks, .. } = self;
         Pieces { kinds, blocks: blocks.into(), read: 0, previous: Place::default() }
-    }
-
-    /// Returns the records as NDJSON.
-    #[must_use]
-    pub fn into_lines(self) -> Vec<u8> {
-        self.into_pieces().flatten().collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use memchr::memchr2;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::intake::failure::{Failure, FailureCode};
 
@@ -36,32 +37,57 @@ impl RejectedRecord {
     /// JSON that other parsers accept, else as `text`. A record that is too large, or whose text exceeds a mebibyte, has neither;
     /// the upload in the process bucket still has it.
     pub fn write_line(&self, bytes: Option<&[u8]>, line: &mut Vec<u8>) {
-        let head = LineHead {
-            index: self.index,
-            line: self.line,
-            byte_offset: self.byte_offset,
-            byte_length: self.byte_length,
-            schema_requested: self.schema_requested.as_deref(),
-            schema_applied: self.schema_applied.as_deref(),
-            failures: &self.failures,
-            failures_omitted: self.failures_omitted,
-        };
         let start = line.len();
-        if serde_json::to_writer(&mut *line, &head).is_err() {
-            line.truncate(start);
-            return;
+        write_place(self.index, self.line, self.byte_offset, self.byte_length, line);
+        let (requested, applied) = (self.schema_requested.as_deref(), self.schema_applied.as_deref());
+        line.extend_from_slice(schema_members(requested, applied).as_bytes());
+        for (index, failure) in self.failures.iter().enumerate() {
+            if index > 0 {
+                line.push(b',');
+            }
+            if serde_json::to_writer(&mut *line, failure).is_err() {
+                line.truncate(start);
+                return;
+            }
         }
-        line.pop(); // the closing brace
-        if let Some(bytes) = bytes {
-            let is_portable = self.failures.iter().all(|failure| is_portable(failure.code));
-            write_record(bytes, is_portable, line);
-        }
-        line.extend_from_slice(b"}\n");
+        let is_portable = self.failures.iter().all(|failure| is_portable(failure.code));
+        write_end(self.failures_omitted, bytes, is_portable, line);
     }
 }
 
+/// Appends the first members of the line of a record.
+pub(crate) fn write_place(index: u64, line: u64, byte_offset: u64, byte_length: u64, to: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    let members = [
+        ("{\"index\":", index),
+        (",\"line\":", line),
+        (",\"byte_offset\":", byte_offset),
+        (",\"byte_length\":", byte_length),
+    ];
+    for (member, number) in members {
+        to.extend_from_slice(member.as_bytes());
+        to.extend_from_slice(digits.format(number).as_bytes());
+    }
+}
+
+/// Returns the members of a line behind [`write_place`], up to the first failure.
+pub(crate) fn schema_members(requested: Option<&str>, applied: Option<&str>) -> String {
+    let (requested, applied) = (json!(requested), json!(applied));
+    format!(",\"schema_requested\":{requested},\"schema_applied\":{applied},\"failures\":[")
+}
+
+/// Appends the rest of a line behind the last failure.
+pub(crate) fn write_end(failures_omitted: u64, bytes: Option<&[u8]>, is_portable: bool, to: &mut Vec<u8>) {
+    to.extend_from_slice(b"],\"failures_omitted\":");
+    to.extend_from_slice(itoa::Buffer::new().format(failures_omitted).as_bytes());
+    if let Some(bytes) = bytes {
+        write_record(bytes, is_portable, to);
+    }
+    to.extend_from_slice(b"}\n");
+}
+
 /// Appends the bytes of a record to its line, as `record` or as `text`.
-pub(crate) fn write_record(bytes: &[u8], is_portable: bool, line: &mut Vec<u8>) {
+fn write_record(bytes: &[u8], is_portable: bool, line: &mut Vec<u8>) {
     if is_portable {
         line.extend_from_slice(b",\"record\":");
         let start = line.len();
@@ -75,19 +101,6 @@ pub(crate) fn write_record(bytes: &[u8], is_portable: bool, line: &mut Vec<u8>) 
         line.extend_from_slice(b",\"text\":");
         line.extend(serde_json::to_vec(&String::from_utf8_lossy(bytes)).unwrap_or_default());
     }
-}
-
-/// The first members of a line of the quarantined NDJSON.
-#[derive(Serialize)]
-struct LineHead<'a> {
-    index: u64,
-    line: u64,
-    byte_offset: u64,
-    byte_length: u64,
-    schema_requested: Option<&'a str>,
-    schema_applied: Option<&'a str>,
-    failures: &'a [Failure],
-    failures_omitted: u64,
 }
 
 /// Returns whether a record with this failure is JSON that any parser accepts. Parsing ends at a repeated name.

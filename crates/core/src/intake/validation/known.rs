@@ -11,7 +11,6 @@ use super::kinds::Kinds;
 use super::signature::{Signature, SignaturePlan};
 use crate::intake::failure::Failure;
 use crate::intake::json::Document;
-use crate::intake::position::TextPosition;
 use crate::intake::schema::{Schema, SchemaId};
 
 /// The kinds of the rejected records of one upload.
@@ -86,9 +85,10 @@ impl KnownRejections {
         if self.is_off || found.len() > MAX_FAILURES {
             return Failures::described(found, omitted);
         }
+        let is_same = |kind: &&Arc<KnownRejection>| kind.has_texts_of(&found, omitted, schema);
         let key = hash_of_texts(&found, schema).to_le_bytes();
-        if let Some(kind) = self.by_texts.get(&key).filter(|kind| kind.has_texts_of(&found, omitted, schema)) {
-            return Failures::known_at(found.iter().map(position_of).collect(), Arc::clone(kind));
+        if let Some(kind) = self.by_texts.get(&key).filter(is_same) {
+            return Failures::known_at(found.iter().map(Failure::position).collect(), Arc::clone(kind));
         }
         if self.by_texts.comes_again(&key)
             && let Some(kind) = KnownRejection::described(self.next, &found, omitted, schema)
@@ -112,10 +112,6 @@ impl KnownRejections {
         signature.bytes.extend((index as u32).to_le_bytes());
         plan.write(document, signature)
     }
-}
-
-fn position_of(failure: &Failure) -> TextPosition {
-    TextPosition { line: failure.line.unwrap_or(1), byte_offset: failure.byte_offset.unwrap_or(0) }
 }
 
 fn hash_of_texts(found: &[Failure], schema: Option<&SchemaId>) -> u64 {
