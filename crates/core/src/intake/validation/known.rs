@@ -23,6 +23,8 @@ pub(super) struct KnownRejections {
     kinds: Kinds,
     /// The kinds without a signature, by the hash of their texts.
     by_texts: Kinds,
+    /// The last one of these.
+    last: Option<Arc<KnownRejection>>,
     /// Whether the last record had a signature. The next one probably fails as well.
     is_signing: bool,
     /// Whether `signature` is that of the current record.
@@ -86,8 +88,12 @@ impl KnownRejections {
             return Failures::described(found, omitted);
         }
         let is_same = |kind: &&Arc<KnownRejection>| kind.has_texts_of(&found, omitted, schema);
+        if let Some(kind) = self.last.as_ref().filter(is_same) {
+            return Failures::known_at(found.iter().map(Failure::position).collect(), Arc::clone(kind));
+        }
         let key = hash_of_texts(&found, schema).to_le_bytes();
         if let Some(kind) = self.by_texts.get(&key).filter(is_same) {
+            self.last = Some(Arc::clone(kind));
             return Failures::known_at(found.iter().map(Failure::position).collect(), Arc::clone(kind));
         }
         if self.by_texts.comes_again(&key)
