@@ -152,7 +152,7 @@ impl World {
         };
         let (Inspection { chunks, .. }, Inspection { chunks: others, .. }) = (&with, &without);
         assert_eq!(chunks, others, "{}", place());
-        assert_eq!(outline(&with), outline(&without), "{}", place());
+        assert_eq!(outline(with), outline(without), "{}", place());
     }
 }
 
@@ -205,15 +205,15 @@ fn inspect(mut inspector: Inspector<'_>, upload: &Upload) -> Inspection {
 
 /// Returns everything of an inspection but its chunks. What was read of an upload that failed before its end depends on the
 /// size of the pieces.
-fn outline(inspection: &Inspection) -> String {
+fn outline(inspection: Inspection) -> String {
     let Inspection { sha256, accepted, rejections, rejected_records, chunk_count, series, summaries, shapes, .. } =
         inspection;
     let sha256 =
         if rejections.upload_failure().is_some() || rejections.read_until().is_some() { "" } else { sha256.as_str() };
     let (kept, all): (Vec<_>, u64) = (summaries.kept().collect(), summaries.count());
-    format!(
-        "{sha256} {accepted} {rejections:?} {rejected_records:?} {chunk_count} {series:?} {kept:?} {all} {shapes:?}"
-    )
+    let lines: Option<Vec<u8>> = rejected_records.map(|records| records.into_pieces().flatten().collect());
+    let lines = lines.map(|lines| String::from_utf8_lossy(&lines).into_owned());
+    format!("{sha256} {accepted} {rejections:?} {lines:?} {chunk_count} {series:?} {kept:?} {all} {shapes:?}")
 }
 
 /// Returns a verdict as text, with the bits of its values, and the schema of an accepted record.

@@ -1,6 +1,6 @@
 //! The counters of rejected records of known kinds.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::fingerprints::CountedFingerprint;
 
@@ -18,7 +18,7 @@ pub(super) struct Counted {
 /// The counters of each kind.
 #[derive(Debug, Default)]
 pub(super) struct KnownCounts {
-    kinds: HashMap<u64, Counted>,
+    kinds: BTreeMap<u64, Counted>,
 }
 
 impl KnownCounts {
