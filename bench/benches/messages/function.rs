@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::Failed;
 use crate::network::Endpoints;
+use crate::{Failed, environment};
 
 /// The function of device messages.
 pub(crate) const INGEST_MESSAGE: &str = "ingest-message";
@@ -54,34 +54,11 @@ impl Function {
     pub(crate) fn start(program: &Path, name: &str, endpoints: &Endpoints) -> Result<Self, Failed> {
         let ticks = Command::new("getconf").arg("CLK_TCK").output()?;
         let ticks_per_second = String::from_utf8(ticks.stdout)?.trim().parse()?;
-        let environment = [
-            ("AWS_LAMBDA_RUNTIME_API", endpoints.runtime_api.clone()),
-            ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512".to_owned()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".to_owned()),
-            ("AWS_ENDPOINT_URL", endpoints.aws.clone()),
-            ("AWS_ENDPOINT_URL_S3", endpoints.s3.clone()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", endpoints.dynamodb.clone()),
-            ("AWS_REGION", "eu-central-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
-            ("UPLOADS_TABLE", "uploads".to_owned()),
-            ("CHUNKS_TABLE", "chunks".to_owned()),
-            ("PROCESS_BUCKET", "process".to_owned()),
-            ("QUARANTINE_BUCKET", "quarantine".to_owned()),
-            ("QUARANTINE_RETENTION_DAYS", "90".to_owned()),
-            ("NOTICES_TOPIC_ARN", "arn:aws:sns:eu-central-1:123456789012:notices".to_owned()),
-            ("NOTICES_TABLE", "notices".to_owned()),
-            ("USAGE_TABLE", "usage".to_owned()),
-            ("DEFAULT_SCHEMA", "reading/1.0".to_owned()),
-            ("WAITING_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/123456789012/waiting".to_owned()),
-            ("S3_PATH_STYLE", "true".to_owned()),
-            ("LOG_LEVEL", "warn".to_owned()),
-        ];
         let mut command = Command::new(program);
-        command.env_clear().envs(environment).envs(endpoints.roots.iter().map(|roots| ("SSL_CERT_FILE", roots)));
+        command
+            .env_clear()
+            .envs(environment::of(name, endpoints))
+            .envs(endpoints.roots.iter().map(|roots| ("SSL_CERT_FILE", roots)));
         let process = command.stdin(Stdio::null()).spawn()?;
         Ok(Self { process, ticks_per_second })
     }

@@ -10,6 +10,7 @@
 //! `--quick`, inputs are small and the times mean nothing.
 
 mod batches;
+mod environment;
 mod function;
 mod network;
 mod starts;

@@ -1,5 +1,6 @@
 //! The servers that the function calls, on loopback in this process: the Runtime API, which delivers batches and
-//! receives their results, and stand-ins for S3 and DynamoDB that accept only the calls that storing a batch needs.
+//! receives their results, and stand-ins for S3, DynamoDB and SNS that accept only the calls that storing a batch or
+//! subscribing an owner needs.
 
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
@@ -59,9 +60,11 @@ struct Served {
 pub(crate) struct Endpoints {
     /// Host and port of the Runtime API.
     pub(crate) runtime_api: String,
-    /// The URLs of S3, of DynamoDB and of the rest of AWS.
+    /// The URLs of the services.
     pub(crate) s3: String,
     pub(crate) dynamodb: String,
+    pub(crate) sns: String,
+    /// The URL of the rest of AWS, which is not called.
     pub(crate) aws: String,
     /// The root certificates, with TLS.
     pub(crate) roots: Option<PathBuf>,
@@ -78,7 +81,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Starts the servers; with an identity, S3 and DynamoDB use TLS.
+    /// Starts the servers; with an identity, S3, DynamoDB and SNS use TLS.
     pub(crate) async fn start(identity: Option<&Identity>) -> Result<Self, Failed> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -97,9 +100,9 @@ impl Network {
             .fallback(aws)
             .with_state(Arc::clone(&served));
         let plain = format!("http://{address}");
-        let [mut s3, mut dynamodb] = [plain.clone(), plain.clone()];
+        let [mut s3, mut dynamodb, mut sns] = [plain.clone(), plain.clone(), plain.clone()];
         if let Some(identity) = identity {
-            for (host, url) in HOSTS.into_iter().zip([&mut s3, &mut dynamodb]) {
+            for (host, url) in HOSTS.into_iter().zip([&mut s3, &mut dynamodb, &mut sns]) {
                 let (listener, router) = (identity.listen(host).await?, router.clone());
                 *url = format!("https://{}", axum::serve::Listener::local_addr(&listener)?);
                 tokio::spawn(async move { axum::serve(listener, router).await });
@@ -107,7 +110,7 @@ impl Network {
         }
         tokio::spawn(async move { axum::serve(listener, router).await });
         let roots = identity.map(|identity| identity.roots.clone());
-        let endpoints = Endpoints { runtime_api: address.to_string(), s3, dynamodb, aws: plain, roots };
+        let endpoints = Endpoints { runtime_api: address.to_string(), s3, dynamodb, sns, aws: plain, roots };
         Ok(Self { endpoints, invocations, answers, polls, served, invoked: 0 })
     }
 
@@ -121,22 +124,41 @@ impl Network {
     pub(crate) async fn invoke(&mut self, batches: Vec<Batch>) -> Result<(), Failed> {
         let mut expected = Vec::new();
         for Batch { event, ids } in batches {
-            self.invoked += 1;
-            let id = format!("{:08x}-0000-4000-8000-000000000000", self.invoked);
-            self.invocations.send((id.clone(), event))?;
-            expected.push((id, ids));
+            expected.push((self.send(event)?, ids));
         }
         for (id, messages) in expected {
-            let answer = tokio::time::timeout(ANSWER, self.answers.recv()).await;
-            let answer = answer.map_err(|_| format!("no answer within {} s", ANSWER.as_secs()))?;
-            let (of, answer) = answer.ok_or("the Runtime API has ended")??;
+            let answer = self.answer(&id).await?;
             let failures = answer.get("batchItemFailures").and_then(Value::as_array);
-            if of != id || failures.is_none_or(|failures| !failures.is_empty()) {
+            if failures.is_none_or(|failures| !failures.is_empty()) {
                 let messages = messages.len();
-                return Err(format!("not all of {messages} messages were acknowledged: {of}, {answer}").into());
+                return Err(format!("not all of {messages} messages were acknowledged: {answer}").into());
             }
         }
         Ok(())
+    }
+
+    /// Sends a request to the REST API to the function. Fails unless the function answers it with 200.
+    pub(crate) async fn request(&mut self, event: String) -> Result<(), Failed> {
+        let id = self.send(event)?;
+        let answer = self.answer(&id).await?;
+        let status = answer.get("statusCode").and_then(Value::as_u64);
+        if status == Some(200) { Ok(()) } else { Err(format!("the answer is not 200: {answer}").into()) }
+    }
+
+    /// Sends an event to the function. Returns the id of the invocation.
+    fn send(&mut self, event: String) -> Result<String, Failed> {
+        self.invoked += 1;
+        let id = format!("{:08x}-0000-4000-8000-000000000000", self.invoked);
+        self.invocations.send((id.clone(), event))?;
+        Ok(id)
+    }
+
+    /// Waits for the next answer, which is that to an invocation.
+    async fn answer(&mut self, id: &str) -> Result<Value, Failed> {
+        let answer = tokio::time::timeout(ANSWER, self.answers.recv()).await;
+        let answer = answer.map_err(|_| format!("no answer within {} s", ANSWER.as_secs()))?;
+        let (of, answer) = answer.ok_or("the Runtime API has ended")??;
+        if of == id { Ok(answer) } else { Err(format!("an answer to {of} instead of {id}: {answer}").into()) }
     }
 
     /// Takes the AWS calls recorded since the last time.
@@ -190,6 +212,10 @@ async fn aws(State(served): State<Arc<Served>>, request: Request) -> Response {
     if target == Some("DynamoDB_20120810.TransactWriteItems") {
         return transaction(&served, body).await;
     }
+    if matches!(target, Some("DynamoDB_20120810.GetItem" | "DynamoDB_20120810.PutItem")) {
+        // The owner has no subscription yet.
+        return ([("content-type", "application/x-amz-json-1.0")], "{}").into_response();
+    }
     if target == Some("DynamoDB_20120810.UpdateItem") {
         // The owner's profile, without open problems.
         *served.recorded().calls.entry(UPDATE_ITEM).or_default() += 1;
@@ -207,6 +233,10 @@ async fn aws(State(served): State<Arc<Served>>, request: Request) -> Response {
             _ => served.fail(format!("an object without a body: {}", head.uri)),
         };
     }
+    if target.is_none() && head.method == Method::POST {
+        let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        return notifications(&served, &String::from_utf8_lossy(&body));
+    }
     served.fail(format!("an unexpected call: {} {} {}", head.method, head.uri, target.unwrap_or_default()))
 }
 
@@ -222,4 +252,19 @@ async fn transaction(served: &Served, body: Body) -> Response {
     let keys = actions.iter().filter_map(|action| action.pointer("/Update/Key/pk/S")?.as_str());
     recorded.histories.extend(keys.filter(|key| key.starts_with("upload#")).map(str::to_owned));
     ([("content-type", "application/x-amz-json-1.0")], "{}").into_response()
+}
+
+/// Answers as SNS does to a request to subscribe an address, which it has not confirmed yet.
+fn notifications(served: &Served, form: &str) -> Response {
+    let action = form.split('&').find_map(|member| member.strip_prefix("Action=")).unwrap_or_default();
+    let result = match action {
+        "Subscribe" => "<SubscriptionArn>arn:aws:sns:eu-central-1:123456789012:notices:1</SubscriptionArn>",
+        "GetSubscriptionAttributes" => {
+            "<Attributes><entry><key>PendingConfirmation</key><value>true</value></entry></Attributes>"
+        }
+        "SetSubscriptionAttributes" => "",
+        _ => return served.fail(format!("an unexpected call of SNS: {form}")),
+    };
+    let body = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
+    ([("content-type", "text/xml")], body).into_response()
 }

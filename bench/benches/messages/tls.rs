@@ -15,8 +15,9 @@ use tokio_rustls::server::TlsStream;
 
 use crate::Failed;
 
-/// The addresses of S3 and DynamoDB. Two names, so that neither resumes the session of the other.
-pub(crate) const HOSTS: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3)];
+/// The addresses of S3, DynamoDB and SNS. Three names, so that none resumes the session of another.
+pub(crate) const HOSTS: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3), Ipv4Addr::new(127, 0, 0, 4)];
 
 /// The roots that this machine trusts. Lambda has as many.
 const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
