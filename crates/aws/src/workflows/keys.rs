@@ -56,13 +56,13 @@ impl Keys {
         Self { store: KeyStore::new(aws_sdk_dynamodb::Client::new(sdk), keys_table), gateway }
     }
 
-    /// Creates the workflow from the process's environment.
+    /// Creates the workflow from the process's environment, over SDK clients of one SDK configuration.
     ///
     /// # Errors
     /// Returns a [`ConfigError`] with every variable that is missing.
-    pub async fn from_env() -> Result<Self, ConfigError> {
+    pub fn from_env(sdk: &SdkConfig) -> Result<Self, ConfigError> {
         let config = KeysConfig::read(Environment::of_process())?;
-        Ok(Self::new(config, &crate::sdk_config().await))
+        Ok(Self::new(config, sdk))
     }
 
     /// Returns the table, for reads.
