@@ -98,7 +98,7 @@ fn of_kind(number: u64) -> String {
     let further = (0..5).map(|place| match digit(2_940 * 3_u64.pow(place), 3) {
         0 => String::new(),
         1 => format!(r#","x{place}":0"#),
-        _ => format!(r#","schem{place}":0"#),
+        _ => format!(r#","valu{place}":0"#),
     });
     format!("{{{}{}}}", members.join(","), further.collect::<String>())
 }
