@@ -2,7 +2,7 @@
 //!
 //! [`RejectedRecord::write_line`]: crate::intake::rejection::RejectedRecord::write_line
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::intake::position::TextPosition;
@@ -17,7 +17,7 @@ const MAX_FOUND: usize = 4_096;
 pub(super) struct LineKinds {
     kinds: Vec<LineKind>,
     /// The indexes by the numbers of kinds and the schemas.
-    indexes: HashMap<(u64, Option<Arc<AppliedSchema>>), usize>,
+    indexes: BTreeMap<(u64, Option<Arc<AppliedSchema>>), usize>,
     /// The index that was found last.
     last: usize,
 }

@@ -13,7 +13,7 @@ use crate::intake::schema::bundle::nearest::did_you_mean;
 use crate::intake::schema::{Catalog, Schema, SchemaId, SchemaRef};
 
 /// The schema that a record is checked against.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AppliedSchema {
     /// The schema that the record or its upload requests; none if the default applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
