@@ -1,6 +1,7 @@
 //! The types that several operations share, in their wire form. Their doc comments are descriptions in the OpenAPI
 //! document.
 
+mod applied_schema;
 mod history_entry;
 mod links;
 mod numbers;
@@ -11,6 +12,7 @@ mod states;
 mod time;
 pub(crate) mod verdict_refs;
 
+pub use applied_schema::AppliedSchema;
 pub use history_entry::{HistoryEntry, retry_form};
 pub use links::SelfLink;
 pub use numbers::Numbers;

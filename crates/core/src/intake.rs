@@ -14,6 +14,7 @@ pub mod position;
 mod program;
 pub mod reader;
 pub mod rejection;
+pub mod rules;
 pub mod schema;
 pub mod shape;
 mod utf16;

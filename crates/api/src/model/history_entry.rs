@@ -4,6 +4,7 @@ use eventpulse_core::upload::{self, RecordedEvent, RetryForm, UploadEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::applied_schema::{AppliedSchema, applied_schemas};
 use super::sha256_source::Sha256Source;
 use super::time::Time;
 
@@ -33,6 +34,14 @@ pub struct HistoryEntry {
     /// The source of `sha256`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256_source: Option<Sha256Source>,
+    /// For `decided`, if the object was read: the schemas that its records were checked against, and those that these refer
+    /// to. An inspection of the same bytes with the same files reaches the same verdicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schemas: Option<Vec<AppliedSchema>>,
+    /// For `decided`, if the object was read: the default schema of the service at that time. Its highest minor version
+    /// applied to records for which neither they nor the upload named a schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_schema: Option<String>,
 }
 
 /// Returns the wire name of the contents of a retry.
@@ -49,6 +58,7 @@ impl From<RecordedEvent> for HistoryEntry {
     fn from(event: RecordedEvent) -> Self {
         let (mut by, mut detail, mut form) = (None, None, None);
         let (mut sha256, mut sha256_source) = (None, None);
+        let (mut schemas, mut default_schema) = (None, None);
         let name = match event.event {
             UploadEvent::Issued { origin } => {
                 by = Some(origin.owner.into());
@@ -72,6 +82,8 @@ impl From<RecordedEvent> for HistoryEntry {
                 detail = Some(decision_detail(&decision));
                 (sha256, sha256_source) =
                     decision.accepted_sha256().map(|(sha256, source)| (sha256.to_owned(), source.into())).unzip();
+                let of_rules = |rules| (applied_schemas(rules), rules.default_schema.to_string());
+                (schemas, default_schema) = decision.rules().map(of_rules).unzip();
                 "decided"
             }
             UploadEvent::RolledBack => "rolled_back",
@@ -99,7 +111,7 @@ impl From<RecordedEvent> for HistoryEntry {
                 "withdrawal_requested"
             }
         };
-        Self { at: Time(event.at), event: name, by, detail, form, sha256, sha256_source }
+        Self { at: Time(event.at), event: name, by, detail, form, sha256, sha256_source, schemas, default_schema }
     }
 }
 
@@ -108,7 +120,7 @@ fn decision_detail(decision: &upload::Decision) -> String {
         upload::Decision::Accepted { accepted, rejection, .. } => {
             format!("{accepted} accepted, {} rejected", rejection.as_ref().map_or(0, |rejection| rejection.rejected))
         }
-        upload::Decision::Rejected { rejection } => match rejection.primary_failure() {
+        upload::Decision::Rejected { rejection, .. } => match rejection.primary_failure() {
             Some(failure) => format!("rejected: {}", failure.code.as_str()),
             None => "rejected".to_owned(),
         },
@@ -118,6 +130,10 @@ fn decision_detail(decision: &upload::Decision) -> String {
 
 #[cfg(test)]
 mod tests {
+    use eventpulse_core::intake::failure::{Failure, FailureCode};
+    use eventpulse_core::intake::rejection::Rejection;
+    use eventpulse_core::intake::rules::AppliedRules;
+    use eventpulse_core::intake::schema::SchemaId;
     use eventpulse_core::time::Timestamp;
     use serde_json::json;
 
@@ -126,6 +142,26 @@ mod tests {
     fn entry(event: UploadEvent) -> serde_json::Value {
         let now = Timestamp::from_micros(1_740_744_000_000_000);
         serde_json::to_value(HistoryEntry::from(RecordedEvent { v: 1, at: now, event })).unwrap()
+    }
+
+    #[test]
+    fn a_decision_names_the_version_and_digest_of_each_applied_schema() {
+        let rejection = Rejection::of_upload(Failure::new(FailureCode::EmptyUpload, "", "empty"), "reading/1.0");
+        let schema = |text: &str| SchemaId::parse(text).unwrap();
+        let rules = AppliedRules {
+            default_schema: schema("reading/1.0").into(),
+            schemas: [(schema("reading/1.2"), "b2".to_owned()), (schema("batch/1.0"), "ba".to_owned())].into(),
+            omitted: 0,
+        };
+        let decided = |rules: Option<AppliedRules>| {
+            let decision = upload::Decision::Rejected { rejection: rejection.clone(), rules: rules.map(Box::new) };
+            entry(UploadEvent::Decided { decision, claim: None })
+        };
+        let read = decided(Some(rules));
+        let expected = json!([{ "schema": "batch/1.0", "sha256": "ba" }, { "schema": "reading/1.2", "sha256": "b2" }]);
+        assert_eq!((&read["schemas"], &read["default_schema"]), (&expected, &json!("reading/1.0")));
+        let unread = decided(None);
+        assert!(unread.get("schemas").is_none() && unread.get("default_schema").is_none(), "{unread}");
     }
 
     #[test]

@@ -127,6 +127,7 @@ mod tests {
             shared_chunks: Vec::new(),
             series: Box::default(),
             rejection: None,
+            rules: None,
         };
         let events = [
             RecordedEvent::new(Timestamp::from_secs(1), UploadEvent::ObjectFound { origin }),

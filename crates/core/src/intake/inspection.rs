@@ -28,6 +28,7 @@ use crate::intake::digest::{BytesDigest, Sha256Source};
 use crate::intake::failure::Failure;
 use crate::intake::reader::Reader;
 use crate::intake::rejection::Rejections;
+use crate::intake::rules::AppliedRules;
 use crate::intake::schema::Catalog;
 use crate::intake::shape::Shape;
 use crate::statistics::chunk::Chunk;
@@ -103,6 +104,8 @@ pub struct Inspection {
     pub summaries: SeriesSummaries,
     /// The member types of the accepted records, by kind.
     pub shapes: Vec<Shape>,
+    /// The rules that were applied to the records; `None` if the upload was rejected unread.
+    pub rules: Option<AppliedRules>,
 }
 
 impl<'c> Inspector<'c> {
@@ -206,7 +209,7 @@ impl<'c> Inspector<'c> {
     pub fn inspection(self) -> Inspection {
         let Self { digest, records, .. } = self;
         let (sha256, sha256_source) = digest.finish();
-        let shapes = records.shapes();
+        let (shapes, rules) = (records.shapes(), Some(records.rules()));
         let Collection { chunks, count, series, summaries } = records.chunks.finish();
         let (rejections, rejected_records) = records.rejections.finish();
         Inspection {
@@ -220,6 +223,7 @@ impl<'c> Inspector<'c> {
             series,
             summaries,
             shapes,
+            rules,
         }
     }
 
@@ -264,6 +268,7 @@ impl Inspection {
             series: SeriesReport::default(),
             summaries: SeriesSummaries::default(),
             shapes: Vec::new(),
+            rules: None,
         }
     }
 }

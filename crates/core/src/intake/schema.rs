@@ -17,6 +17,7 @@ pub use bundle::SchemaProblem;
 pub use id::{NotASchemaId, SchemaId, SchemaRef};
 use plan::Plan;
 
+use crate::encoding::sha256;
 use crate::intake::json::TapeJson;
 use crate::intake::program::{self, Bundle, Program};
 use crate::intake::shape::DeclaredMembers;
@@ -52,7 +53,17 @@ pub(crate) struct Schema {
     pub(crate) program: Option<Program>,
     /// Empty until the first record that the program does not accept: compiling takes longer than the rest of a start.
     validator: OnceLock<Validator<TapeJson>>,
+    /// Empty until the first record that is checked against the schema.
+    digests: OnceLock<Vec<FileDigest>>,
     files: Arc<bundle::Files>,
+}
+
+/// The identity of a schema file: the same digest stands for the same rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileDigest {
+    pub(crate) schema: SchemaId,
+    /// The SHA-256 of the file in lower-case hexadecimal.
+    pub(crate) sha256: String,
 }
 
 /// The problems of the schemas of a catalog.
@@ -87,11 +98,12 @@ impl Catalog {
         let parts = files.sources.iter().zip(&files.annotations).zip(members).zip(programs).enumerate();
         let schemas = parts.map(|(index, (((source, annotation), members), program))| Schema {
             index,
-            id: SchemaId { name: source.name.as_str().into(), major: source.major, minor: source.minor },
+            id: id_of(source),
             plan: Plan::new(annotation),
             members,
             program,
             validator: OnceLock::new(),
+            digests: OnceLock::new(),
             files: Arc::clone(&files),
         });
         Catalog { schemas: schemas.collect() }
@@ -120,9 +132,22 @@ impl Catalog {
         schema.into_iter().flat_map(|schema| schema.plan.measures.iter().map(|name| &**name))
     }
 
+    /// Returns the SHA-256 of the file of a schema in lower-case hexadecimal.
+    pub fn digest(&self, id: &SchemaId) -> Option<&str> {
+        let schema = self.schemas.iter().find(|schema| schema.id == *id)?;
+        schema.digests().first().map(|digest| digest.sha256.as_str())
+    }
+
     /// Returns a schema as JSON.
     pub fn schema(&self, id: &SchemaId) -> Option<&Value> {
         self.schemas.iter().find(|schema| schema.id == *id).and_then(Schema::source)
+    }
+
+    /// Returns the catalog of these schemas only. A request for one of them resolves to the highest of these minor versions.
+    /// Compiles their programs again.
+    pub(crate) fn only(&self, wanted: impl Fn(&SchemaId) -> bool) -> Catalog {
+        let files = self.schemas.first().map(|schema| schema.files.only(|source| wanted(&id_of(source))));
+        files.map_or(Catalog { schemas: Vec::new() }, Self::of)
     }
 
     pub(crate) fn schemas(&self) -> &[Schema] {
@@ -152,11 +177,23 @@ impl Schema {
         self.files.sources.get(self.index).map(|source| &source.schema)
     }
 
+    /// Returns the digests of the files that decide about a record of this schema: its own, and those that it refers to. The
+    /// first call computes them.
+    pub(crate) fn digests(&self) -> &[FileDigest] {
+        let digest =
+            |source: &bundle::Source| FileDigest { schema: id_of(source), sha256: sha256(source.text.as_bytes()) };
+        self.digests.get_or_init(|| self.files.with_referenced(self.index).into_iter().map(digest).collect())
+    }
+
     /// Returns whether the validator is compiled.
     #[cfg(test)]
     pub(crate) fn has_validator(&self) -> bool {
         self.validator.get().is_some()
     }
+}
+
+fn id_of(source: &bundle::Source) -> SchemaId {
+    SchemaId { name: source.name.as_str().into(), major: source.major, minor: source.minor }
 }
 
 /// Compiles schemas to programs, where their keywords allow that.

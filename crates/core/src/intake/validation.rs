@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use crate::intake::json::{Tape, is_white_space};
 use crate::intake::program::WhiteSpace;
+use crate::intake::rules::AppliedRules;
 use crate::intake::schema::{Catalog, Schema, SchemaRef};
 use crate::intake::shape::{MemberTypes, Shape};
 use extract::{BufferedPoint, Extraction};
@@ -89,6 +90,8 @@ pub struct Validator<'c> {
     previous: Option<Arc<AppliedSchema>>,
     /// The types of members in the accepted records, by the indexes of schemas.
     member_types: Vec<(usize, MemberTypes)>,
+    /// The indexes of the schemas that records were checked against without their programs.
+    applied: Vec<usize>,
     /// The kinds of the rejected records.
     known: KnownRejections,
 }
@@ -108,6 +111,7 @@ impl<'c> Validator<'c> {
             entity: String::new(),
             previous: None,
             member_types: Vec::new(),
+            applied: Vec::new(),
             known: KnownRejections::default(),
         }
     }
@@ -175,7 +179,8 @@ impl<'c> Validator<'c> {
 
     /// Checks a record without its program.
     pub(crate) fn check_document<'a>(&'a mut self, record: &'a [u8]) -> Verdict<'a> {
-        let Self { catalog, requested, default, one_pass, tape, points, entity, previous, member_types, known } = self;
+        let Self { catalog, requested, default, one_pass, tape, points, entity, previous, .. } = self;
+        let Self { member_types, known, applied: schemas, .. } = self;
         tape.trim();
         let document = match tape.read(record) {
             Ok(document) => document,
@@ -189,6 +194,9 @@ impl<'c> Validator<'c> {
             }
         };
         let applied = resolve::applied(schema, request, previous);
+        if !schemas.contains(&schema.index) {
+            schemas.push(schema.index);
+        }
         if known.knows(&document, schema) || !schema.validator().is_valid(document.root()) {
             return rejected(Some(applied), known.failures(document, schema));
         }
@@ -203,6 +211,16 @@ impl<'c> Validator<'c> {
         schema.members.record(document.root(), types_of(member_types, schema));
         one_pass.follow(schema);
         Verdict::Accepted { schema: applied, points: Points::of_document(document, &schema.plan, points, entity) }
+    }
+
+    /// Returns the rules that were applied to the records so far.
+    #[must_use]
+    pub fn rules(&self) -> AppliedRules {
+        let accepted = self.member_types.iter().map(|(index, _)| index);
+        let schemas = accepted.chain(&self.applied).filter_map(|index| self.catalog.schemas().get(*index));
+        let digests = schemas.flat_map(Schema::digests);
+        let schemas = digests.map(|digest| (digest.schema.clone(), digest.sha256.clone())).collect();
+        AppliedRules { default_schema: self.default.clone(), schemas, omitted: 0 }
     }
 
     /// Returns the member types of the records accepted so far, by kind.

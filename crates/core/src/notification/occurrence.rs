@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn decided(rejection: Rejection) -> UploadEvent {
-        UploadEvent::Decided { decision: Decision::Rejected { rejection }, claim: None }
+        UploadEvent::Decided { decision: Decision::Rejected { rejection, rules: None }, claim: None }
     }
 
     fn accepted(rejection: Option<Rejection>) -> UploadEvent {
@@ -186,6 +186,7 @@ mod tests {
             shared_chunks: Vec::new(),
             series: Box::default(),
             rejection,
+            rules: None,
         };
         UploadEvent::Decided { decision, claim: None }
     }

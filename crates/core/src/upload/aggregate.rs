@@ -239,7 +239,7 @@ impl Attempt {
     pub(super) fn rejection(&self) -> Option<&Rejection> {
         match self.decision.as_ref()? {
             Decision::Accepted { rejection, .. } => rejection.as_ref(),
-            Decision::Rejected { rejection } => Some(rejection),
+            Decision::Rejected { rejection, .. } => Some(rejection),
             Decision::Duplicate { .. } => None,
         }
     }

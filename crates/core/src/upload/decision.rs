@@ -6,6 +6,7 @@ use crate::id::UploadId;
 use crate::intake::digest::Sha256Source;
 use crate::intake::inspection::Inspection;
 use crate::intake::rejection::Rejection;
+use crate::intake::rules::AppliedRules;
 use crate::statistics::series_statistics::SeriesReport;
 
 /// A step of an attempt.
@@ -64,11 +65,17 @@ pub enum Decision {
         series: Box<SeriesReport>,
         /// The rejection of the other records, if any.
         rejection: Option<Rejection>,
+        /// The rules that were applied to the records.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rules: Option<Box<AppliedRules>>,
     },
     /// No record is accepted.
     Rejected {
         /// The reason.
         rejection: Rejection,
+        /// The rules that were applied to the records; `None` if the object was not read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rules: Option<Box<AppliedRules>>,
     },
     /// The same bytes of the same owner are accepted already.
     Duplicate {
@@ -87,12 +94,21 @@ impl Decision {
         }
     }
 
+    /// Returns the rules that were applied to the records; `None` for a duplicate, and if the object was not read.
+    #[must_use]
+    pub fn rules(&self) -> Option<&AppliedRules> {
+        match self {
+            Self::Accepted { rules, .. } | Self::Rejected { rules, .. } => rules.as_deref(),
+            Self::Duplicate { .. } => None,
+        }
+    }
+
     /// Returns the decision that an inspection leads to. It knows no shared chunks and no duplicates.
     #[must_use]
     pub fn of(inspection: &Inspection) -> Self {
-        let rejection = inspection.rejections.summary();
+        let (rejection, rules) = (inspection.rejections.summary(), inspection.rules.clone().map(Box::new));
         if inspection.rejections.upload_failure().is_some() || inspection.accepted == 0 {
-            return Self::Rejected { rejection };
+            return Self::Rejected { rejection, rules };
         }
         Self::Accepted {
             sha256: inspection.sha256.clone(),
@@ -102,6 +118,7 @@ impl Decision {
             shared_chunks: Vec::new(),
             series: Box::new(inspection.series.clone()),
             rejection: (rejection.rejected > 0).then_some(rejection),
+            rules,
         }
     }
 }

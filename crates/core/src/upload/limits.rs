@@ -18,6 +18,7 @@ use super::decision::Decision;
 use super::event::RecordedEvent;
 use crate::intake::failure::Failure;
 use crate::intake::rejection::Rejection;
+use crate::intake::rules::AppliedRules;
 use crate::statistics::series_statistics::SeriesStatistics;
 
 /// The maximum size of a history in bytes: of its events as JSON, with DynamoDB's overhead.
@@ -41,6 +42,8 @@ const MAX_SERIES_BYTES: usize = 36_000;
 const MAX_GROUPS_BYTES: usize = 16_000;
 /// The maximum size in bytes of the fingerprints in a decision.
 const MAX_FINGERPRINTS_BYTES: usize = 16_000;
+/// The maximum size in bytes of the rules in a decision: at least 50 schemas.
+const MAX_RULES_BYTES: usize = 8_000;
 /// The size of an event in DynamoDB beside its text: the type byte and the length of a list's element.
 const EVENT_OVERHEAD_BYTES: usize = 4;
 
@@ -67,17 +70,19 @@ pub(super) fn shortened_to(text: &str, most: usize) -> String {
 }
 
 impl Decision {
-    /// Returns the decision with at most as many series, groups of failures and fingerprints as a history takes. It counts
-    /// those that it leaves out.
+    /// Returns the decision with at most as many series, groups of failures, fingerprints and schemas as a history takes. It
+    /// counts those that it leaves out.
     #[must_use]
     pub fn bounded(self) -> Self {
         match self {
-            Self::Accepted { sha256, sha256_source, accepted, chunks, shared_chunks, mut series, rejection } => {
+            Self::Accepted { sha256, sha256_source, accepted, chunks, shared_chunks, mut series, rejection, rules } => {
                 (series.listed, _) = largest(std::mem::take(&mut series.listed), MAX_SERIES_BYTES);
-                let rejection = rejection.map(bounded_rejection);
-                Self::Accepted { sha256, sha256_source, accepted, chunks, shared_chunks, series, rejection }
+                let (rejection, rules) = (rejection.map(bounded_rejection), rules.map(bounded_rules));
+                Self::Accepted { sha256, sha256_source, accepted, chunks, shared_chunks, series, rejection, rules }
             }
-            Self::Rejected { rejection } => Self::Rejected { rejection: bounded_rejection(rejection) },
+            Self::Rejected { rejection, rules } => {
+                Self::Rejected { rejection: bounded_rejection(rejection), rules: rules.map(bounded_rules) }
+            }
             duplicate @ Self::Duplicate { .. } => duplicate,
         }
     }
@@ -123,6 +128,13 @@ fn bounded_rejection(rejection: Rejection) -> Rejection {
     let (fingerprints, _) = largest(fingerprints, MAX_FINGERPRINTS_BYTES);
     let groups_omitted = groups_omitted + omitted;
     Rejection { rejected, upload_failure, groups, groups_omitted, fingerprints, read_until }
+}
+
+fn bounded_rules(mut rules: Box<AppliedRules>) -> Box<AppliedRules> {
+    let (schemas, omitted) = largest(std::mem::take(&mut rules.schemas).into_iter().collect(), MAX_RULES_BYTES);
+    rules.schemas = schemas.into_iter().collect();
+    rules.omitted += omitted;
+    rules
 }
 
 fn bound_message(failure: &mut Failure) {

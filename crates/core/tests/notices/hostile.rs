@@ -46,9 +46,9 @@ proptest! {
         let empty = Rejection { upload_failure: None, groups: Vec::new(), ..rejection.clone() };
         for rejection in [rejection, empty] {
             let decision = if accepted == 0 {
-                Decision::Rejected { rejection }
+                Decision::Rejected { rejection, rules: None }
             } else {
-                Decision::Accepted { sha256: String::new(), sha256_source: Sha256Source::Computed, accepted, chunks: 1, shared_chunks: Vec::new(), series: Box::default(), rejection: Some(rejection) }
+                Decision::Accepted { sha256: String::new(), sha256_source: Sha256Source::Computed, accepted, chunks: 1, shared_chunks: Vec::new(), series: Box::default(), rejection: Some(rejection), rules: None }
             };
             let upload = changed(&upload, |draft| draft.decision = decision);
             check(&notice(&upload).unwrap());

@@ -13,6 +13,7 @@ use crate::intake::position::ReadUntil;
 use crate::intake::program::WhiteSpace;
 use crate::intake::reader::{Between, Frame, Part, Recognizer, Taken};
 use crate::intake::rejection::{RejectedRecord, Rejections};
+use crate::intake::rules::AppliedRules;
 use crate::intake::schema::Catalog;
 use crate::intake::shape::Shape;
 use crate::intake::validation::{Accepted, AppliedSchema, Failures, Validator, Verdict};
@@ -102,6 +103,11 @@ impl<'c> RecordInspector<'c> {
     /// Returns whether the verdict on the upload is known before its end.
     pub(super) fn is_decided(&self) -> bool {
         self.decided
+    }
+
+    /// Returns the rules that were applied to the records.
+    pub(super) fn rules(&self) -> AppliedRules {
+        self.validator.rules()
     }
 
     pub(super) fn shapes(&self) -> Vec<Shape> {

@@ -42,5 +42,6 @@ pub fn record_decision(upload: &Upload, decision: Decision) -> Vec<UploadEvent> 
 /// records that name none, `<name>/<major>.<minor>`.
 #[must_use]
 pub fn reject(upload: &Upload, failure: Failure, requested_schema: &str) -> Vec<UploadEvent> {
-    record_decision(upload, Decision::Rejected { rejection: Rejection::of_upload(failure, requested_schema) })
+    let rejection = Rejection::of_upload(failure, requested_schema);
+    record_decision(upload, Decision::Rejected { rejection, rules: None })
 }

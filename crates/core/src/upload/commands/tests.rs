@@ -280,17 +280,23 @@ fn decided(decision: Decision) -> UploadEvent {
 }
 
 fn upload_failed(code: FailureCode) -> UploadEvent {
-    decided(Decision::Rejected { rejection: Rejection::of_upload(Failure::new(code, "", "no"), "reading/1.0") })
+    decided(Decision::Rejected {
+        rejection: Rejection::of_upload(Failure::new(code, "", "no"), "reading/1.0"),
+        rules: None,
+    })
 }
 
 fn records_rejected() -> UploadEvent {
     let rejection = Rejection { upload_failure: None, ..rejection() };
-    decided(Decision::Rejected { rejection })
+    decided(Decision::Rejected { rejection, rules: None })
 }
 
 fn some_records_read() -> UploadEvent {
     let read_until = Some(ReadUntil { records: 10_000, line: 10_000, byte_offset: 29_997 });
-    decided(Decision::Rejected { rejection: Rejection { upload_failure: None, read_until, ..rejection() } })
+    decided(Decision::Rejected {
+        rejection: Rejection { upload_failure: None, read_until, ..rejection() },
+        rules: None,
+    })
 }
 
 #[test]

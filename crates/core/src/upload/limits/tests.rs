@@ -10,6 +10,8 @@ use crate::intake::failure::{FailureCode, MAX_POINTER_CHARS, MAX_TARGET_CHARS, M
 use crate::intake::fingerprint::{FailureAt, Fingerprint, MAX_FINGERPRINTS, MAX_LISTED_FAILURES, ProblemId};
 use crate::intake::position::ReadUntil;
 use crate::intake::rejection::{FailureGroup, MAX_GROUPS_IN_HISTORY};
+use crate::intake::rules::AppliedRules;
+use crate::intake::schema::{SchemaId, SchemaRef};
 use crate::statistics::series::Point;
 use crate::statistics::series_statistics::{SeriesReport, SeriesStatistics};
 use crate::statistics::summary::Summary;
@@ -90,6 +92,25 @@ fn worst_acceptance(rejection: Option<Rejection>) -> Decision {
         shared_chunks: Vec::new(),
         series: Box::new(SeriesReport { listed: vec![series; 100], count: 105, is_whole: true }),
         rejection,
+        rules: Some(worst_rules()),
+    }
+}
+
+/// Rules with more schemas than a history takes.
+fn worst_rules() -> Box<AppliedRules> {
+    let schema = |minor| (SchemaId { name: "a".repeat(64).into(), major: u32::MAX, minor }, "0".repeat(64));
+    let default_schema = SchemaRef::from(schema(0).0);
+    Box::new(AppliedRules { default_schema, schemas: (0..1_000).map(schema).collect(), omitted: 0 })
+}
+
+#[test]
+fn a_decision_keeps_the_rules_of_fifty_schemas_and_counts_the_others() {
+    for decision in
+        [worst_acceptance(None), Decision::Rejected { rejection: worst_rejection(), rules: Some(worst_rules()) }]
+    {
+        let rules = decision.bounded().rules().cloned().unwrap();
+        assert!((50..100).contains(&rules.schemas.len()), "{}", rules.schemas.len());
+        assert_eq!(rules.schemas.len() as u64 + rules.omitted, 1_000);
     }
 }
 
@@ -114,7 +135,8 @@ fn a_decision_keeps_the_largest_series_and_groups_and_counts_the_others() {
 
 fn with_series(name: &str, values: &[f64]) -> Decision {
     let mut decision = worst_acceptance(None);
-    let Decision::Accepted { series, .. } = &mut decision else { panic!("no acceptance") };
+    let Decision::Accepted { series, rules, .. } = &mut decision else { panic!("no acceptance") };
+    *rules = None;
     for listed in &mut series.listed {
         listed.entity = name.to_owned();
         listed.summary = summary(values);
@@ -217,9 +239,10 @@ impl Run {
                 begin_acceptance(&self.upload, &"0".repeat(64))
             }
             (2, Some(Step::Process)) => record_decision(&self.upload, worst_acceptance(Some(worst_rejection()))),
-            (3, Some(Step::Process)) => {
-                record_decision(&self.upload, Decision::Rejected { rejection: worst_rejection() })
-            }
+            (3, Some(Step::Process)) => record_decision(
+                &self.upload,
+                Decision::Rejected { rejection: worst_rejection(), rules: Some(worst_rules()) },
+            ),
             (4, Some(Step::Process)) => reject(&self.upload, worst_failure(), "reading/1.0"),
             (5, Some(Step::RollBack)) => vec![UploadEvent::RolledBack],
             (5, Some(Step::Quarantine)) => {

@@ -55,6 +55,7 @@ pub(in crate::upload) fn accepted_with(rejection: Option<Rejection>, series: Ser
         shared_chunks: Vec::new(),
         series: Box::new(series),
         rejection,
+        rules: None,
     };
     UploadEvent::Decided { decision, claim: Some("00".into()) }
 }
@@ -81,7 +82,7 @@ pub(in crate::upload) fn retry_object(version_id: &str) -> ObjectVersion {
 }
 
 pub(in crate::upload) fn rejected() -> UploadEvent {
-    UploadEvent::Decided { decision: Decision::Rejected { rejection: rejection() }, claim: None }
+    UploadEvent::Decided { decision: Decision::Rejected { rejection: rejection(), rules: None }, claim: None }
 }
 
 pub(in crate::upload) fn acceptance_began() -> UploadEvent {

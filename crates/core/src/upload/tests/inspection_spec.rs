@@ -44,7 +44,7 @@ fn a_correction_holds_at_most_the_records_that_are_still_rejected() {
     let rejecting = |rejected| Rejection { rejected, upload_failure: None, ..rejection() };
     let retry = |form| vec![quarantined(), recorded(), retry_requested(form), retry_received(form)];
     let all_rejected =
-        || UploadEvent::Decided { decision: Decision::Rejected { rejection: rejecting(2) }, claim: None };
+        || UploadEvent::Decided { decision: Decision::Rejected { rejection: rejecting(2), rules: None }, claim: None };
     let history = |events: Vec<Vec<UploadEvent>>| [vec![vec![issued(), received()]], events].concat().concat();
     // `accepted` accepts three records.
     let partly = |rejected| vec![accepted(Some(rejecting(rejected)))];

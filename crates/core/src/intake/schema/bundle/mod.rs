@@ -7,6 +7,7 @@ mod annotation;
 mod keywords;
 mod lookup;
 pub(crate) mod nearest;
+mod references;
 mod source;
 
 use jsonschema::json::Json;
@@ -68,6 +69,20 @@ impl Files {
             problems.extend((0..files.sources.len()).filter_map(problem));
         }
         if problems.is_empty() { Ok(files) } else { Err(problems) }
+    }
+
+    /// Returns the files whose sources are `wanted`.
+    #[allow(dead_code, reason = "the build script does not use it")]
+    pub(crate) fn only(&self, wanted: impl Fn(&Source) -> bool) -> Self {
+        let kept = || self.sources.iter().zip(&self.annotations).filter(|(source, _)| wanted(source));
+        let (sources, annotations) = (kept().map(|(source, _)| source), kept().map(|(_, annotation)| annotation));
+        Self { sources: sources.cloned().collect(), annotations: annotations.cloned().collect() }
+    }
+
+    /// Returns a source and every source that it refers to, directly or by others.
+    #[allow(dead_code, reason = "the build script does not use it")]
+    pub(crate) fn with_referenced(&self, index: usize) -> Vec<&Source> {
+        self.sources.get(index).map_or_else(Vec::new, |source| references::with_referenced(source, &self.sources))
     }
 
     /// Compiles the schema of a source for instances in the representation `F`. `is_date_time` decides the format

@@ -35,7 +35,7 @@ impl fmt::Display for SchemaProblem {
 }
 
 /// A parsed file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub(super) path: String,
     pub(crate) name: String,
@@ -44,6 +44,8 @@ pub(crate) struct Source {
     /// The `$id` of the schema.
     pub(crate) id: String,
     pub(crate) schema: Value,
+    /// The file.
+    pub(crate) text: String,
 }
 
 /// Parses a file, and adds `$schema` and `$id` where they are absent.
@@ -61,7 +63,7 @@ pub(super) fn read(path: &str, text: &str) -> Result<Source, SchemaProblem> {
     };
     require(members, "$schema", DIALECT).map_err(|message| problem("/$schema", message))?;
     require(members, "$id", &id).map_err(|message| problem("/$id", message))?;
-    Ok(Source { path: path.to_owned(), name: name.to_owned(), major, minor, id, schema })
+    Ok(Source { path: path.to_owned(), name: name.to_owned(), major, minor, id, schema, text: text.to_owned() })
 }
 
 /// Checks that a member has its only allowed value; adds it where it is absent.

@@ -80,7 +80,7 @@ fn three_deaths_reject_an_undecided_object() {
         let report = FailedDeliveryReport { reason: "timed out", correlation_id: "c1", deaths: 3 };
         let action = on_failed_delivery(&upload(events), &report, "reading/1.0");
         let FailedDeliveryAction::Finish(events) = action else { panic!("{name}: {action:?}") };
-        let [UploadEvent::Decided { decision: Decision::Rejected { rejection }, claim: None }] = &events[..] else {
+        let [UploadEvent::Decided { decision: Decision::Rejected { rejection, .. }, claim: None }] = &events[..] else {
             panic!("{name}: {events:?}")
         };
         let failure = rejection.primary_failure().unwrap();
