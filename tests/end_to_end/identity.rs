@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use eventpulse_cli::BoxError;
+use eventpulse_core::upload::object_metadata::ObjectMetadata;
 use serde_json::{Value, json};
 
 use crate::TestResult;
@@ -64,8 +65,18 @@ pub async fn presigned_put_accepts_its_signed_headers_only(world: Arc<World>) ->
     };
     assert_eq!(put(&[("x-amz-meta-owner", "somebody-else")]).await?, 403, "unsigned metadata");
     assert_eq!(put(&[("x-amz-tagging", "a=b")]).await?, 403, "unsigned tags");
+    let mut forged = world.http.put(url).body(sample.bytes.clone());
+    for (name, value) in headers.iter().filter(|(name, _)| *name != "content-length") {
+        let value = value.as_str().filter(|_| name != "x-amz-meta-owner").unwrap_or("somebody-else");
+        forged = forged.header(name, value);
+    }
+    assert_eq!(forged.send().await?.status().as_u16(), 403, "another owner than the signed one");
     assert_eq!(put(&[]).await?, 200);
     let id = answer["upload_id"].as_str().ok_or("no id")?;
     assert_eq!(world.outcome(&user, id).await?["state"], "accepted");
+    let key = format!("uploads/{id}/signed.json");
+    let stored = world.client.services.objects.head(world.process_bucket(), &key, None).await?.ok_or("no object")?;
+    let stored = ObjectMetadata::from_map(&stored.metadata)?;
+    assert_eq!((&stored.owner, stored.upload_id.as_deref()), (&user.owner, Some(id)));
     Ok(())
 }

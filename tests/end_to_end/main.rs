@@ -23,6 +23,7 @@ mod notifications;
 mod numbers;
 mod owners;
 mod poll;
+mod raw_log;
 mod receipts;
 mod requests;
 mod samples;
@@ -99,6 +100,7 @@ fn main() -> ExitCode {
         Shared object_store::missing_objects_are_none,
         Shared object_store::put_object_is_read_by_version,
         Shared object_store::put_new_keeps_an_existing_object,
+        Shared object_store::metadata_is_kept_by_copies_and_replaced_on_demand,
         Shared object_store::deleted_version_is_gone_and_can_be_deleted_again,
         Shared object_store::copy_keeps_bytes_and_types,
         Shared object_store::writer_joins_small_and_large_parts,
@@ -214,6 +216,7 @@ fn main() -> ExitCode {
         Shared messages::messages_with_one_idempotency_key_count_once,
         Shared messages::withdrawn_message_leaves_its_shared_chunk,
         Shared messages::raw_log_holds_every_accepted_message,
+        Shared raw_log::a_batch_has_one_raw_log_object_per_owner_under_the_owners_prefix,
         Shared sending::message_is_accepted_and_counted,
         Shared sending::array_with_a_wrong_element_is_partially_accepted,
         Shared sending::message_of_another_schema_is_accepted,

@@ -71,7 +71,7 @@ pub async fn deliver(world: &World, batch: &[&Sent]) -> Result<Vec<usize>, BoxEr
     Ok(failed.filter_map(index).collect())
 }
 
-async fn outcome(world: &World, sent: &Sent) -> Result<Upload, BoxError> {
+pub async fn outcome(world: &World, sent: &Sent) -> Result<Upload, BoxError> {
     world.client.services.uploads.load(&sent.id()).await?.ok_or_else(|| format!("{} is not known", sent.id()).into())
 }
 

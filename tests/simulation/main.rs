@@ -9,6 +9,7 @@
 //! - no item exceeds 300 KB;
 //! - nothing is `failed` unless AWS failed;
 //! - the statistics are those of the records that were sent, in answers and in receipts, also after corrections;
+//! - every object names its owner, and every acceptance the rules that were applied;
 //! - the owners' rejected data lies in quarantine, and the counters of open uploads equal the histories.
 
 // A test may panic to fail.
@@ -166,6 +167,8 @@ async fn outcome(seed: u64, world: &World, plan: &Plan, uploads: &[UploadId], de
     for (index, id) in uploads.iter().enumerate() {
         let upload = world.services.uploads.load(id).await.expect("a call without a fault").expect("an upload");
         check_quarantine(world, &upload);
+        let has_rules = upload.decision().is_some_and(|decision| decision.rules().is_some());
+        assert!(has_rules || upload.accepted_in_attempt() == 0, "seed {seed}, upload {index}: no rules in its history");
         check_receipt(&format!("seed {seed}, upload {index}"), plan, index, &upload);
         outcome.states.push(upload.state());
     }
@@ -185,6 +188,8 @@ async fn outcome(seed: u64, world: &World, plan: &Plan, uploads: &[UploadId], de
         assert_eq!(counted, recounted, "the counters of the open uploads of {owner}");
     }
     let state = world.network.state();
+    let without_owner = state.buckets.without_owner();
+    assert!(without_owner.is_empty(), "seed {seed}: objects without an owner: {without_owner:?}");
     outcome.faults = state.faults;
     outcome.largest_item = state.tables.largest_item.clone();
     outcome

@@ -227,6 +227,8 @@ impl Network {
             }),
             if_absent: header("if-none-match").is_some(),
             content_type: header("content-type"),
+            owner: header("x-amz-meta-owner"),
+            replaces_metadata: header("x-amz-metadata-directive").as_deref() == Some("REPLACE"),
             body: request.body().bytes().unwrap_or_default().to_vec(),
         };
         let answer = self.state().buckets.call(call);

@@ -18,6 +18,8 @@ pub struct Stored {
     pub bytes: Vec<u8>,
     /// `Content-Type`.
     pub content_type: Option<String>,
+    /// `x-amz-meta-owner`.
+    pub owner: Option<String>,
 }
 
 /// A created version, as an event announces it.
@@ -68,6 +70,10 @@ pub struct Request<'a> {
     pub if_absent: bool,
     /// `Content-Type`.
     pub content_type: Option<String>,
+    /// `x-amz-meta-owner`.
+    pub owner: Option<String>,
+    /// Whether `x-amz-metadata-directive` is `REPLACE`.
+    pub replaces_metadata: bool,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -75,11 +81,16 @@ pub struct Request<'a> {
 impl Buckets {
     /// Performs an operation.
     pub fn call(&mut self, request: Request<'_>) -> Answer {
-        let Request { method, target, version_id, copy_source, if_absent, content_type, body } = request;
+        let Request { method, target, version_id, copy_source, if_absent, content_type, owner, .. } = request;
+        let (replaces_metadata, body) = (request.replaces_metadata, request.body);
         match (method, copy_source) {
             ("PUT", Some((bucket, key, version))) => {
                 let Some(object) = self.find(&(bucket, key), version.as_deref()).and_then(|found| found.object) else {
                     return absent();
+                };
+                let object = match replaces_metadata {
+                    true => Stored { content_type, owner, ..object },
+                    false => object,
                 };
                 let id = self.create(target, object);
                 let body = b"<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>".to_vec();
@@ -89,11 +100,11 @@ impl Buckets {
                 if if_absent && self.find(&target, None).is_some_and(|found| found.object.is_some()) {
                     return error(412, "PreconditionFailed");
                 }
-                let id = self.create(target, Stored { bytes: body, content_type });
+                let id = self.create(target, Stored { bytes: body, content_type, owner });
                 Answer { status: 200, headers: vec![("x-amz-version-id", id)], body: Vec::new() }
             }
             ("GET" | "HEAD", _) => match self.find(&target, version_id.as_deref()) {
-                Some(Version { id, object: Some(Stored { bytes, content_type }) }) => {
+                Some(Version { id, object: Some(Stored { bytes, content_type, .. }) }) => {
                     let mut headers = vec![("x-amz-version-id", id), ("content-length", bytes.len().to_string())];
                     headers.extend(content_type.map(|content_type| ("content-type", content_type)));
                     Answer { status: 200, headers, body: if method == "GET" { bytes } else { Vec::new() } }
@@ -123,6 +134,13 @@ impl Buckets {
             of == bucket && versions.last().is_some_and(|version| version.object.is_some())
         });
         present.map(|((_, key), _)| key.as_str()).collect()
+    }
+
+    /// Returns the keys of the versions, in all buckets, that name no owner.
+    pub fn without_owner(&self) -> Vec<&str> {
+        let has_none = |version: &&Version| version.object.as_ref().is_some_and(|object| object.owner.is_none());
+        let versions = self.versions.iter().flat_map(|((_, key), versions)| versions.iter().map(move |one| (key, one)));
+        versions.filter(|(_, version)| has_none(version)).map(|(key, _)| key.as_str()).collect()
     }
 
     /// Creates a version of an object, and announces it. Returns its id.

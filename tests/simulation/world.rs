@@ -120,7 +120,12 @@ impl World {
                 break issued;
             }
         };
-        let object = Stored { bytes: content.into(), content_type: Some("application/x-ndjson".to_owned()) };
+        let header = |name: &str| {
+            let found = issued.put.headers.iter().find(|(header, _)| header == name);
+            found.map(|(_, value)| value.clone())
+        };
+        let (content_type, owner) = (header("content-type"), header("x-amz-meta-owner"));
+        let object = Stored { bytes: content.into(), content_type, owner };
         self.network.state().buckets.create((PROCESS.to_owned(), issued.key), object);
         issued.upload_id
     }

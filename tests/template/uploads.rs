@@ -5,7 +5,11 @@ use std::time::Duration;
 use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region};
 use eventpulse_aws::adapters::object_store::ObjectStore;
 use eventpulse_aws::adapters::object_store::presign::PutOptions;
+use eventpulse_core::id::{OwnerId, UploadId};
+use eventpulse_core::intake::inspection::MaxRejected;
 use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::RetryForm;
+use eventpulse_core::upload::object_metadata::ObjectMetadata;
 
 use crate::expanded::{properties, strings};
 
@@ -24,7 +28,14 @@ async fn a_browser_may_send_exactly_the_headers_that_a_presigned_put_signs() {
         expires_in: Duration::from_secs(60),
     };
     let objects = ObjectStore::new(aws_sdk_s3::Client::from_conf(config));
-    let put = objects.presign_put("bucket", "key", &options).await.unwrap();
+    let metadata = ObjectMetadata {
+        upload_id: Some(UploadId::of_object("bucket", "key", "version")),
+        schema: Some("reading/1.0".to_owned()),
+        max_rejected: Some(MaxRejected::Count(3)),
+        retry_form: Some(RetryForm::Corrected),
+        ..ObjectMetadata::of_owner(&OwnerId::operator())
+    };
+    let put = objects.presign_put(("bucket", "key"), &options, metadata.to_map()).await.unwrap();
     let mut sent: Vec<_> = put.headers.iter().map(|(name, _)| name.as_str()).collect();
     sent.retain(|name| *name != "content-length");
     sent.sort_unstable();

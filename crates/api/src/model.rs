@@ -13,7 +13,7 @@ mod time;
 pub(crate) mod verdict_refs;
 
 pub use applied_schema::AppliedSchema;
-pub use history_entry::{HistoryEntry, retry_form};
+pub use history_entry::HistoryEntry;
 pub use links::SelfLink;
 pub use numbers::Numbers;
 pub(crate) use quota::quotas_of;

@@ -235,10 +235,17 @@ pub fn upload_key(id: &UploadId, file_name: &str) -> String {
     format!("{UPLOADS_PREFIX}{id}/{}", clean_file_name(file_name))
 }
 
-/// Returns the key of a message in the process bucket, if it needs an object: `messages/<upload id>/message.json`.
+/// Returns the key of a message in the process bucket, if it needs an object: `messages/<owner>/<upload id>/message.json`.
 #[must_use]
-pub fn message_key(id: &UploadId) -> String {
-    format!("{MESSAGES_PREFIX}{id}/{MESSAGE_FILE_NAME}")
+pub fn message_key(owner: &OwnerId, id: &UploadId) -> String {
+    format!("{MESSAGES_PREFIX}{owner}/{id}/{MESSAGE_FILE_NAME}")
+}
+
+/// Returns the key of an owner's messages of one batch in the process bucket: `messages/<owner>/log/<day>/<batch>.ndjson`.
+#[must_use]
+pub fn raw_log_key(owner: &OwnerId, now: Timestamp, batch: &str) -> String {
+    let day: String = now.to_string().chars().take("2025-02-28".len()).collect();
+    format!("{MESSAGES_PREFIX}{owner}/log/{day}/{batch}.ndjson")
 }
 
 /// Returns the upload id in a key of the form of [`upload_key`]. The history of the upload shows whether it was issued for
@@ -311,7 +318,10 @@ mod tests {
     fn message_ids_parse_back() {
         let id = UploadId::of_message("JKJaXm_LvH-ESHA=").unwrap();
         assert_eq!((id.as_str(), UploadId::parse(id.as_str())), ("up_m-JKJaXm_LvH-ESHA=", Ok(id.clone())));
-        assert_eq!(message_key(&id), "messages/up_m-JKJaXm_LvH-ESHA=/message.json");
+        let owner = OwnerId::parse("a%23b").unwrap();
+        assert_eq!(message_key(&owner, &id), "messages/a%23b/up_m-JKJaXm_LvH-ESHA=/message.json");
+        let day = Timestamp::parse("2025-02-28T23:59:59.999999Z").unwrap();
+        assert_eq!(raw_log_key(&owner, day, "r-0"), "messages/a%23b/log/2025-02-28/r-0.ndjson");
     }
 
     #[test]

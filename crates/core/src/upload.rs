@@ -24,6 +24,7 @@ mod event;
 mod inspection_spec;
 mod keys;
 pub mod limits;
+pub mod object_metadata;
 mod progress;
 pub mod report;
 pub mod series_totals;

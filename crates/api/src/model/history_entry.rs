@@ -1,6 +1,6 @@
 //! The history of an upload, as its owner reads it.
 
-use eventpulse_core::upload::{self, RecordedEvent, RetryForm, UploadEvent};
+use eventpulse_core::upload::{self, RecordedEvent, UploadEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -42,16 +42,6 @@ pub struct HistoryEntry {
     /// applied to records for which neither they nor the upload named a schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_schema: Option<String>,
-}
-
-/// Returns the wire name of the contents of a retry.
-#[must_use]
-pub fn retry_form(form: RetryForm) -> &'static str {
-    match form {
-        RetryForm::Unchanged => "unchanged",
-        RetryForm::UnchangedRecords => "unchanged_records",
-        RetryForm::Corrected => "corrected",
-    }
 }
 
 impl From<RecordedEvent> for HistoryEntry {
@@ -99,7 +89,7 @@ impl From<RecordedEvent> for HistoryEntry {
                 "delivery_failed"
             }
             UploadEvent::RetryRequested { by: owner, form: contents, .. } => {
-                (by, form) = (Some(owner.into()), Some(retry_form(contents)));
+                (by, form) = (Some(owner.into()), Some(contents.as_str()));
                 "retry_requested"
             }
             UploadEvent::Discarded { by: owner } => {

@@ -22,7 +22,7 @@ use crate::announced::Announced;
 use crate::api_error::ApiError;
 use crate::auth::Owner;
 use crate::extract::{Json, NoParams, Path, Query, Raw, UploadPath, header_text, media, upload_id};
-use crate::model::{self, HistoryEntry, Time, retry_form};
+use crate::model::{self, HistoryEntry, Time};
 use crate::routes::uploads::{PresignedUpload, lifetime, load, sha256, size};
 use crate::routes::usage;
 use crate::state::App;
@@ -257,7 +257,7 @@ pub(crate) async fn retry(
         upload_id: id.to_string(),
         status: model::QuarantineStatus::Retrying,
         attempt,
-        form: retry_form(form),
+        form: form.as_str(),
         links,
     };
     Ok((StatusCode::ACCEPTED, axum::Json(body)).into_response())

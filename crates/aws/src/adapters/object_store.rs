@@ -5,10 +5,13 @@ pub mod presign;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, CompletedPart};
 use eventpulse_core::intake::digest::Sha256Digest;
@@ -24,6 +27,30 @@ pub const NO_VERSION: &str = "null";
 #[derive(Debug, Clone)]
 pub struct ObjectStore {
     client: Client,
+}
+
+/// The properties of an object that is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Properties<'a> {
+    /// The `Content-Type`.
+    pub content_type: &'a str,
+    /// The `Content-Encoding`.
+    pub content_encoding: Option<&'a str>,
+    /// The metadata: the headers `x-amz-meta-…`, without that prefix.
+    pub metadata: &'a HashMap<String, String>,
+}
+
+impl<'a> Properties<'a> {
+    /// Returns the properties of an object that is not compressed.
+    #[must_use]
+    pub fn plain(content_type: &'a str, metadata: &'a HashMap<String, String>) -> Self {
+        Self { content_type, content_encoding: None, metadata }
+    }
+
+    /// Returns the metadata as the SDK takes it.
+    fn sdk_metadata(&self) -> Option<HashMap<String, String>> {
+        Some(self.metadata.clone()).filter(|metadata| !metadata.is_empty())
+    }
 }
 
 /// An open object.
@@ -54,6 +81,20 @@ pub struct Head {
     pub content_type: Option<String>,
     /// The `Content-Encoding`.
     pub content_encoding: Option<String>,
+    /// The metadata: the headers `x-amz-meta-…`, without that prefix.
+    pub metadata: HashMap<String, String>,
+}
+
+impl Head {
+    /// Returns the properties of the object, with this metadata.
+    #[must_use]
+    pub fn properties<'a>(&'a self, metadata: &'a HashMap<String, String>) -> Properties<'a> {
+        Properties {
+            content_type: self.content_type.as_deref().unwrap_or("application/octet-stream"),
+            content_encoding: self.content_encoding.as_deref(),
+            metadata,
+        }
+    }
 }
 
 impl ObjectStore {
@@ -121,6 +162,7 @@ impl ObjectStore {
                 size: head.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
                 content_type: head.content_type,
                 content_encoding: head.content_encoding,
+                metadata: head.metadata.unwrap_or_default(),
             })),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(Error::sdk("HeadObject", target(bucket, key), error)),
@@ -134,11 +176,10 @@ impl ObjectStore {
     pub async fn put_new(
         &self,
         (bucket, key): (&str, &str),
-        content_type: &str,
+        properties: Properties<'_>,
         body: Vec<u8>,
     ) -> Result<String, Error> {
-        let put = self.client.put_object().bucket(bucket).key(key).content_type(content_type);
-        match put.if_none_match("*").body(body.into()).send().await {
+        match self.put_request((bucket, key), properties).if_none_match("*").body(body.into()).send().await {
             Ok(put) => Ok(put.version_id.unwrap_or_else(|| NO_VERSION.to_owned())),
             Err(error) if error.code() == Some("PreconditionFailed") => {
                 let there = self.head(bucket, key, None).await?;
@@ -156,14 +197,19 @@ impl ObjectStore {
     pub async fn put(
         &self,
         (bucket, key): (&str, &str),
-        content_type: &str,
-        content_encoding: Option<&str>,
+        properties: Properties<'_>,
         body: Vec<u8>,
     ) -> Result<String, Error> {
-        let put = self.client.put_object().bucket(bucket).key(key).content_type(content_type);
-        let put = put.set_content_encoding(content_encoding.map(str::to_owned)).body(body.into());
+        let put = self.put_request((bucket, key), properties).body(body.into());
         let put = put.send().await.map_err(|error| Error::sdk("PutObject", target(bucket, key), error))?;
         Ok(put.version_id.unwrap_or_else(|| NO_VERSION.to_owned()))
+    }
+
+    /// Starts a PUT of an object without its bytes.
+    fn put_request(&self, (bucket, key): (&str, &str), properties: Properties<'_>) -> PutObjectFluentBuilder {
+        let put = self.client.put_object().bucket(bucket).key(key).content_type(properties.content_type);
+        let put = put.set_content_encoding(properties.content_encoding.map(str::to_owned));
+        put.set_metadata(properties.sdk_metadata())
     }
 
     /// Deletes one version of an object permanently. Succeeds if it does not exist.
@@ -181,8 +227,8 @@ impl ObjectStore {
 
     /// Begins a streamed object.
     #[must_use]
-    pub fn writer<'a>(&'a self, bucket: &'a str, key: &'a str, content_type: &'a str) -> ObjectWriter<'a> {
-        ObjectWriter { objects: self, bucket, key, content_type, held: Vec::new(), parts: None }
+    pub fn writer<'a>(&'a self, bucket: &'a str, key: &'a str, properties: Properties<'a>) -> ObjectWriter<'a> {
+        ObjectWriter { objects: self, bucket, key, properties, held: Vec::new(), parts: None }
     }
 
     /// Hides an object behind a delete marker. The bucket's lifecycle deletes its versions later.
@@ -201,7 +247,7 @@ pub struct ObjectWriter<'a> {
     objects: &'a ObjectStore,
     bucket: &'a str,
     key: &'a str,
-    content_type: &'a str,
+    properties: Properties<'a>,
     held: Vec<u8>,
     parts: Option<Parts<'a>>,
 }
@@ -222,7 +268,7 @@ impl ObjectWriter<'_> {
     /// Returns an [AWS failure](crate::error).
     pub async fn finish(mut self) -> Result<(), Error> {
         if self.parts.is_none() {
-            self.objects.put((self.bucket, self.key), self.content_type, None, self.held).await?;
+            self.objects.put((self.bucket, self.key), self.properties, self.held).await?;
             return Ok(());
         }
         if !self.held.is_empty() {
@@ -237,7 +283,7 @@ impl ObjectWriter<'_> {
     async fn send_part(&mut self) -> Result<(), Error> {
         let mut parts = match self.parts.take() {
             Some(parts) => parts,
-            None => Parts::begin(self.objects, (self.bucket, self.key), self.content_type, None).await?,
+            None => Parts::begin(self.objects, (self.bucket, self.key), self.properties).await?,
         };
         let body = std::mem::take(&mut self.held);
         let upload = self.objects.client.upload_part().bucket(self.bucket).key(self.key).upload_id(&parts.upload_id);
@@ -265,11 +311,11 @@ impl<'a> Parts<'a> {
     async fn begin(
         objects: &'a ObjectStore,
         (bucket, key): (&str, &str),
-        content_type: &str,
-        content_encoding: Option<String>,
+        properties: Properties<'_>,
     ) -> Result<Self, Error> {
-        let create = objects.client.create_multipart_upload().bucket(bucket).key(key).content_type(content_type);
-        let create = create.set_content_encoding(content_encoding);
+        let create = objects.client.create_multipart_upload().bucket(bucket).key(key);
+        let create = create.content_type(properties.content_type).set_metadata(properties.sdk_metadata());
+        let create = create.set_content_encoding(properties.content_encoding.map(str::to_owned));
         let created =
             create.send().await.map_err(|error| Error::sdk("CreateMultipartUpload", target(bucket, key), error))?;
         let upload_id =

@@ -10,6 +10,7 @@ use eventpulse_core::encoding::sha256;
 use eventpulse_core::id::{OwnerId, UploadId, clean_file_name, upload_key};
 use eventpulse_core::intake::inspection::MaxRejected;
 use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::object_metadata::ObjectMetadata;
 use eventpulse_core::upload::{Origin, RecordedEvent, Upload, UploadEvent, UploadState};
 
 use crate::Services;
@@ -188,7 +189,8 @@ async fn sign(services: &Services, request: &Request<'_>, upload: &Upload, now: 
         now,
         expires_in: expires_at.duration_since(now),
     };
-    let put = services.objects.presign_put(&services.config.process_bucket, &key, &options).await?;
+    let metadata = ObjectMetadata::of_upload(upload).to_map();
+    let put = services.objects.presign_put((&services.config.process_bucket, &key), &options, metadata).await?;
     Ok(Issued { upload_id, key, put, expires_at })
 }
 

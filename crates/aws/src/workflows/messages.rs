@@ -1,7 +1,7 @@
 //! Processes a batch of messages that came by `POST /data`.
 //!
 //! A message is an upload, and most messages are accepted as they are. These are stored in batches: their bodies in one
-//! object of the raw log; their histories, claims and chunks in as few transactions as possible. Every other message (a
+//! object of the raw log per owner; their histories, claims and chunks in as few transactions as possible. Every other message (a
 //! rejected, repeated or large one) is processed as a single upload: its body becomes an object, and the steps of
 //! [`process_upload`](super::process_upload) follow.
 //!
@@ -19,20 +19,19 @@ mod raw_log;
 mod single;
 mod stages;
 
-use std::collections::BTreeMap;
-
 use eventpulse_core::device::precedence::{Precedence, by_precedence};
 use eventpulse_core::time::Timestamp;
 
 use crate::Services;
 use crate::workflows::quotas;
+use raw_log::{RawLog, write_raw_log};
 pub use stages::{FailedMessage, ParsedMessage};
 
 /// Processes messages, and returns those that must be delivered again: AWS failed, or they wait for an upload with the same
 /// bytes.
 ///
 /// Of messages with the same `Idempotency-Key`, the first acknowledged one is processed before the others, so that it gets
-/// the key. If it fails, the others are delivered again, too. `log_name` names the object of the batch in the raw log, and
+/// the key. If it fails, the others are delivered again, too. `log_name` names the objects of the batch in the raw log, and
 /// must be used once only.
 pub async fn process_messages(
     services: &Services,
@@ -61,18 +60,13 @@ async fn process_first(
     clock: impl Fn() -> Timestamp + Copy,
 ) -> Vec<FailedMessage> {
     let prepared = prepare::prepare_messages(&services.catalog, &services.config.default_schema, messages);
-    let (mut singles, mut failed, mut charges) = (prepared.handed_on, Vec::new(), BTreeMap::new());
-    match raw_log::write_raw_log(services, prepared.accepted, log_name, clock()).await {
-        Ok(logged) => {
-            let outcome = batch::store_in_batches(services, logged, clock).await;
-            singles.extend(outcome.handed_on);
-            failed.extend(outcome.failed);
-            charges = outcome.charges;
-        }
-        Err(all) => failed.extend(all),
-    }
+    let RawLog { logged, mut failed } = write_raw_log(services, prepared.accepted, log_name, clock()).await;
+    let outcome = batch::store_in_batches(services, logged, clock).await;
+    failed.extend(outcome.failed);
+    let mut singles = prepared.handed_on;
+    singles.extend(outcome.handed_on);
     let count = async {
-        for (owner, charge) in &charges {
+        for (owner, charge) in &outcome.charges {
             quotas::count(&services.usage, owner, charge, clock()).await;
         }
     };

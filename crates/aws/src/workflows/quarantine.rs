@@ -4,9 +4,11 @@ use eventpulse_core::intake::inspection::{Inspection, Inspector, Retention};
 use eventpulse_core::intake::rejection::Rejections;
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::commands::{QuarantineAction, QuarantinePlan, plan_quarantine};
+use eventpulse_core::upload::object_metadata::ObjectMetadata;
 use eventpulse_core::upload::report::Report;
 use eventpulse_core::upload::{ObjectVersion, QuarantineLocation, quarantine_key, report_key};
 
+use crate::adapters::object_store::Properties;
 use crate::error::{Error, Kind};
 use crate::workflows::inspect_object::{feed, inspect};
 use crate::workflows::upload_work::UploadWork;
@@ -54,7 +56,9 @@ async fn write_records<C: Fn() -> Timestamp>(
         return Ok(location);
     };
     let key = location.key.as_deref().unwrap_or_default();
-    let mut writer = work.services.objects.writer(&location.bucket, key, "application/x-ndjson");
+    let metadata = ObjectMetadata::of_upload(&work.upload).to_map();
+    let properties = Properties::plain("application/x-ndjson", &metadata);
+    let mut writer = work.services.objects.writer(&location.bucket, key, properties);
     match inspection.rejected_records.take() {
         Some(records) => {
             for piece in records.into_pieces() {
@@ -144,7 +148,9 @@ async fn write_report<C: Fn() -> Timestamp>(
 ) -> Result<(), Error> {
     let report = Report::new(&work.upload, location, rejections, work.now());
     let json = serde_json::to_vec_pretty(&report).map_err(|error| contradiction(work).with_source(error))?;
-    work.services.objects.put((&location.bucket, &location.report_key), "application/json", None, json).await?;
+    let metadata = ObjectMetadata::of_upload(&work.upload).to_map();
+    let properties = Properties::plain("application/json", &metadata);
+    work.services.objects.put((&location.bucket, &location.report_key), properties, json).await?;
     Ok(())
 }
 

@@ -9,9 +9,11 @@ use std::time::Duration;
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::statistics::series::Series;
 use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::object_metadata::ObjectMetadata;
 use serde_json::json;
 
 use crate::Services;
+use crate::adapters::object_store::Properties;
 use crate::error::Error;
 use crate::workflows::issue::{Request, issue};
 use crate::workflows::messages::ParsedMessage;
@@ -46,7 +48,9 @@ pub async fn start(services: &Services, now: Timestamp, random: [u8; 10]) -> Res
     };
     let issued = issue(services, &request, now, random).await?;
     let target = (services.config.process_bucket.as_str(), issued.key.as_str());
-    services.objects.put_new(target, MEDIA_TYPE, INVALID_RECORD.into()).await?;
+    let upload_id = Some(issued.upload_id.clone());
+    let metadata = ObjectMetadata { upload_id, ..ObjectMetadata::of_owner(request.owner) }.to_map();
+    services.objects.put_new(target, Properties::plain(MEDIA_TYPE, &metadata), INVALID_RECORD.into()).await?;
     Ok(issued.upload_id)
 }
 

@@ -213,6 +213,22 @@ pub enum RetryForm {
 }
 
 impl RetryForm {
+    /// Returns the name in answers and in the metadata of objects.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::UnchangedRecords => "unchanged_records",
+            Self::Corrected => "corrected",
+        }
+    }
+
+    /// Returns the form with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Unchanged, Self::UnchangedRecords, Self::Corrected].into_iter().find(|form| form.as_str() == name)
+    }
+
     /// Returns the form of the object that the retry inspects.
     #[must_use]
     pub fn input_form(self) -> InputForm {

@@ -125,7 +125,7 @@ pub fn as_message(upload: Upload) -> Upload {
     let message = changed(&upload, |draft| {
         draft.id = UploadId::of_message("JF7zZGlVFiAEPVQ=").unwrap();
         draft.origin.file_name = MESSAGE_FILE_NAME.to_owned();
-        draft.origin.key = message_key(&draft.id);
+        draft.origin.key = message_key(&draft.origin.owner, &draft.id);
         draft.message = Some(MessageMetadata { key_id, idempotency_key: None });
     });
     let partial = message.accepted_in_attempt() > 0;

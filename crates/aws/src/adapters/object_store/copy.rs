@@ -1,11 +1,11 @@
 //! Copies within S3.
 
 use aws_sdk_s3::operation::upload_part_copy::builders::UploadPartCopyFluentBuilder;
-use aws_sdk_s3::types::TaggingDirective;
+use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::task::JoinSet;
 
-use super::{NO_VERSION, ObjectStore, Parts, is_absent, target};
+use super::{NO_VERSION, ObjectStore, Parts, Properties, is_absent, target};
 use crate::error::{Error, Kind};
 
 /// The maximum size of an object that one call copies, in bytes. Larger copies may exceed the timeout of a call.
@@ -22,17 +22,49 @@ const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remov
 type Copied = (usize, Result<Option<String>, Option<Error>>);
 
 impl ObjectStore {
-    /// Copies one version of any size within S3, with its content type and encoding. Returns `false` if it does not
-    /// exist any more.
+    /// Copies one version of any size within S3, with its properties. Returns `false` if it does not exist any more.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
     pub async fn copy(&self, from: (&str, &str, &str), size: u64, to: (&str, &str)) -> Result<bool, Error> {
-        if size > MAX_COPY_BYTES {
-            return self.copy_in_parts(from, size, to).await;
+        if size <= MAX_COPY_BYTES {
+            return self.copy_at_once(from, to, None).await;
+        }
+        let version_id = Some(from.2).filter(|version_id| *version_id != NO_VERSION);
+        let Some(head) = self.head(from.0, from.1, version_id).await? else { return Ok(false) };
+        self.copy_in_parts(from, size, to, head.properties(&head.metadata)).await
+    }
+
+    /// Copies one version of any size within S3, with other properties. Returns `false` if it does not exist any more.
+    ///
+    /// # Errors
+    /// Returns an [AWS failure](crate::error).
+    pub async fn copy_as(
+        &self,
+        from: (&str, &str, &str),
+        size: u64,
+        to: (&str, &str),
+        properties: Properties<'_>,
+    ) -> Result<bool, Error> {
+        if size <= MAX_COPY_BYTES {
+            return self.copy_at_once(from, to, Some(properties)).await;
+        }
+        self.copy_in_parts(from, size, to, properties).await
+    }
+
+    async fn copy_at_once(
+        &self,
+        from: (&str, &str, &str),
+        to: (&str, &str),
+        properties: Option<Properties<'_>>,
+    ) -> Result<bool, Error> {
+        let mut copy = self.client.copy_object().copy_source(copy_source(from)).bucket(to.0).key(to.1);
+        if let Some(properties) = properties {
+            copy = copy.metadata_directive(MetadataDirective::Replace).content_type(properties.content_type);
+            copy = copy.set_content_encoding(properties.content_encoding.map(str::to_owned));
+            copy = copy.set_metadata(properties.sdk_metadata());
         }
         // Without tags: copying them needs further permissions.
-        let copy = self.client.copy_object().copy_source(copy_source(from)).bucket(to.0).key(to.1);
         match copy.tagging_directive(TaggingDirective::Replace).send().await {
             Ok(_) => Ok(true),
             Err(error) if is_absent(&error) => Ok(false),
@@ -40,11 +72,14 @@ impl ObjectStore {
         }
     }
 
-    async fn copy_in_parts(&self, from: (&str, &str, &str), size: u64, to: (&str, &str)) -> Result<bool, Error> {
-        let version_id = Some(from.2).filter(|version_id| *version_id != NO_VERSION);
-        let Some(head) = self.head(from.0, from.1, version_id).await? else { return Ok(false) };
-        let content_type = head.content_type.as_deref().unwrap_or("application/octet-stream");
-        let mut parts = Parts::begin(self, to, content_type, head.content_encoding).await?;
+    async fn copy_in_parts(
+        &self,
+        from: (&str, &str, &str),
+        size: u64,
+        to: (&str, &str),
+        properties: Properties<'_>,
+    ) -> Result<bool, Error> {
+        let mut parts = Parts::begin(self, to, properties).await?;
         let copy = self.client.upload_part_copy().bucket(to.0).key(to.1).upload_id(&parts.upload_id);
         match copy_parts(copy.copy_source(copy_source(from)), size, &target(from.0, from.1)).await {
             Ok(e_tags) => {

@@ -1,5 +1,6 @@
 //! Presigned requests: URLs with which a client sends or reads one object itself.
 
+use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -36,11 +37,16 @@ pub struct Presigned {
 }
 
 impl ObjectStore {
-    /// Signs a PUT with exactly these options. S3 accepts it only while the object does not exist.
+    /// Signs a PUT with exactly these options and this metadata, whose names are without `x-amz-meta-`. S3 accepts it only while the object does not exist.
     ///
     /// # Errors
     /// Returns an error if there are no credentials, or AWS does not allow the validity.
-    pub async fn presign_put(&self, bucket: &str, key: &str, options: &PutOptions<'_>) -> Result<Presigned, Error> {
+    pub async fn presign_put(
+        &self,
+        (bucket, key): (&str, &str),
+        options: &PutOptions<'_>,
+        metadata: HashMap<String, String>,
+    ) -> Result<Presigned, Error> {
         let failed = || Error::new("presigned PutObject", target(bucket, key), Kind::Other);
         let since_1970 = Duration::from_micros(u64::try_from(options.now.as_micros()).unwrap_or_default());
         let config = PresigningConfig::builder().start_time(UNIX_EPOCH + since_1970).expires_in(options.expires_in);
@@ -49,7 +55,7 @@ impl ObjectStore {
         let put =
             self.client.put_object().bucket(bucket).key(key).content_length(size).content_type(options.content_type);
         let put = put.if_none_match("*").set_content_encoding(options.content_encoding.map(str::to_owned));
-        let put = put.set_checksum_sha256(options.sha256_base64.map(str::to_owned));
+        let put = put.set_checksum_sha256(options.sha256_base64.map(str::to_owned)).set_metadata(Some(metadata));
         let request = put.presigned(config).await.map_err(|error| failed().with_source(error))?;
         Ok(Presigned { url: request.uri().to_owned(), headers: signed_headers(request.uri(), request.headers()) })
     }
@@ -124,6 +130,8 @@ mod tests {
             Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::from_static("eu-central-1"));
         let config = config.credentials_provider(Credentials::new("key", "secret", None, None, "test"));
         let objects = ObjectStore::new(Client::from_conf(config.interceptor(Tracing).build()));
+        let metadata = [("owner", "u1"), ("upload-id", "up_1")];
+        let metadata = metadata.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let options = PutOptions {
             content_type: "application/json",
             content_encoding,
@@ -132,7 +140,7 @@ mod tests {
             now: Timestamp::parse("2025-02-28T12:00:00.999Z").unwrap(),
             expires_in: Duration::from_secs(60),
         };
-        objects.presign_put("bucket", "key", &options).await.unwrap()
+        objects.presign_put(("bucket", "key"), &options, metadata).await.unwrap()
     }
 
     #[tokio::test]
@@ -144,9 +152,19 @@ mod tests {
     #[tokio::test]
     async fn a_presigned_put_names_exactly_its_signed_headers() {
         for (name, encoding, sha256, right) in [
-            ("plain", None, None, "content-length content-type if-none-match"),
-            ("compressed", Some("gzip"), None, "content-encoding content-length content-type if-none-match"),
-            ("with digest", None, Some("AA=="), "content-length content-type if-none-match x-amz-checksum-sha256"),
+            ("plain", None, None, "content-length content-type if-none-match x-amz-meta-owner x-amz-meta-upload-id"),
+            (
+                "compressed",
+                Some("gzip"),
+                None,
+                "content-encoding content-length content-type if-none-match x-amz-meta-owner x-amz-meta-upload-id",
+            ),
+            (
+                "with digest",
+                None,
+                Some("AA=="),
+                "content-length content-type if-none-match x-amz-checksum-sha256 x-amz-meta-owner x-amz-meta-upload-id",
+            ),
         ] {
             let put = presigned(encoding, sha256).await;
             let mut names: Vec<_> = put.headers.iter().map(|(name, _)| name.as_str()).collect();

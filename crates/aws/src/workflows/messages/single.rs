@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use super::stages::{FailedMessage, MEDIA_TYPE, ParsedMessage};
 use crate::Services;
+use crate::adapters::object_store::Properties;
 use crate::adapters::upload_store::batch::IdempotencyClaim;
 use crate::error::{Error, Kind};
 use crate::workflows::conflict_retry::{ConflictRetry, Try};
@@ -157,9 +158,10 @@ async fn begin<'a, C: Fn() -> Timestamp + Copy>(
 }
 
 async fn write_object(services: &Services, message: &ParsedMessage) -> Result<ObjectVersion, Error> {
-    let (bucket, key) = (&services.config.process_bucket, message_key(&message.upload_id));
+    let (bucket, key) = (&services.config.process_bucket, message_key(&message.owner, &message.upload_id));
     let (body, size) = (message.body.clone(), message.body.len() as u64);
-    let version_id = services.objects.put_new((bucket, &key), MEDIA_TYPE, body).await?;
+    let metadata = message.metadata().to_map();
+    let version_id = services.objects.put_new((bucket, &key), Properties::plain(MEDIA_TYPE, &metadata), body).await?;
     Ok(ObjectVersion { bucket: bucket.clone(), key, version_id, size, line: None })
 }
 

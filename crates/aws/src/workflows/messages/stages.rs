@@ -7,6 +7,7 @@ use eventpulse_core::id::{MESSAGE_FILE_NAME, OwnerId, UploadId, message_key};
 use eventpulse_core::intake::shape::Shape;
 use eventpulse_core::statistics::chunk::Chunk;
 use eventpulse_core::time::Timestamp;
+use eventpulse_core::upload::object_metadata::{ObjectMetadata, PostedMessage};
 use eventpulse_core::upload::{Decision, MessageMetadata, ObjectVersion, Origin, RecordedEvent, UploadEvent};
 use tracing::Span;
 
@@ -62,7 +63,7 @@ impl ParsedMessage {
     pub(super) fn posted_event(&self) -> RecordedEvent {
         let origin = Origin {
             owner: self.owner.clone(),
-            key: message_key(&self.upload_id),
+            key: message_key(&self.owner, &self.upload_id),
             file_name: MESSAGE_FILE_NAME.to_owned(),
             schema: None,
             max_rejected: None,
@@ -71,6 +72,17 @@ impl ParsedMessage {
         let idempotency_key = self.idempotency_key.as_ref().map(|key| key.chars().take(MAX_KEY_CHARS).collect());
         let message = MessageMetadata { key_id: self.key_id.clone(), idempotency_key };
         RecordedEvent::new(self.posted_at, UploadEvent::MessagePosted { origin, message })
+    }
+
+    /// Returns the metadata of the object that holds the body.
+    pub(super) fn metadata(&self) -> ObjectMetadata {
+        let message = PostedMessage {
+            posted_at: self.posted_at,
+            key_id: self.key_id.clone(),
+            idempotency_key_sha256: self.idempotency_key.as_ref().map(|key| sha256(key.as_bytes())),
+        };
+        let upload_id = Some(self.upload_id.clone());
+        ObjectMetadata { upload_id, message: Some(message), ..ObjectMetadata::of_owner(&self.owner) }
     }
 
     /// Returns the header `Idempotency-Key` as it is stored. `body_sha256` is the digest of the body.

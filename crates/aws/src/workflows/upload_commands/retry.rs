@@ -6,11 +6,12 @@ use std::time::Duration;
 use eventpulse_core::id::{OwnerId, UploadId};
 use eventpulse_core::time::Timestamp;
 use eventpulse_core::upload::commands::{self, Refusal};
+use eventpulse_core::upload::object_metadata::ObjectMetadata;
 use eventpulse_core::upload::{QuarantineLocation, Upload};
 
 use crate::Services;
-use crate::adapters::object_store::NO_VERSION;
 use crate::adapters::object_store::presign::PutOptions;
+use crate::adapters::object_store::{Head, NO_VERSION, Properties};
 use crate::error::{Error, Kind};
 use crate::workflows::decide_and_append::{CommandOutcome, decide_and_append, load_owned};
 use crate::workflows::issue::Issued;
@@ -44,34 +45,34 @@ pub async fn retry_unchanged(
         Ok(location) => location.clone(),
         Err(refusal) => return Ok(CommandOutcome::Refused(refusal)),
     };
-    let Some(size) = stored_size(services, &from).await? else {
+    let Some(stored) = stored_head(services, &from).await? else {
         return Ok(CommandOutcome::Refused(Refusal::NothingToRetry));
     };
     let command = |upload: &Upload| commands::retry_unchanged(upload, &from, ARRIVES_WITHIN, now);
     let outcome = decide_and_append(services, owner, id, now, command).await?;
     if let CommandOutcome::Done(upload) = &outcome {
-        copy_into_process_bucket(services, upload, &from, size).await?;
+        copy_into_process_bucket(services, upload, &from, &stored).await?;
     }
     Ok(outcome)
 }
 
-/// Returns the size in bytes of quarantined data; `None` if it is gone.
-async fn stored_size(services: &Services, location: &QuarantineLocation) -> Result<Option<u64>, Error> {
+/// Returns the size and the properties of quarantined data; `None` if it is gone.
+async fn stored_head(services: &Services, location: &QuarantineLocation) -> Result<Option<Head>, Error> {
     let Some(key) = &location.key else { return Ok(None) };
-    let head = services.objects.head(&location.bucket, key, None).await?;
-    Ok(head.map(|head| head.size))
+    services.objects.head(&location.bucket, key, None).await
 }
 
 async fn copy_into_process_bucket(
     services: &Services,
     upload: &Upload,
     from: &QuarantineLocation,
-    size: u64,
+    stored: &Head,
 ) -> Result<(), Error> {
     let from_key = from.key.as_deref().unwrap_or_default();
     let source = (from.bucket.as_str(), from_key, NO_VERSION);
     let target = (services.config.process_bucket.as_str(), pending_key(upload)?);
-    if !services.objects.copy(source, size, target).await? {
+    let metadata = ObjectMetadata::of_pending_retry(upload).to_map();
+    if !services.objects.copy_as(source, stored.size, target, stored.properties(&metadata)).await? {
         return Err(Error::new("CopyObject", from_key, Kind::Missing));
     }
     Ok(())
@@ -94,7 +95,8 @@ pub async fn retry_corrected(
     let outcome = decide_and_append(services, owner, id, now, command).await?;
     if let CommandOutcome::Done(upload) = &outcome {
         let target = (services.config.process_bucket.as_str(), pending_key(upload)?);
-        services.objects.put(target, content_type, content_encoding, body).await?;
+        let metadata = ObjectMetadata::of_pending_retry(upload).to_map();
+        services.objects.put(target, Properties { content_type, content_encoding, metadata: &metadata }, body).await?;
     }
     Ok(outcome)
 }
@@ -118,7 +120,8 @@ pub async fn presign_correction(
         CommandOutcome::NotFound => return Ok(CommandOutcome::NotFound),
     };
     let key = pending_key(&upload)?.to_owned();
-    let put = services.objects.presign_put(&services.config.process_bucket, &key, options).await?;
+    let metadata = ObjectMetadata::of_pending_retry(&upload).to_map();
+    let put = services.objects.presign_put((&services.config.process_bucket, &key), options, metadata).await?;
     Ok(CommandOutcome::Done(Issued { upload_id: id.clone(), key, put, expires_at: now + expires_in }))
 }
 
