@@ -1,9 +1,9 @@
 //! Processes a batch of messages that came by `POST /data`.
 //!
 //! A message is an upload, and most messages are accepted as they are. These are stored in batches: their bodies in one
-//! object of the raw log per owner; their histories, claims and chunks in as few transactions as possible. Every other message (a
-//! rejected, repeated or large one) is processed as a single upload: its body becomes an object, and the steps of
-//! [`process_upload`](super::process_upload) follow.
+//! object of the raw log per owner; their histories, claims and chunks in as few transactions as possible. Every other
+//! message (a rejected, repeated or large one) is processed as a single upload: its body becomes an object, and the steps
+//! of [`process_upload`](super::process_upload) follow.
 //!
 //! | stage | type |
 //! |---|---|
