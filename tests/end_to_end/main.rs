@@ -194,6 +194,7 @@ fn main() -> ExitCode {
         Shared numbers::numbers_are_exact_after_each_correction_and_withdrawal,
         Shared numbers::messages_of_one_chunk_have_exact_numbers_together_and_without_one,
         Shared upload_commands::partially_accepted_upload_is_corrected_in_steps,
+        Shared upload_commands::objects_of_an_upload_name_its_owner_and_what_its_verdict_depends_on,
         Shared upload_commands::correction_with_more_records_than_are_rejected_counts_nothing,
         Shared upload_commands::rejected_correction_updates_the_same_item,
         Shared upload_commands::parallel_retries_count_once,

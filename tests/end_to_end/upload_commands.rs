@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use eventpulse_cli::BoxError;
 use eventpulse_core::id::UploadId;
+use eventpulse_core::intake::inspection::MaxRejected;
+use eventpulse_core::upload::RetryForm;
+use eventpulse_core::upload::object_metadata::ObjectMetadata;
 use serde_json::{Value, json};
 
 use crate::TestResult;
@@ -68,6 +72,38 @@ pub async fn partially_accepted_upload_is_corrected_in_steps(world: Arc<World>) 
     assert_eq!(requested, [("unchanged_records", by), ("corrected", by), ("corrected", by)]);
     world.retry(&user, &id, None).await?.problem(409, "conflict")?;
     assert_eq!(world.get(&user, "/quarantine").await?["uploads"], json!([]));
+    Ok(())
+}
+
+pub async fn objects_of_an_upload_name_its_owner_and_what_its_verdict_depends_on(world: Arc<World>) -> TestResult {
+    let (user, objects) = (world.user(), &world.client.services.objects);
+    let mut sample = document("named.ndjson", one_of_three("named"));
+    sample.expected.max_rejected = Some(MaxRejected::Count(2));
+    let id: UploadId = id_of(&world.upload_by_rest(&user, &sample).await?).parse()?;
+    let load = async || world.client.services.uploads.load(&id).await?.ok_or(BoxError::from("no upload"));
+    let metadata = async |bucket: &str, key: &str| -> Result<ObjectMetadata, BoxError> {
+        let head = objects.head(bucket, key, None).await?.ok_or_else(|| format!("no object {key}"))?;
+        Ok(ObjectMetadata::from_map(&head.metadata)?)
+    };
+    let upload = load().await?;
+    let expected = ObjectMetadata {
+        upload_id: Some(id.clone()),
+        max_rejected: Some(MaxRejected::Count(2)),
+        ..ObjectMetadata::of_owner(&user.owner)
+    };
+    let (first, held) = (upload.object().ok_or("no object")?, upload.quarantine_location().ok_or("not held")?);
+    let records = held.key.as_deref().unwrap_or_default();
+    for (bucket, key) in
+        [(&first.bucket, first.key.as_str()), (&held.bucket, records), (&held.bucket, &held.report_key)]
+    {
+        assert_eq!(metadata(bucket, key).await?, expected, "{key}");
+    }
+    let half = lines(&[reading("named", 1, 40.0), json!({ "device_id": "named", "value": 123 })]);
+    world.retry(&user, &id, Some(("application/x-ndjson", &half))).await?.expect(202)?;
+    world.outcome(&user, &id).await?;
+    let corrected = load().await?.object().cloned().ok_or("no object")?;
+    let expected = ObjectMetadata { retry_form: Some(RetryForm::Corrected), ..expected };
+    assert_eq!(metadata(&corrected.bucket, &corrected.key).await?, expected, "{}", corrected.key);
     Ok(())
 }
 

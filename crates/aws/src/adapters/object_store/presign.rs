@@ -37,7 +37,8 @@ pub struct Presigned {
 }
 
 impl ObjectStore {
-    /// Signs a PUT with exactly these options and this metadata, whose names are without `x-amz-meta-`. S3 accepts it only while the object does not exist.
+    /// Signs a PUT with exactly these options and this metadata, whose names are without `x-amz-meta-`. S3 accepts it only
+    /// while the object does not exist.
     ///
     /// # Errors
     /// Returns an error if there are no credentials, or AWS does not allow the validity.
