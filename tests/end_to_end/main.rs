@@ -187,6 +187,7 @@ fn main() -> ExitCode {
         Shared answers::days_and_months_are_those_of_the_time_zone,
         Shared answers::quantiles_are_served_as_asked_and_have_tags_of_their_own,
         Shared answers::unchanged_answer_is_not_modified,
+        Shared receipts::decisions_name_the_applied_schemas_with_the_digests_of_their_files,
         Shared receipts::corrected_upload_has_the_statistics_of_all_accepted_values,
         Shared receipts::corrected_message_has_the_statistics_of_all_accepted_values,
         Shared receipts::corrected_upload_of_many_devices_lists_the_largest_series_exactly,

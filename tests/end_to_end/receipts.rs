@@ -1,10 +1,12 @@
-//! Receipts after corrections: the exact statistics of all accepted values, however they were split into attempts.
+//! Receipts: the rules that were applied, and after corrections the exact statistics of all accepted values, however they were
+//! split into attempts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use eventpulse_cli::BoxError;
 use eventpulse_cli::dev::client::User;
+use eventpulse_core::encoding::sha256;
 use eventpulse_core::statistics::series::Point;
 use eventpulse_core::statistics::summary::Summary;
 use eventpulse_core::time::Timestamp;
@@ -64,6 +66,25 @@ fn check(receipt: &Value, accepted: &[Value]) {
     assert_eq!(receipt["accepted"], accepted.len(), "{receipt:#}");
     assert_eq!(receipt["statistics"], json!(all[..all.len().min(100)]), "{receipt:#}");
     assert_eq!(receipt["statistics_omitted"], all.len().saturating_sub(100));
+}
+
+pub async fn decisions_name_the_applied_schemas_with_the_digests_of_their_files(world: Arc<World>) -> TestResult {
+    let user = world.user();
+    let file = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/reading/1.0.json"))?;
+    let expected = json!([{ "schema": "reading/1.0", "sha256": sha256(&file) }]);
+    let body = reading("rules", 0, 1.0);
+    let accepted = world.upload_by_rest(&user, &document("rules.json", body.to_string())).await?;
+    let wrong = wrong("rules", 2).to_string();
+    let rejected = world.upload_by_rest(&user, &document("rules.json", wrong)).await?;
+    let sent = message(&user, "rules", &reading("rules", 1, 2.0));
+    assert_eq!(deliver(&world, &[&sent]).await?, Vec::<usize>::new());
+    let posted = world.get(&user, &format!("/uploads/{}", sent.id())).await?;
+    for (name, receipt) in [("accepted", accepted), ("rejected", rejected), ("message", posted)] {
+        let history = receipt["history"].as_array().ok_or("no history")?;
+        let decided = history.iter().find(|entry| entry["event"] == "decided").ok_or("not decided")?;
+        assert_eq!((&decided["schemas"], &decided["default_schema"]), (&expected, &json!("reading/1.0")), "{name}");
+    }
+    Ok(())
 }
 
 pub async fn corrected_upload_has_the_statistics_of_all_accepted_values(world: Arc<World>) -> TestResult {
