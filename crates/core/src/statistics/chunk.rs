@@ -6,6 +6,7 @@ mod builder;
 mod codec;
 mod data;
 mod keys;
+mod patterns;
 mod segment;
 mod shared;
 

@@ -7,7 +7,7 @@
 
 use crate::varint::{Reader, unzigzag, zigzag};
 
-/// The number of numbers in a block, of which the last one may have fewer.
+/// The size of a block; the last one may be shorter.
 const BLOCK: usize = 64;
 
 /// Returns the size of the blocks of these numbers in bytes.

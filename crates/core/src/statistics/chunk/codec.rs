@@ -12,17 +12,18 @@
 //! negative measurements, the number of points between it and the one before.
 //!
 //! Measurements have noise, which nothing makes much shorter than its bits. Up to about a thousand points, blocks are smaller than
-//! zstd makes the varints, and they take a tenth of its time. zstd is for what has patterns: many numbers that are much smaller
-//! than the largest one of their block or equal to the one before, and doubles with many digits.
+//! zstd makes the varints, and they take a tenth of its time. zstd is for what has patterns: few numbers that are much larger than
+//! the others of their block, sequences that recur, and doubles with many digits.
 
 use std::cell::RefCell;
 
 use zstd::bulk::{Compressor, Decompressor};
 
 use super::blocks;
+use super::patterns::has_patterns;
 use crate::statistics::series::Point;
 use crate::time::Timestamp;
-use crate::varint::{Reader, push_signed, push_unsigned, zigzag};
+use crate::varint::{Reader, push_signed, push_unsigned};
 
 /// The maximum number of points of a chunk. They fit the 400 KB of a DynamoDB item, compressed or not.
 pub const MAX_POINTS: usize = 4096;
@@ -36,11 +37,10 @@ const BITS: u8 = 255;
 const LEVEL: i32 = 3;
 /// The minimum size of columns with planes that are compressed. A zstd frame has an overhead of 9 bytes or more.
 const MIN_COMPRESSED_BYTES: usize = 48;
-/// The minimum size of blocks instead of which zstd is tried: on smaller ones it saves a few dozen bytes at most.
-const MIN_BLOCK_BYTES: usize = 256;
 /// The approximate size of the columns before the steps and the differences, which take at most four bytes per point.
 const HEAD_BYTES: usize = 32;
-/// The maximum size of columns: two varints per point and three before them, of at most 10 bytes each.
+/// The maximum size of columns: two varints per point and three before them, of at most 10 bytes each. A number that is -0.0
+/// takes one byte more, but its difference takes at most 8.
 const MAX_COLUMN_BYTES: usize = 20 * MAX_POINTS + 40;
 
 /// The powers of ten to 10^15: all integers below 2^53 divided by one of them are the `f64` nearest to that decimal.
@@ -100,10 +100,10 @@ impl Codec {
         if let Some(digits) = digits {
             take_differences(&mut self.integers);
             let blocks = self.blocks(head, digits);
-            if !self.has_patterns(blocks.len()) {
-                return blocks;
+            if has_patterns(&self.steps) || has_patterns(&self.integers) {
+                return std::cmp::min_by_key(blocks, self.varints(head, Some(digits), points), Vec::len);
             }
-            return std::cmp::min_by_key(blocks, self.varints(head, Some(digits), points), Vec::len);
+            return blocks;
         }
         self.varints(head, None, points)
     }
@@ -126,21 +126,6 @@ impl Codec {
 
     fn digits_byte(&self, digits: usize) -> u8 {
         digits as u8 + if self.minus_zeros.is_empty() { 0 } else { WITH_MINUS_ZEROS }
-    }
-
-    /// Returns whether zstd may make the numbers shorter than blocks of this size: most of them are much smaller than the largest
-    /// one of their block, or equal to the one before.
-    fn has_patterns(&self, block_bytes: usize) -> bool {
-        if block_bytes < MIN_BLOCK_BYTES {
-            return false;
-        }
-        let Self { steps, integers, .. } = self;
-        let bits =
-            |numbers: &[i64]| numbers.iter().map(|number| u64::BITS - zigzag(*number).leading_zeros()).sum::<u32>();
-        let is_repeated = |pair: &&[i64]| matches!(pair, [a, b] if a == b && *a != 0);
-        let repeated = |numbers: &[i64]| numbers.windows(2).filter(is_repeated).count();
-        block_bytes > (bits(steps) + bits(integers)) as usize / 4
-            || 2 * repeated(steps).max(repeated(integers)) > integers.len()
     }
 
     /// Returns the stored form with varints or planes, compressed if that is shorter.
@@ -338,7 +323,10 @@ fn read_minus_zeros(reader: &mut Reader<'_>, points: &mut [Point]) -> Option<()>
     let mut rest = points;
     while !reader.0.is_empty() {
         let (point, behind) = rest.get_mut(usize::try_from(reader.unsigned()?).ok()?..)?.split_first_mut()?;
-        (point.value == 0.0).then(|| point.value = -0.0)?;
+        if point.value != 0.0 {
+            return None;
+        }
+        point.value = -0.0;
         rest = behind;
     }
     Some(())

@@ -36,6 +36,8 @@ fn usual_series_take_few_bytes() {
         ("an hour of noise", series(60, noise), 116),
         ("a day of zeros and few others", series(1440, |i| if i % 70 == 0 { 8.5 } else { 0.0 }), 160),
         ("constant", series(4096, |_| 22.5), 256),
+        ("on and off", series(4096, |i| if i % 2 == 0 { 0.0 } else { 100.5 }), 100),
+        ("the same every day", series(4096, |i| (i % 24 * (i % 24) * 37 % 101) as f64 / 10.0), 200),
         ("counter", series(4096, |i| i as f64), 64),
         ("one decimal", series(4096, decimal), 4096),
         ("one decimal with -0.0", series(4096, |i| if i % 64 == 0 { -0.0 } else { decimal(i) }), 4096 + 70),
