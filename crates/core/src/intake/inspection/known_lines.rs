@@ -9,9 +9,6 @@ use crate::intake::position::TextPosition;
 use crate::intake::rejection::{is_portable, schema_members, write_end, write_place};
 use crate::intake::validation::{AppliedSchema, KnownRejection};
 
-/// The maximum number of kinds that are found. If there are more, all are added once more.
-const MAX_FOUND: usize = 4_096;
-
 /// The kinds whose lines are written.
 #[derive(Debug, Default)]
 pub(super) struct LineKinds {
@@ -59,9 +56,6 @@ impl LineKinds {
         if let Some(index) = self.indexes.get(&key) {
             self.last = *index;
             return (self.last, 0);
-        }
-        if self.indexes.len() >= MAX_FOUND {
-            self.indexes.clear();
         }
         let new = LineKind::new(Arc::clone(kind), schema.cloned());
         let size_bytes = kind.size_bytes() + new.schemas.len() + 384;

@@ -64,7 +64,7 @@ impl KnownRejection {
             && self.failures.iter().zip(found).all(|(known, failure)| known.has_texts_of(failure))
     }
 
-    /// Returns an upper bound of the memory that the kind takes, in bytes.
+    /// Returns approximately the memory that the kind takes, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
         256 + self.failures.iter().map(KnownFailure::size_bytes).sum::<usize>()
     }

@@ -17,7 +17,7 @@ const WAYS: usize = 8;
 const SETS: usize = 512;
 
 /// Kinds by the signatures of their records, or by other keys. A kind is added when its key comes a second time: each of
-/// many hostile records may have another key. If there are too many kinds, those that no record had for longest are forgotten, about:
+/// many hostile records may have another key. If there are too many kinds, those that were not used lately are replaced:
 /// [CLOCK](https://en.wikipedia.org/wiki/Page_replacement_algorithm#Clock).
 #[derive(Debug, Default)]
 pub(super) struct Kinds {

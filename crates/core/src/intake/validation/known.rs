@@ -1,4 +1,4 @@
-//! The failures of records that fail alike: described once, and then told apart by their positions and by the names of
+//! The failures of records that fail alike: described twice at most, and then told apart by their positions and by the names of
 //! unknown members only.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -91,7 +91,7 @@ impl KnownRejections {
         if let Some(kind) = self.last.as_ref().filter(is_same) {
             return Failures::known_at(found.iter().map(Failure::position).collect(), Arc::clone(kind));
         }
-        let key = hash_of_texts(&found, schema).to_le_bytes();
+        let key = hash_of_texts(&found, omitted, schema).to_le_bytes();
         if let Some(kind) = self.by_texts.get(&key).filter(is_same) {
             self.last = Some(Arc::clone(kind));
             return Failures::known_at(found.iter().map(Failure::position).collect(), Arc::clone(kind));
@@ -120,11 +120,12 @@ impl KnownRejections {
     }
 }
 
-fn hash_of_texts(found: &[Failure], schema: Option<&SchemaId>) -> u64 {
+/// Returns a hash of all that [`KnownRejection::has_texts_of`] compares: kinds with equal hashes would replace each other.
+fn hash_of_texts(found: &[Failure], omitted: u64, schema: Option<&SchemaId>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    schema.hash(&mut hasher);
-    for Failure { code, pointer, targets, message, .. } in found {
-        (*code, pointer, targets, message).hash(&mut hasher);
+    (omitted, schema).hash(&mut hasher);
+    for Failure { code, keyword, pointer, schema_pointer, targets, message, line: _, byte_offset: _ } in found {
+        (*code, keyword, pointer, schema_pointer, targets, message).hash(&mut hasher);
     }
     hasher.finish()
 }

@@ -8,7 +8,7 @@ use crate::intake::position::TextPosition;
 /// A failure of every record of a kind.
 #[derive(Debug)]
 pub(crate) struct KnownFailure {
-    /// The failure without its position; targets and message are those of the first record if they have gaps.
+    /// The failure without its position; targets and message are those of the record that was described if they have gaps.
     failure: Failure,
     /// The index of its position among those of the record.
     pub(crate) position: usize,
@@ -97,8 +97,9 @@ impl KnownFailure {
 
     pub(super) fn size_bytes(&self) -> usize {
         let of = |pieces: &[Piece]| pieces.iter().map(Piece::size_bytes).sum::<usize>();
-        let Failure { pointer, message, targets, .. } = &self.failure;
-        let texts = pointer.len() + message.len() + targets.iter().map(String::len).sum::<usize>();
+        let Failure { pointer, message, targets, schema_pointer, .. } = &self.failure;
+        let schema_pointer = schema_pointer.as_ref().map_or(0, String::len);
+        let texts = pointer.len() + schema_pointer + message.len() + targets.iter().map(String::len).sum::<usize>();
         256 + 2 * texts
             + of(&self.json)
             + self.gaps.as_ref().map_or(0, |gaps| of(&gaps.message) + 128 * gaps.targets.len())

@@ -13,7 +13,7 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     near.filter_map(|candidate| Some((closeness(name, candidate)?, candidate))).min().map(|(_, candidate)| candidate)
 }
 
-/// Returns a number that is the less, the more probably `name` is a misspelling of another name; `None` if it is probably none.
+/// Returns a distance of two names: the smaller, the more likely `name` is a misspelling of `other`. `None` if it is unlikely.
 pub(crate) fn closeness(name: &str, other: &str) -> Option<usize> {
     if name.len().max(other.len()) > MAX_BYTES || name == other {
         return None;

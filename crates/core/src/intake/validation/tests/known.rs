@@ -143,3 +143,14 @@ fn of_kind(number: usize) -> String {
     let unknown = (0..number / 70).map(|member| format!(r#","m{member}":0"#)).collect::<String>();
     format!(r#"{{"value":{value},"timestamp":{time}{unknown}}}"#)
 }
+
+#[test]
+fn kinds_that_differ_in_the_place_in_the_schema_only_stay_known_in_turn() {
+    let branch = |value: &str| json!({ "if": { "const": value }, "then": { "type": "number" } });
+    let catalog = probe(&json!({ "allOf": [branch("x"), branch("y")] }));
+    let mut validator = Validator::new(&catalog, None, reference("t/1.0"));
+    let record = |value: &str| format!(r#"{{"id":"d","at":"2025-02-28T12:00:00Z","n":1,"v":"{value}"}}"#);
+    let turn = [record("x"), record("y")];
+    (0..2).for_each(|_| drop(are_known(&mut validator, &turn)));
+    assert_eq!(are_known(&mut validator, &turn), [true, true]);
+}
