@@ -88,13 +88,13 @@ impl KnownRejections {
             return Failures::described(found, omitted);
         }
         let is_same = |kind: &&Arc<KnownRejection>| kind.has_texts_of(&found, omitted, schema);
+        let positions = || found.iter().map(Failure::position).collect();
         if let Some(kind) = self.last.as_ref().filter(is_same) {
-            return Failures::known_at(found.iter().map(Failure::position).collect(), Arc::clone(kind));
+            return Failures::known_at(positions(), Arc::clone(kind));
         }
         let key = hash_of_texts(&found, omitted, schema).to_le_bytes();
         if let Some(kind) = self.by_texts.get(&key).filter(is_same) {
-            self.last = Some(Arc::clone(kind));
-            return Failures::known_at(found.iter().map(Failure::position).collect(), Arc::clone(kind));
+            return Failures::known_at(positions(), Arc::clone(self.last.insert(Arc::clone(kind))));
         }
         if self.by_texts.comes_again(&key)
             && let Some(kind) = KnownRejection::described(self.next, &found, omitted, schema)

@@ -15,7 +15,7 @@ use crate::intake::date_time::time_mistakes;
 use crate::intake::failure::MAX_TARGETS;
 use crate::intake::json::{Document, TapeJson, TapeNode, TapeNumber, TapeObject};
 use crate::intake::schema::bundle::keyword_validator;
-use crate::intake::schema::bundle::nearest::{Letters, closeness};
+use crate::intake::schema::bundle::nearest::{Letters, nearest_of};
 use crate::time::Timestamp;
 
 /// The maximum number of values and names in a record with a signature.
@@ -255,19 +255,16 @@ impl Place {
         if self.is_closed {
             let absent = || self.members.iter().filter(|(_, member)| member.place.is_some() && !present.has(member));
             for UnknownName { name, letters, .. } in unknown().take(MAX_TARGETS) {
-                let name = document.name(*name);
-                let near = absent().filter(|(_, member)| !letters.is_far_from(member.letters));
-                let near = near.filter_map(|(other, member)| Some((closeness(name, other)?, other, member.number)));
-                bytes.push(near.min().map_or(UNKNOWN, |(.., number)| number));
+                let candidates = absent().map(|(other, member)| (&**other, member.letters, member.number));
+                bytes.push(nearest_of(document.name(*name), *letters, candidates).unwrap_or(UNKNOWN));
             }
         }
         for (name, member) in self.members.iter().filter(|(_, member)| member.is_required && !present.has(member)) {
-            let near = (0_u8..).zip(unknown()).filter(|(_, unknown)| !unknown.letters.is_far_from(member.letters));
-            let near = near.map(|(number, unknown)| (document.name(unknown.name), [b'?', number]));
+            let unknown = (0_u8..).zip(unknown());
+            let unknown = unknown.map(|(number, it)| (document.name(it.name), it.letters, [b'?', number]));
             let undeclared = self.members.iter().filter(|(_, member)| member.place.is_none() && present.has(member));
-            let near = near.chain(undeclared.map(|(other, member)| (&**other, [b'!', member.number])));
-            let near = near.filter_map(|(other, number)| Some((closeness(name, other)?, other, number)));
-            bytes.extend(near.min().map_or([b'-', UNKNOWN], |(.., number)| number));
+            let undeclared = undeclared.map(|(other, member)| (&**other, member.letters, [b'!', member.number]));
+            bytes.extend(nearest_of(name, member.letters, unknown.chain(undeclared)).unwrap_or([b'-', UNKNOWN]));
         }
     }
 

@@ -8,13 +8,23 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     if name.len() > MAX_BYTES {
         return None;
     }
-    let letters = Letters::of(name);
-    let near = candidates.into_iter().filter(|candidate| !letters.is_far_from(Letters::of(candidate)));
-    near.filter_map(|candidate| Some((closeness(name, candidate)?, candidate))).min().map(|(_, candidate)| candidate)
+    let candidates = candidates.into_iter().map(|candidate| (candidate, Letters::of(candidate), candidate));
+    nearest_of(name, Letters::of(name), candidates)
+}
+
+/// As [`nearest`], of candidates with known letters. Returns what stands for the candidate.
+pub(crate) fn nearest_of<'a, T>(
+    name: &str,
+    letters: Letters,
+    candidates: impl IntoIterator<Item = (&'a str, Letters, T)>,
+) -> Option<T> {
+    let near = candidates.into_iter().filter(|(_, others, _)| !letters.is_far_from(*others));
+    let near = near.filter_map(|(candidate, _, it)| Some((closeness(name, candidate)?, candidate, it)));
+    near.min_by_key(|(closeness, candidate, _)| (*closeness, *candidate)).map(|(.., it)| it)
 }
 
 /// Returns a distance of two names: the smaller, the more likely `name` is a misspelling of `other`. `None` if it is unlikely.
-pub(crate) fn closeness(name: &str, other: &str) -> Option<usize> {
+fn closeness(name: &str, other: &str) -> Option<usize> {
     if name.len().max(other.len()) > MAX_BYTES || name == other {
         return None;
     }
