@@ -244,8 +244,7 @@ pub fn message_key(owner: &OwnerId, id: &UploadId) -> String {
 /// Returns the key of an owner's messages of one batch in the process bucket: `messages/<owner>/log/<day>/<batch>.ndjson`.
 #[must_use]
 pub fn raw_log_key(owner: &OwnerId, now: Timestamp, batch: &str) -> String {
-    let day: String = now.to_string().chars().take("2025-02-28".len()).collect();
-    format!("{MESSAGES_PREFIX}{owner}/log/{day}/{batch}.ndjson")
+    format!("{MESSAGES_PREFIX}{owner}/log/{}/{batch}.ndjson", now.date())
 }
 
 /// Returns the upload id in a key of the form of [`upload_key`]. The history of the upload shows whether it was issued for

@@ -109,6 +109,14 @@ impl Timestamp {
         Timestamp::try_from_micros(seconds * MICROS_PER_SECOND + fraction)
     }
 
+    /// Returns the date in UTC, such as `2025-02-28`.
+    #[must_use]
+    pub fn date(self) -> String {
+        let mut text = self.to_string();
+        text.truncate("2025-02-28".len());
+        text
+    }
+
     /// Returns RFC 3339 text with all six digits of the fraction, whose order as text is the order in time.
     #[must_use]
     pub fn sortable(self) -> String {

@@ -131,7 +131,7 @@ fn expires_at(end: Timestamp) -> AttributeValue {
 }
 
 fn day_pk(owner: &OwnerId, now: Timestamp) -> String {
-    format!("usage#{owner}#{}", DayUsage::day(now))
+    format!("usage#{owner}#{}", now.date())
 }
 
 fn requests_pk(owner: &OwnerId, window: RequestWindow) -> String {

@@ -53,12 +53,6 @@ pub struct DayUsage {
 }
 
 impl DayUsage {
-    /// Returns the text that names the day of these counters, such as `2025-02-28`.
-    #[must_use]
-    pub fn day(now: Timestamp) -> String {
-        now.sortable().chars().take(10).collect()
-    }
-
     /// Returns the end of the day: midnight UTC.
     #[must_use]
     pub fn end_of_day(now: Timestamp) -> Timestamp {
@@ -193,7 +187,7 @@ mod tests {
         assert_eq!(after_midnight.counters(at("23:59:00")), vec![named("urls_288", 1)]);
         assert_eq!(Charge::default().counters(at("00:00:00")), vec![]);
         assert_eq!(
-            (DayUsage::day(at("23:59:59")).as_str(), DayUsage::end_of_day(at("00:00:00"))),
+            (at("23:59:59").date().as_str(), DayUsage::end_of_day(at("00:00:00"))),
             ("2025-02-28", Timestamp::parse("2025-03-01T00:00:00Z").unwrap())
         );
     }

@@ -116,7 +116,7 @@ pub(super) fn was(number: u64) -> &'static str {
 
 /// `2025-02-28`.
 pub(super) fn day(time: Timestamp) -> String {
-    time.to_string().chars().take(10).collect()
+    time.date()
 }
 
 /// `2025-02-28 12:34 UTC`.
