@@ -26,7 +26,7 @@ pub async fn missing_objects_are_none(world: Arc<World>) -> TestResult {
     let key = key("missing");
     assert!(objects.get(bucket, &key, None).await?.is_none());
     assert!(objects.head(bucket, &key, None).await?.is_none());
-    assert!(!objects.copy((bucket, &key, "null"), 1, (bucket, &key)).await?, "nothing to copy");
+    assert!(!objects.copy((bucket, &key, "null"), 1, (bucket, &key), None).await?, "nothing to copy");
     Ok(())
 }
 
@@ -84,9 +84,9 @@ pub async fn metadata_is_kept_by_copies_and_replaced_on_demand(world: Arc<World>
     let mut writer = objects.writer(bucket, &in_parts, properties);
     writer.write(&vec![0; 9 << 20]).await?;
     writer.finish().await?;
-    assert!(objects.copy((bucket, &put, &version), 3, (bucket, &copy)).await?);
+    assert!(objects.copy((bucket, &put, &version), 3, (bucket, &copy), None).await?);
     let other_properties = Properties { metadata: &replaced, ..properties };
-    assert!(objects.copy_as((bucket, &put, &version), 3, (bucket, &other), other_properties).await?);
+    assert!(objects.copy((bucket, &put, &version), 3, (bucket, &other), Some(other_properties)).await?);
     for (key, metadata) in
         [(&put, &written), (&put_new, &written), (&in_parts, &written), (&copy, &written), (&other, &replaced)]
     {
@@ -103,7 +103,7 @@ pub async fn copy_keeps_bytes_and_types(world: Arc<World>) -> TestResult {
     let (from, to) = (key("from"), key("to"));
     let version = objects.put((bucket, &from), plain("text/csv"), b"a,b".to_vec()).await?;
     objects.put((bucket, &from), plain("text/csv"), b"later".to_vec()).await?;
-    assert!(objects.copy((bucket, &from, &version), 3, (bucket, &to)).await?);
+    assert!(objects.copy((bucket, &from, &version), 3, (bucket, &to), None).await?);
     let copy = objects.head(bucket, &to, None).await?.ok_or("no copy")?;
     assert_eq!((copy.size, copy.content_type.as_deref()), (3, Some("text/csv")));
     Ok(())

@@ -89,7 +89,7 @@ async fn move_object<C: Fn() -> Timestamp>(
 ) -> Result<QuarantineLocation, Error> {
     let ObjectVersion { bucket, key, version_id, size, .. } = &work.object;
     let to = (location.bucket.as_str(), location.key.as_deref().unwrap_or_default());
-    if !work.services.objects.copy((bucket, key, version_id), *size, to).await? {
+    if !work.services.objects.copy((bucket, key, version_id), *size, to, None).await? {
         return report_on_missing_object(work, location, inspection).await;
     }
     let inspection = match inspection {

@@ -22,44 +22,37 @@ const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remov
 type Copied = (usize, Result<Option<String>, Option<Error>>);
 
 impl ObjectStore {
-    /// Copies one version of any size within S3, with its properties. Returns `false` if it does not exist any more.
+    /// Copies one version of any size within S3, with its own properties or with others. Returns `false` if it does not exist
+    /// any more.
     ///
     /// # Errors
     /// Returns an [AWS failure](crate::error).
-    pub async fn copy(&self, from: (&str, &str, &str), size: u64, to: (&str, &str)) -> Result<bool, Error> {
+    pub async fn copy(
+        &self,
+        from: (&str, &str, &str),
+        size: u64,
+        to: (&str, &str),
+        others: Option<Properties<'_>>,
+    ) -> Result<bool, Error> {
         if size <= MAX_COPY_BYTES {
-            return self.copy_at_once(from, to, None).await;
+            return self.copy_at_once(from, to, others).await;
+        }
+        if let Some(others) = others {
+            return self.copy_in_parts(from, size, to, others).await;
         }
         let version_id = Some(from.2).filter(|version_id| *version_id != NO_VERSION);
         let Some(head) = self.head(from.0, from.1, version_id).await? else { return Ok(false) };
         self.copy_in_parts(from, size, to, head.properties(&head.metadata)).await
     }
 
-    /// Copies one version of any size within S3, with other properties. Returns `false` if it does not exist any more.
-    ///
-    /// # Errors
-    /// Returns an [AWS failure](crate::error).
-    pub async fn copy_as(
-        &self,
-        from: (&str, &str, &str),
-        size: u64,
-        to: (&str, &str),
-        properties: Properties<'_>,
-    ) -> Result<bool, Error> {
-        if size <= MAX_COPY_BYTES {
-            return self.copy_at_once(from, to, Some(properties)).await;
-        }
-        self.copy_in_parts(from, size, to, properties).await
-    }
-
     async fn copy_at_once(
         &self,
         from: (&str, &str, &str),
         to: (&str, &str),
-        properties: Option<Properties<'_>>,
+        others: Option<Properties<'_>>,
     ) -> Result<bool, Error> {
         let mut copy = self.client.copy_object().copy_source(copy_source(from)).bucket(to.0).key(to.1);
-        if let Some(properties) = properties {
+        if let Some(properties) = others {
             copy = copy.metadata_directive(MetadataDirective::Replace).content_type(properties.content_type);
             copy = copy.set_content_encoding(properties.content_encoding.map(str::to_owned));
             copy = copy.set_metadata(properties.sdk_metadata());

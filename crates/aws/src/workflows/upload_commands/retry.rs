@@ -72,7 +72,7 @@ async fn copy_into_process_bucket(
     let source = (from.bucket.as_str(), from_key, NO_VERSION);
     let target = (services.config.process_bucket.as_str(), pending_key(upload)?);
     let metadata = ObjectMetadata::of_pending_retry(upload).to_map();
-    if !services.objects.copy_as(source, stored.size, target, stored.properties(&metadata)).await? {
+    if !services.objects.copy(source, stored.size, target, Some(stored.properties(&metadata))).await? {
         return Err(Error::new("CopyObject", from_key, Kind::Missing));
     }
     Ok(())
